@@ -1,0 +1,75 @@
+"""Every setting of greeter, read once from the environment; `.env.example` explains each one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+
+class SettingsError(ValueError):
+    """The settings that cannot be used, one a line, each with what it should be."""
+
+
+def _whole_number(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise ValueError("should be a whole number above 0")
+    return int(text)
+
+
+def _redis_url(text: str) -> str:
+    if not text.startswith(("redis://", "rediss://")):
+        raise ValueError("should start with redis:// or rediss://")
+    return text
+
+
+def _user_and_password(text: str) -> str:
+    if not all(text.partition(":")):
+        raise ValueError("should be USER:PASSWORD")
+    return text
+
+
+_READERS: dict[str, Callable[[str], Any]] = {
+    "int": _whole_number,
+    "str": str,
+    "Path": lambda text: Path(text).absolute(),
+    "redis_url": _redis_url,
+    "flower_basic_auth": _user_and_password,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The settings of one installation. Times are in seconds, sizes in bytes."""
+
+    web_host: str = "127.0.0.1"
+    web_port: int = 5554
+    flower_port: int = 5555
+    flower_basic_auth: str = "greeter:change-me"
+    redis_url: str = "redis://:change-me@127.0.0.1:5556/0"
+    data_dir: Path = Path("var").absolute()  # noqa: RUF009  a Path never changes
+    worker_concurrency: int = 2
+    soft_time_limit: int = 5000
+    time_limit_grace: int = 60
+    max_upload_bytes: int = 10_000_000
+    max_records: int = 50_000
+    max_residues: int = 10_000_000
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Settings:
+        """Read the settings from a mapping such as `os.environ`; what is missing or empty keeps its default.
+
+        Raises SettingsError, which names every setting that cannot be used.
+        """
+        values, problems = {}, []
+        for field in fields(cls):
+            name = field.name.upper()
+            if text := environ.get(name, "").strip():
+                try:
+                    values[field.name] = _READERS.get(field.name, _READERS[str(field.type)])(text)
+                except ValueError as error:
+                    problems.append(f"{name} {error}.")
+        if problems:
+            raise SettingsError("\n".join([*problems, "Correct this in .env and start again."]))
+        return cls(**values)

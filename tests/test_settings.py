@@ -1,0 +1,37 @@
+"""The settings."""
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from greeter.settings import Settings, SettingsError
+
+EXAMPLE = Path(__file__).parents[1] / ".env.example"
+
+
+def test_the_example_lists_exactly_the_settings_and_their_defaults():
+    """Whoever copies .env.example sees every setting, and gets the default of each."""
+    lines = [line for line in EXAMPLE.read_text().splitlines() if line and not line.startswith("#")]
+    example = dict(line.split("=", 1) for line in lines)
+    assert list(example) == [field.name.upper() for field in fields(Settings)]
+    assert Settings.from_env(example) == Settings()
+
+
+def test_what_is_missing_or_empty_keeps_its_default():
+    """A .env needs only the lines that differ."""
+    assert Settings.from_env({"WEB_PORT": " ", "OTHER": "x"}) == Settings()
+    assert Settings.from_env({"WEB_PORT": "8000"}).web_port == 8000
+
+
+def test_all_problems_come_in_one_message():
+    """Nobody should have to start five times to find five mistakes."""
+    wrong = {"WEB_PORT": "http", "MAX_RECORDS": "0", "REDIS_URL": "localhost", "FLOWER_BASIC_AUTH": "greeter"}
+    with pytest.raises(SettingsError) as raised:
+        Settings.from_env(wrong)
+    assert all(name in str(raised.value) for name in wrong)
+
+
+def test_the_data_folder_is_absolute():
+    """A worker that changes its folder must find the same files."""
+    assert Settings.from_env({"DATA_DIR": "data"}).data_dir == Path("data").absolute()
