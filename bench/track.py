@@ -1,0 +1,48 @@
+"""What a step of `job.track` costs, beside tqdm and a bare loop, taken in turns in one run.
+
+python -m bench.track
+"""
+
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from tqdm import tqdm
+
+from greeter.core import Job
+from greeter.core.task import reporting
+
+STEPS, ROUNDS = 1_000_000, 7
+
+
+def nanoseconds_a_step(steps: Iterable[int]) -> float:
+    """Go through the steps and do nothing."""
+    began = time.perf_counter_ns()
+    for _ in steps:
+        pass
+    return (time.perf_counter_ns() - began) / STEPS
+
+
+def main() -> None:
+    """Print the median of each, and the ratio to tqdm."""
+    job, reports = Job(Path(tempfile.gettempdir())), []
+    with Path(os.devnull).open("w") as nowhere, reporting(job, reports.append):
+        loops: dict[str, Callable[[], Iterable[int]]] = {
+            "bare loop": lambda: range(STEPS),
+            "job.track": lambda: job.track(range(STEPS)),
+            "tqdm": lambda: tqdm(range(STEPS), file=nowhere),
+        }
+        began = time.monotonic()
+        taken = [{name: nanoseconds_a_step(loop()) for name, loop in loops.items()} for _ in range(ROUNDS)]
+        seconds = time.monotonic() - began
+    medians = {name: statistics.median(one[name] for one in taken) for name in loops}
+    for name, cost in medians.items():
+        print(f"{name:10} {cost:6.1f} ns a step, {cost / medians['tqdm']:.2f} of tqdm")
+    print(f"job.track reported {len(reports)} times in {seconds:.1f} s")
+
+
+if __name__ == "__main__":
+    main()

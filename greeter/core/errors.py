@@ -1,0 +1,30 @@
+"""The two kinds of failure: one that its user can act on, and everything else, which is a bug."""
+
+from celery.exceptions import SoftTimeLimitExceeded, TimeLimitExceeded, WorkerLostError
+
+OUT_OF_MEMORY = "The job ran out of memory. Give the tool less to do at once, and run it again."
+TIME_LIMIT_REACHED = (
+    "The time limit was reached before there was a result. Give the tool less to do at once, and run it again."
+)
+
+
+class JobNotFound(LookupError):
+    """No job has this id: it never existed, or it was removed."""
+
+
+class ToolError(Exception):
+    """What a tool raises when its user can mend the cause: one sentence that says how, shown on the job's page."""
+
+
+_SENTENCES: dict[type[BaseException], str] = {
+    SoftTimeLimitExceeded: TIME_LIMIT_REACHED,
+    TimeLimitExceeded: TIME_LIMIT_REACHED,
+    WorkerLostError: "The process that ran this job ended before the job did. Run it again.",
+}
+
+
+def explain(error: BaseException) -> str | None:
+    """The sentence for the user of a job that `error` ended, or None when the error is our bug."""
+    if isinstance(error, ToolError):
+        return str(error)
+    return next((text for kind, text in _SENTENCES.items() if isinstance(error, kind)), None)

@@ -1,0 +1,62 @@
+"""A job as the function of its tool sees it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from operator import length_hint
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+Item = TypeVar("Item")
+
+_FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+
+
+class Fallback(dict[str, Any]):
+    """A partial result: what a tool returns at its soft time limit."""
+
+
+class Job:
+    """A job as the function of its tool sees it: where it says how far it is, and where it puts its files."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._done = 0
+        self._total: int | None = None
+        self._unit: str | None = None
+
+    def track(self, iterable: Iterable[Item], total: int | None = None, unit: str = "step") -> Iterator[Item]:
+        """Wrap an iterable as `tqdm` does, so that the job's page shows how many of its items are done.
+
+        `total` is the number of items where `len(iterable)` does not tell it; `unit` is one item, in the
+        singular. An item counts as done when the next one is asked for.
+        """
+        # The loop only counts. A thread of the worker looks at the count four times a second, which costs a
+        # step less than asking for the time would, and shows the last step of a loop that has become slow.
+        self._done, self._total, self._unit = 0, total or length_hint(iterable) or None, unit
+        for item in iterable:
+            yield item
+            self._done += 1
+
+    @property
+    def progress(self) -> dict[str, Any] | None:
+        """How far the current `track` is, as the meta of Celery's state PROGRESS; None before the first one."""
+        if self._unit is None:
+            return None
+        return {"current": self._done, "total": self._total, "unit": self._unit}
+
+    def fallback(self, result: dict[str, Any]) -> Fallback:
+        """Label a result as partial: what was finished when the soft time limit was reached."""
+        return Fallback(result)
+
+    def open(self, name: str, mode: str = "w") -> IO[Any]:
+        """Open a result file, which the job's page offers for download once the job has ended.
+
+        Raises ValueError for a name with anything but letters, digits and `._-`.
+        """
+        if not _FILE_NAME.fullmatch(name):
+            raise ValueError(f"{name!r} is no name for a result file: use letters, digits and ._-")
+        outputs = self.folder / "outputs"
+        outputs.mkdir(parents=True, exist_ok=True)
+        return (outputs / name).open(mode, encoding=None if "b" in mode else "utf-8")

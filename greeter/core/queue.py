@@ -1,0 +1,74 @@
+"""The queue: Celery, its settings, and the way a job gets into it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from secrets import token_hex
+from typing import Any
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+from redis import RedisError
+
+from greeter.core.store import Store
+from greeter.core.task import ToolTask
+from greeter.core.tool import Tool
+from greeter.settings import Settings
+
+UNAVAILABLE = (OperationalError, RedisError)
+"""What is raised when Redis is away, hangs, or refuses to write."""
+
+
+class Queue(Celery):
+    """The Celery app of an installation, with a task for each tool and the store of its jobs."""
+
+    def __init__(self, settings: Settings, tools: Iterable[Tool]) -> None:
+        super().__init__("greeter", set_as_current=False)
+        self.store = Store(settings)
+        self.conf.update(_configuration(settings))
+        for tool in tools:
+            self.register_task(ToolTask(tool, settings.soft_time_limit, settings.time_limit_grace))
+
+    def submit(self, tool: Tool, params: Mapping[str, Any]) -> str:
+        """Accept a job and return its id, which has 128 random bits. Raises one of UNAVAILABLE; then no job is left."""
+        job_id = token_hex(16)
+        self.store.create(job_id, tool.name, params)
+        try:
+            self.tasks[tool.name].apply_async(task_id=job_id)
+        except UNAVAILABLE:
+            with suppress(RedisError):
+                self.store.delete(job_id)
+            raise
+        return job_id
+
+
+def _configuration(settings: Settings) -> dict[str, Any]:
+    """Celery's settings. Where a reason is short of its evidence: all of it was measured with Celery 5.7.0."""
+    return {
+        "broker_url": settings.redis_url,
+        "result_backend": "greeter.core.backend.JobBackend",
+        "result_backend_thread_safe": True,  # one backend for all threads of a web process
+        "accept_content": ["json"],
+        "task_track_started": True,
+        "worker_concurrency": settings.worker_concurrency,
+        # A message is forgotten when its job begins, and none waits inside a worker: otherwise a worker that is
+        # polling dies when Redis restarts, and a job longer than the visibility timeout runs twice at once.
+        "task_acks_late": False,
+        "worker_disable_prefetch": True,
+        "worker_prefetch_multiplier": 1,
+        # Redis may start later than we do, and may be away for long.
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
+        # A finished job must not fail because Redis is away at that second.
+        "result_backend_always_retry": True,
+        "result_backend_max_retries": 30,
+        "result_backend_base_sleep_between_retries_ms": 200,
+        "result_backend_max_sleep_between_retries_ms": 5000,
+        # A submission answers within three seconds, also when Redis hangs; a worker has more patience (worker.py).
+        "broker_transport_options": {"socket_timeout": 1, "socket_connect_timeout": 1, "retry_on_timeout": False},
+        "task_publish_retry_policy": {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0},
+        # Flower learns of every task from these.
+        "task_send_sent_event": True,
+        "worker_send_task_events": True,
+    }
