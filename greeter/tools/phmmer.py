@@ -1,0 +1,131 @@
+"""Protein similarity search with phmmer, from the HMMER library in process (pyhmmer)."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+from pyhmmer.easel import Alphabet, SequenceFile
+from pyhmmer.hmmer import phmmer as search
+from pyhmmer.plan7 import TopHits
+from wtforms import FloatField, Form
+from wtforms.validators import DataRequired, InputRequired, NumberRange
+
+from greeter.core import FastaField, Job, SoftTimeLimitExceeded, tool
+
+EXAMPLES = Path(__file__).parents[2] / "static" / "examples"
+ROWS_SHOWN = 1000
+
+
+class PhmmerForm(Form):
+    """Which proteins to search with, and where."""
+
+    query = FastaField("Query proteins", [DataRequired("Paste or upload at least one protein.")])
+    targets = FastaField("Target proteins", description="Leave this empty to compare the queries with each other.")
+    evalue = FloatField(
+        "E-value threshold",
+        [InputRequired(), NumberRange(1e-300, 1e6)],
+        default=10.0,
+        description="A hit is reported when no more than this many as good are expected by chance.",
+    )
+
+
+@tool(
+    "phmmer protein search",
+    form=PhmmerForm,
+    example={"query": EXAMPLES / "HBB_HUMAN.fa", "targets": EXAMPLES / "globins45.fa", "evalue": 10.0},
+)
+def phmmer(job: Job, query: Path, targets: Path | None, evalue: float) -> dict[str, Any]:
+    """Find the proteins that resemble yours, as the program phmmer of HMMER does.
+
+    `query` and `targets` are FASTA files of proteins (no targets: the queries), `evalue` is the largest E-value
+    of a hit. E-values count expected chance hits among all targets; scores and biases are in bits. The files
+    `targets.tbl` and `domains.tbl` hold all hits in HMMER's own tables (--tblout, --domtblout).
+
+    Sources: Eddy SR (2011) Accelerated Profile HMM Searches, PLoS Comput Biol 7:e1002195;
+    Larralde M, Zeller G (2023) PyHMMER, Bioinformatics 39:btad214.
+    """
+    queries = _read(query)
+    database = _read(targets) if targets else queries
+    with job.open("targets.tbl", "wb") as target_table, job.open("domains.tbl", "wb") as domain_table:
+        report = _Report(target_table, domain_table)
+        hits_by_query = search(queries, database, cpus=1, E=evalue)
+        try:
+            for hits in job.track(hits_by_query, total=len(queries), unit="query"):
+                report.add(hits)
+            return report.result()
+        except SoftTimeLimitExceeded:
+            report.stop(len(queries))
+            return job.fallback(report.result())
+
+
+def _read(path: Path) -> Any:  # a DigitalSequenceBlock; the stubs of pyhmmer would not let it be searched
+    with SequenceFile(path, format="fasta", digital=True, alphabet=Alphabet.amino()) as sequences:
+        return sequences.read_block()
+
+
+class _Report:
+    """The hits of the queries that are complete: the result for the page, and the tables with all of them."""
+
+    def __init__(self, target_table: IO[bytes], domain_table: IO[bytes]) -> None:
+        self._tables = (target_table, domain_table)
+        self._searches: list[dict[str, Any]] = []
+        self._complete = _Extent()
+
+    def add(self, hits: TopHits[Any]) -> None:
+        """Take the hits of the next query."""
+        before = self._complete
+        for table, layout in zip(self._tables, ("targets", "domains"), strict=True):
+            hits.write(table, format=layout, header=before.queries == 0)  # type: ignore[arg-type]  # stale stubs
+        if before.rows < ROWS_SHOWN:
+            self._searches.append(_search(hits, ROWS_SHOWN - before.rows - 1))
+        self._complete = _Extent(  # one assignment: the time limit may strike before or after it, never within
+            queries=before.queries + 1,
+            hits=before.hits + len(hits.reported),
+            rows=before.rows + 1 + len(hits.reported),
+            searches=len(self._searches),
+            ends=tuple(table.tell() for table in self._tables),
+        )
+
+    def stop(self, total: int) -> None:
+        """Drop what is there of a query that is not complete, and say in the tables that queries are missing."""
+        del self._searches[self._complete.searches :]
+        note = f"# Stopped at the time limit: {self._complete.queries} of {total} queries were searched.\n"
+        for table, end in zip(self._tables, self._complete.ends, strict=True):
+            table.seek(end)
+            table.truncate()
+            table.write(note.encode())
+
+    def result(self) -> dict[str, Any]:
+        """The result for the page: at most ROWS_SHOWN rows, one a query and one a hit."""
+        return {
+            "queries": self._complete.queries,
+            "hits": self._complete.hits,
+            "searches": self._searches,
+            "all_shown": self._complete.rows <= ROWS_SHOWN,
+        }
+
+
+class _Extent(NamedTuple):
+    """How far a report is complete."""
+
+    queries: int = 0
+    hits: int = 0
+    rows: int = 0
+    searches: int = 0
+    ends: tuple[int, ...] = (0, 0)
+
+
+def _search(hits: TopHits[Any], rows: int) -> dict[str, Any]:
+    shown = [
+        {
+            "target": hit.name,
+            "evalue": hit.evalue,
+            "score": hit.score,
+            "bias": hit.bias,
+            "description": hit.description or "",
+        }
+        for hit in islice(hits.reported, rows)
+    ]
+    return {"query": hits.query.name, "length": len(hits.query), "found": len(hits.reported), "hits": shown}
