@@ -1,0 +1,33 @@
+"""greeter: a long-running bioinformatics computation behind a web page."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from greeter.settings import Settings
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+# What a submission has beside its large fields: the small ones, and the marks between the parts.
+_FORM_OVERHEAD = 64 * 1024
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """Make the web application, with the settings of the environment unless others are given."""
+    # Imported here because a worker imports this package too, and needs neither Flask nor the pages.
+    from flask import Flask
+
+    from greeter import tools
+    from greeter.web import errors, fragments, pages, security, show, site
+
+    settings = settings or Settings.from_env(os.environ)
+    app = Flask(__name__, template_folder="../templates", static_folder="../static")
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_upload_bytes + _FORM_OVERHEAD
+    app.config["MAX_FORM_MEMORY_SIZE"] = app.config["MAX_CONTENT_LENGTH"]  # pasting may take as much as uploading
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    site.init_app(app, settings, tools.load())
+    for part in (errors, security, show, pages, fragments):
+        part.init_app(app)
+    return app

@@ -1,0 +1,1 @@
+"""The pages. Nothing but the application factory imports this package."""

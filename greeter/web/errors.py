@@ -1,0 +1,74 @@
+"""What a person sees when a request fails: what happened, and what to do next."""
+
+from __future__ import annotations
+
+from secrets import token_hex
+
+from flask import Flask, current_app, render_template, request
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import HTTPException, InternalServerError, NotFound, ServiceUnavailable
+
+from greeter.core.errors import JobNotFound
+from greeter.core.queue import UNAVAILABLE
+
+RETRY_AFTER = 5
+"""Seconds after which it is worth trying again when Redis is away."""
+
+_SAID = {
+    404: (
+        "Nothing is here",
+        "The address may be incomplete, or the job may have been removed. Check the address, or start a new job.",
+    ),
+    413: (
+        "This is too much at once",
+        "Go back, where your input still is, and submit less: the limits stand in the form.",
+    ),
+    500: (
+        "Something went wrong on our side",
+        "Try again. If it happens again, tell whoever runs this site the reference {reference}.",
+    ),
+    503: (
+        "The queue cannot be reached",
+        "Jobs that were accepted are safe. Wait a few seconds, then load this page again.",
+    ),
+}
+
+
+def init_app(app: Flask) -> None:
+    """Give every kind of failure its page."""
+    app.register_error_handler(HTTPException, _refused)
+    app.register_error_handler(JobNotFound, lambda error: _page(NotFound()))
+    for kind in UNAVAILABLE:
+        app.register_error_handler(kind, _unavailable)
+    if not app.debug:
+        app.register_error_handler(Exception, _bug)
+
+
+def _page(error: HTTPException, **details: str) -> ResponseReturnValue:
+    title, advice = _SAID.get(error.code or 500, (error.name, "Go back and try again, or start from the front page."))
+    headers = {name: value for name, value in error.get_headers() if name != "Content-Type"}
+    return render_template("error.html", title=title, advice=advice.format(**details)), error.code or 500, headers
+
+
+def _refused(error: HTTPException) -> ResponseReturnValue:
+    if error.code == 413:
+        _read_what_is_still_sent()
+    return _page(error)
+
+
+def _read_what_is_still_sent() -> None:
+    # A browser that is still sending when the connection closes shows its own error instead of our page.
+    allowance = 10 * current_app.config["MAX_CONTENT_LENGTH"]
+    while allowance > 0 and (read := len(request.environ["wsgi.input"].read(65536))):
+        allowance -= read
+
+
+def _unavailable(error: Exception) -> ResponseReturnValue:
+    current_app.logger.warning("Redis cannot be reached: %s", error)
+    return _page(ServiceUnavailable(retry_after=RETRY_AFTER))
+
+
+def _bug(error: Exception) -> ResponseReturnValue:
+    reference = token_hex(4)
+    current_app.logger.error("Reference %s", reference, exc_info=error)
+    return _page(InternalServerError(), reference=reference)

@@ -1,0 +1,30 @@
+"""The htmx fragment endpoint: a job's progress, which a page asks for every second."""
+
+from flask import Blueprint, Flask, render_template, request
+from flask.typing import ResponseReturnValue
+
+from greeter.core.errors import JobNotFound
+from greeter.web.pages import job_context
+from greeter.web.site import site
+
+bp = Blueprint("fragments", __name__)
+
+
+def init_app(app: Flask) -> None:
+    """Add the fragments to the app."""
+    app.register_blueprint(bp)
+
+
+@bp.get("/jobs/<job_id:job_id>/progress")
+def progress(job_id: str) -> ResponseReturnValue:
+    """Render a job's progress or result, or answer 304 when it is as the page already shows it."""
+    record = site().queue.store.find(job_id)
+    if request.headers.get("HX-PTag") == record.tag:
+        return "", 304
+    return render_template("_progress.html", **job_context(record)), {"HX-PTag": record.tag}
+
+
+@bp.errorhandler(JobNotFound)
+def gone(error: JobNotFound) -> ResponseReturnValue:
+    """Take the place of the progress of a job that was removed; polling ends because nothing asks for more."""
+    return render_template("_gone.html"), 404

@@ -1,0 +1,26 @@
+"""How pages show numbers."""
+
+import mimetypes
+
+from flask import Flask
+from humanize import naturalsize, precisedelta
+
+
+def init_app(app: Flask) -> None:
+    """Add the filters to the templates."""
+    app.jinja_env.filters |= {"duration": duration, "plural": plural, "size": naturalsize}
+    mimetypes.add_type("text/plain", ".fa")  # an example opens in the browser
+
+
+def duration(seconds: int) -> str:
+    """Seconds up to a minute, then minutes: `42 seconds`, `3 hours and 20 minutes`."""
+    return precisedelta(seconds // 60 * 60 if seconds >= 60 else seconds, minimum_unit="seconds", format="%d")
+
+
+def plural(unit: str, number: int | None) -> str:
+    """The unit for a number of them: `step`, 2 -> `steps`; `query`, 2 -> `queries`."""
+    if number == 1:
+        return unit
+    if unit.endswith("y") and unit[-2:-1] not in "aeiou":
+        return unit[:-1] + "ies"
+    return unit + ("es" if unit.endswith(("s", "x", "ch", "sh")) else "s")

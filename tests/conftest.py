@@ -1,0 +1,173 @@
+"""What the tests share: free ports, a real Redis, a real worker, a real web server."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from redis import Redis, RedisError
+
+from greeter import create_app, tools
+from greeter.core.queue import Queue
+from greeter.core.record import Record
+from greeter.settings import Settings
+
+ROOT = Path(__file__).parents[1]
+PROCFILE = dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines())
+Found = TypeVar("Found")
+
+# The tools that misbehave are found as any tool is: as a file in a folder of tools.
+tools.__path__.append(str(ROOT / "tests" / "zoo"))
+
+
+def wait_for(what: Callable[[], Found | None], seconds: float = 20) -> Found:
+    """Return the first true value of `what()`, or fail."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if found := what():
+            return found
+        time.sleep(0.05)
+    pytest.fail(f"not within {seconds} s")
+
+
+def free_port() -> int:
+    """Return a port of this machine that nothing uses."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+class Installation:
+    """A whole installation on ports of its own; each process is a line of the Procfile."""
+
+    def __init__(self, folder: Path, **settings: Any) -> None:
+        self.settings = Settings(
+            data_dir=folder,
+            web_port=free_port(),
+            flower_port=free_port(),
+            redis_url=f"redis://:secret%20word@127.0.0.1:{free_port()}/0",
+            flower_basic_auth="operator:sesame",
+            time_limit_grace=2,
+            **settings,
+        )
+        self.queue = Queue(self.settings, tools.load().values())
+        self.redis: Redis = self.queue.store._redis
+        self.log = folder / "log"
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """The environment that gives its processes their settings."""
+        return {field.name.upper(): str(getattr(self.settings, field.name)) for field in fields(self.settings)}
+
+    def start(self, *names: str) -> None:
+        """Start processes of the Procfile."""
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        for name in names:
+            line = PROCFILE[name].replace("greeter.worker", "tests.entries").replace("wsgi:app", "tests.entries:web()")
+            if name in self._running:  # it was killed
+                self._running.pop(name).wait()
+            with self.log.open("ab") as log:
+                self._running[name] = subprocess.Popen(
+                    line.split()[1:], cwd=ROOT, env=os.environ | self.environ | {"PATH": path}, stdout=log, stderr=log
+                )
+            getattr(self, f"_await_{name}")()
+
+    def signal(self, name: str, number: int) -> None:
+        """Send a signal to one of the processes."""
+        self._running[name].send_signal(number)
+
+    def stop(self, *names: str) -> None:
+        """End processes, all of them unless some are named."""
+        for name in names or list(self._running):
+            process = self._running.pop(name)
+            process.send_signal(signal.SIGCONT)
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+    def close(self) -> None:
+        """End all processes and connections."""
+        self.stop()
+        self.queue.close()
+        self.redis.close()
+
+    def submit(self, tool: str, **params: Any) -> str:
+        """Submit a job and return its id."""
+        return self.queue.submit(tools.load()[tool], params)
+
+    def ended(self, job_id: str, seconds: float = 20) -> Record:
+        """Wait for the end of a job."""
+        return wait_for(lambda: (record := self.queue.store.find(job_id)).active is False and record, seconds)
+
+    def _await_redis(self) -> None:
+        def answers() -> bool:
+            try:
+                return bool(self.redis.ping())
+            except RedisError:
+                return False
+
+        wait_for(answers)
+
+    def _await_worker(self) -> None:
+        def answers() -> bool:
+            return bool(self.queue.control.ping(timeout=0.3))
+
+        wait_for(answers)
+
+    def _await_web(self) -> None:
+        def answers() -> bool:
+            try:
+                socket.create_connection(("127.0.0.1", self.settings.web_port), 1).close()
+            except OSError:
+                return False
+            return True
+
+        wait_for(answers)
+
+
+@pytest.fixture(scope="session")
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """Redis and a worker, shared by the tests that leave them as they found them."""
+    with_worker = Installation(tmp_path_factory.mktemp("installation"))
+    try:
+        with_worker.start("redis", "worker", "web")
+        yield with_worker
+    finally:
+        with_worker.close()
+
+
+@pytest.fixture
+def own_installation(tmp_path: Path) -> Iterator[Installation]:
+    """An installation with nothing started yet, for a test that breaks things."""
+    mine = Installation(tmp_path)
+    try:
+        yield mine
+    finally:
+        mine.close()
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Flask:
+    """The web application without any server behind it."""
+    return create_app(Settings(data_dir=tmp_path, redis_url=f"redis://127.0.0.1:{free_port()}/0"))
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """Somebody who visits the application without any server behind it."""
+    return app.test_client()

@@ -1,0 +1,5 @@
+"""The web entry: `gunicorn wsgi:app`, or `flask run`."""
+
+from greeter import create_app
+
+app = create_app()
