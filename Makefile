@@ -1,0 +1,46 @@
+.PHONY: help run test lint format lock clean
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+help:  ## list what there is
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 10
+
+run: .venv/run .env  ## set up what is missing and start everything
+	@PATH="$(CURDIR)/$(BIN):$$PATH" exec $(BIN)/honcho start
+
+test: .venv/dev  ## run all tests; FAST=1 leaves out those that start servers
+	$(BIN)/pytest $(if $(FAST),-m "not slow")
+
+lint: .venv/dev  ## check format, style and types
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+
+format: .venv/dev  ## format the code and mend what can be mended
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+lock: .venv/dev  ## pin the packages anew
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 requirements.in -o requirements.txt
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 requirements-dev.in -o requirements-dev.txt
+
+clean:  ## remove what was set up; jobs and settings stay
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache
+
+.env: | .env.example
+	@umask 077 && $(PYTHON) -c 'import re, secrets; print(re.sub(r"^([^#]*)change-me", lambda line: line[1] + secrets.token_hex(16), open(".env.example").read(), flags=re.M), end="")' > $@
+
+.venv/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "greeter needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 ...")'
+	$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/run: requirements.txt | .venv/python
+	$(BIN)/pip install --quiet -r requirements.txt
+	@touch $@
+
+.venv/dev: requirements-dev.txt | .venv/python
+	$(BIN)/pip install --quiet -r requirements-dev.txt
+	@touch $@

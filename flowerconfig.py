@@ -1,0 +1,14 @@
+"""Flower's settings; it reads this file by itself."""
+
+import os
+
+from greeter.settings import Settings
+
+_settings = Settings.from_env(os.environ)
+
+address = "127.0.0.1"
+port = _settings.flower_port
+basic_auth = [_settings.flower_basic_auth]
+read_only = True
+max_tasks = 5000  # in memory
+purge_offline_workers = 300

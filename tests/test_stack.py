@@ -1,0 +1,85 @@
+"""What a new user does: start the Procfile with honcho, and go from form to result."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from base64 import b64encode
+from collections.abc import Iterator
+from http.client import HTTPConnection
+from pathlib import Path
+from urllib.parse import urlencode
+
+import psutil
+import pytest
+
+from tests.conftest import ROOT, Installation, wait_for
+
+pytestmark = pytest.mark.slow
+EXAMPLES = ROOT / "static" / "examples"
+
+
+@pytest.fixture
+def honcho(own_installation: Installation, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Honcho with the project's Procfile, as it is, and an .env of its own."""
+    env = tmp_path / ".env"
+    env.write_text("".join(f"{name}={value}\n" for name, value in own_installation.environ.items()))
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    command = [sys.executable, "-m", "honcho", "--env", str(env), "start"]
+    with own_installation.log.open("wb") as log:
+        process = subprocess.Popen(command, cwd=ROOT, env=os.environ | {"PATH": path}, stdout=log, stderr=log)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def answer(port: int, path: str, body: dict[str, str] | None = None, **headers: str) -> tuple[int, str, str]:
+    """Ask, and return the status, where it leads, and the body; 0 while nobody answers."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=10)
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    try:
+        connection.request("POST" if body else "GET", path, urlencode(body) if body else None, form | headers)
+        response = connection.getresponse()
+        return response.status, response.headers.get("Location", ""), response.read().decode()
+    except ConnectionError:
+        return 0, "", ""
+    finally:
+        connection.close()
+
+
+def test_honcho_starts_everything_and_leaves_nothing(
+    own_installation: Installation, honcho: subprocess.Popen[bytes]
+) -> None:
+    """Both tools from form to result, every task in Flower, and one Ctrl-C ends it all, with a job running."""
+    web, flower = own_installation.settings.web_port, own_installation.settings.flower_port
+    wait_for(lambda: answer(web, "/")[0] == 200)
+    greeting = {"person": "Ada", "total": "1"}
+    search = {"query": (EXAMPLES / "HBB_HUMAN.fa").read_text(), "targets": (EXAMPLES / "globins45.fa").read_text()}
+    for tool, body, text in (
+        ("expensive_greet", greeting, "Greetings, Ada!"),
+        ("phmmer", search | {"evalue": "10"}, "45 hits for 1 query"),
+    ):
+        job = wait_for(lambda tool=tool, body=body: answer(web, f"/tools/{tool}", body)[1])
+        page = wait_for(lambda job=job: "Finished" in (page := answer(web, job)[2]) and page)
+        assert text in page
+
+    login = {"Authorization": "Basic " + b64encode(own_installation.settings.flower_basic_auth.encode()).decode()}
+    assert answer(flower, "/tasks")[0] == 401
+    task = wait_for(lambda: "SUCCESS" in (page := answer(flower, job.replace("jobs", "task"), **login)[2]) and page)
+    assert "phmmer" in task
+    assert "VHLTPEEKS" not in task
+    assert "HBB_CALAR" not in task
+
+    running = answer(web, "/tools/expensive_greet", {"person": "Grace", "total": "1000"})[1]
+    wait_for(lambda: "of 1,000 steps" in answer(web, running)[2])
+    processes = psutil.Process(honcho.pid).children(recursive=True)
+    assert len(processes) >= 8  # Redis, Flower, gunicorn and its 2 workers, Celery and its 2
+    honcho.send_signal(signal.SIGINT)
+    honcho.wait(15)
+    assert not [process for process in processes if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+    log = own_installation.log.read_text()
+    assert re.search("Reading config from stdin", log)
+    assert "VHLTPEEKS" not in log
