@@ -10,6 +10,8 @@ from greeter.settings import Settings
 if TYPE_CHECKING:
     from flask import Flask
 
+__version__ = "0.1.0"
+
 # What a submission has beside its large fields: the small ones, and the marks between the parts.
 _FORM_OVERHEAD = 64 * 1024
 
@@ -20,7 +22,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     from flask import Flask
 
     from greeter import tools
-    from greeter.web import errors, fragments, pages, security, show, site
+    from greeter.web import errors, fragments, jobs, pages, security, show, site
 
     settings = settings or Settings.from_env(os.environ)
     app = Flask(__name__, template_folder="../templates", static_folder="../static")
@@ -28,6 +30,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.config["MAX_FORM_MEMORY_SIZE"] = app.config["MAX_CONTENT_LENGTH"]  # pasting may take as much as uploading
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     site.init_app(app, settings, tools.load())
-    for part in (errors, security, show, pages, fragments):
+    for part in (errors, security, show, pages, jobs, fragments):
         part.init_app(app)
     return app

@@ -55,6 +55,15 @@ class Settings:
     max_upload_bytes: int = 10_000_000
     max_records: int = 50_000
     max_residues: int = 10_000_000
+    max_waiting: int = 1000
+    max_active: int = 20
+    retention_days: int = 7
+    silence_limit: int = 60
+
+    @property
+    def retention(self) -> int:
+        """How many seconds an ended job is kept."""
+        return self.retention_days * 86_400
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:

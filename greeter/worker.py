@@ -1,12 +1,45 @@
 """The worker's entry, and Flower's: `celery -A greeter.worker worker`. Nothing imports it."""
 
+import ctypes
 import os
+import signal
+import sys
+from secrets import token_hex
+from socket import gethostname
+from threading import Thread
+from typing import Any
+
+from celery.signals import heartbeat_sent, worker_process_init, worker_shutting_down
 
 from greeter import tools
+from greeter.core.keeper import Keeper
 from greeter.core.queue import Queue
 from greeter.settings import Settings
 
-app = Queue(Settings.from_env(os.environ), tools.load().values())
+settings = Settings.from_env(os.environ)
+app = Queue(settings, tools.load().values())
+app.worker_id = f"{gethostname()}-{token_hex(8)}"
+keeper = Keeper(app, settings.silence_limit)
 
 # A worker waits for messages in calls of one second, and has nobody who waits for its answer.
 app.conf.broker_transport_options |= {"socket_timeout": 10, "socket_connect_timeout": 3, "socket_keepalive": True}
+
+
+@worker_process_init.connect
+def _stand_alone(**_: Any) -> None:
+    """Let a process that runs jobs live as long as its worker: no signal to the group ends it before."""
+    os.setpgrp()
+    if sys.platform == "linux":
+        parent_death_signal = 1  # PR_SET_PDEATHSIG
+        ctypes.CDLL(None).prctl(parent_death_signal, signal.SIGKILL)
+
+
+@heartbeat_sent.connect
+def _tend(**_: Any) -> None:
+    keeper.tend()
+
+
+@worker_shutting_down.connect
+def _release(**_: Any) -> None:
+    # In a thread, because this is a signal's handler, and what it interrupts may hold a lock.
+    Thread(target=keeper.release, name="release").start()

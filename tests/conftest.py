@@ -59,10 +59,12 @@ class Installation:
             redis_url=f"redis://:secret%20word@127.0.0.1:{free_port()}/0",
             flower_basic_auth="operator:sesame",
             time_limit_grace=2,
+            silence_limit=6,
+            max_active=1000,
             **settings,
         )
         self.queue = Queue(self.settings, tools.load().values())
-        self.redis: Redis = self.queue.store._redis
+        self.redis: Redis = self.queue.store.redis
         self.log = folder / "log"
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -72,21 +74,34 @@ class Installation:
         return {field.name.upper(): str(getattr(self.settings, field.name)) for field in fields(self.settings)}
 
     def start(self, *names: str) -> None:
-        """Start processes of the Procfile."""
+        """Start processes of the Procfile; `worker-2` is another worker."""
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         for name in names:
-            line = PROCFILE[name].replace("greeter.worker", "tests.entries").replace("wsgi:app", "tests.entries:web()")
+            kind = name.partition("-")[0]
+            line = PROCFILE[kind].replace("greeter.worker", "tests.entries").replace("wsgi:app", "tests.entries:web()")
+            node = ["--hostname", f"{name}@test"] if kind == "worker" else []
             if name in self._running:  # it was killed
                 self._running.pop(name).wait()
             with self.log.open("ab") as log:
                 self._running[name] = subprocess.Popen(
-                    line.split()[1:], cwd=ROOT, env=os.environ | self.environ | {"PATH": path}, stdout=log, stderr=log
+                    line.split()[1:] + node,
+                    cwd=ROOT,
+                    env=os.environ | self.environ | {"PATH": path},
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
                 )
-            getattr(self, f"_await_{name}")()
+            wait_for(lambda kind=kind, name=name: getattr(self, f"_{kind}_answers")(name))
+
+    def pid(self, name: str) -> int:
+        """The process that was started by that name."""
+        return self._running[name].pid
 
     def signal(self, name: str, number: int) -> None:
-        """Send a signal to one of the processes."""
+        """Send a signal to one of the processes; one that it was killed by has ended it on return."""
         self._running[name].send_signal(number)
+        if number == signal.SIGKILL:
+            self._running[name].wait()
 
     def stop(self, *names: str) -> None:
         """End processes, all of them unless some are named."""
@@ -95,7 +110,7 @@ class Installation:
             process.send_signal(signal.SIGCONT)
             process.terminate()
             try:
-                process.wait(10)
+                process.wait(15)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
@@ -114,30 +129,21 @@ class Installation:
         """Wait for the end of a job."""
         return wait_for(lambda: (record := self.queue.store.find(job_id)).active is False and record, seconds)
 
-    def _await_redis(self) -> None:
-        def answers() -> bool:
-            try:
-                return bool(self.redis.ping())
-            except RedisError:
-                return False
+    def _redis_answers(self, name: str) -> bool:
+        try:
+            return bool(self.redis.ping())
+        except RedisError:
+            return False
 
-        wait_for(answers)
+    def _worker_answers(self, name: str) -> bool:
+        return bool(self.queue.control.ping([f"{name}@test"], timeout=0.3))
 
-    def _await_worker(self) -> None:
-        def answers() -> bool:
-            return bool(self.queue.control.ping(timeout=0.3))
-
-        wait_for(answers)
-
-    def _await_web(self) -> None:
-        def answers() -> bool:
-            try:
-                socket.create_connection(("127.0.0.1", self.settings.web_port), 1).close()
-            except OSError:
-                return False
-            return True
-
-        wait_for(answers)
+    def _web_answers(self, name: str) -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", self.settings.web_port), 1).close()
+        except OSError:
+            return False
+        return True
 
 
 @pytest.fixture(scope="session")

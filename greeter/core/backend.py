@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import redis
 from celery import states
 from celery.backends.base import BaseBackend
+from celery.exceptions import TaskRevokedError, WorkerLostError
 
 from greeter.core.errors import JobNotFound, explain
 from greeter.core.job import Fallback
@@ -27,39 +28,49 @@ class JobBackend(BaseBackend):
     def __init__(self, app: Queue, **kwargs: Any) -> None:
         super().__init__(app, **kwargs)
         self.url = None
-        self._store = app.store
+        self._queue = app
 
     def prepare_exception(self, exc: Exception, serializer: str | None = None) -> Any:
         """Add the sentence for the user to what Celery keeps of an exception."""
         return super().prepare_exception(exc, serializer) | {"sentence": explain(exc)}
 
     def exception_safe_to_retry(self, exc: BaseException) -> bool:
-        """An end state waits for a Redis that is away, as `result_backend_always_retry` says."""
-        return isinstance(exc, (redis.ConnectionError, redis.TimeoutError))
+        """An end state waits for a Redis that is away or full, as `result_backend_always_retry` says."""
+        return isinstance(exc, redis.RedisError)
+
+    def mark_as_failure(self, task_id: str, exc: Exception, *args: Any, **kwargs: Any) -> None:
+        """Keep the failure; a job whose process is gone has not failed yet, but waits for another."""
+        if isinstance(exc, WorkerLostError):
+            self._queue.lose(task_id, self._queue.worker_id)
+        else:
+            super().mark_as_failure(task_id, exc, *args, **kwargs)
 
     def _store_result(
         self, task_id: str, result: Any, state: str, traceback: Any = None, request: Any = None, **kwargs: Any
     ) -> None:
-        now = time.time()
-        fields: dict[str, str | bytes | float] = {"state": state}
-        if state in states.READY_STATES:
-            fields |= {"result": self.encode(result), "ended": now}
-            fields |= {"partial": 1} if isinstance(result, Fallback) else {}
-        elif state == states.STARTED:
-            fields["started"] = now
-        else:
-            fields["progress"] = self.encode(result)
+        if state == states.REVOKED:
+            with suppress(JobNotFound):
+                self._queue.store.cancel(task_id)
+            return
+        ended = state in states.READY_STATES
+        fields: dict[str, Any] = {"result" if ended else "progress": self.encode(result)}
+        if isinstance(result, Fallback):
+            fields["partial"] = 1
         try:
-            self._store.write(task_id, fields)
+            self._queue.store.write(task_id, self._queue.worker_id, state, fields)
         except redis.RedisError:
-            if state in states.READY_STATES:
+            if ended:
                 raise
-            log.warning("Redis is away: the state %s of job %s was not kept", state, task_id)
+            log.warning("Redis cannot be reached: the state %s of job %s was not kept", state, task_id)
 
     def _get_task_meta_for(self, task_id: str) -> dict[str, Any]:
         try:
-            record = self._store.find(task_id)
+            record = self._queue.store.find(task_id)
         except JobNotFound:
             return {"status": states.PENDING, "result": None}
-        result = record.progress or None if record.active else record.result
-        return self.meta_from_decoded({"status": record.state, "result": result, "traceback": None, "children": []})
+        meta = {"status": record.state, "result": record.result, "traceback": None, "children": []}
+        if record.active:
+            meta["result"] = record.progress or None
+        elif record.state == states.REVOKED:
+            meta["result"] = TaskRevokedError("cancelled")
+        return self.meta_from_decoded(meta)

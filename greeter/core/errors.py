@@ -1,5 +1,7 @@
 """The two kinds of failure: one that its user can act on, and everything else, which is a bug."""
 
+from errno import EDQUOT, EFBIG, ENOSPC
+
 from celery.exceptions import SoftTimeLimitExceeded, TimeLimitExceeded, WorkerLostError
 
 OUT_OF_MEMORY = "The job ran out of memory. Give the tool less to do at once, and run it again."
@@ -12,14 +14,27 @@ class JobNotFound(LookupError):
     """No job has this id: it never existed, or it was removed."""
 
 
+class QueueFull(Exception):
+    """As many jobs wait as may."""
+
+
+class TooManyJobs(Exception):
+    """As many jobs of this client wait or run as may."""
+
+
 class ToolError(Exception):
     """What a tool raises when its user can mend the cause: one sentence that says how, shown on the job's page."""
 
 
+DISK_FULL = "The disk has no room for this job. Try again later; if it lasts, tell whoever runs this site."
+
 _SENTENCES: dict[type[BaseException], str] = {
     SoftTimeLimitExceeded: TIME_LIMIT_REACHED,
     TimeLimitExceeded: TIME_LIMIT_REACHED,
-    WorkerLostError: "The process that ran this job ended before the job did. Run it again.",
+    WorkerLostError: (
+        "The process that ran this job was lost each time it was tried, perhaps for want of memory. "
+        "Give the tool less to do at once, and run it again."
+    ),
 }
 
 
@@ -27,4 +42,6 @@ def explain(error: BaseException) -> str | None:
     """The sentence for the user of a job that `error` ended, or None when the error is our bug."""
     if isinstance(error, ToolError):
         return str(error)
+    if isinstance(error, OSError) and error.errno in (ENOSPC, EDQUOT, EFBIG):
+        return DISK_FULL
     return next((text for kind, text in _SENTENCES.items() if isinstance(error, kind)), None)

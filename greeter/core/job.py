@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterable, Iterator
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 from operator import length_hint
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
 Item = TypeVar("Item")
 
+_LEASH = Path(__file__).with_name("leash.py")
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 
@@ -57,6 +62,41 @@ class Job:
         """
         if not _FILE_NAME.fullmatch(name):
             raise ValueError(f"{name!r} is no name for a result file: use letters, digits and ._-")
+        return (self._outputs / name).open(mode, encoding=None if "b" in mode else "utf-8")
+
+    def run(
+        self, argv: Sequence[str | Path], stdout: str, *, memory: int = 4_000_000_000, file_size: int = 1_000_000_000
+    ) -> None:
+        """Run a program among the result files and write what it prints to the result file `stdout`.
+
+        It gets no shell, no input and a clean environment, may use `memory` bytes and write files of `file_size`
+        bytes, and ends, with everything that it started, when the job ends, however that is. Its error output is in
+        the file `log` of the job's folder. Raises FileNotFoundError where there is no such program, and
+        subprocess.CalledProcessError when it ends with another status than 0.
+        """
+        program = shutil.which(argv[0])
+        if program is None:
+            raise FileNotFoundError(f"there is no program {str(argv[0])!r} on this machine")
+        leash = [sys.executable, "-I", str(_LEASH), str(memory), str(file_size)]
+        environ = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "LC_ALL": "C.UTF-8"}
+        with (
+            self.open(stdout, "wb") as out,
+            (self.folder / "log").open("ab") as log,
+            subprocess.Popen(
+                [*leash, str(program), *map(str, argv[1:])],
+                stdin=subprocess.PIPE,
+                stdout=out,
+                stderr=log,
+                cwd=self._outputs,
+                env=environ,
+                start_new_session=True,
+            ) as running,
+        ):
+            if status := running.wait():
+                raise subprocess.CalledProcessError(status, list(map(str, argv)))
+
+    @property
+    def _outputs(self) -> Path:
         outputs = self.folder / "outputs"
         outputs.mkdir(parents=True, exist_ok=True)
-        return (outputs / name).open(mode, encoding=None if "b" in mode else "utf-8")
+        return outputs

@@ -8,10 +8,12 @@ from secrets import token_hex
 from typing import Any
 
 from celery import Celery
+from celery.exceptions import WorkerLostError
+from celery.states import PENDING
 from kombu.exceptions import OperationalError
 from redis import RedisError
 
-from greeter.core.store import Store
+from greeter.core.store import MOST_ATTEMPTS, Store, Submission
 from greeter.core.task import ToolTask
 from greeter.core.tool import Tool
 from greeter.settings import Settings
@@ -20,27 +22,46 @@ UNAVAILABLE = (OperationalError, RedisError)
 """What is raised when Redis is away, hangs, or refuses to write."""
 
 
+NOTHING_TOLD = Submission()
+
+
 class Queue(Celery):
     """The Celery app of an installation, with a task for each tool and the store of its jobs."""
 
     def __init__(self, settings: Settings, tools: Iterable[Tool]) -> None:
         super().__init__("greeter", set_as_current=False)
         self.store = Store(settings)
+        self.worker_id = ""  # a worker's entry gives it one
         self.conf.update(_configuration(settings))
         for tool in tools:
             self.register_task(ToolTask(tool, settings.soft_time_limit, settings.time_limit_grace))
 
-    def submit(self, tool: Tool, params: Mapping[str, Any]) -> str:
-        """Accept a job and return its id, which has 128 random bits. Raises one of UNAVAILABLE; then no job is left."""
+    def submit(self, tool: Tool, params: Mapping[str, Any], submission: Submission = NOTHING_TOLD) -> str:
+        """Accept a job and return its id, which has 128 random bits, or the id of the job that the form made before.
+
+        Raises QueueFull, TooManyJobs, one of UNAVAILABLE, or OSError when the disk has no room; then no job is left.
+        """
         job_id = token_hex(16)
-        self.store.create(job_id, tool.name, params)
-        try:
-            self.tasks[tool.name].apply_async(task_id=job_id)
-        except UNAVAILABLE:
-            with suppress(RedisError):
-                self.store.delete(job_id)
-            raise
-        return job_id
+        kept = self.store.create(job_id, tool.name, params, submission)
+        if kept == job_id:
+            try:
+                self.publish(job_id)
+            except UNAVAILABLE:
+                with suppress(RedisError):
+                    self.store.cancel(job_id)
+                    self.store.delete(job_id)
+                raise
+        return kept
+
+    def publish(self, job_id: str) -> None:
+        """Send the message that lets a worker begin a waiting job; a second one does no harm."""
+        self.send_task(self.store.find(job_id).tool, task_id=job_id)
+
+    def lose(self, job_id: str, worker: str, counted: bool = True) -> None:
+        """Let a job whose process is gone wait for another, or fail when that was its last attempt."""
+        error = self.backend.prepare_exception(WorkerLostError(f"lost {MOST_ATTEMPTS} times"))
+        if self.store.lose(job_id, worker, counted, self.backend.encode(error)) == PENDING:
+            self.publish(job_id)
 
 
 def _configuration(settings: Settings) -> dict[str, Any]:
@@ -50,19 +71,20 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         "result_backend": "greeter.core.backend.JobBackend",
         "result_backend_thread_safe": True,  # one backend for all threads of a web process
         "accept_content": ["json"],
-        "task_track_started": True,
         "worker_concurrency": settings.worker_concurrency,
         # A message is forgotten when its job begins, and none waits inside a worker: otherwise a worker that is
         # polling dies when Redis restarts, and a job longer than the visibility timeout runs twice at once.
         "task_acks_late": False,
         "worker_disable_prefetch": True,
         "worker_prefetch_multiplier": 1,
+        # What a process wrote before it was gone is in the record, so there is nothing to wait for.
+        "worker_lost_wait": 0.5,
         # Redis may start later than we do, and may be away for long.
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
         # A finished job must not fail because Redis is away at that second.
         "result_backend_always_retry": True,
-        "result_backend_max_retries": 30,
+        "result_backend_max_retries": 10**9,
         "result_backend_base_sleep_between_retries_ms": 200,
         "result_backend_max_sleep_between_retries_ms": 5000,
         # A submission answers within three seconds, also when Redis hangs; a worker has more patience (worker.py).

@@ -1,8 +1,9 @@
-"""The jobs' records in Redis and their folders on disk: the only place that knows a Redis key.
+"""The jobs' records in Redis and their folders on disk: with its scripts, the only place that knows a Redis key.
 
-A record is one hash, `job:<id>`. Celery's task state is one of its fields (greeter/core/backend.py writes it),
-so whoever reads a record reads everything about the job in one round trip. `jobs:waiting` is a sorted set of
-the ids that no worker has begun, by time of submission: a job's rank there is its place in the queue.
+A record is one hash, `job:<id>`. Celery's task state is one of its fields (greeter/core/backend.py writes it), so
+whoever reads a record reads everything about the job in one round trip. Each id is in one of three sorted sets:
+`jobs:waiting`, by time of submission, so that a job's rank there is its place in the queue; `jobs:running`;
+`jobs:ended`, by time of end. `workers` has the time at which each worker last announced itself.
 """
 
 from __future__ import annotations
@@ -10,105 +11,184 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from celery.states import PENDING, READY_STATES
+from celery.states import READY_STATES
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from greeter.core.errors import JobNotFound
+from greeter.core.errors import JobNotFound, QueueFull, TooManyJobs
 from greeter.core.record import FIELDS, Record
+from greeter.core.scripts import SCRIPTS
 from greeter.settings import Settings
 
-_WAITING = "jobs:waiting"
-
-_READ = """
-local reply = redis.call('HMGET', KEYS[1], unpack(ARGV, 2))
-reply[#reply + 1] = redis.call('ZRANK', KEYS[2], ARGV[1])
-return reply
-"""
-
-# An end state is for ever, and a record that was removed does not come back.
-_WRITE = f"""
-local ended = {{{", ".join(f"{state} = true" for state in sorted(READY_STATES))}}}
-local state = redis.call('HGET', KEYS[1], 'state')
-if not state or ended[state] then return 0 end
-redis.call('HSET', KEYS[1], unpack(ARGV, 2))
-redis.call('ZREM', KEYS[2], ARGV[1])
-return 1
-"""
+_DAY = 86_400
+_BROKERS_LIST = "celery"
+_SECONDS_UNTIL_A_WORKER_IS_MISSED = 15
+_SECONDS_UNTIL_A_MESSAGE_IS_MISSED = 10
+_SECONDS_TO_CANCEL = 4
+MOST_ATTEMPTS = 2
 
 
-def _key(job_id: str) -> str:
-    return f"job:{job_id}"
+@dataclass(frozen=True)
+class Submission:
+    """What is told of a submission beside the tool and its parameters; all of it may be left out."""
+
+    label: str = ""
+    client: str = ""  # who submits, to count the active jobs of one
+    token: str = ""  # of the form, so that submitting it twice makes one job
 
 
 class Store:
     """The jobs' records and folders. Every method that asks Redis raises redis.RedisError when it cannot be had."""
 
     def __init__(self, settings: Settings) -> None:
-        self._jobs_dir = settings.data_dir / "jobs"
+        self._settings = settings
         # One second twice: whoever looks at a page gets an answer within three, also when Redis hangs.
-        self._redis = Redis.from_url(
+        self.redis = Redis.from_url(
             settings.redis_url, socket_timeout=1, socket_connect_timeout=1, retry=Retry(NoBackoff(), 1)
         )
-        self._read = self._redis.register_script(_READ)
-        self._write = self._redis.register_script(_WRITE)
+        self._scripts = {name: self.redis.register_script(source) for name, source in SCRIPTS.items()}
 
-    def folder(self, job_id: str) -> Path:
-        """The folder of a job: `inputs/` holds what was submitted, `outputs/` what the tool made."""
-        return self._jobs_dir / job_id
+    def _run(self, script: str, *args: Any) -> Any:
+        return self._scripts[script](args=args)
 
-    def create(self, job_id: str, tool: str, params: Mapping[str, Any]) -> None:
-        """Keep a new job. A parameter given as bytes becomes the file `inputs/<its name>`."""
+    # What the web asks for.
+
+    def create(self, job_id: str, tool: str, params: Mapping[str, Any], submission: Submission) -> str:
+        """Keep a new job and return its id, or that of the job that the same form made before.
+
+        A parameter given as bytes becomes the file `inputs/<its name>`. Raises QueueFull or TooManyJobs, and
+        OSError when the disk has no room; then nothing is kept.
+        """
         files = {name: value for name, value in params.items() if isinstance(value, bytes)}
-        plain = {name: value for name, value in params.items() if name not in files}
+        plain = json.dumps({name: value for name, value in params.items() if name not in files})
+        sums = {name: sha256(content).hexdigest() for name, content in files.items()}
+        fields = {"tool": tool, "params": plain, "sums": json.dumps(sums), "label": submission.label}
+        # The same form with other input is another job.
+        same = sha256(f"{submission.token} {tool} {plain} {sums}".encode()).hexdigest() if submission.token else ""
+        limits = (self._settings.max_waiting, self._settings.max_active)
+        self.redis.ping()  # before anything is written for nothing
+        self._write_inputs(job_id, files)
+        # When the answer is lost, the job may be there or not: its folder stays, and remove_orphans() may find it.
+        kept: str = self._run("create", job_id, same, submission.client, *limits, _DAY, *_flat(fields)).decode()
+        if kept != job_id:
+            shutil.rmtree(self.folder(job_id))
+        if kept == "full":
+            raise QueueFull
+        if kept == "busy":
+            raise TooManyJobs
+        return kept
+
+    def _write_inputs(self, job_id: str, files: Mapping[str, bytes]) -> None:
         inputs = self.folder(job_id) / "inputs"
         try:
             inputs.mkdir(parents=True)
             for name, content in files.items():
                 (inputs / name).write_bytes(content)
-            now = time.time()
-            record: Any = {"tool": tool, "params": json.dumps(plain), "state": PENDING, "submitted": now}
-            with self._redis.pipeline() as pipe:
-                pipe.hset(_key(job_id), mapping=record)
-                pipe.zadd(_WAITING, {job_id: now})
-                pipe.execute()
-        except BaseException:
+        except OSError:
             shutil.rmtree(self.folder(job_id), ignore_errors=True)
             raise
 
     def find(self, job_id: str) -> Record:
         """Read a record, in one round trip. Raises JobNotFound."""
-        reply = self._read(keys=[_key(job_id), _WAITING], args=[job_id, *FIELDS])
+        reply = self._run("read", job_id, _SECONDS_UNTIL_A_WORKER_IS_MISSED, *FIELDS)
         if reply[0] is None:
             raise JobNotFound(job_id)
-        return Record(job_id, reply)
+        return Record(job_id, reply, self._settings.retention)
 
-    def params(self, job_id: str) -> dict[str, Any]:
-        """The parameters of a job; those that are files as their Path. Raises JobNotFound."""
-        plain: Any = self._redis.hget(_key(job_id), "params")
-        if plain is None:
-            raise JobNotFound(job_id)
-        files = {path.name: path for path in (self.folder(job_id) / "inputs").iterdir()}
-        return {**json.loads(plain), **files}
+    def details(self, job_id: str) -> dict[str, Any]:
+        """The `params` of a job that are no files, the SHA-256 `sums` of the others, the `versions` it ran with."""
+        names = ("params", "sums", "versions")
+        values: Any = self.redis.hmget(f"job:{job_id}", names)
+        return {name: json.loads(value or "{}") for name, value in zip(names, values, strict=True)}
 
-    def write(self, job_id: str, fields: Mapping[str, str | bytes | float]) -> bool:
-        """Change fields of a job that has begun; False, and nothing changes, when it has ended or was removed."""
-        flat = [part for pair in fields.items() for part in pair]
-        return bool(self._write(keys=[_key(job_id), _WAITING], args=[job_id, *flat]))
+    def params(self, job_id: str, plain: bytes | None = None) -> dict[str, Any]:
+        """The parameters of a job, of which `plain` are those that are no files; files as their Path."""
+        values = json.loads(plain) if plain else self.details(job_id)["params"]
+        return {**values, **{path.name: path for path in (self.folder(job_id) / "inputs").iterdir()}}
+
+    def cancel(self, job_id: str) -> str:
+        """Ask for the end of a job and return the phase it was in. Raises JobNotFound."""
+        if phase := self._run("cancel", job_id):
+            return str(phase.decode())
+        raise JobNotFound(job_id)
+
+    def delete(self, job_id: str) -> bool:
+        """Remove the record and the folder of a job that has ended; False when it has not."""
+        deleted = bool(self._run("delete", job_id))
+        if deleted:
+            shutil.rmtree(self.folder(job_id), ignore_errors=True)
+        return deleted
+
+    def folder(self, job_id: str) -> Path:
+        """The folder of a job: `inputs/` holds what was submitted, `outputs/` what the tool made."""
+        return self._settings.data_dir / "jobs" / job_id
+
+    def remove_orphans(self) -> None:
+        """Remove the folders that have no record for an hour: of submissions that failed half-way."""
+        an_hour_ago = time.time() - 3600
+        for folder in (self._settings.data_dir / "jobs").glob("*"):
+            if folder.stat().st_mtime < an_hour_ago and not self.redis.exists(f"job:{folder.name}"):
+                shutil.rmtree(folder, ignore_errors=True)
 
     def outputs(self, job_id: str) -> list[Path]:
         """The result files of a job, by name."""
         return sorted((self.folder(job_id) / "outputs").glob("*"))
 
-    def delete(self, job_id: str) -> None:
-        """Remove a record and its folder."""
-        with self._redis.pipeline() as pipe:
-            pipe.delete(_key(job_id))
-            pipe.zrem(_WAITING, job_id)
-            pipe.execute()
-        shutil.rmtree(self.folder(job_id), ignore_errors=True)
+    # What the process that runs a job says. `worker` is the one that claimed it; nobody else is listened to.
+
+    def claim(self, job_id: str, worker: str, process: int, versions: Mapping[str, str]) -> dict[str, Any] | None:
+        """Begin a waiting job and return its parameters; None when it does not wait, or not any more."""
+        plain = self._run("claim", job_id, worker, process, json.dumps(versions))
+        return self.params(job_id, plain) if plain else None
+
+    def beat(self, job_id: str, worker: str) -> str | None:
+        """Say that the job goes on; returns "running", "cancel" when that was asked for, None when it was lost."""
+        answer = self._run("beat", job_id, worker)
+        return answer.decode() if answer else None
+
+    def write(self, job_id: str, worker: str, state: str, fields: Mapping[str, Any]) -> bool:
+        """Change the state and fields of a running job; False, and nothing changes, when the worker has lost it."""
+        return bool(self._run("write", job_id, worker, state, int(state in READY_STATES), *_flat(fields)))
+
+    # What the main process of a worker sees to.
+
+    def announce(self, worker: str, jobs: Iterable[str]) -> list[str]:
+        """Say that a worker is there and runs these jobs; returns those of them that were to end some seconds ago."""
+        return _texts(self._run("announce", worker, _SECONDS_TO_CANCEL, *jobs))
+
+    def lose(self, job_id: str, worker: str, counted: bool, result: bytes = b"") -> str | None:
+        """Let a running job wait again, because its process is gone.
+
+        When this attempt is `counted` and was the last one, the job fails with `result`. Returns the job's new
+        state, or None when the worker had lost it already.
+        """
+        state = self._run("lose", job_id, worker, int(counted), MOST_ATTEMPTS, result)
+        return state.decode() if state else None
+
+    def silent(self) -> list[tuple[str, str]]:
+        """The running jobs, each with its worker, of which nobody has heard for too long."""
+        found = iter(_texts(self._run("silent", "", self._settings.silence_limit)))
+        return list(zip(found, found, strict=True))
+
+    def unsent(self) -> list[str]:
+        """The waiting jobs whose messages may be lost: all of some age, when there are more of them than messages."""
+        return _texts(self._run("unsent", "", _BROKERS_LIST, _SECONDS_UNTIL_A_MESSAGE_IS_MISSED))
+
+    def expired(self) -> list[str]:
+        """Some of the jobs that have been kept as long as was promised."""
+        return _texts(self._run("expired", "", self._settings.retention))
+
+
+def _flat(fields: Mapping[str, Any]) -> list[Any]:
+    return [part for pair in fields.items() for part in pair]
+
+
+def _texts(reply: list[bytes]) -> list[str]:
+    return [item.decode() for item in reply]

@@ -1,16 +1,23 @@
-"""Celery's side of a tool: the task that runs its function, and the thread that tells how far it is."""
+"""Celery's side of a tool: the task that runs its function, and the thread that stays in touch while it does."""
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from threading import Event, Thread
+from importlib.metadata import version
+from platform import python_version
 from typing import TYPE_CHECKING, Any
 
+import redis
 from celery import Task
-from celery.exceptions import SoftTimeLimitExceeded
+from celery.exceptions import Ignore, SoftTimeLimitExceeded
 
+import greeter
 from greeter.core.errors import OUT_OF_MEMORY, ToolError
 from greeter.core.job import Job
 from greeter.core.tool import Tool
@@ -19,6 +26,7 @@ if TYPE_CHECKING:
     from greeter.core.queue import Queue
 
 _SECONDS_BETWEEN_REPORTS = 0.25
+_REPORTS_A_BEAT = 4
 
 
 class ToolTask(Task):  # type: ignore[type-arg]
@@ -35,22 +43,40 @@ class ToolTask(Task):  # type: ignore[type-arg]
         self.time_limit = self.soft_time_limit + grace
 
     def run(self) -> dict[str, Any]:
-        """Run the tool for the job that has the task's id."""
+        """Run the tool for the job that has the task's id, unless the job does not wait any more."""
         job_id = str(self.request.id)
+        params = self._claim(job_id)
+        if params is None:
+            raise Ignore
         job = Job(self.app.store.folder(job_id))
-        params = self.app.store.params(job_id)
-        with reporting(job, partial(self.update_state, job_id, "PROGRESS")):
+        beat = partial(self.app.store.beat, job_id, self.app.worker_id)
+        with staying_in_touch(job, partial(self.update_state, job_id, "PROGRESS"), beat):
             try:
                 return self.tool(job, **params)
             except MemoryError:  # as it is, it would end the whole worker (celery/celery#10462)
                 raise ToolError(OUT_OF_MEMORY) from None
 
+    def _claim(self, job_id: str) -> dict[str, Any] | None:
+        versions = {"greeter": greeter.__version__, "Python": python_version()}
+        versions |= {library: version(library) for library in self.tool.libraries}
+        while True:  # the message is gone, so only a clear answer will do
+            try:
+                return self.app.store.claim(job_id, self.app.worker_id, os.getpid(), versions)
+            except (redis.ConnectionError, redis.TimeoutError):
+                time.sleep(1)
+
 
 @contextmanager
-def reporting(job: Job, report: Callable[[dict[str, Any]], None]) -> Iterator[None]:
-    """Report the job's progress when it has changed, four times a second and at the end."""
+def staying_in_touch(
+    job: Job, report: Callable[[dict[str, Any]], None], beat: Callable[[], str | None]
+) -> Iterator[None]:
+    """Report the job's progress when it has changed, and obey what the beats answer, while the body runs.
+
+    "cancel" raises SoftTimeLimitExceeded in the tool, which returns what it has; None, for a job that was given to
+    another worker, ends this process at once.
+    """
     reported: dict[str, Any] | None = None
-    ended = Event()
+    ended = threading.Event()
 
     def report_if_changed() -> None:
         nonlocal reported
@@ -58,15 +84,32 @@ def reporting(job: Job, report: Callable[[dict[str, Any]], None]) -> Iterator[No
             report(progress)
             reported = progress
 
-    def keep_reporting() -> None:
+    def keep_in_touch() -> None:
+        answer: str | None = "running"
+        count = 0
         while not ended.wait(_SECONDS_BETWEEN_REPORTS):
             report_if_changed()
+            count += 1
+            if count % _REPORTS_A_BEAT == 0 and answer == "running":
+                answer = _obey(beat)
 
-    reporter = Thread(target=keep_reporting, name="reporter", daemon=True)
-    reporter.start()
+    thread = threading.Thread(target=keep_in_touch, name="in touch", daemon=True)
+    thread.start()
     try:
         yield
     finally:
         ended.set()
-        reporter.join()
+        thread.join()
         report_if_changed()
+
+
+def _obey(beat: Callable[[], str | None]) -> str | None:
+    try:
+        answer = beat()
+    except redis.RedisError:  # away for now
+        return "running"
+    if answer == "cancel":
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)  # as Celery does at the soft limit
+    elif answer is None:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return answer

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,7 @@ class Tool:
     function: Function
     example: Mapping[str, Any] = field(default_factory=dict)
     soft_time_limit: int | None = None
+    libraries: Sequence[str] = ()
 
     def __call__(self, job: Job, **params: Any) -> dict[str, Any]:
         """Call the function."""
@@ -32,7 +33,12 @@ class Tool:
 
 
 def tool(
-    title: str, *, form: type[Form], example: Mapping[str, Any] | None = None, soft_time_limit: int | None = None
+    title: str,
+    *,
+    form: type[Form],
+    example: Mapping[str, Any] | None = None,
+    soft_time_limit: int | None = None,
+    libraries: Sequence[str] = (),
 ) -> Callable[[Function], Tool]:
     """Make a tool of a function `(job, **fields of the form) -> dict`.
 
@@ -40,6 +46,7 @@ def tool(
     sentence that the front page shows. It runs in a worker, returns what JSON can hold, and raises ToolError
     where its user can mend the cause. `example` fills the form on request. After `soft_time_limit` seconds
     (None: the setting SOFT_TIME_LIMIT) it gets SoftTimeLimitExceeded and should return `job.fallback(...)`.
+    The page of a job tells the versions of the `libraries`, given as the names of installed packages.
 
     Raises TypeError when the form's fields are not the function's parameters.
     """
@@ -57,6 +64,7 @@ def tool(
             function=function,
             example=example or {},
             soft_time_limit=soft_time_limit,
+            libraries=tuple(libraries),
         )
 
     return decorate

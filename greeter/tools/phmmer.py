@@ -34,6 +34,7 @@ class PhmmerForm(Form):
 @tool(
     "phmmer protein search",
     form=PhmmerForm,
+    libraries=["pyhmmer"],
     example={"query": EXAMPLES / "HBB_HUMAN.fa", "targets": EXAMPLES / "globins45.fa", "evalue": 10.0},
 )
 def phmmer(job: Job, query: Path, targets: Path | None, evalue: float) -> dict[str, Any]:

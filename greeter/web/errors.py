@@ -8,11 +8,30 @@ from flask import Flask, current_app, render_template, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException, InternalServerError, NotFound, ServiceUnavailable
 
-from greeter.core.errors import JobNotFound
+from greeter.core.errors import DISK_FULL, JobNotFound, QueueFull, TooManyJobs
 from greeter.core.queue import UNAVAILABLE
 
-RETRY_AFTER = 5
-"""Seconds after which it is worth trying again when Redis is away."""
+_RETRY_AFTER = 5
+
+# Why a submission was not accepted: the status, the seconds after which to try again, and what the form says.
+REFUSALS: dict[type[Exception], tuple[int, int, str]] = {
+    QueueFull: (503, 300, "As many jobs wait as may. Your input is still here: submit it again in a few minutes."),
+    TooManyJobs: (
+        429,
+        60,
+        "You have as many jobs as one visitor may have at the same time. Your input is still here: submit it again "
+        "when one of them has ended, or cancel one.",
+    ),
+    OSError: (503, 300, DISK_FULL + " Your input is still here."),
+} | dict.fromkeys(
+    UNAVAILABLE,
+    (
+        503,
+        _RETRY_AFTER,
+        "The queue cannot be reached, so nothing was submitted. Your input is still here: wait a few seconds, and "
+        "submit it again.",
+    ),
+)
 
 _SAID = {
     404: (
@@ -65,7 +84,7 @@ def _read_what_is_still_sent() -> None:
 
 def _unavailable(error: Exception) -> ResponseReturnValue:
     current_app.logger.warning("Redis cannot be reached: %s", error)
-    return _page(ServiceUnavailable(retry_after=RETRY_AFTER))
+    return _page(ServiceUnavailable(retry_after=_RETRY_AFTER))
 
 
 def _bug(error: Exception) -> ResponseReturnValue:

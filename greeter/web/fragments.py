@@ -4,7 +4,7 @@ from flask import Blueprint, Flask, render_template, request
 from flask.typing import ResponseReturnValue
 
 from greeter.core.errors import JobNotFound
-from greeter.web.pages import job_context
+from greeter.web.jobs import job_context
 from greeter.web.site import site
 
 bp = Blueprint("fragments", __name__)
@@ -21,7 +21,7 @@ def progress(job_id: str) -> ResponseReturnValue:
     record = site().queue.store.find(job_id)
     if request.headers.get("HX-PTag") == record.tag:
         return "", 304
-    return render_template("_progress.html", **job_context(record)), {"HX-PTag": record.tag}
+    return render_template("_live.html", **job_context(record)), {"HX-PTag": record.tag}
 
 
 @bp.errorhandler(JobNotFound)

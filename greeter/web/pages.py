@@ -1,33 +1,29 @@
-"""The pages: what the site offers, the form of each tool, and the page of each job."""
+"""What the site offers: the front page, and the form of each tool."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from ipaddress import ip_address, ip_network
+from secrets import token_urlsafe
 from typing import Any
 
-from flask import Blueprint, Flask, abort, redirect, render_template, request, send_from_directory, url_for
+from flask import Blueprint, Flask, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import CombinedMultiDict
-from werkzeug.routing import BaseConverter
 from wtforms import Form
 
-from greeter.core.queue import UNAVAILABLE
-from greeter.core.record import Record
+from greeter.core.store import Submission
 from greeter.core.tool import Tool
-from greeter.web.errors import RETRY_AFTER
+from greeter.web.errors import REFUSALS
 from greeter.web.site import site
+
+_LONGEST_LABEL = 80
 
 bp = Blueprint("pages", __name__)
 
 
-class JobId(BaseConverter):
-    """Matches what can be the id of a job, so that nothing else gets as far as Redis or the disk."""
-
-    regex = "[0-9a-f]{32}"
-
-
 def init_app(app: Flask) -> None:
     """Add the pages to the app."""
-    app.url_map.converters["job_id"] = JobId
     app.register_blueprint(bp)
 
 
@@ -39,56 +35,58 @@ def index() -> str:
 
 @bp.get("/tools/<name>")
 def tool(name: str) -> str:
-    """Show a tool's form, filled with its example on request."""
-    found = _find_tool(name)
-    return _form_page(found, _form(found, data=found.example if "example" in request.args else None))
+    """Show a tool's form, filled with its example on request, or with what a former job was given."""
+    found = find_tool(name)
+    store, former = site().queue.store, request.args.get("job", "")
+    if former and store.find(former).tool == name:
+        return form_page(found, make_form(found, data=store.params(former)), label=store.find(former).label)
+    return form_page(found, make_form(found, data=found.example if "example" in request.args else None))
 
 
 @bp.post("/tools/<name>")
 def submit(name: str) -> ResponseReturnValue:
     """Accept a job and go to its page, or show the form again with all that was entered."""
-    found = _find_tool(name)
-    form = _form(found, CombinedMultiDict([request.files, request.form]))
+    found = find_tool(name)
+    form = make_form(found, CombinedMultiDict([request.files, request.form]))
+    label = "".join(filter(str.isprintable, request.form.get("label", "")))[:_LONGEST_LABEL].strip()
     if not form.validate():
-        return _form_page(found, form), 422
+        return form_page(found, form, label), 422
+    return accept(found, form, form.data, label)
+
+
+def accept(found: Tool, form: Form, params: Mapping[str, Any], label: str) -> ResponseReturnValue:
+    """Accept a job and go to its page, or say in its form why not now, and when to try again."""
+    submission = Submission(label, _client(), request.form.get("token", ""))
     try:
-        job_id = site().queue.submit(found, form.data)
-    except UNAVAILABLE:
-        return _form_page(found, form, unavailable=True), 503, {"Retry-After": str(RETRY_AFTER)}
-    return redirect(url_for("pages.job", job_id=job_id), 303)
+        job_id = site().queue.submit(found, params, submission)
+    except tuple(REFUSALS) as error:
+        status, seconds, sentence = next(said for kind, said in REFUSALS.items() if isinstance(error, kind))
+        return form_page(found, form, label, problem=sentence), status, {"Retry-After": str(seconds)}
+    return redirect(url_for("jobs.job", job_id=job_id), 303)
 
 
-@bp.get("/jobs/<job_id:job_id>")
-def job(job_id: str) -> str:
-    """Show a job: its progress, and its result when it has one."""
-    return render_template("job.html", **job_context(site().queue.store.find(job_id)))
-
-
-@bp.get("/jobs/<job_id:job_id>/files/<name>")
-def file(job_id: str, name: str) -> ResponseReturnValue:
-    """Download a result file of a job that has a result."""
-    files = job_context(site().queue.store.find(job_id))["files"]
-    path = next((path for path in files if path.name == name), None) or abort(404)
-    return send_from_directory(path.parent, path.name, as_attachment=True, mimetype="text/plain")
-
-
-def job_context(record: Record) -> dict[str, Any]:
-    """What the templates of a job need."""
-    known = site().tools.get(record.tool)
-    files = site().queue.store.outputs(record.id) if record.phase in ("finished", "stopped") else []
-    return {"job": record, "title": known.title if known else record.tool, "files": files}
-
-
-def _find_tool(name: str) -> Tool:
+def find_tool(name: str) -> Tool:
+    """The tool of that name, or a 404 page."""
     return site().tools.get(name) or abort(404)
 
 
-def _form(found: Tool, formdata: Any = None, data: Any = None) -> Form:
+def make_form(found: Tool, formdata: Any = None, data: Any = None) -> Form:
+    """A tool's form, with the limits of this installation."""
     settings = site().settings
     limits = {"records": settings.max_records, "residues": settings.max_residues}
     return found.form(formdata, data=data, meta={"limits": limits})
 
 
-def _form_page(found: Tool, form: Form, unavailable: bool = False) -> str:
+def form_page(found: Tool, form: Form, label: str = "", problem: str = "") -> str:
+    """The page of a tool's form; `problem` says why what was submitted was not accepted."""
     settings = site().settings
-    return render_template("tool.html", tool=found, form=form, unavailable=unavailable, settings=settings)
+    token = request.form.get("token") or token_urlsafe(16)
+    return render_template(
+        "tool.html", tool=found, form=form, label=label, token=token, problem=problem, settings=settings
+    )
+
+
+def _client() -> str:
+    """Who submits: an address, or the network that one customer has in IPv6."""
+    address = ip_address(request.remote_addr or "::")
+    return str(address) if address.version == 4 else str(ip_network((address, 64), strict=False))

@@ -45,7 +45,7 @@ def test_the_soft_limit_gives_a_labelled_fallback(installation: Installation) ->
         ("gorge", "ran out of memory"),
         ("dawdle", "time limit"),
         ("cling", "time limit"),
-        ("vanish", "Run it again"),
+        ("vanish", "lost each time it was tried"),
     ],
 )
 def test_a_failure_has_a_sentence_for_its_user(installation: Installation, tool: str, sentence: str) -> None:

@@ -1,10 +1,16 @@
 """Job records in a real Redis, and their folders."""
 
+import dataclasses
+import os
+import time
+from hashlib import sha256
+from pathlib import Path
+
 import pytest
 import redis
 
-from greeter.core.errors import JobNotFound
-from greeter.core.store import Store
+from greeter.core.errors import JobNotFound, QueueFull, TooManyJobs
+from greeter.core.store import Store, Submission
 from greeter.settings import Settings
 from tests.conftest import Installation, free_port
 
@@ -18,55 +24,100 @@ def store(own_installation: Installation) -> Store:
     return own_installation.queue.store
 
 
+def create(store: Store, job_id: str, **told: str) -> str:
+    """Keep a job of the greeting."""
+    return store.create(job_id, "expensive_greet", {"person": "Ada", "total": 1}, Submission(**told))
+
+
 def test_a_job_waits_behind_those_before_it(store: Store) -> None:
-    """The place in the queue is exact, and moves when one begins or is removed."""
+    """The place in the queue is exact, and moves when one begins or is cancelled."""
     ids = [str(number) * 32 for number in range(4)]
     for job_id in ids:
-        store.create(job_id, "expensive_greet", {})
+        assert create(store, job_id) == job_id
     assert [store.find(job_id).ahead for job_id in ids] == [0, 1, 2, 3]
-    assert store.write(ids[0], {"state": "STARTED"})
-    store.delete(ids[2])
+    assert store.claim(ids[0], "w", 1, {}) == {"person": "Ada", "total": 1}
+    assert store.cancel(ids[2]) == "waiting"
     assert [store.find(job_id).ahead for job_id in (ids[0], ids[1], ids[3])] == [None, 0, 1]
-    with pytest.raises(JobNotFound):
-        store.find(ids[2])
-    assert not store.folder(ids[2]).exists()
 
 
 def test_parameters_come_back_as_they_were_given(store: Store) -> None:
-    """Plain ones as values, bytes as the Path of a file with them."""
-    store.create("a" * 32, "phmmer", {"query": b">a\nMKV\n", "targets": None, "evalue": 1e-5})
-    params = store.params("a" * 32)
+    """Plain ones as values, bytes as the Path of a file with them, whose sum is kept."""
+    given = {"query": b">a\nMKV\n", "targets": None, "evalue": 1e-5}
+    store.create("a" * 32, "phmmer", given, Submission())
+    params = store.claim("a" * 32, "w", 1, {"pyhmmer": "1"}) or {}
     assert params["query"].read_bytes() == b">a\nMKV\n"
     assert (params["targets"], params["evalue"]) == (None, 1e-5)
+    assert store.params("a" * 32) == params
+    details = store.details("a" * 32)
+    assert details["sums"] == {"query": sha256(b">a\nMKV\n").hexdigest()}
+    assert details["versions"] == {"pyhmmer": "1"}
 
 
 def test_reading_a_record_is_one_round_trip(store: Store) -> None:
-    """Whatever state the job is in; that it does not grow with the queue is Redis's ZRANK."""
-    store.create("a" * 32, "expensive_greet", {})
+    """One command crosses the wire, whatever state the job is in."""
+    create(store, "a" * 32)
     store.find("a" * 32)
-    before = store._redis.info("stats")["total_commands_processed"]
-    store.find("a" * 32)
-    commands = store._redis.info("commandstats")
-    after = store._redis.info("stats")["total_commands_processed"]
-    assert commands["cmdstat_evalsha"]["calls"] >= 2
-    # The script, what it calls inside the server, and the INFOs: nothing else crossed the wire.
-    assert after - before <= 1 + 2 + 2
+    with store.redis.monitor() as monitor:
+        for _ in range(2):
+            store.redis.ping()
+            store.find("a" * 32)
+        asked: list[str] = []
+        while asked.count("EVALSHA") < 2:
+            command = monitor.next_command()
+            if command["client_type"] != "lua":
+                asked.append(command["command"].split()[0])
+    assert asked[-3:] == ["EVALSHA", "PING", "EVALSHA"]
 
 
-def test_an_ended_or_removed_job_is_not_written(store: Store) -> None:
-    """The first end state stays; no write makes a record."""
-    store.create("a" * 32, "expensive_greet", {})
-    assert store.write("a" * 32, {"state": "SUCCESS", "result": "{}"})
-    for state in ("PROGRESS", "FAILURE", "REVOKED", "SUCCESS"):
-        assert not store.write("a" * 32, {"state": state, "result": "late"})
-    assert store.find("a" * 32).result == {}
-    assert not store.write("b" * 32, {"state": "STARTED"})
-    assert store._redis.keys("job:b*") == []
+def test_the_same_form_makes_one_job(store: Store) -> None:
+    """Submitted twice it is one job, with other input another, and without a token each is its own."""
+    assert create(store, "a" * 32, token="form") == "a" * 32
+    assert create(store, "b" * 32, token="form") == "a" * 32
+    assert not store.folder("b" * 32).exists()
+    other = store.create("c" * 32, "expensive_greet", {"person": "Grace", "total": 1}, Submission(token="form"))
+    assert other == "c" * 32
+    assert (create(store, "d" * 32), create(store, "e" * 32)) == ("d" * 32, "e" * 32)
 
 
-def test_nothing_is_left_of_a_job_that_could_not_be_kept(tmp_path) -> None:
-    """Neither a record nor a folder."""
+def test_the_queue_and_each_client_have_a_limit(own_installation: Installation) -> None:
+    """A refused job leaves nothing, and an ended one makes room."""
+    own_installation.start("redis")
+    settings = dataclasses.replace(own_installation.settings, max_waiting=3, max_active=2)
+    store = Store(settings)
+    for job_id in ("a" * 32, "b" * 32):
+        create(store, job_id, client="1.2.3.4")
+    with pytest.raises(TooManyJobs):
+        create(store, "c" * 32, client="1.2.3.4")
+    create(store, "c" * 32, client="5.6.7.8")
+    with pytest.raises(QueueFull):
+        create(store, "d" * 32, client="9.9.9.9")
+    assert not store.folder("d" * 32).exists()
+    store.cancel("a" * 32)
+    create(store, "d" * 32, client="1.2.3.4")
+    store.redis.close()
+
+
+def test_what_cannot_be_kept_leaves_nothing(tmp_path: Path) -> None:
+    """Neither a record nor a folder, when Redis is away."""
     away = Store(Settings(data_dir=tmp_path, redis_url=f"redis://127.0.0.1:{free_port()}/0"))
     with pytest.raises(redis.ConnectionError):
-        away.create("a" * 32, "phmmer", {"query": b"x"})
+        create(away, "a" * 32)
     assert not list(tmp_path.rglob("*a*"))
+
+
+def test_old_jobs_and_orphaned_folders_are_found(store: Store) -> None:
+    """A job by the time of its end; a folder without a record when it is an hour old."""
+    create(store, "a" * 32)
+    store.cancel("a" * 32)
+    assert store.expired() == []
+    store.redis.zincrby("jobs:ended", -7 * 86_400 - 1, "a" * 32)
+    assert store.expired() == ["a" * 32]
+    for age, name in ((0, "b" * 32), (4000, "c" * 32), (4000, "a" * 32)):
+        store.folder(name).mkdir(exist_ok=True)
+        os.utime(store.folder(name), (time.time() - age,) * 2)
+    store.remove_orphans()
+    assert sorted(path.name[0] for path in store.folder("x").parent.iterdir()) == ["a", "b"]
+    assert store.delete("a" * 32)
+    assert not store.folder("a" * 32).exists()
+    with pytest.raises(JobNotFound):
+        store.find("a" * 32)

@@ -124,7 +124,7 @@ def test_without_redis_nothing_is_lost(client: FlaskClient, app: Flask) -> None:
     response = client.post("/tools/expensive_greet", data={"person": "Ada", "total": "5"})
     assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
     assert 'value="Ada"' in response.text
-    assert "submit again" in response.text
+    assert "submit it again" in response.text
     assert client.get("/").status_code == 200
     job = client.get(f"/jobs/{'a' * 32}")
     assert (job.status_code, job.headers["Retry-After"]) == (503, "5")

@@ -4,9 +4,10 @@ import os
 import signal
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
-from wtforms import Form
+from wtforms import FloatField, Form
 
 from greeter.core import Job, SoftTimeLimitExceeded, ToolError, tool
 
@@ -73,4 +74,63 @@ def yield_some(job: Job) -> dict[str, Any]:
 def vanish(job: Job) -> dict[str, Any]:
     """Kill the process that runs the job."""
     os.kill(os.getpid(), signal.SIGKILL)
+    return {}
+
+
+@tool("Holds the interpreter", form=Nothing, soft_time_limit=2)
+def hog(job: Job) -> dict[str, Any]:
+    """Be in one call that lets no other thread run, for a minute or so."""
+    return {"digits": len(str(3 ** (3**18)))}
+
+
+@tool("Fills the disk", form=Nothing)
+def flood(job: Job) -> dict[str, Any]:
+    """Write where there is no room."""
+    with Path("/dev/full").open("w") as full:
+        full.write("x")
+    return {}
+
+
+class Seconds(Form):
+    """How long to take."""
+
+    seconds = FloatField()
+
+
+@tool("Keeps a diary", form=Seconds)
+def diary(job: Job, seconds: float) -> dict[str, Any]:
+    """Write down its start and its end, where all jobs do."""
+    with (job.folder.parents[1] / "diary").open("a", buffering=1) as entries:
+        entries.write(f"{job.folder.name} start {time.time()}\n")
+        try:
+            for _ in job.track(range(int(seconds * 10))):
+                time.sleep(0.1)
+            return {"slept": seconds}
+        except SoftTimeLimitExceeded:
+            return job.fallback({"slept": "not all of it"})
+        finally:
+            entries.write(f"{job.folder.name} end {time.time()}\n")
+
+
+@tool("Runs a program", form=Seconds, soft_time_limit=4)
+def outsource(job: Job, seconds: float) -> dict[str, Any]:
+    """Run a program that starts others, one of which leaves its session, and waits for none."""
+    program = "setsid sleep 300 & (sleep 300 & sleep 300) & echo started; sleep " + str(seconds)
+    job.run(["sh", "-c", program], stdout="said.txt")
+    with job.open("said.txt", "r") as said:
+        return {"said": said.read()}
+
+
+@tool("Runs a program and clings to it", form=Nothing, soft_time_limit=2)
+def outsource_and_cling(job: Job) -> dict[str, Any]:
+    """Run a program again each time that it is told to stop."""
+    while True:
+        with suppress(SoftTimeLimitExceeded):
+            job.run(["sh", "-c", "setsid sleep 300 & sleep 300"], stdout="said.txt")
+
+
+@tool("Sleeps", form=Nothing)
+def nap(job: Job) -> dict[str, Any]:
+    """Be in one call for a minute, without looking at the time."""
+    time.sleep(60)
     return {}

@@ -1,0 +1,70 @@
+"""Runs a program for a job, and ends it, with everything that it started, as soon as the job's process is gone.
+
+`python -I leash.py MEMORY FILE_SIZE PROGRAM ARGUMENT ...`, where the limits are in bytes. Its standard input is a pipe
+whose other end only the job's process has: however that one ends, the pipe closes. On Linux, what the program
+starts and leaves behind becomes a child of this process, so that nothing can slip away.
+"""
+
+import ctypes
+import os
+import resource
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+
+import psutil
+
+_PARENT_DEATH_SIGNAL, _CHILD_SUBREAPER = 1, 36  # of Linux's prctl(2)
+
+
+def main() -> int:
+    """Run the program; returns its exit status, negative for a signal."""
+    memory, file_size, *command = sys.argv[1:]
+    _prctl(_CHILD_SUBREAPER, 1)
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_AS, (int(memory), int(memory)))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (int(file_size), int(file_size)))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        _prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL)
+
+    program = subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=limit)
+    threading.Thread(target=_end_all_with_the_job, daemon=True).start()
+    status = program.wait()
+    _end_all()
+    return status
+
+
+def _end_all_with_the_job() -> None:
+    os.read(0, 1)
+    _end_all()
+
+
+def _end_all() -> None:
+    while left := [child for child in psutil.Process().children(recursive=True) if _lives(child)]:
+        for child in left:
+            child.kill()
+        time.sleep(0.01)
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _prctl(option: int, value: int) -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(option, value)
+
+
+if __name__ == "__main__":
+    status = main()
+    sys.exit(status if status >= 0 else 128 - status)

@@ -1,0 +1,171 @@
+"""The life cycle of a job, as the Lua scripts that Redis runs one at a time. docs/life-of-a-job.md draws it.
+
+Only these scripts change a record, so what they refuse cannot happen: two claims of one job, a write by a worker
+that lost it, a way out of an end state. Each may be sent twice, as happens when an answer is lost on its way.
+`id` is the first argument of each; times are seconds by the clock of Redis, the only clock.
+"""
+
+_PRELUDE = """
+local id, time = ARGV[1], redis.call('TIME')
+local key, now = 'job:' .. id, time[1] + time[2] / 1e6
+local WAITING, RUNNING, ENDED, WORKERS = 'jobs:waiting', 'jobs:running', 'jobs:ended', 'workers'
+
+local function get(field) return redis.call('HGET', key, field) end
+
+local function phase()
+  if redis.call('ZSCORE', WAITING, id) then return 'waiting' end
+  if redis.call('ZSCORE', RUNNING, id) then return 'running' end
+  return redis.call('EXISTS', key) == 1 and 'ended' or nil
+end
+
+local function finish(state, ...)
+  local client = get('client')
+  redis.call('HSET', key, 'state', state, 'ended', now, ...)
+  redis.call('HDEL', key, 'client', 'cancel')
+  redis.call('ZREM', WAITING, id)
+  redis.call('ZREM', RUNNING, id)
+  redis.call('ZADD', ENDED, now, id)
+  if client then redis.call('SREM', 'client:' .. client, id) end
+end
+"""
+
+# id, token, client, most waiting, most active of the client, seconds to remember the token, field, value, ...
+# -> the id of this job, or of the one that the same form made; or 'full' or 'busy'
+CREATE = """
+if phase() then return id end
+local token, of_client = 'token:' .. ARGV[2], 'client:' .. ARGV[3]
+local before = ARGV[2] ~= '' and redis.call('GET', token)
+if before and redis.call('EXISTS', 'job:' .. before) == 1 then return before end
+if redis.call('ZCARD', WAITING) >= tonumber(ARGV[4]) then return 'full' end
+if ARGV[3] ~= '' and redis.call('SCARD', of_client) >= tonumber(ARGV[5]) then return 'busy' end
+redis.call('HSET', key, 'state', 'PENDING', 'submitted', now, 'attempts', 0, unpack(ARGV, 7))
+redis.call('ZADD', WAITING, now, id)
+if ARGV[2] ~= '' then redis.call('SET', token, id, 'EX', ARGV[6]) end
+if ARGV[3] ~= '' then
+  redis.call('HSET', key, 'client', ARGV[3])
+  redis.call('SADD', of_client, id)
+end
+return id
+"""
+
+# id, seconds without an announcement after which a worker is not there, field, ... -> the fields' values, the place
+# in the queue, how many workers are there, and the time
+READ = """
+local reply = redis.call('HMGET', key, unpack(ARGV, 3))
+reply[#reply + 1] = redis.call('ZRANK', WAITING, id)
+reply[#reply + 1] = redis.call('ZCOUNT', WORKERS, now - ARGV[2], '+inf')
+reply[#reply + 1] = tonumber(time[1])
+return reply
+"""
+
+# id, worker, process, versions -> the parameters; nil unless the job waits, or is this very process's already
+CLAIM = """
+local mine = get('worker') == ARGV[2] and get('process') == ARGV[3]
+if phase() == 'waiting' then
+  redis.call('HINCRBY', key, 'attempts', 1)
+  redis.call('HSET', key, 'state', 'STARTED', 'worker', ARGV[2], 'process', ARGV[3], 'versions', ARGV[4])
+  redis.call('HSET', key, 'started', now, 'seen', now)
+  redis.call('ZREM', WAITING, id)
+  redis.call('ZADD', RUNNING, now, id)
+elseif not (phase() == 'running' and mine) then
+  return false
+end
+return get('params')
+"""
+
+# id, worker -> 'running', 'cancel' when somebody asked for that, or nil when the job is not this worker's any more
+BEAT = """
+if phase() ~= 'running' or get('worker') ~= ARGV[2] then return false end
+redis.call('HSET', key, 'seen', now)
+return get('cancel') and 'cancel' or 'running'
+"""
+
+# id, worker, state, whether it is an end, field, value, ... -> 1, or 0 when the job is not this worker's any more.
+# A job that was to be cancelled ends as cancelled, with what its tool returned, if it did.
+WRITE = """
+if phase() ~= 'running' or get('worker') ~= ARGV[2] then return 0 end
+if ARGV[4] == '1' and get('cancel') then
+  finish('REVOKED', unpack(ARGV, ARGV[3] == 'SUCCESS' and 5 or #ARGV + 1))
+elseif ARGV[4] == '1' then
+  finish(ARGV[3], unpack(ARGV, 5))
+else
+  redis.call('HSET', key, 'state', ARGV[3], unpack(ARGV, 5))
+end
+return 1
+"""
+
+# id, worker, '1' when the attempt counts, most attempts, result when that was the last one -> 'PENDING' when the
+# job waits again, its end state, or nil when it was not this worker's any more
+LOSE = """
+if phase() ~= 'running' or get('worker') ~= ARGV[2] then return false end
+if get('cancel') then
+  finish('REVOKED')
+elseif ARGV[3] == '1' and tonumber(get('attempts')) >= tonumber(ARGV[4]) then
+  finish('FAILURE', 'result', ARGV[5])
+else
+  if ARGV[3] ~= '1' then redis.call('HINCRBY', key, 'attempts', -1) end
+  redis.call('HSET', key, 'state', 'PENDING')
+  redis.call('HDEL', key, 'worker', 'process', 'started', 'seen', 'progress')
+  redis.call('ZREM', RUNNING, id)
+  redis.call('ZADD', WAITING, get('submitted'), id)
+end
+return get('state')
+"""
+
+# id -> the phase it was in, or nil. A waiting job ends; a running one is told so by its next beat.
+CANCEL = """
+local was = phase()
+if was == 'waiting' then finish('REVOKED') end
+if was == 'running' then redis.call('HSETNX', key, 'cancel', now) end
+return was
+"""
+
+# id -> 1, or 0 when the job has not ended
+DELETE = """
+if phase() ~= 'ended' then return 0 end
+redis.call('DEL', key)
+redis.call('ZREM', ENDED, id)
+return 1
+"""
+
+# worker, seconds, job, ... -> those of these jobs, which it runs, whose end was asked for longer ago than that
+ANNOUNCE = """
+local overdue = {}
+redis.call('ZADD', WORKERS, now, id)
+redis.call('ZREMRANGEBYSCORE', WORKERS, '-inf', now - 86400)
+for i = 3, #ARGV do
+  local job = 'job:' .. ARGV[i]
+  local worker, cancel = unpack(redis.call('HMGET', job, 'worker', 'cancel'))
+  if worker == id then redis.call('HSET', job, 'seen', now) end
+  if worker == id and cancel and tonumber(cancel) < now - ARGV[2] then overdue[#overdue + 1] = ARGV[i] end
+end
+return overdue
+"""
+
+# '', seconds -> job, worker, ... of the running jobs of which nobody has heard for so long
+SILENT = """
+local silent = {}
+for _, job in ipairs(redis.call('ZRANGE', RUNNING, 0, -1)) do
+  local worker, seen = unpack(redis.call('HMGET', 'job:' .. job, 'worker', 'seen'))
+  if tonumber(seen) < now - ARGV[2] then
+    silent[#silent + 1] = job
+    silent[#silent + 1] = worker
+  end
+end
+return silent
+"""
+
+# '', the broker's list, seconds -> the jobs that wait for so long, when the list has fewer messages than jobs wait
+UNSENT = """
+if redis.call('LLEN', ARGV[2]) >= redis.call('ZCARD', WAITING) then return {} end
+return redis.call('ZRANGEBYSCORE', WAITING, '-inf', now - ARGV[3])
+"""
+
+# '', seconds -> jobs that ended longer ago than that
+EXPIRED = """
+return redis.call('ZRANGEBYSCORE', ENDED, '-inf', now - ARGV[2], 'LIMIT', 0, 100)
+"""
+
+SCRIPTS = {
+    name.lower(): _PRELUDE + source for name, source in list(globals().items()) if name.isupper() and name[0] != "_"
+}

@@ -1,0 +1,83 @@
+"""The page of each job, its result files, and what can be done with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from secrets import token_urlsafe
+from typing import Any
+
+from flask import Blueprint, Flask, abort, redirect, render_template, send_from_directory, url_for
+from flask.typing import ResponseReturnValue
+from werkzeug.routing import BaseConverter
+
+from greeter.core.record import Record
+from greeter.web.pages import accept, find_tool, make_form
+from greeter.web.site import site
+
+bp = Blueprint("jobs", __name__)
+
+
+class JobId(BaseConverter):
+    """Matches what can be the id of a job, so that nothing else gets as far as Redis or the disk."""
+
+    regex = "[0-9a-f]{32}"
+
+
+def init_app(app: Flask) -> None:
+    """Add the pages of jobs to the app."""
+    app.url_map.converters["job_id"] = JobId
+    app.register_blueprint(bp)
+
+
+@bp.get("/jobs/<job_id:job_id>")
+def job(job_id: str) -> str:
+    """Show a job: its progress, and its result when it has one."""
+    return render_template("job.html", **job_context(site().queue.store.find(job_id)))
+
+
+@bp.get("/jobs/<job_id:job_id>/files/<name>")
+def file(job_id: str, name: str) -> ResponseReturnValue:
+    """Download a result file of a job that has a result."""
+    files = job_context(site().queue.store.find(job_id))["files"]
+    path = next((path for path in files if path.name == name), None) or abort(404)
+    return send_from_directory(path.parent, path.name, as_attachment=True, mimetype="text/plain")
+
+
+@bp.post("/jobs/<job_id:job_id>/cancel")
+def cancel(job_id: str) -> ResponseReturnValue:
+    """End a job that has not ended."""
+    site().queue.store.cancel(job_id)
+    return redirect(url_for(".job", job_id=job_id), 303)
+
+
+@bp.post("/jobs/<job_id:job_id>/delete")
+def delete(job_id: str) -> ResponseReturnValue:
+    """Remove a job that has ended, with all its files."""
+    site().queue.store.find(job_id)
+    if not site().queue.store.delete(job_id):
+        return redirect(url_for(".job", job_id=job_id), 303)
+    return render_template("deleted.html")
+
+
+@bp.post("/jobs/<job_id:job_id>/again")
+def again(job_id: str) -> ResponseReturnValue:
+    """Submit the same input once more."""
+    store = site().queue.store
+    record = store.find(job_id)
+    found = find_tool(record.tool)
+    given = store.params(job_id)
+    form = make_form(found, data=given)
+    params = {name: value.read_bytes() if isinstance(value, Path) else value for name, value in given.items()}
+    return accept(found, form, params, record.label)
+
+
+def job_context(record: Record) -> dict[str, Any]:
+    """What the templates of a job need."""
+    store, known = site().queue.store, site().tools.get(record.tool)
+    return {
+        "job": record,
+        "title": known.title if known else record.tool,
+        "files": store.outputs(record.id) if record.has_result else [],
+        "details": None if record.active else store.details(record.id),
+        "token": token_urlsafe(16),
+    }
