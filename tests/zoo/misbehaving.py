@@ -80,7 +80,7 @@ def vanish(job: Job) -> dict[str, Any]:
 @tool("Holds the interpreter", form=Nothing, soft_time_limit=2)
 def hog(job: Job) -> dict[str, Any]:
     """Be in one call that lets no other thread run, for a minute or so."""
-    return {"digits": len(str(3 ** (3**18)))}
+    return {"sum": sum(range(6 * 10**9))}
 
 
 @tool("Fills the disk", form=Nothing)
