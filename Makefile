@@ -1,5 +1,6 @@
 .PHONY: help run test lint format lock clean
 .DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
 
 PYTHON ?= python3
 BIN := .venv/bin

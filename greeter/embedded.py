@@ -1,11 +1,16 @@
-"""The embedded Redis: `python -m greeter.embedded` becomes a valkey-server, or idles when REDIS_URL is elsewhere."""
+"""The embedded Redis: `python -m greeter.embedded` becomes a valkey-server, or idles where REDIS_URL names another."""
 
 import os
 import shutil
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+
+from redis import Redis, RedisError
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from greeter.settings import Settings
 
@@ -16,8 +21,8 @@ def main() -> None:
     """Replace this process by the server, so that every signal reaches it."""
     settings = Settings.from_env(os.environ)
     url = urlsplit(settings.redis_url)
-    if url.scheme != "redis" or url.hostname not in _LOOPBACK:
-        print(f"REDIS_URL names a server on {url.hostname}: the embedded Redis stays idle.", flush=True)
+    if url.scheme != "redis" or url.hostname not in _LOOPBACK or url.username or _answers(settings.redis_url):
+        print(f"REDIS_URL names another server, on {url.hostname}: the embedded Redis stays idle.", flush=True)
         signal.pause()
     folder = settings.data_dir / "redis"
     folder.mkdir(parents=True, exist_ok=True)
@@ -33,6 +38,12 @@ def main() -> None:
     if url.password:
         config["requirepass"] = _quote(unquote(url.password))
     _become(_server(), "".join(f"{name} {value}\n" for name, value in config.items()))
+
+
+def _answers(url: str) -> bool:
+    with suppress(RedisError), Redis.from_url(url, retry=Retry(NoBackoff(), 0)) as server:
+        return bool(server.ping())
+    return False
 
 
 def _server() -> str:

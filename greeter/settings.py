@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 
 class SettingsError(ValueError):
@@ -18,9 +19,16 @@ def _whole_number(text: str) -> int:
     return int(text)
 
 
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise ValueError("should be a port: a whole number from 1 to 65535")
+    return int(text)
+
+
 def _redis_url(text: str) -> str:
-    if not text.startswith(("redis://", "rediss://")):
-        raise ValueError("should start with redis:// or rediss://")
+    url = urlsplit(text)
+    if url.scheme not in ("redis", "rediss") or not url.hostname or (url.port is not None and not url.port):
+        raise ValueError("should be like redis://:PASSWORD@HOST:PORT/0, or rediss:// for TLS")
     return text
 
 
@@ -34,6 +42,8 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "int": _whole_number,
     "str": str,
     "Path": lambda text: Path(text).absolute(),
+    "web_port": _port,
+    "flower_port": _port,
     "redis_url": _redis_url,
     "flower_basic_auth": _user_and_password,
 }
@@ -51,10 +61,11 @@ class Settings:
     data_dir: Path = Path("var").absolute()  # noqa: RUF009  a Path never changes
     worker_concurrency: int = 2
     soft_time_limit: int = 5000
-    time_limit_grace: int = 60
-    max_upload_bytes: int = 10_000_000
+    time_limit_grace: int = 300
+    max_upload_bytes: int = 10 * 1024 * 1024
     max_records: int = 50_000
     max_residues: int = 10_000_000
+    max_file_bytes: int = 1024 * 1024 * 1024
     max_waiting: int = 1000
     max_active: int = 20
     retention_days: int = 7

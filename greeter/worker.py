@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import resource
 import signal
 import sys
 from secrets import token_hex
@@ -18,6 +19,7 @@ from greeter.settings import Settings
 
 settings = Settings.from_env(os.environ)
 app = Queue(settings, tools.load().values())
+app.set_default()  # so that AsyncResult(job_id) needs no app
 app.worker_id = f"{gethostname()}-{token_hex(8)}"
 keeper = Keeper(app, settings.silence_limit)
 
@@ -29,6 +31,7 @@ app.conf.broker_transport_options |= {"socket_timeout": 10, "socket_connect_time
 def _stand_alone(**_: Any) -> None:
     """Let a process that runs jobs live as long as its worker: no signal to the group ends it before."""
     os.setpgrp()
+    resource.setrlimit(resource.RLIMIT_FSIZE, (settings.max_file_bytes, settings.max_file_bytes))
     if sys.platform == "linux":
         parent_death_signal = 1  # PR_SET_PDEATHSIG
         ctypes.CDLL(None).prctl(parent_death_signal, signal.SIGKILL)

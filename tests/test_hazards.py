@@ -166,6 +166,7 @@ def test_08_redis_is_away_when_a_job_ends(site: Installation) -> None:
     site.start("redis")
     record = site.ended(job, 30)
     assert (record.phase, record.result, record.attempts) == ("finished", {"slept": 2.0}, 1)
+    assert record.progress["current"] == record.progress["total"] == 20
 
 
 def test_09_redis_hangs_while_a_job_runs(site: Installation) -> None:
@@ -212,8 +213,8 @@ def test_12_a_job_is_cancelled_when_no_worker_runs(site: Installation) -> None:
     [
         ("diary", {"seconds": 60.0}, {"slept": "not all of it"}),
         ("nap", {}, None),
-        ("cling", {}, None),
-        ("hog", {}, None),
+        ("cling_for_long", {}, None),
+        ("hog_for_long", {}, None),
     ],
 )
 def test_13_a_running_job_is_cancelled(site: Installation, tool: str, params: dict, result: dict | None) -> None:
@@ -224,7 +225,7 @@ def test_13_a_running_job_is_cancelled(site: Installation, tool: str, params: di
     site.queue.store.cancel(job)
     assert site.queue.store.find(job).cancelling
     record = site.ended(job)
-    if tool in ("cling", "hog"):
+    if tool.endswith("for_long"):
         process.wait(10)
     assert time.monotonic() - began < 10
     assert (record.phase, record.result) == ("cancelled", result)

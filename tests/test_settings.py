@@ -27,9 +27,18 @@ def test_what_is_missing_or_empty_keeps_its_default():
 def test_all_problems_come_in_one_message():
     """Nobody should have to start five times to find five mistakes."""
     wrong = {"WEB_PORT": "http", "MAX_RECORDS": "0", "REDIS_URL": "localhost", "FLOWER_BASIC_AUTH": "greeter"}
+    wrong |= {"FLOWER_PORT": "65536"}
     with pytest.raises(SettingsError) as raised:
         Settings.from_env(wrong)
     assert all(name in str(raised.value) for name in wrong)
+
+
+@pytest.mark.parametrize("url", ["redis://", "redis://:secret@host:port", "http://host", "redis://host:99999"])
+def test_a_redis_url_is_checked_and_not_shown(url: str) -> None:
+    """A password may be in it."""
+    with pytest.raises(SettingsError, match="REDIS_URL") as raised:
+        Settings.from_env({"REDIS_URL": url})
+    assert "secret" not in str(raised.value)
 
 
 def test_the_data_folder_is_absolute():

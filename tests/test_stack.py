@@ -1,12 +1,12 @@
 """What a new user does: start the Procfile with honcho, and go from form to result."""
 
 import os
-import re
 import signal
 import subprocess
 import sys
 from base64 import b64encode
 from collections.abc import Iterator
+from contextlib import suppress
 from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urlencode
@@ -32,8 +32,12 @@ def honcho(own_installation: Installation, tmp_path: Path) -> Iterator[subproces
     try:
         yield process
     finally:
+        left = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
         process.kill()
         process.wait()
+        for one in left:  # each has a session of its own
+            with suppress(psutil.NoSuchProcess):
+                one.kill()
 
 
 def answer(port: int, path: str, body: dict[str, str] | None = None, **headers: str) -> tuple[int, str, str]:
@@ -80,6 +84,4 @@ def test_honcho_starts_everything_and_leaves_nothing(
     honcho.send_signal(signal.SIGINT)
     honcho.wait(15)
     assert not [process for process in processes if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
-    log = own_installation.log.read_text()
-    assert re.search("Reading config from stdin", log)
-    assert "VHLTPEEKS" not in log
+    assert "VHLTPEEKS" not in own_installation.log.read_text()

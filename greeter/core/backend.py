@@ -27,7 +27,7 @@ class JobBackend(BaseBackend):
 
     def __init__(self, app: Queue, **kwargs: Any) -> None:
         super().__init__(app, **kwargs)
-        self.url = None
+        self.url = None  # Celery shows it, and it is that of the broker
         self._queue = app
 
     def prepare_exception(self, exc: Exception, serializer: str | None = None) -> Any:
@@ -48,12 +48,16 @@ class JobBackend(BaseBackend):
     def _store_result(
         self, task_id: str, result: Any, state: str, traceback: Any = None, request: Any = None, **kwargs: Any
     ) -> None:
+        if state == states.PENDING:  # only the queue lets a job wait
+            return
         if state == states.REVOKED:
             with suppress(JobNotFound):
                 self._queue.store.cancel(task_id)
             return
         ended = state in states.READY_STATES
         fields: dict[str, Any] = {"result" if ended else "progress": self.encode(result)}
+        if traceback:
+            fields["traceback"] = str(traceback)
         if isinstance(result, Fallback):
             fields["partial"] = 1
         try:
@@ -68,9 +72,16 @@ class JobBackend(BaseBackend):
             record = self._queue.store.find(task_id)
         except JobNotFound:
             return {"status": states.PENDING, "result": None}
-        meta = {"status": record.state, "result": record.result, "traceback": None, "children": []}
-        if record.active:
-            meta["result"] = record.progress or None
-        elif record.state == states.REVOKED:
+        fields = self._queue.store.task_fields(task_id)
+        meta = {"status": record.state, "result": record.meta if record.active else record.result, "children": []}
+        meta |= {"traceback": fields.get("traceback"), "date_done": None}
+        if not record.active:
+            meta["date_done"] = record.times["ended"].isoformat()
+        if record.state == states.REVOKED:
             meta["result"] = TaskRevokedError("cancelled")
+        elif record.state == states.STARTED:
+            meta["result"] = {"pid": int(fields["process"]), "hostname": fields["worker"]}
         return self.meta_from_decoded(meta)
+
+    def _forget(self, task_id: str) -> None:
+        self._queue.store.delete(task_id)

@@ -26,8 +26,10 @@ class ToolError(Exception):
     """What a tool raises when its user can mend the cause: one sentence that says how, shown on the job's page."""
 
 
+FILE_TOO_LARGE = "A file grew larger than a job may write. Give the tool less to do at once, and run it again."
 DISK_FULL = "The disk has no room for this job. Try again later; if it lasts, tell whoever runs this site."
 
+_OF_THE_DISK = {ENOSPC: DISK_FULL, EDQUOT: DISK_FULL, EFBIG: FILE_TOO_LARGE}
 _SENTENCES: dict[type[BaseException], str] = {
     SoftTimeLimitExceeded: TIME_LIMIT_REACHED,
     TimeLimitExceeded: TIME_LIMIT_REACHED,
@@ -42,6 +44,6 @@ def explain(error: BaseException) -> str | None:
     """The sentence for the user of a job that `error` ended, or None when the error is our bug."""
     if isinstance(error, ToolError):
         return str(error)
-    if isinstance(error, OSError) and error.errno in (ENOSPC, EDQUOT, EFBIG):
-        return DISK_FULL
+    if isinstance(error, OSError) and error.errno in _OF_THE_DISK:
+        return _OF_THE_DISK[error.errno]
     return next((text for kind, text in _SENTENCES.items() if isinstance(error, kind)), None)

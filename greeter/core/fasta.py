@@ -16,6 +16,8 @@ from wtforms.widgets import TextArea
 _NOT_PROTEIN = re.compile("[^ACDEFGHIKLMNPQRSTVWYBJZOUXacdefghiklmnpqrstvwybjzoux*]")
 _BLANKS = str.maketrans("", "", " \t")
 _SHORTEST_DNA = 10
+_LONGEST_SEQUENCE = 100_000  # HMMER's pipeline takes none longer
+_LONGEST_HEADER = 1000
 
 
 class _TextOrFile(TextArea):
@@ -42,9 +44,9 @@ class FastaField(TextAreaField):
 
     def process_formdata(self, valuelist: list[Any]) -> None:
         """Take what was uploaded, or else what was pasted."""
-        files = [value for value in valuelist if hasattr(value, "read") and value.filename]
-        texts = [value for value in valuelist if isinstance(value, str)]
-        self.data = _decode(files[0].read()) if files else "".join(texts)
+        self.data = "".join(value for value in valuelist if isinstance(value, str))
+        for file in (value for value in valuelist if hasattr(value, "read") and value.filename):
+            self.data = _decode(file.read())
 
     def post_validate(self, form: BaseForm, validation_stopped: bool) -> None:
         """Check the sequences, unless a validator has found something already."""
@@ -55,10 +57,17 @@ class FastaField(TextAreaField):
     def limits(self) -> str:
         """The limits of the field in words."""
         limits = self.meta.limits
-        return f"At most {limits['records']:,} sequences with {limits['residues']:,} residues in all."
+        return (
+            f"At most {limits['records']:,} sequences of up to {_LONGEST_SEQUENCE:,} residues, "
+            f"{limits['residues']:,} residues in all."
+        )
 
 
 def _decode(content: bytes) -> str:
+    if not content.strip():
+        raise ValueError("The file is empty. Choose another one, or none.")
+    if b"\0" in content:
+        raise ValueError("This is not a text file. Unpack it, or save it as plain text, and choose it again.")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -109,14 +118,20 @@ def _records(lines: list[str]) -> Iterator[tuple[int, str, list[str]]]:
 def _name(header: str, line: int) -> str:
     if not header.strip():
         raise ValidationError(f"Line {line}: the record has no name. Write one right after the >.")
+    if len(header) > _LONGEST_HEADER:
+        raise ValidationError(f"Line {line}: the header is longer than {_LONGEST_HEADER:,} characters. Shorten it.")
     if not header.replace("\t", " ").isprintable():
         raise ValidationError(f"Line {line}: the header has a character that cannot be shown. Retype the header.")
     return header.split(maxsplit=1)[0]
 
 
 def _check_sequence(sequence: str, body: list[str], record: str, start: int) -> None:
-    if not sequence:
+    if not sequence.strip("*"):
         raise ValidationError(f"Line {start}, {record}: no sequence follows. Add it, or remove the record.")
+    if len(sequence) > _LONGEST_SEQUENCE:
+        raise ValidationError(
+            f"Line {start}, {record}: the sequence is longer than {_LONGEST_SEQUENCE:,} residues. Cut it into parts."
+        )
     if _NOT_PROTEIN.search(sequence):
         for number, line in enumerate(body, start + 1):
             if wrong := _NOT_PROTEIN.search(line.translate(_BLANKS)):

@@ -7,8 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from operator import length_hint
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -22,14 +21,19 @@ class Fallback(dict[str, Any]):
     """A partial result: what a tool returns at its soft time limit."""
 
 
+class _Track:
+    __slots__ = ("done", "ended", "total", "unit")
+
+    def __init__(self, total: int | None, unit: str) -> None:
+        self.done, self.total, self.unit, self.ended = 0, total, unit, False
+
+
 class Job:
     """A job as the function of its tool sees it: where it says how far it is, and where it puts its files."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._done = 0
-        self._total: int | None = None
-        self._unit: str | None = None
+        self._shown: _Track | None = None
 
     def track(self, iterable: Iterable[Item], total: int | None = None, unit: str = "step") -> Iterator[Item]:
         """Wrap an iterable as `tqdm` does, so that the job's page shows how many of its items are done.
@@ -39,17 +43,24 @@ class Job:
         """
         # The loop only counts. A thread of the worker looks at the count four times a second, which costs a
         # step less than asking for the time would, and shows the last step of a loop that has become slow.
-        self._done, self._total, self._unit = 0, total or length_hint(iterable) or None, unit
-        for item in iterable:
-            yield item
-            self._done += 1
+        if total is None and isinstance(iterable, Sized):
+            total = len(iterable)
+        track = _Track(total, unit)
+        if self._shown is None or self._shown.ended:  # otherwise this is a loop within the one that is shown
+            self._shown = track
+        try:
+            for item in iterable:
+                yield item
+                track.done += 1
+        finally:
+            track.ended = True
 
     @property
     def progress(self) -> dict[str, Any] | None:
-        """How far the current `track` is, as the meta of Celery's state PROGRESS; None before the first one."""
-        if self._unit is None:
+        """How far the outermost `track` is, as the meta of Celery's state PROGRESS; None before the first one."""
+        if self._shown is None:
             return None
-        return {"current": self._done, "total": self._total, "unit": self._unit}
+        return {"current": self._shown.done, "total": self._shown.total, "unit": self._shown.unit}
 
     def fallback(self, result: dict[str, Any]) -> Fallback:
         """Label a result as partial: what was finished when the soft time limit was reached."""

@@ -29,7 +29,7 @@ class Queue(Celery):
     """The Celery app of an installation, with a task for each tool and the store of its jobs."""
 
     def __init__(self, settings: Settings, tools: Iterable[Tool]) -> None:
-        super().__init__("greeter", set_as_current=False)
+        super().__init__("greeter")
         self.store = Store(settings)
         self.worker_id = ""  # a worker's entry gives it one
         self.conf.update(_configuration(settings))
@@ -39,18 +39,13 @@ class Queue(Celery):
     def submit(self, tool: Tool, params: Mapping[str, Any], submission: Submission = NOTHING_TOLD) -> str:
         """Accept a job and return its id, which has 128 random bits, or the id of the job that the form made before.
 
-        Raises QueueFull, TooManyJobs, one of UNAVAILABLE, or OSError when the disk has no room; then no job is left.
+        Raises QueueFull, TooManyJobs, one of UNAVAILABLE, or OSError when the disk has no room.
         """
         job_id = token_hex(16)
         kept = self.store.create(job_id, tool.name, params, submission)
         if kept == job_id:
-            try:
+            with suppress(*UNAVAILABLE):  # the job is accepted, and a worker that sweeps will miss its message
                 self.publish(job_id)
-            except UNAVAILABLE:
-                with suppress(RedisError):
-                    self.store.cancel(job_id)
-                    self.store.delete(job_id)
-                raise
         return kept
 
     def publish(self, job_id: str) -> None:

@@ -119,9 +119,16 @@ class Record:
         return silence if silence >= _SECONDS_OF_SILENCE_SHOWN else 0
 
     @cached_property
+    def meta(self) -> Any:
+        """The meta of Celery's state, which a tool may set to anything."""
+        return loads(self._raw["progress"]) if self._raw["progress"] else None
+
+    @property
     def progress(self) -> dict[str, Any]:
         """What the job last told of itself: `current` of `total` (which may be None) in `unit`s; may be empty."""
-        return dict(loads(self._raw["progress"])) if self._raw["progress"] else {}
+        meta = self.meta if isinstance(self.meta, dict) else {}
+        counts = isinstance(meta.get("current"), int) and isinstance(meta.get("total"), int | None)
+        return {"total": None, "unit": "step"} | meta if counts else {}
 
     @property
     def percent(self) -> int | None:

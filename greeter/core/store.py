@@ -8,7 +8,6 @@ whoever reads a record reads everything about the job in one round trip. Each id
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from collections.abc import Iterable, Mapping
@@ -17,7 +16,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import redis
 from celery.states import READY_STATES
+from kombu.utils.json import dumps, loads
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -31,8 +32,9 @@ _DAY = 86_400
 _BROKERS_LIST = "celery"
 _SECONDS_UNTIL_A_WORKER_IS_MISSED = 15
 _SECONDS_UNTIL_A_MESSAGE_IS_MISSED = 10
-_SECONDS_TO_CANCEL = 4
+_SECONDS_TO_CANCEL = 3
 MOST_ATTEMPTS = 2
+PROGRESS = "PROGRESS"
 
 
 @dataclass(frozen=True)
@@ -49,10 +51,10 @@ class Store:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        # One second twice: whoever looks at a page gets an answer within three, also when Redis hangs.
-        self.redis = Redis.from_url(
-            settings.redis_url, socket_timeout=1, socket_connect_timeout=1, retry=Retry(NoBackoff(), 1)
-        )
+        # A connection that Redis closed is opened anew; a Redis that hangs is not asked twice, for a page should
+        # say so within three seconds, even when many ask.
+        retry = Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,))
+        self.redis = Redis.from_url(settings.redis_url, socket_timeout=1, socket_connect_timeout=1, retry=retry)
         self._scripts = {name: self.redis.register_script(source) for name, source in SCRIPTS.items()}
 
     def _run(self, script: str, *args: Any) -> Any:
@@ -67,9 +69,9 @@ class Store:
         OSError when the disk has no room; then nothing is kept.
         """
         files = {name: value for name, value in params.items() if isinstance(value, bytes)}
-        plain = json.dumps({name: value for name, value in params.items() if name not in files})
+        plain = dumps({name: value for name, value in params.items() if name not in files})
         sums = {name: sha256(content).hexdigest() for name, content in files.items()}
-        fields = {"tool": tool, "params": plain, "sums": json.dumps(sums), "label": submission.label}
+        fields = {"tool": tool, "params": plain, "sums": dumps(sums), "label": submission.label}
         # The same form with other input is another job.
         same = sha256(f"{submission.token} {tool} {plain} {sums}".encode()).hexdigest() if submission.token else ""
         limits = (self._settings.max_waiting, self._settings.max_active)
@@ -106,12 +108,18 @@ class Store:
         """The `params` of a job that are no files, the SHA-256 `sums` of the others, the `versions` it ran with."""
         names = ("params", "sums", "versions")
         values: Any = self.redis.hmget(f"job:{job_id}", names)
-        return {name: json.loads(value or "{}") for name, value in zip(names, values, strict=True)}
+        return {name: loads(value or "{}") for name, value in zip(names, values, strict=True)}
 
     def params(self, job_id: str, plain: bytes | None = None) -> dict[str, Any]:
         """The parameters of a job, of which `plain` are those that are no files; files as their Path."""
-        values = json.loads(plain) if plain else self.details(job_id)["params"]
+        values = loads(plain) if plain else self.details(job_id)["params"]
         return {**values, **{path.name: path for path in (self.folder(job_id) / "inputs").iterdir()}}
+
+    def task_fields(self, job_id: str) -> dict[str, str]:
+        """What Celery tells of a task beside its state: `process`, `worker`, `ended` and `traceback`, where known."""
+        names = ("process", "worker", "ended", "traceback")
+        values: Any = self.redis.hmget(f"job:{job_id}", names)
+        return {name: value.decode() for name, value in zip(names, values, strict=True) if value}
 
     def cancel(self, job_id: str) -> str:
         """Ask for the end of a job and return the phase it was in. Raises JobNotFound."""
@@ -145,13 +153,17 @@ class Store:
 
     def claim(self, job_id: str, worker: str, process: int, versions: Mapping[str, str]) -> dict[str, Any] | None:
         """Begin a waiting job and return its parameters; None when it does not wait, or not any more."""
-        plain = self._run("claim", job_id, worker, process, json.dumps(versions))
+        plain = self._run("claim", job_id, worker, process, dumps(versions))
         return self.params(job_id, plain) if plain else None
 
     def beat(self, job_id: str, worker: str) -> str | None:
         """Say that the job goes on; returns "running", "cancel" when that was asked for, None when it was lost."""
         answer = self._run("beat", job_id, worker)
         return answer.decode() if answer else None
+
+    def report(self, job_id: str, worker: str, progress: Mapping[str, Any]) -> None:
+        """Keep how far a running job is."""
+        self.write(job_id, worker, PROGRESS, {"progress": dumps(progress)})
 
     def write(self, job_id: str, worker: str, state: str, fields: Mapping[str, Any]) -> bool:
         """Change the state and fields of a running job; False, and nothing changes, when the worker has lost it."""

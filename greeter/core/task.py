@@ -7,11 +7,11 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from importlib.metadata import version
 from platform import python_version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import redis
 from celery import Task
@@ -25,8 +25,10 @@ from greeter.core.tool import Tool
 if TYPE_CHECKING:
     from greeter.core.queue import Queue
 
-_SECONDS_BETWEEN_REPORTS = 0.25
-_REPORTS_A_BEAT = 4
+Answer = TypeVar("Answer")
+
+_SECONDS_BETWEEN_REPORTS = 0.34  # with the last one at the end, at most four in any second
+_REPORTS_A_BEAT = 3
 
 
 class ToolTask(Task):  # type: ignore[type-arg]
@@ -49,8 +51,8 @@ class ToolTask(Task):  # type: ignore[type-arg]
         if params is None:
             raise Ignore
         job = Job(self.app.store.folder(job_id))
-        beat = partial(self.app.store.beat, job_id, self.app.worker_id)
-        with staying_in_touch(job, partial(self.update_state, job_id, "PROGRESS"), beat):
+        mine = (job_id, self.app.worker_id)
+        with staying_in_touch(job, partial(self.app.store.report, *mine), partial(self.app.store.beat, *mine)):
             try:
                 return self.tool(job, **params)
             except MemoryError:  # as it is, it would end the whole worker (celery/celery#10462)
@@ -59,11 +61,8 @@ class ToolTask(Task):  # type: ignore[type-arg]
     def _claim(self, job_id: str) -> dict[str, Any] | None:
         versions = {"greeter": greeter.__version__, "Python": python_version()}
         versions |= {library: version(library) for library in self.tool.libraries}
-        while True:  # the message is gone, so only a clear answer will do
-            try:
-                return self.app.store.claim(job_id, self.app.worker_id, os.getpid(), versions)
-            except (redis.ConnectionError, redis.TimeoutError):
-                time.sleep(1)
+        # The message is gone, so only a clear answer will do.
+        return _when_redis_is_there(lambda: self.app.store.claim(job_id, self.app.worker_id, os.getpid(), versions))
 
 
 @contextmanager
@@ -71,6 +70,8 @@ def staying_in_touch(
     job: Job, report: Callable[[dict[str, Any]], None], beat: Callable[[], str | None]
 ) -> Iterator[None]:
     """Report the job's progress when it has changed, and obey what the beats answer, while the body runs.
+
+    The last report waits for a Redis that is away, as the end of the job would: what they say belongs together.
 
     "cancel" raises SoftTimeLimitExceeded in the tool, which returns what it has; None, for a job that was given to
     another worker, ends this process at once.
@@ -88,10 +89,12 @@ def staying_in_touch(
         answer: str | None = "running"
         count = 0
         while not ended.wait(_SECONDS_BETWEEN_REPORTS):
-            report_if_changed()
             count += 1
-            if count % _REPORTS_A_BEAT == 0 and answer == "running":
-                answer = _obey(beat)
+            with suppress(redis.RedisError):  # away for now
+                report_if_changed()
+                if count % _REPORTS_A_BEAT == 0 and answer == "running":
+                    answer = beat()
+                    _obey(answer)
 
     thread = threading.Thread(target=keep_in_touch, name="in touch", daemon=True)
     thread.start()
@@ -100,16 +103,19 @@ def staying_in_touch(
     finally:
         ended.set()
         thread.join()
-        report_if_changed()
+        _when_redis_is_there(report_if_changed)
 
 
-def _obey(beat: Callable[[], str | None]) -> str | None:
-    try:
-        answer = beat()
-    except redis.RedisError:  # away for now
-        return "running"
+def _obey(answer: str | None) -> None:
     if answer == "cancel":
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)  # as Celery does at the soft limit
     elif answer is None:
         os.kill(os.getpid(), signal.SIGKILL)
-    return answer
+
+
+def _when_redis_is_there(call: Callable[[], Answer]) -> Answer:
+    while True:
+        try:
+            return call()
+        except redis.RedisError:
+            time.sleep(1)

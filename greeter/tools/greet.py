@@ -3,7 +3,7 @@
 import time
 
 from wtforms import Form, IntegerField, StringField
-from wtforms.validators import InputRequired, Length, NumberRange
+from wtforms.validators import DataRequired, InputRequired, Length, NumberRange
 
 from greeter.core import Job, SoftTimeLimitExceeded, tool
 
@@ -11,7 +11,7 @@ from greeter.core import Job, SoftTimeLimitExceeded, tool
 class GreetForm(Form):
     """Whom to greet, and how slowly."""
 
-    person = StringField("Who should be greeted?", [InputRequired(), Length(max=80)])
+    person = StringField("Who should be greeted?", [DataRequired(), Length(max=80)])
     total = IntegerField("Steps of half a second", [InputRequired(), NumberRange(1, 10_000)], default=20)
 
 

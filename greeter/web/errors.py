@@ -6,6 +6,7 @@ from secrets import token_hex
 
 from flask import Flask, current_app, render_template, request
 from flask.typing import ResponseReturnValue
+from redis import ResponseError
 from werkzeug.exceptions import HTTPException, InternalServerError, NotFound, ServiceUnavailable
 
 from greeter.core.errors import DISK_FULL, JobNotFound, QueueFull, TooManyJobs
@@ -28,8 +29,7 @@ REFUSALS: dict[type[Exception], tuple[int, int, str]] = {
     (
         503,
         _RETRY_AFTER,
-        "The queue cannot be reached, so nothing was submitted. Your input is still here: wait a few seconds, and "
-        "submit it again.",
+        "The queue cannot be reached at the moment. Your input is still here: wait a few seconds, and submit it again.",
     ),
 )
 
@@ -83,7 +83,8 @@ def _read_what_is_still_sent() -> None:
 
 
 def _unavailable(error: Exception) -> ResponseReturnValue:
-    current_app.logger.warning("Redis cannot be reached: %s", error)
+    # A refusal by Redis may be our mistake, unlike a Redis that is away.
+    current_app.logger.warning("Redis: %s", error, exc_info=error if isinstance(error, ResponseError) else None)
     return _page(ServiceUnavailable(retry_after=_RETRY_AFTER))
 
 

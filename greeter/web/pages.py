@@ -11,6 +11,7 @@ from flask import Blueprint, Flask, abort, redirect, render_template, request, u
 from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import CombinedMultiDict
 from wtforms import Form
+from wtforms.i18n import DummyTranslations
 
 from greeter.core.store import Submission
 from greeter.core.tool import Tool
@@ -74,7 +75,7 @@ def make_form(found: Tool, formdata: Any = None, data: Any = None) -> Form:
     """A tool's form, with the limits of this installation."""
     settings = site().settings
     limits = {"records": settings.max_records, "residues": settings.max_residues}
-    return found.form(formdata, data=data, meta={"limits": limits})
+    return found.form(formdata, data=data, meta={"limits": limits, "get_translations": lambda form: _Messages()})
 
 
 def form_page(found: Tool, form: Form, label: str = "", problem: str = "") -> str:
@@ -84,6 +85,19 @@ def form_page(found: Tool, form: Form, label: str = "", problem: str = "") -> st
     return render_template(
         "tool.html", tool=found, form=form, label=label, token=token, problem=problem, settings=settings
     )
+
+
+class _Messages(DummyTranslations):
+    """WTForms' own messages, where they do not say what to do."""
+
+    def gettext(self, string: str) -> str:
+        """A message in our words."""
+        ours = {
+            "This field is required.": "Fill in this field.",
+            "Not a valid integer value.": "Write a whole number, such as 10.",
+            "Not a valid float value.": "Write a number, such as 0.001.",
+        }
+        return ours.get(string, string)
 
 
 def _client() -> str:

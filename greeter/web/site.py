@@ -28,4 +28,6 @@ def site() -> Site:
 
 def init_app(app: Flask, settings: Settings, tools: dict[str, Tool]) -> None:
     """Give the app its installation."""
-    app.extensions["greeter"] = Site(settings, tools, Queue(settings, tools.values()))
+    queue = Queue(settings, tools.values())
+    queue.set_default()  # so that AsyncResult(job_id) needs no app
+    app.extensions["greeter"] = Site(settings, tools, queue)

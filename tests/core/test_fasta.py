@@ -29,6 +29,9 @@ LIMITS = {"records": 3, "residues": 40}
         (">a\x1b[31m\nMKV", "Line 1: the header has a character that cannot be shown"),
         (">a \u202egpj\nMKV", "Line 1: the header has a character that cannot be shown"),
         (">a\nM\n>b\nM\n>c\nM\n>d\nM\n", "Line 7, record 'd': here the input passes its limit of 3 sequences"),
+        (">a\nMKV\n>b\n***\n", "Line 3, record 'b': no sequence follows"),
+        (">" + "a" * 1001 + "\nMKV", "Line 1: the header is longer than 1,000 characters"),
+        (">a\n" + "M" * 100_001, "Line 1, record 'a': the sequence is longer than 100,000 residues"),
         (">a\n" + "MKVLA" * 9, "Line 1, record 'a': here the input passes its limit of 3 sequences and 40 residues"),
     ],
 )

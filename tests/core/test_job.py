@@ -1,5 +1,7 @@
 """A job as its tool sees it, without any service."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -25,6 +27,47 @@ def test_track_takes_what_has_no_length(tmp_path: Path) -> None:
     assert job.progress == {"current": 3, "total": 3, "unit": "step"}
     assert list(job.track(n for n in range(2))) == [0, 1]
     assert job.progress == {"current": 2, "total": None, "unit": "step"}
+
+
+def test_a_loop_within_a_loop_does_not_count(tmp_path: Path) -> None:
+    """The outermost is shown; the next one when that has ended."""
+    job = Job(tmp_path)
+    for _ in job.track(range(2), unit="query"):
+        assert list(job.track("abc", unit="letter")) == ["a", "b", "c"]
+        assert job.progress
+        assert job.progress["unit"] == "query"
+    assert job.progress == {"current": 2, "total": 2, "unit": "query"}
+    next(job.track("xyz", unit="letter"))
+    assert job.progress == {"current": 0, "total": 3, "unit": "letter"}
+
+
+@pytest.mark.parametrize(("limits", "ends"), [({}, True), ({"memory": 50_000_000}, False), ({"file_size": 10}, False)])
+def test_a_program_runs_within_its_limits(tmp_path: Path, limits: dict[str, int], ends: bool) -> None:
+    """What it prints is a result file; it sees neither our environment nor our input."""
+    job = Job(tmp_path)
+    program = [
+        sys.executable,
+        "-c",
+        "import os; x = bytearray(60_000_000); print(*sorted(os.environ), input if 0 else 1)",
+    ]
+    if not ends:
+        with pytest.raises(subprocess.CalledProcessError):
+            job.run(program, stdout="said.txt", **limits)
+        return
+    job.run(program, stdout="said.txt")
+    with job.open("said.txt", "r") as said:
+        assert set(said.read().split()) <= {"HOME", "LC_ALL", "LC_CTYPE", "PATH", "1"}
+
+
+def test_a_program_that_fails_or_is_not_there_is_told(tmp_path: Path) -> None:
+    """With its status; what it complained about is in the job's log."""
+    job = Job(tmp_path)
+    with pytest.raises(subprocess.CalledProcessError) as raised:
+        job.run(["sh", "-c", "echo oh >&2; exit 3"], stdout="said.txt")
+    assert raised.value.returncode == 3
+    assert (tmp_path / "log").read_text() == "oh\n"
+    with pytest.raises(FileNotFoundError, match="no program 'nothing-like-it'"):
+        job.run(["nothing-like-it"], stdout="said.txt")
 
 
 def test_result_files_lie_in_the_folder_of_the_job(tmp_path: Path) -> None:

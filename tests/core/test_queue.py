@@ -3,7 +3,6 @@
 import pytest
 from celery.result import AsyncResult
 
-from greeter import tools
 from greeter.core.errors import JobNotFound, ToolError
 from tests.conftest import Installation, wait_for
 
@@ -74,10 +73,41 @@ def test_celery_raises_what_the_tool_raised(installation: Installation) -> None:
         result.get(timeout=10)
 
 
-def test_neither_log_nor_message_has_what_the_user_entered(installation: Installation) -> None:
+def test_the_log_has_nothing_of_what_the_user_entered(installation: Installation) -> None:
     """Parameters and results are in the record alone."""
-    installation.ended(installation.submit("expensive_greet", person="Rosalind", total=1))
-    assert "Rosalind" not in installation.log.read_text()
+    job_id = installation.submit("expensive_greet", person="Rosalind", total=1)
+    installation.ended(job_id)
+    log = wait_for(lambda: f"[{job_id}] succeeded" in (text := installation.log.read_text()) and text)
+    assert "Rosalind" not in log
+
+
+@pytest.mark.parametrize("meta", [None, "aligning", [1, 2], {"done": 3}, {"current": "3", "total": 4}])
+def test_a_tool_may_set_any_meta(installation: Installation, meta: object) -> None:
+    """AsyncResult tells it as it is; the page shows a count only when there is one."""
+    job_id = installation.submit("nap")
+    result = AsyncResult(job_id)
+    assert wait_for(lambda: result.state == "STARTED" and result.info)["hostname"]
+    worker = installation.redis.hget(f"job:{job_id}", "worker").decode()
+    installation.queue.worker_id = worker  # speak as the process that runs the job does
+    try:
+        installation.queue.tasks["nap"].update_state(job_id, "ALIGNING", meta)
+    finally:
+        installation.queue.worker_id = ""
+    assert (result.state, result.info) == ("ALIGNING", meta)
+    record = installation.queue.store.find(job_id)
+    assert (record.phase, record.progress) == ("running", {})
+    installation.queue.store.cancel(job_id)
+    assert installation.ended(job_id).phase == "cancelled"
+    result.forget()
+    assert result.state == "PENDING"
+
+
+def test_the_end_of_a_task_is_told_as_celery_does(installation: Installation) -> None:
+    """With its traceback and its date."""
+    result = AsyncResult(installation.submit("stumble"))
+    wait_for(result.ready)
+    assert "ZeroDivisionError" in str(result.traceback)
+    assert result.date_done.tzinfo is not None
 
 
 def test_a_state_of_an_unknown_task_is_not_kept(installation: Installation) -> None:
@@ -102,4 +132,3 @@ def test_every_tool_is_a_task_with_its_limits(installation: Installation) -> Non
     tasks = installation.queue.tasks
     assert (tasks["dawdle"].soft_time_limit, tasks["dawdle"].time_limit) == (1, 3)
     assert tasks["phmmer"].soft_time_limit == installation.settings.soft_time_limit == 5000
-    assert set(tools.load()) <= set(tasks)

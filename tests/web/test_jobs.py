@@ -155,7 +155,7 @@ def test_ten_megabytes_work_and_more_is_a_clear_413(installation: Installation) 
     answer = ask(installation, "/tools/phmmer", "POST", start + query + end, **multipart)
     assert answer.status == 303, answer.body[:2000]
     assert "Finished" in end_of(installation, answer.headers["Location"])
-    refused = ask(installation, "/tools/phmmer", "POST", start + text[:200_000] + query + end, **multipart)
+    refused = ask(installation, "/tools/phmmer", "POST", start + text[:700_000] + query + end, **multipart)
     assert refused.status == 413
     assert "too much at once" in refused.body
 

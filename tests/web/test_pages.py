@@ -25,8 +25,8 @@ def test_the_front_page_lists_every_tool(client: FlaskClient) -> None:
 def test_a_form_states_its_limits(client: FlaskClient) -> None:
     """Before anybody submits."""
     page = client.get("/tools/phmmer").text
-    assert "At most 50,000 sequences with 10,000,000 residues" in page
-    assert "10.0 MB" in page
+    assert "At most 50,000 sequences of up to 100,000 residues, 10,000,000 residues in all." in page
+    assert "10.0 MiB" in page
     assert "1 hour and 23 minutes" in page
 
 
@@ -44,11 +44,11 @@ def test_load_example_fills_the_form(client: FlaskClient) -> None:
 @pytest.mark.parametrize(
     ("tool", "entered", "messages", "kept"),
     [
-        ("expensive_greet", {"person": "", "total": "7"}, ["This field is required."], ['value="7"']),
+        ("expensive_greet", {"person": "", "total": "7"}, ["Fill in this field."], ['value="7"']),
         (
             "expensive_greet",
             {"person": "<b>Ada</b>", "total": "x"},
-            ["Not a valid integer value."],
+            ["Write a whole number, such as 10."],
             ["<b>Ada</b>", "x"],
         ),
         (
@@ -58,7 +58,7 @@ def test_load_example_fills_the_form(client: FlaskClient) -> None:
             ["A" * 81],
         ),
         ("phmmer", {"query": "", "evalue": "1e-5"}, ["Paste or upload at least one protein."], ['value="1e-5"']),
-        ("phmmer", {"query": FASTA, "evalue": "many"}, ["Not a valid float value."], [FASTA, 'value="many"']),
+        ("phmmer", {"query": FASTA, "evalue": "many"}, ["Write a number, such as 0.001."], [FASTA, 'value="many"']),
         ("phmmer", {"query": FASTA, "evalue": "nan"}, ["Number must be between"], [FASTA, 'value="nan"']),
         ("phmmer", {"query": FASTA + ">a\nM1", "evalue": "1"}, ["Line 3: the name 'a'"], [FASTA + ">a\nM1"]),
         (
@@ -90,6 +90,23 @@ def test_what_was_wrong_in_a_file_can_be_mended_in_the_form(client: FlaskClient)
         assert "Line 2, record 'up': '1' is not an amino acid" in page
         assert f"{shown}</textarea>" in page
         assert FASTA in page
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b" \n", "The file is empty. Choose another one, or none."),
+        (b"\x1f\x8b\x08\x00\x00", "This is not a text file."),
+        (">a\nMKV".encode("utf-16"), "This is not a text file."),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_never_ignored(client: FlaskClient, content: bytes, message: str) -> None:
+    """An empty file of targets must not become a search of the queries among themselves."""
+    entered = {"query": FASTA, "targets": [(io.BytesIO(content), "t.fa"), "pasted"], "evalue": "10"}
+    response = client.post("/tools/phmmer", data=entered)
+    assert response.status_code == 422
+    assert message in response.text
+    assert "pasted</textarea>" in response.text
 
 
 @pytest.mark.parametrize(

@@ -134,3 +134,15 @@ def nap(job: Job) -> dict[str, Any]:
     """Be in one call for a minute, without looking at the time."""
     time.sleep(60)
     return {}
+
+
+@tool("Swallows every wish that it stop", form=Nothing)
+def cling_for_long(job: Job) -> dict[str, Any]:
+    """Do so without a time limit that would end it soon."""
+    return cling(job)
+
+
+@tool("Holds the interpreter for long", form=Nothing)
+def hog_for_long(job: Job) -> dict[str, Any]:
+    """Do so without a time limit that would end it soon."""
+    return hog(job)
