@@ -1,4 +1,4 @@
-.PHONY: help run test lint format lock clean
+.PHONY: help run test nemesis lint format lock clean
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
@@ -13,6 +13,9 @@ run: .venv/run .env  ## set up what is missing and start everything
 
 test: .venv/dev  ## run all tests; FAST=1 leaves out those that start servers
 	$(BIN)/pytest $(if $(FAST),-m "not slow")
+
+nemesis: .venv/dev  ## kill and stop everything at random; SECONDS=600 says for how long
+	NEMESIS_SECONDS=$(or $(SECONDS),600) $(BIN)/pytest -s tests/test_nemesis.py
 
 lint: .venv/dev  ## check format, style and types
 	$(BIN)/ruff format --check

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,7 +20,7 @@ from flask.testing import FlaskClient
 from redis import Redis, RedisError
 
 from greeter import create_app, tools
-from greeter.core.queue import Queue
+from greeter.core.queue import UNAVAILABLE, Queue
 from greeter.core.record import Record
 from greeter.settings import Settings
 
@@ -130,13 +131,14 @@ class Installation:
         return wait_for(lambda: (record := self.queue.store.find(job_id)).active is False and record, seconds)
 
     def _redis_answers(self, name: str) -> bool:
-        try:
+        with suppress(RedisError):
             return bool(self.redis.ping())
-        except RedisError:
-            return False
+        return False
 
     def _worker_answers(self, name: str) -> bool:
-        return bool(self.queue.control.ping([f"{name}@test"], timeout=0.3))
+        with suppress(*UNAVAILABLE):
+            return bool(self.queue.control.ping([f"{name}@test"], timeout=0.3))
+        return False
 
     def _web_answers(self, name: str) -> bool:
         try:

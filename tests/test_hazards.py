@@ -36,8 +36,8 @@ def running(site: Installation, job_id: str, done: int = 1) -> Record:
 
 def diary(site: Installation) -> Counter[tuple[str, str]]:
     """How often each job started and ended."""
-    lines = (site.settings.data_dir / "diary").read_text().splitlines()
-    return Counter((line.split()[0], line.split()[1]) for line in lines)
+    entries = [line.split() for line in (site.settings.data_dir / "diary").read_text().splitlines()]
+    return Counter((job, what) for job, what, *_ in entries if what in ("start", "end"))
 
 
 def children(site: Installation, name: str = "worker") -> list[psutil.Process]:

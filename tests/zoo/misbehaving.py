@@ -99,17 +99,22 @@ class Seconds(Form):
 
 @tool("Keeps a diary", form=Seconds)
 def diary(job: Job, seconds: float) -> dict[str, Any]:
-    """Write down its start and its end, where all jobs do."""
+    """Write down its start, each tenth of a second and its end, where all jobs do."""
     with (job.folder.parents[1] / "diary").open("a", buffering=1) as entries:
-        entries.write(f"{job.folder.name} start {time.time()}\n")
+
+        def enter(what: str) -> None:
+            entries.write(f"{job.folder.name} {what} {os.getpid()}\n")
+
+        enter("start")
         try:
             for _ in job.track(range(int(seconds * 10))):
                 time.sleep(0.1)
+                enter("goes on")
             return {"slept": seconds}
         except SoftTimeLimitExceeded:
             return job.fallback({"slept": "not all of it"})
         finally:
-            entries.write(f"{job.folder.name} end {time.time()}\n")
+            enter("end")
 
 
 @tool("Runs a program", form=Seconds, soft_time_limit=4)

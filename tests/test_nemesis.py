@@ -1,0 +1,136 @@
+"""Everything at once: processes are killed and stopped at random while jobs are submitted, and none comes to harm."""
+
+import os
+import random
+import signal
+import threading
+import time
+from collections import Counter, defaultdict
+from contextlib import suppress
+
+import psutil
+import pytest
+
+from greeter.core.queue import UNAVAILABLE
+from greeter.core.store import MOST_ATTEMPTS
+from tests.conftest import Installation, wait_for
+
+SECONDS = int(os.environ.get("NEMESIS_SECONDS", "60"))
+WORKERS = ("worker", "worker-2")
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(SECONDS + 300)]
+
+
+class Visitors(threading.Thread):
+    """Submit jobs, and look at those that were accepted, until told to stop."""
+
+    def __init__(self, site: Installation) -> None:
+        super().__init__()
+        self.site, self.accepted, self.stopped = site, [], threading.Event()
+        self.troubles: list[Exception] = []
+
+    def run(self) -> None:
+        """Take a refusal for an answer, and nothing else."""
+        choose = random.Random(1)
+        while not self.stopped.wait(0.25):
+            try:
+                tool, seconds = choose.choice([("diary", 0.3), ("diary", 1.5), ("outsource", 0.5)])
+                self.accepted.append(self.site.submit(tool, seconds=seconds))
+                self.site.queue.store.find(choose.choice(self.accepted))
+                if choose.random() < 0.05:
+                    self.site.queue.store.cancel(choose.choice(self.accepted))
+            except UNAVAILABLE:
+                pass
+            except Exception as trouble:  # an accepted job that is not found, above all
+                self.troubles.append(trouble)
+
+
+class Nemesis:
+    """What happens to the processes of the installation."""
+
+    def __init__(self, site: Installation) -> None:
+        self.site, self.choose, self.done = site, random.Random(), Counter[str]()
+
+    def strike(self) -> None:
+        """Do one harm, and mend it."""
+        kinds = [self.kill_job, self.kill_job, self.kill_worker, self.stop_worker, self.kill_redis, self.hang_redis]
+        kind = self.choose.choice(kinds)
+        self.done[kind.__name__] += 1
+        kind()
+
+    def kill_job(self) -> None:
+        """End a process that runs jobs, as the kernel does when memory is short."""
+        for child in psutil.Process(self.site.pid(self.choose.choice(WORKERS))).children()[:1]:
+            with suppress(psutil.NoSuchProcess):
+                child.kill()
+
+    def kill_worker(self) -> None:
+        """End a worker without a word."""
+        worker = self.choose.choice(WORKERS)
+        self.site.signal(worker, signal.SIGKILL)
+        self.site.start(worker)
+
+    def stop_worker(self) -> None:
+        """End a worker as a deployment does."""
+        worker = self.choose.choice(WORKERS)
+        self.site.stop(worker)
+        self.site.start(worker)
+
+    def kill_redis(self) -> None:
+        """End Redis without a word, and start it a moment later."""
+        self.site.signal("redis", signal.SIGKILL)
+        time.sleep(self.choose.uniform(0, 3))
+        self.site.start("redis")
+
+    def hang_redis(self) -> None:
+        """Let Redis do nothing for a while."""
+        self.site.signal("redis", signal.SIGSTOP)
+        time.sleep(self.choose.uniform(1, 6))
+        self.site.signal("redis", signal.SIGCONT)
+
+
+def test_34_no_job_comes_to_harm(own_installation: Installation) -> None:
+    """Each accepted one reaches one end, none runs twice at once or too often, and nothing is left over."""
+    site = own_installation
+    site.start("redis", *WORKERS)
+    visitors, nemesis = Visitors(site), Nemesis(site)
+    visitors.start()
+    end = time.monotonic() + SECONDS
+    try:
+        while time.monotonic() < end:
+            nemesis.strike()
+            time.sleep(2)
+    finally:
+        visitors.stopped.set()
+        visitors.join()
+    records = [site.ended(job, 200) for job in visitors.accepted]
+    print(f"\n{len(records)} jobs: {dict(Counter(record.phase for record in records))}; {dict(nemesis.done)}")
+    assert visitors.troubles == []
+    assert max(record.attempts for record in records) <= MOST_ATTEMPTS
+    assert {record.phase for record in records} <= {"finished", "failed", "cancelled"}
+    assert Counter(record.phase for record in records)["finished"] > len(records) / 2
+    no_two_at_once(site)
+    wait_for(lambda: site.redis.llen("celery") == 0, 60)
+    assert (site.redis.zcard("jobs:waiting"), site.redis.zcard("jobs:running")) == (0, 0)
+    assert site.redis.zcard("jobs:ended") == len(records) == len(set(visitors.accepted))
+    assert programs_of(site) == []
+
+
+def no_two_at_once(site: Installation) -> None:
+    """Once a process has begun a job, no other one has anything more to say of it."""
+    begun: dict[str, list[str]] = defaultdict(list)
+    for line in (site.settings.data_dir / "diary").read_text().splitlines():
+        job, what, *_, process = line.split()
+        if what == "start":
+            begun[job].append(process)
+        assert process == begun[job][-1], f"job {job} ran in two processes at once"
+
+
+def programs_of(site: Installation) -> list[psutil.Process]:
+    """The programs that tools of this installation started and that are still there."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.environ().get("HOME", "").startswith(str(site.settings.data_dir)):
+                found.append(process)
+    return found
