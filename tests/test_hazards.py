@@ -323,7 +323,7 @@ def test_32_old_jobs_go_and_running_ones_stay(site: Installation) -> None:
             return True
 
     wait_for(is_gone)
-    assert wait_for(lambda: not site.queue.store.folder(old).exists())
+    assert wait_for(lambda: not site.queue.store.folders.of(old).exists())
     assert site.queue.store.find(young).phase == "finished"
     assert site.ended(long, 30).phase == "finished"
 

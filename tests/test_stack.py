@@ -6,7 +6,7 @@ import subprocess
 import sys
 from base64 import b64encode
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urlencode
@@ -20,14 +20,14 @@ pytestmark = pytest.mark.slow
 EXAMPLES = ROOT / "static" / "examples"
 
 
-@pytest.fixture
+@contextmanager
 def honcho(own_installation: Installation, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Honcho with the project's Procfile, as it is, and an .env of its own."""
     env = tmp_path / ".env"
     env.write_text("".join(f"{name}={value}\n" for name, value in own_installation.environ.items()))
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     command = [sys.executable, "-m", "honcho", "--env", str(env), "start"]
-    with own_installation.log.open("wb") as log:
+    with own_installation.log.open("ab") as log:
         process = subprocess.Popen(command, cwd=ROOT, env=os.environ | {"PATH": path}, stdout=log, stderr=log)
     try:
         yield process
@@ -54,34 +54,47 @@ def answer(port: int, path: str, body: dict[str, str] | None = None, **headers: 
         connection.close()
 
 
-def test_honcho_starts_everything_and_leaves_nothing(
-    own_installation: Installation, honcho: subprocess.Popen[bytes]
-) -> None:
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """Press Ctrl-C, and see that no process is left."""
+    processes = psutil.Process(process.pid).children(recursive=True)
+    assert len(processes) >= 8  # Redis, Flower, gunicorn and its 2 workers, Celery and its 2
+    process.send_signal(signal.SIGINT)
+    process.wait(15)
+    assert not [one for one in processes if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_honcho_starts_everything_and_leaves_nothing(own_installation: Installation, tmp_path: Path) -> None:
     """Both tools from form to result, every task in Flower, and one Ctrl-C ends it all, with a job running."""
     web, flower = own_installation.settings.web_port, own_installation.settings.flower_port
-    wait_for(lambda: answer(web, "/")[0] == 200)
-    greeting = {"person": "Ada", "total": "1"}
-    search = {"query": (EXAMPLES / "HBB_HUMAN.fa").read_text(), "targets": (EXAMPLES / "globins45.fa").read_text()}
-    for tool, body, text in (
-        ("expensive_greet", greeting, "Greetings, Ada!"),
-        ("phmmer", search | {"evalue": "10"}, "45 hits for 1 query"),
-    ):
-        job = wait_for(lambda tool=tool, body=body: answer(web, f"/tools/{tool}", body)[1])
-        page = wait_for(lambda job=job: "Finished" in (page := answer(web, job)[2]) and page)
-        assert text in page
+    with honcho(own_installation, tmp_path) as process:
+        wait_for(lambda: answer(web, "/")[0] == 200)
+        greeting = {"person": "Ada", "total": "1"}
+        search = {"query": (EXAMPLES / "HBB_HUMAN.fa").read_text(), "targets": (EXAMPLES / "globins45.fa").read_text()}
+        for tool, body, text in (
+            ("expensive_greet", greeting, "Greetings, Ada!"),
+            ("phmmer", search | {"evalue": "10"}, "45 hits for 1 query"),
+        ):
+            job = wait_for(lambda tool=tool, body=body: answer(web, f"/tools/{tool}", body)[1])
+            page = wait_for(lambda job=job: "Finished" in (page := answer(web, job)[2]) and page)
+            assert text in page
 
-    login = {"Authorization": "Basic " + b64encode(own_installation.settings.flower_basic_auth.encode()).decode()}
-    assert answer(flower, "/tasks")[0] == 401
-    task = wait_for(lambda: "SUCCESS" in (page := answer(flower, job.replace("jobs", "task"), **login)[2]) and page)
-    assert "phmmer" in task
-    assert "VHLTPEEKS" not in task
-    assert "HBB_CALAR" not in task
+        login = {"Authorization": "Basic " + b64encode(own_installation.settings.flower_basic_auth.encode()).decode()}
+        assert answer(flower, "/tasks")[0] == 401
+        assert answer(flower, "/api/task/revoke/x", {"terminate": "true"}, **login)[0] == 403
+        task = wait_for(lambda: "SUCCESS" in (page := answer(flower, job.replace("jobs", "task"), **login)[2]) and page)
+        assert "phmmer" in task
+        assert "VHLTPEEKS" not in task
+        assert "HBB_CALAR" not in task
 
-    running = answer(web, "/tools/expensive_greet", {"person": "Grace", "total": "1000"})[1]
-    wait_for(lambda: "of 1,000 steps" in answer(web, running)[2])
-    processes = psutil.Process(honcho.pid).children(recursive=True)
-    assert len(processes) >= 8  # Redis, Flower, gunicorn and its 2 workers, Celery and its 2
-    honcho.send_signal(signal.SIGINT)
-    honcho.wait(15)
-    assert not [process for process in processes if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+        running = answer(web, "/tools/expensive_greet", {"person": "Grace", "total": "1000"})[1]
+        wait_for(lambda: "of 1,000 steps" in answer(web, running)[2])
+        stop(process)
     assert "VHLTPEEKS" not in own_installation.log.read_text()
+
+    with honcho(own_installation, tmp_path) as process:  # hazard 17: the job goes on at the next start
+        wait_for(lambda: "of 1,000 steps" in answer(web, running)[2], seconds=40)
+        assert answer(web, running + "/cancel", {"by": "button"})[0] == 303
+        assert "Greetings, fallback!" in wait_for(
+            lambda: "<h2>Cancelled" in (page := answer(web, running)[2]) and page, seconds=10
+        )
+        stop(process)

@@ -1,4 +1,4 @@
-"""The jobs' records in Redis and their folders on disk: with its scripts, the only place that knows a Redis key.
+"""The jobs' records in Redis: with its scripts, the only place that knows a Redis key.
 
 A record is one hash, `job:<id>`. Celery's task state is one of its fields (greeter/core/backend.py writes it), so
 whoever reads a record reads everything about the job in one round trip. Each id is in one of three sorted sets:
@@ -8,12 +8,9 @@ whoever reads a record reads everything about the job in one round trip. Each id
 
 from __future__ import annotations
 
-import shutil
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import redis
@@ -24,11 +21,12 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from greeter.core.errors import JobNotFound, QueueFull, TooManyJobs
+from greeter.core.folders import Folders
 from greeter.core.record import FIELDS, Record
 from greeter.core.scripts import SCRIPTS
 from greeter.settings import Settings
 
-_DAY = 86_400
+_HOUR, _DAY = 3600, 86_400
 _BROKERS_LIST = "celery"
 _SECONDS_UNTIL_A_WORKER_IS_MISSED = 15
 _SECONDS_UNTIL_A_MESSAGE_IS_MISSED = 10
@@ -47,10 +45,11 @@ class Submission:
 
 
 class Store:
-    """The jobs' records and folders. Every method that asks Redis raises redis.RedisError when it cannot be had."""
+    """The jobs' records, with their folders. Methods that ask Redis raise redis.RedisError when it cannot be had."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self.folders = Folders(settings.data_dir)
         # A connection that Redis closed is opened anew; a Redis that hangs is not asked twice, for a page should
         # say so within three seconds, even when many ask.
         retry = Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,))
@@ -76,26 +75,16 @@ class Store:
         same = sha256(f"{submission.token} {tool} {plain} {sums}".encode()).hexdigest() if submission.token else ""
         limits = (self._settings.max_waiting, self._settings.max_active)
         self.redis.ping()  # before anything is written for nothing
-        self._write_inputs(job_id, files)
+        self.folders.create(job_id, files)
         # When the answer is lost, the job may be there or not: its folder stays, and remove_orphans() may find it.
         kept: str = self._run("create", job_id, same, submission.client, *limits, _DAY, *_flat(fields)).decode()
         if kept != job_id:
-            shutil.rmtree(self.folder(job_id))
+            self.folders.remove(job_id)
         if kept == "full":
             raise QueueFull
         if kept == "busy":
             raise TooManyJobs
         return kept
-
-    def _write_inputs(self, job_id: str, files: Mapping[str, bytes]) -> None:
-        inputs = self.folder(job_id) / "inputs"
-        try:
-            inputs.mkdir(parents=True)
-            for name, content in files.items():
-                (inputs / name).write_bytes(content)
-        except OSError:
-            shutil.rmtree(self.folder(job_id), ignore_errors=True)
-            raise
 
     def find(self, job_id: str) -> Record:
         """Read a record, in one round trip. Raises JobNotFound."""
@@ -113,7 +102,7 @@ class Store:
     def params(self, job_id: str, plain: bytes | None = None) -> dict[str, Any]:
         """The parameters of a job, of which `plain` are those that are no files; files as their Path."""
         values = loads(plain) if plain else self.details(job_id)["params"]
-        return {**values, **{path.name: path for path in (self.folder(job_id) / "inputs").iterdir()}}
+        return {**values, **self.folders.inputs(job_id)}
 
     def task_fields(self, job_id: str) -> dict[str, str]:
         """What Celery tells of a task beside its state: `process`, `worker`, `ended` and `traceback`, where known."""
@@ -131,23 +120,8 @@ class Store:
         """Remove the record and the folder of a job that has ended; False when it has not."""
         deleted = bool(self._run("delete", job_id))
         if deleted:
-            shutil.rmtree(self.folder(job_id), ignore_errors=True)
+            self.folders.remove(job_id)
         return deleted
-
-    def folder(self, job_id: str) -> Path:
-        """The folder of a job: `inputs/` holds what was submitted, `outputs/` what the tool made."""
-        return self._settings.data_dir / "jobs" / job_id
-
-    def remove_orphans(self) -> None:
-        """Remove the folders that have no record for an hour: of submissions that failed half-way."""
-        an_hour_ago = time.time() - 3600
-        for folder in (self._settings.data_dir / "jobs").glob("*"):
-            if folder.stat().st_mtime < an_hour_ago and not self.redis.exists(f"job:{folder.name}"):
-                shutil.rmtree(folder, ignore_errors=True)
-
-    def outputs(self, job_id: str) -> list[Path]:
-        """The result files of a job, by name."""
-        return sorted((self.folder(job_id) / "outputs").glob("*"))
 
     # What the process that runs a job says. `worker` is the one that claimed it; nobody else is listened to.
 
@@ -196,6 +170,12 @@ class Store:
     def expired(self) -> list[str]:
         """Some of the jobs that have been kept as long as was promised."""
         return _texts(self._run("expired", "", self._settings.retention))
+
+    def remove_orphans(self) -> None:
+        """Remove the folders that have no record for an hour: of submissions whose answer was lost."""
+        for job_id in self.folders.untouched_for(_HOUR):
+            if not self.redis.exists(f"job:{job_id}"):
+                self.folders.remove(job_id)
 
 
 def _flat(fields: Mapping[str, Any]) -> list[Any]:

@@ -50,7 +50,7 @@ class ToolTask(Task):  # type: ignore[type-arg]
         params = self._claim(job_id)
         if params is None:
             raise Ignore
-        job = Job(self.app.store.folder(job_id))
+        job = Job(self.app.store.folders.of(job_id))
         mine = (job_id, self.app.worker_id)
         with staying_in_touch(job, partial(self.app.store.report, *mine), partial(self.app.store.beat, *mine)):
             try:

@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.routing import BaseConverter
 
 from greeter.core.record import Record
-from greeter.web.pages import accept, find_tool, make_form
+from greeter.web.pages import accept, find_tool, form_page, make_form
 from greeter.web.site import site
 
 bp = Blueprint("jobs", __name__)
@@ -59,16 +59,22 @@ def delete(job_id: str) -> ResponseReturnValue:
     return render_template("deleted.html")
 
 
+@bp.get("/jobs/<job_id:job_id>/edit")
+def edit(job_id: str) -> str:
+    """Show the form of a job's tool with the same input."""
+    record = site().queue.store.find(job_id)
+    found = find_tool(record.tool)
+    return form_page(found, make_form(found, data=site().queue.store.params(job_id)), record.label)
+
+
 @bp.post("/jobs/<job_id:job_id>/again")
 def again(job_id: str) -> ResponseReturnValue:
     """Submit the same input once more."""
-    store = site().queue.store
-    record = store.find(job_id)
+    record = site().queue.store.find(job_id)
     found = find_tool(record.tool)
-    given = store.params(job_id)
-    form = make_form(found, data=given)
+    given = site().queue.store.params(job_id)
     params = {name: value.read_bytes() if isinstance(value, Path) else value for name, value in given.items()}
-    return accept(found, form, params, record.label)
+    return accept(found, make_form(found, data=given), params, record.label)
 
 
 def job_context(record: Record) -> dict[str, Any]:
@@ -77,7 +83,7 @@ def job_context(record: Record) -> dict[str, Any]:
     return {
         "job": record,
         "title": known.title if known else record.tool,
-        "files": store.outputs(record.id) if record.has_result else [],
+        "files": store.folders.outputs(record.id) if record.has_result else [],
         "details": None if record.active else store.details(record.id),
         "token": token_urlsafe(16),
     }

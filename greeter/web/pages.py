@@ -36,11 +36,8 @@ def index() -> str:
 
 @bp.get("/tools/<name>")
 def tool(name: str) -> str:
-    """Show a tool's form, filled with its example on request, or with what a former job was given."""
+    """Show a tool's form, filled with its example on request."""
     found = find_tool(name)
-    store, former = site().queue.store, request.args.get("job", "")
-    if former and store.find(former).tool == name:
-        return form_page(found, make_form(found, data=store.params(former)), label=store.find(former).label)
     return form_page(found, make_form(found, data=found.example if "example" in request.args else None))
 
 

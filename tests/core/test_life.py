@@ -45,7 +45,7 @@ class Life(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.store.redis.flushdb()
-        shutil.rmtree(self.store.folder("any").parent, ignore_errors=True)
+        shutil.rmtree(self.store.folders.of("any").parent, ignore_errors=True)
         self.models: dict[str, Model] = {}
         self.deleted: list[str] = []
 
@@ -126,7 +126,7 @@ class Life(RuleBasedStateMachine):
         if removable:
             del self.models[job]
             self.deleted.append(job)
-            assert not self.store.folder(job).exists()
+            assert not self.store.folders.of(job).exists()
 
     @invariant()
     def records_are_as_the_model_says(self) -> None:

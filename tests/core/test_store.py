@@ -73,7 +73,7 @@ def test_the_same_form_makes_one_job(store: Store) -> None:
     """Submitted twice it is one job, with other input another, and without a token each is its own."""
     assert create(store, "a" * 32, token="form") == "a" * 32
     assert create(store, "b" * 32, token="form") == "a" * 32
-    assert not store.folder("b" * 32).exists()
+    assert not store.folders.of("b" * 32).exists()
     other = store.create("c" * 32, "expensive_greet", {"person": "Grace", "total": 1}, Submission(token="form"))
     assert other == "c" * 32
     assert (create(store, "d" * 32), create(store, "e" * 32)) == ("d" * 32, "e" * 32)
@@ -91,7 +91,7 @@ def test_the_queue_and_each_client_have_a_limit(own_installation: Installation) 
     create(store, "c" * 32, client="5.6.7.8")
     with pytest.raises(QueueFull):
         create(store, "d" * 32, client="9.9.9.9")
-    assert not store.folder("d" * 32).exists()
+    assert not store.folders.of("d" * 32).exists()
     store.cancel("a" * 32)
     create(store, "d" * 32, client="1.2.3.4")
     store.redis.close()
@@ -113,11 +113,11 @@ def test_old_jobs_and_orphaned_folders_are_found(store: Store) -> None:
     store.redis.zincrby("jobs:ended", -7 * 86_400 - 1, "a" * 32)
     assert store.expired() == ["a" * 32]
     for age, name in ((0, "b" * 32), (4000, "c" * 32), (4000, "a" * 32)):
-        store.folder(name).mkdir(exist_ok=True)
-        os.utime(store.folder(name), (time.time() - age,) * 2)
+        store.folders.of(name).mkdir(exist_ok=True)
+        os.utime(store.folders.of(name), (time.time() - age,) * 2)
     store.remove_orphans()
-    assert sorted(path.name[0] for path in store.folder("x").parent.iterdir()) == ["a", "b"]
+    assert sorted(path.name[0] for path in store.folders.of("x").parent.iterdir()) == ["a", "b"]
     assert store.delete("a" * 32)
-    assert not store.folder("a" * 32).exists()
+    assert not store.folders.of("a" * 32).exists()
     with pytest.raises(JobNotFound):
         store.find("a" * 32)

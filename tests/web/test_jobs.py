@@ -1,13 +1,18 @@
 """The page of a job and its fragment, over HTTP, with a real Redis, worker and gunicorn."""
 
+import dataclasses
 import re
 import signal
 import time
+from hashlib import sha256
+from html import unescape
 from http.client import HTTPConnection, HTTPResponse
+from importlib.metadata import version
 from urllib.parse import urlencode
 
 import pytest
 
+from greeter import __version__
 from tests.conftest import Installation, wait_for
 
 pytestmark = pytest.mark.slow
@@ -35,8 +40,7 @@ def ask(
 
 def submit(installation: Installation, tool: str, **fields: str) -> str:
     """Submit a form and return the address of the job."""
-    form = {"Content-Type": "application/x-www-form-urlencoded"}
-    answer = ask(installation, f"/tools/{tool}", "POST", urlencode(fields), **form)
+    answer = post(installation, f"/tools/{tool}", **fields)
     assert answer.status == 303, answer.body
     return str(answer.headers["Location"])
 
@@ -186,3 +190,93 @@ def test_the_web_says_when_redis_is_away_and_comes_back(own_installation: Instal
     assert wait_for(lambda: ask(own_installation, job).status == 200)
     again = submit(own_installation, "expensive_greet", person="Grace", total="1")
     assert "Greetings, Grace!" in end_of(own_installation, again)
+
+
+def post(installation: Installation, path: str, **fields: str) -> Answer:
+    """Send a form."""
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    return ask(installation, path, "POST", urlencode(fields), **form)
+
+
+def test_a_job_is_cancelled_and_deleted(installation: Installation) -> None:
+    """By its buttons; then its address leads nowhere."""
+    job = submit(installation, "expensive_greet", person="Ada", total="1000")
+    wait_for(lambda: "Running" in ask(installation, job).body)
+    assert f'action="{job}/cancel"' in ask(installation, job).body
+    assert post(installation, job + "/delete").status == 303
+    assert post(installation, job + "/cancel").headers["Location"] == job
+    ended = end_of(installation, job)
+    assert "Cancelled" in ended
+    assert "Greetings, fallback!" in ended
+    assert "This result is partial" in ended
+    assert f'action="{job}/cancel"' not in ended
+    deleted = post(installation, job + "/delete")
+    assert (deleted.status, "The job is deleted" in deleted.body) == (200, True)
+    assert ask(installation, job).status == 404
+    assert post(installation, job + "/delete").status == 404
+    assert post(installation, job + "/cancel").status == 404
+    assert ask(installation, job + "/cancel").status == 405
+
+
+def test_a_job_is_run_again_as_it_was_or_edited(installation: Installation) -> None:
+    """With the same input, file and label; a second click makes no second job."""
+    fasta = ">q\nVHLTPEEKSAVTALWGKVNVDEVGGEALGRLLVVYPWTQRF"
+    job = submit(installation, "phmmer", query=fasta, evalue="0.5", label="my globin")
+    ended = end_of(installation, job)
+    token = re.findall('name="token" value="([^"]+)"', ended)[0]
+    first, second = (post(installation, job + "/again", token=token) for _ in range(2))
+    assert first.headers["Location"] == second.headers["Location"] != job
+    again = end_of(installation, first.headers["Location"])
+    assert "<dd>0.5</dd>" in again
+    assert sha256(fasta.encode()).hexdigest() in again
+    assert "my globin" in ask(installation, first.headers["Location"]).body
+    form = unescape(ask(installation, job + "/edit").body).replace("\r", "")
+    assert fasta in form
+    assert 'value="0.5"' in form
+    assert 'value="my globin"' in form
+    assert ask(installation, f"/jobs/{'0' * 32}/edit").status == 404
+
+
+def test_the_same_form_twice_is_one_job(installation: Installation) -> None:
+    """A double click, or the POST loaded again."""
+    token = re.findall('name="token" value="([^"]+)"', ask(installation, "/tools/expensive_greet").body)[0]
+    jobs = [submit(installation, "expensive_greet", person="Ada", total="1", token=token) for _ in range(3)]
+    assert len(set(jobs)) == 1
+    assert submit(installation, "expensive_greet", person="Bob", total="1", token=token) not in jobs
+
+
+def test_the_title_tells_how_far_the_job_is(installation: Installation) -> None:
+    """With the label, in the page and in the fragment, from which htmx takes it."""
+    job = submit(installation, "expensive_greet", person="Ada", total="4", label="my <job>")
+    wait_for(lambda: re.search(r"<title>(25|50|75) % - my &lt;job&gt;", ask(installation, job).body))
+    end_of(installation, job)
+    assert "<title>Finished - my &lt;job&gt; - greeter</title>" in ask(installation, job + "/progress").body
+
+
+def test_the_page_of_an_ended_job_tells_how_it_was_made(installation: Installation) -> None:
+    """Versions, parameters, times and attempts."""
+    job = submit(installation, "phmmer", query=">q\nVHLTPEEKSAVTALWGKVNV", evalue="0.5")
+    ended = end_of(installation, job)
+    for text in (f"greeter {__version__}", f"pyhmmer {version('pyhmmer')}", "Python 3.", "<dt>evalue</dt>", "Attempts"):
+        assert text in ended
+    assert len(re.findall(r"<time datetime=", ended)) == 3
+    assert re.search(r"Kept until \d+ \w+ \d{4}\.", ended)
+
+
+def test_one_visitor_may_not_have_all_places(own_installation: Installation) -> None:
+    """429 for one, 503 when the queue is full, each with all that was entered; and no worker is told as such."""
+    own_installation.settings = dataclasses.replace(own_installation.settings, max_active=2, max_waiting=2)
+    own_installation.start("redis", "web")
+    jobs = [submit(own_installation, "expensive_greet", person=f"P{n}", total="1") for n in range(2)]
+    assert "1 job ahead of you" in ask(own_installation, jobs[1]).body
+    assert "No worker is running at the moment" in ask(own_installation, jobs[1]).body
+    full = post(own_installation, "/tools/expensive_greet", person="Grace", total="7", label="mine")
+    assert (full.status, full.headers["Retry-After"]) == (503, "300")
+    for kept in ('value="Grace"', 'value="7"', 'value="mine"', "As many jobs wait as may"):
+        assert kept in full.body
+    post(own_installation, jobs[0] + "/cancel")
+    own_installation.queue.store.claim(jobs[1].removeprefix("/jobs/"), "worker", 1, {})
+    submit(own_installation, "expensive_greet", person="P3", total="1")
+    busy = post(own_installation, "/tools/expensive_greet", person="Grace", total="7")
+    assert (busy.status, busy.headers["Retry-After"]) == (429, "60")
+    assert 'value="Grace"' in busy.body
