@@ -14,6 +14,8 @@ def init_app(app: Flask) -> None:
 
 def duration(seconds: int) -> str:
     """Seconds up to a minute, then minutes: `42 seconds`, `3 hours and 20 minutes`."""
+    if seconds < 1:
+        return "less than a second"
     return precisedelta(seconds // 60 * 60 if seconds >= 60 else seconds, minimum_unit="seconds", format="%d")
 
 
