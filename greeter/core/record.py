@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
+import json
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from hashlib import blake2b
 from typing import Any
@@ -11,48 +11,31 @@ from typing import Any
 from celery import states
 from kombu.utils.json import loads
 
-# What a page needs; never a parameter, which can be large.
-FIELDS = (
-    "state",
-    "tool",
-    "label",
-    "submitted",
-    "started",
-    "ended",
-    "seen",
-    "attempts",
-    "cancel",
-    "progress",
-    "partial",
-    "result",
-)
-_MORE = ("ahead", "workers", "now")
-
 _PHASES = {states.PENDING: "waiting", states.SUCCESS: "finished", states.FAILURE: "failed", states.REVOKED: "cancelled"}
-_SECONDS_OF_SILENCE_SHOWN = 30
 
 
 class Record:
-    """One reading of a job's record. Fields are decoded when they are asked for: most polls ask for none."""
+    """One reading of a job's record. It is decoded when something is asked of it: most polls ask for the tag alone."""
 
-    def __init__(self, job_id: str, reply: Sequence[Any], retention: int) -> None:
-        """Take the values of FIELDS and what the script READ gives behind them; `retention` is in seconds."""
+    def __init__(self, job_id: str, shown: bytes, retention_days: int) -> None:
+        """Take what the script READ gives."""
         self.id = job_id
-        self._raw: dict[str, Any] = dict(zip((*FIELDS, *_MORE), reply, strict=True))
-        self._now = int(self._raw["now"])
-        self._retention = retention
+        self._shown = shown
+        self._retention_days = retention_days
 
-    @cached_property
+    @property
     def tag(self) -> str:
         """A short text that changes when what a page shows of the job changes."""
-        shown = [value for name, value in self._raw.items() if name not in ("seen", "now")]
-        times = [seconds if seconds < 60 else seconds // 60 * 60 for seconds in (self.elapsed, self.silence)]
-        return blake2b(repr((shown, times)).encode(), digest_size=9).hexdigest()
+        return blake2b(self._shown, digest_size=9).hexdigest()
 
     @cached_property
+    def _raw(self) -> dict[str, Any]:
+        return dict(json.loads(self._shown))
+
+    @property
     def state(self) -> str:
         """Celery's state of the task."""
-        return str(self._raw["state"].decode())
+        return str(self._raw["state"])
 
     @property
     def phase(self) -> str:
@@ -69,12 +52,12 @@ class Record:
     @property
     def tool(self) -> str:
         """The name of the job's tool."""
-        return str(self._raw["tool"].decode())
+        return str(self._raw["tool"])
 
     @property
     def label(self) -> str:
         """What its user calls the job; may be empty."""
-        return str((self._raw["label"] or b"").decode())
+        return str(self._raw.get("label", ""))
 
     @property
     def attempts(self) -> int:
@@ -84,44 +67,45 @@ class Record:
     @property
     def cancelling(self) -> bool:
         """Whether the job runs although its end was asked for."""
-        return bool(self._raw["cancel"])
+        return "cancel" in self._raw
 
     @property
     def partial(self) -> bool:
         """Whether the result is what there was when the job had to stop."""
-        return bool(self._raw["partial"])
+        return "partial" in self._raw
 
     @property
     def has_result(self) -> bool:
         """Whether the tool returned something: all of it, or what it had when it had to stop."""
-        return bool(self._raw["result"]) and self.state != states.FAILURE
+        return "result" in self._raw and self.state != states.FAILURE
 
     @property
     def ahead(self) -> int | None:
         """How many jobs wait before this one; None when it does not wait."""
-        return self._raw["ahead"]  # type: ignore[no-any-return]
+        return self._raw.get("ahead")
 
     @property
     def workers(self) -> int:
         """How many workers have been heard of lately."""
         return int(self._raw["workers"])
 
-    @cached_property
+    @property
     def elapsed(self) -> int:
-        """Seconds since the job began, or since it was submitted while it waits; until its end when it has one."""
-        since = self._raw["started"] or self._raw["submitted"]
-        return max(0, int(float(self._raw["ended"] or self._now) - float(since)))
+        """Seconds since the job began, or since it was submitted while it waits; until its end when it has one.
 
-    @cached_property
+        After the first minute, in whole minutes.
+        """
+        return int(self._raw["elapsed"])
+
+    @property
     def silence(self) -> int:
-        """Seconds without a sign of life from the process that runs the job or its worker; 0 when they are few."""
-        silence = self._now - int(float(self._raw["seen"])) if self.phase == "running" else 0
-        return silence if silence >= _SECONDS_OF_SILENCE_SHOWN else 0
+        """Seconds without a sign of life from the process that runs the job and its worker; 0 when they are few."""
+        return int(self._raw.get("silence", 0))
 
     @cached_property
     def meta(self) -> Any:
         """The meta of Celery's state, which a tool may set to anything."""
-        return loads(self._raw["progress"]) if self._raw["progress"] else None
+        return loads(self._raw["progress"]) if "progress" in self._raw else None
 
     @property
     def progress(self) -> dict[str, Any]:
@@ -138,27 +122,29 @@ class Record:
 
     @property
     def remaining(self) -> int | None:
-        """Seconds that the rest will take at the pace so far; None before 3 units and 5 seconds, when it is a guess."""
+        """Seconds that the rest takes at the pace so far; None before 3 units and 5 seconds, when it is a guess."""
         done, total = self.progress.get("current", 0), self.progress.get("total")
-        if not total or done < 3 or self.elapsed < 5:
+        if not total or done < 3:
             return None
-        return int(self.elapsed * (total - done) / done)
+        elapsed = float(self._raw["reported"]) - float(self._raw["started"])
+        return int(elapsed * (total - done) / done) if elapsed >= 5 else None
 
     @property
     def times(self) -> dict[str, datetime]:
         """When the job was submitted, started and ended, as far as it was."""
-        stamps = {name: self._raw[name] for name in ("submitted", "started", "ended") if self._raw[name]}
+        stamps = {name: self._raw[name] for name in ("submitted", "started", "ended") if name in self._raw}
         return {name: datetime.fromtimestamp(int(float(stamp)), UTC) for name, stamp in stamps.items()}
 
     @property
-    def kept_until(self) -> datetime:
-        """When the job is removed; as long as it is active, the earliest day on which that can be."""
-        return datetime.fromtimestamp(float(self._raw["ended"] or self._now) + self._retention, UTC)
+    def kept_until(self) -> date:
+        """The day on which the job is removed; as long as it is active, the earliest that it can be."""
+        today = date(1970, 1, 1) + timedelta(days=self._raw["today"])
+        return self.times.get("ended", today) + timedelta(days=self._retention_days)
 
     @cached_property
     def result(self) -> Any:
         """What the tool returned; of a failed job, its error as Celery keeps it; None when there is nothing."""
-        return loads(self._raw["result"]) if self._raw["result"] else None
+        return loads(self._raw["result"]) if "result" in self._raw else None
 
     @property
     def sentence(self) -> str | None:

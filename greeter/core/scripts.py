@@ -48,14 +48,25 @@ end
 return id
 """
 
-# id, seconds without an announcement after which a worker is not there, field, ... -> the fields' values, the place
-# in the queue, how many workers are there, and the time
+# id, seconds without an announcement after which a worker is not there -> what a page shows, as JSON, or nil. It has
+# no time that goes on by itself but `elapsed`, in whole minutes after the first, `silence`, likewise, when it is long,
+# and `today`: what did not change is the same text, letter by letter.
 READ = """
-local reply = redis.call('HMGET', key, unpack(ARGV, 3))
-reply[#reply + 1] = redis.call('ZRANK', WAITING, id)
-reply[#reply + 1] = redis.call('ZCOUNT', WORKERS, now - ARGV[2], '+inf')
-reply[#reply + 1] = tonumber(time[1])
-return reply
+local names = {
+  'state', 'tool', 'label', 'submitted', 'started', 'ended', 'attempts', 'cancel', 'reported', 'progress', 'partial',
+  'result'
+}
+local shown = {}
+for i, value in ipairs(redis.call('HMGET', key, unpack(names))) do shown[names[i]] = value or nil end
+if not shown.state then return false end
+local function shorten(seconds) return math.floor(seconds < 60 and seconds or math.floor(seconds / 60) * 60) end
+shown.elapsed = shorten((shown.ended or now) - (shown.started or shown.submitted))
+local silence = shown.ended and 0 or now - (get('seen') or now)
+if silence >= 30 then shown.silence = shorten(silence) end
+shown.ahead = redis.call('ZRANK', WAITING, id) or nil
+shown.workers = redis.call('ZCOUNT', WORKERS, now - ARGV[2], '+inf')
+shown.today = math.floor(now / 86400)
+return cjson.encode(shown)
 """
 
 # id, worker, process, versions -> the parameters; nil unless the job waits, or is this very process's already
@@ -89,7 +100,7 @@ if ARGV[4] == '1' and get('cancel') then
 elseif ARGV[4] == '1' then
   finish(ARGV[3], unpack(ARGV, 5))
 else
-  redis.call('HSET', key, 'state', ARGV[3], unpack(ARGV, 5))
+  redis.call('HSET', key, 'state', ARGV[3], 'reported', now, unpack(ARGV, 5))
 end
 return 1
 """
@@ -105,7 +116,7 @@ elseif ARGV[3] == '1' and tonumber(get('attempts')) >= tonumber(ARGV[4]) then
 else
   if ARGV[3] ~= '1' then redis.call('HINCRBY', key, 'attempts', -1) end
   redis.call('HSET', key, 'state', 'PENDING')
-  redis.call('HDEL', key, 'worker', 'process', 'started', 'seen', 'progress')
+  redis.call('HDEL', key, 'worker', 'process', 'started', 'seen', 'reported', 'progress')
   redis.call('ZREM', RUNNING, id)
   redis.call('ZADD', WAITING, get('submitted'), id)
 end

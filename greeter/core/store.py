@@ -22,7 +22,7 @@ from redis.retry import Retry
 
 from greeter.core.errors import JobNotFound, QueueFull, TooManyJobs
 from greeter.core.folders import Folders
-from greeter.core.record import FIELDS, Record
+from greeter.core.record import Record
 from greeter.core.scripts import SCRIPTS
 from greeter.settings import Settings
 
@@ -88,10 +88,10 @@ class Store:
 
     def find(self, job_id: str) -> Record:
         """Read a record, in one round trip. Raises JobNotFound."""
-        reply = self._run("read", job_id, _SECONDS_UNTIL_A_WORKER_IS_MISSED, *FIELDS)
-        if reply[0] is None:
+        shown = self._run("read", job_id, _SECONDS_UNTIL_A_WORKER_IS_MISSED)
+        if shown is None:
             raise JobNotFound(job_id)
-        return Record(job_id, reply, self._settings.retention)
+        return Record(job_id, shown, self._settings.retention_days)
 
     def details(self, job_id: str) -> dict[str, Any]:
         """The `params` of a job that are no files, the SHA-256 `sums` of the others, the `versions` it ran with."""

@@ -2,10 +2,16 @@
 
 from flask import Flask, Response, request
 
-_CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
+_ALWAYS = [
+    (
+        "Content-Security-Policy",
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    ),
+    ("X-Content-Type-Options", "nosniff"),
+]
+# Who knows a job's address may see the job.
+_OF_A_JOB = [("Cache-Control", "no-store"), ("Referrer-Policy", "no-referrer"), ("X-Robots-Tag", "noindex")]
 
 
 def init_app(app: Flask) -> None:
@@ -14,10 +20,8 @@ def init_app(app: Flask) -> None:
 
 
 def _set_headers(response: Response) -> Response:
-    response.headers["Content-Security-Policy"] = _CONTENT_SECURITY_POLICY
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    if request.view_args and "job_id" in request.view_args:  # who knows a job's address may see the job
-        response.headers["Cache-Control"] = "no-store"
-        response.headers["Referrer-Policy"] = "no-referrer"
-        response.headers["X-Robots-Tag"] = "noindex"
+    if request.view_args and "job_id" in request.view_args:
+        response.headers.remove("Cache-Control")
+        response.headers.extend(_OF_A_JOB)
+    response.headers.extend(_ALWAYS)
     return response

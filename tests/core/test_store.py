@@ -10,6 +10,7 @@ import pytest
 import redis
 
 from greeter.core.errors import JobNotFound, QueueFull, TooManyJobs
+from greeter.core.record import Record
 from greeter.core.store import Store, Submission
 from greeter.settings import Settings
 from tests.conftest import Installation, free_port
@@ -67,6 +68,29 @@ def test_reading_a_record_is_one_round_trip(store: Store) -> None:
             if command["client_type"] != "lua":
                 asked.append(command["command"].split()[0])
     assert asked[-3:] == ["EVALSHA", "PING", "EVALSHA"]
+
+
+def test_what_is_shown_changes_only_with_what_people_see(store: Store) -> None:
+    """Seconds count in the first minute only, silence from half a minute on, and only while the job runs."""
+    create(store, "a" * 32)
+    store.claim("a" * 32, "w", 1, {})
+
+    def shift(field: str, seconds: float) -> Record:
+        store.redis.hincrbyfloat("job:" + "a" * 32, field, seconds)
+        return store.find("a" * 32)
+
+    assert shift("started", -30.5).elapsed == 30
+    assert shift("started", -100).elapsed == 120
+    assert shift("started", -40).elapsed == 120
+    assert shift("started", -20).elapsed == 180
+    assert shift("seen", -28).silence == 0
+    assert shift("seen", -5).silence == 33
+    assert shift("seen", -60).silence == 60
+    store.write("a" * 32, "w", "SUCCESS", {"result": "{}"})
+    tag = shift("ended", -100).tag
+    record = shift("seen", -100)
+    assert record.tag == tag
+    assert (record.silence, record.elapsed) == (0, 60)
 
 
 def test_the_same_form_makes_one_job(store: Store) -> None:

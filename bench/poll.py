@@ -1,0 +1,82 @@
+"""What a poll costs, beside a Flask route that does one Redis GET, taken in turns in one run.
+
+    python -m bench.poll
+
+Starts a Redis and a gunicorn of its own, with the application and the route to compare with in the same processes.
+"""
+
+import statistics
+import tempfile
+import time
+from http.client import HTTPConnection
+from pathlib import Path
+
+from flask import Flask
+
+from greeter import create_app
+from greeter.core.store import Submission
+from greeter.web.site import site
+from tests.conftest import PROCFILE, Installation
+
+REQUESTS, ROUNDS = 300, 9
+
+
+def application() -> Flask:
+    """Make the application, with one more route."""
+    app = create_app()
+
+    @app.get("/get")
+    def get() -> bytes:
+        found: bytes = site().queue.store.redis.get("bench")
+        return found
+
+    return app
+
+
+def microseconds(connection: HTTPConnection, path: str, status: int, headers: dict[str, str]) -> float:
+    """Ask many times on one connection, and return the time of one."""
+    began = time.perf_counter()
+    for _ in range(REQUESTS):
+        connection.request("GET", path, headers=headers)
+        response = connection.getresponse()
+        response.read()
+        assert response.status == status, response.status
+    return (time.perf_counter() - began) / REQUESTS * 1e6
+
+
+def main() -> None:
+    """Print the median of each, and how many polls there are for one GET."""
+    PROCFILE["web"] = "exec gunicorn bench.poll:application()"
+    installation = Installation(Path(tempfile.mkdtemp()))
+    try:
+        installation.start("redis", "web")
+        installation.redis.set("bench", b"x" * 300)
+        store, job_id = installation.queue.store, "a" * 32
+        store.create(job_id, "expensive_greet", {"person": "Ada", "total": 9}, Submission())
+        store.claim(job_id, "worker", 1, {})
+        store.report(job_id, "worker", {"current": 3, "total": 9, "unit": "step"})
+        installation.redis.hincrbyfloat(f"job:{job_id}", "started", -3610)  # so that seconds do not show
+        installation.redis.hincrbyfloat(f"job:{job_id}", "seen", 3600)
+        path = f"/jobs/{job_id}/progress"
+        connection = HTTPConnection("127.0.0.1", installation.settings.web_port)
+        connection.request("GET", path)
+        response = connection.getresponse()
+        response.read()
+        kinds = {
+            "one GET": ("/get", 200, {}),
+            "unchanged poll (304)": (path, 304, {"HX-PTag": response.headers["HX-PTag"]}),
+            "full fragment": (path, 200, {}),
+        }
+        for kind in kinds.values():
+            microseconds(connection, *kind)
+        taken = [{name: microseconds(connection, *kind) for name, kind in kinds.items()} for _ in range(ROUNDS)]
+        connection.close()
+    finally:
+        installation.close()
+    medians = {name: statistics.median(one[name] for one in taken) for name in kinds}
+    for name, cost in medians.items():
+        print(f"{name:22} {cost:7.0f} us, {medians['one GET'] / cost:.2f} for one GET")
+
+
+if __name__ == "__main__":
+    main()
