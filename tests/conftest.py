@@ -49,6 +49,14 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
+def listens(port: int) -> bool:
+    """Whether something answers on a port of this machine."""
+    with suppress(OSError):
+        socket.create_connection(("127.0.0.1", port), 1).close()
+        return True
+    return False
+
+
 class Installation:
     """A whole installation on ports of its own; each process is a line of the Procfile."""
 
@@ -141,11 +149,10 @@ class Installation:
         return False
 
     def _web_answers(self, name: str) -> bool:
-        try:
-            socket.create_connection(("127.0.0.1", self.settings.web_port), 1).close()
-        except OSError:
-            return False
-        return True
+        return listens(self.settings.web_port)
+
+    def _flower_answers(self, name: str) -> bool:
+        return listens(self.settings.flower_port)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """The pages in a real browser, with and without JavaScript."""
 
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.conftest import Installation
+from tests.conftest import Installation, wait_for
 
 pytestmark = pytest.mark.slow
 CHROMIUM = Path("/usr/bin/chromium")
@@ -43,7 +44,7 @@ def address(installation: Installation, path: str = "/") -> str:
     return f"http://127.0.0.1:{installation.settings.web_port}{path}"
 
 
-def test_a_greeting_progresses_in_place_and_polling_ends(installation: Installation, page: Page) -> None:
+def test_21_a_greeting_progresses_in_place_and_polling_ends(installation: Installation, page: Page) -> None:
     """One request a second while the job runs; none once the page has its end."""
     page.goto(address(installation))
     page.click("text=Greeting")
@@ -77,7 +78,7 @@ def test_phmmer_from_example_to_download(installation: Installation, page: Page,
     assert (tmp_path / "targets.tbl").read_bytes() == reference.read_bytes()
 
 
-def test_polling_survives_an_outage(own_installation: Installation, browser: Browser) -> None:
+def test_20_polling_survives_an_outage(own_installation: Installation, browser: Browser) -> None:
     """What the page shows stays while Redis is away, and goes on when it is back."""
     own_installation.start("redis", "worker", "web")
     page = browser.new_page()
@@ -95,6 +96,30 @@ def test_polling_survives_an_outage(own_installation: Installation, browser: Bro
     own_installation.signal("redis", signal.SIGCONT)
     page.wait_for_selector("text=Greetings, Ada!")
     page.close()
+
+
+def test_22_back_shows_the_page_and_not_the_fragment(installation: Installation, page: Page) -> None:
+    """The two have addresses of their own."""
+    page.goto(address(installation, "/tools/expensive_greet?example"))
+    page.fill("[name=total]", "4")
+    page.click("text=Submit")
+    page.wait_for_selector("text=Greetings, Ada Lovelace!")
+    page.click("header a")
+    page.go_back()
+    page.wait_for_selector("text=Greetings, Ada Lovelace!")
+    assert page.locator("header").count() == 1
+
+
+def test_a_job_is_cancelled_by_its_button(installation: Installation, page: Page) -> None:
+    """Its title goes from the percentage to the end, also for a tab in the background."""
+    page.goto(address(installation, "/tools/expensive_greet?example"))
+    page.fill("[name=total]", "100")
+    page.fill("[name=label]", "my greeting")
+    page.click("text=Submit")
+    wait_for(lambda: re.fullmatch(r"[1-9]\d* % - my greeting - greeter", page.title()))
+    page.click("text=Cancel")
+    page.wait_for_selector("text=Greetings, fallback!")
+    assert page.title() == "Cancelled - my greeting - greeter"
 
 
 def test_without_javascript_everything_works(installation: Installation, browser: Browser) -> None:

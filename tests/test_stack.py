@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 
 import psutil
 import pytest
+from redis import RedisError
 
 from tests.conftest import ROOT, Installation, wait_for
 
@@ -54,6 +55,27 @@ def answer(port: int, path: str, body: dict[str, str] | None = None, **headers: 
         connection.close()
 
 
+def test_30_flower_is_closed(own_installation: Installation) -> None:
+    """Without the password nothing of a task, a worker or the broker; with it, to look and not to touch."""
+    own_installation.start("redis", "flower")
+    flower = own_installation.settings.flower_port
+    for path in ("/", "/tasks", "/workers", "/broker", "/api/tasks", "/task/x"):
+        assert answer(flower, path)[0] == 401
+    credentials = b64encode(own_installation.settings.flower_basic_auth.encode()).decode()
+    login = {"Authorization": f"Basic {credentials}"}
+    assert answer(flower, "/tasks", **login)[0] == 200
+    assert answer(flower, "/api/task/revoke/x", {"terminate": "true"}, **login)[0] == 403
+    listening = [one.laddr.ip for one in psutil.Process(own_installation.pid("flower")).net_connections("tcp4")]
+    assert set(listening) == {"127.0.0.1"}
+
+
+def worker_of(installation: Installation, job: str) -> bytes | None:
+    """The worker that has a job; None while Redis or a worker is away."""
+    with suppress(RedisError):
+        return installation.redis.hget(job.replace("/jobs/", "job:"), "worker")
+    return None
+
+
 def stop(process: subprocess.Popen[bytes]) -> None:
     """Press Ctrl-C, and see that no process is left."""
     processes = psutil.Process(process.pid).children(recursive=True)
@@ -63,7 +85,7 @@ def stop(process: subprocess.Popen[bytes]) -> None:
     assert not [one for one in processes if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
 
 
-def test_honcho_starts_everything_and_leaves_nothing(own_installation: Installation, tmp_path: Path) -> None:
+def test_17_honcho_starts_everything_and_leaves_nothing(own_installation: Installation, tmp_path: Path) -> None:
     """Both tools from form to result, every task in Flower, and one Ctrl-C ends it all, with a job running."""
     web, flower = own_installation.settings.web_port, own_installation.settings.flower_port
     with honcho(own_installation, tmp_path) as process:
@@ -79,8 +101,6 @@ def test_honcho_starts_everything_and_leaves_nothing(own_installation: Installat
             assert text in page
 
         login = {"Authorization": "Basic " + b64encode(own_installation.settings.flower_basic_auth.encode()).decode()}
-        assert answer(flower, "/tasks")[0] == 401
-        assert answer(flower, "/api/task/revoke/x", {"terminate": "true"}, **login)[0] == 403
         task = wait_for(lambda: "SUCCESS" in (page := answer(flower, job.replace("jobs", "task"), **login)[2]) and page)
         assert "phmmer" in task
         assert "VHLTPEEKS" not in task
@@ -88,11 +108,13 @@ def test_honcho_starts_everything_and_leaves_nothing(own_installation: Installat
 
         running = answer(web, "/tools/expensive_greet", {"person": "Grace", "total": "1000"})[1]
         wait_for(lambda: "of 1,000 steps" in answer(web, running)[2])
+        worker = worker_of(own_installation, running)
         stop(process)
     assert "VHLTPEEKS" not in own_installation.log.read_text()
 
     with honcho(own_installation, tmp_path) as process:  # hazard 17: the job goes on at the next start
-        wait_for(lambda: "of 1,000 steps" in answer(web, running)[2], seconds=40)
+        wait_for(lambda: worker_of(own_installation, running) not in (None, worker), seconds=40)
+        wait_for(lambda: "of 1,000 steps" in answer(web, running)[2])
         assert answer(web, running + "/cancel", {"by": "button"})[0] == 303
         assert "Greetings, fallback!" in wait_for(
             lambda: "<h2>Cancelled" in (page := answer(web, running)[2]) and page, seconds=10

@@ -159,7 +159,7 @@ def store(own_installation: Installation, tmp_path: Path) -> Iterator[Store]:
     return own_installation.queue.store
 
 
-def test_a_job_lives_as_the_model_says(store: Store) -> None:
-    """Whatever is called in whatever order."""
+def test_14_a_job_lives_as_the_model_says(store: Store) -> None:
+    """Whatever is called in whatever order; nothing that comes late changes an end."""
     limits = settings(max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck))
     run_state_machine_as_test(type("LifeInRedis", (Life,), {"store": store}), settings=limits)

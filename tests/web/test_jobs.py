@@ -125,7 +125,7 @@ def test_every_end_is_told_in_words(installation: Installation, tool: str, texts
         assert hidden not in ended
 
 
-def test_an_unknown_job_is_a_404_that_ends_polling(installation: Installation) -> None:
+def test_11_an_unknown_job_is_a_404_that_ends_polling(installation: Installation) -> None:
     """A page for the page, a fragment without a trigger for the fragment."""
     page = ask(installation, "/jobs/" + "0" * 32)
     assert page.status == 404
@@ -165,7 +165,7 @@ def test_ten_megabytes_work_and_more_is_a_clear_413(installation: Installation) 
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["down", "hung"])
-def test_the_web_says_when_redis_is_away_and_comes_back(own_installation: Installation, number: int) -> None:
+def test_09_the_web_says_when_redis_is_away_and_comes_back(own_installation: Installation, number: int) -> None:
     """503 with Retry-After within three seconds, with what was entered; then all is well again."""
     own_installation.start("redis", "worker", "web")
     job = submit(own_installation, "expensive_greet", person="Ada", total="1")
