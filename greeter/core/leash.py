@@ -25,17 +25,24 @@ def main() -> int:
     memory, file_size, *command = sys.argv[1:]
     _prctl(_CHILD_SUBREAPER, 1)
 
-    def limit() -> None:
-        resource.setrlimit(resource.RLIMIT_AS, (int(memory), int(memory)))
-        resource.setrlimit(resource.RLIMIT_FSIZE, (int(file_size), int(file_size)))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    def prepare() -> None:
+        _limit(resource.RLIMIT_AS, int(memory))
+        _limit(resource.RLIMIT_FSIZE, int(file_size))
+        _limit(resource.RLIMIT_CORE, 0)
         _prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL)
 
-    program = subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=limit)
+    program = subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=prepare)
     threading.Thread(target=_end_all_with_the_job, daemon=True).start()
     status = program.wait()
     _end_all()
     return status
+
+
+def _limit(kind: int, most: int) -> None:
+    _, already = resource.getrlimit(kind)
+    if already != resource.RLIM_INFINITY:
+        most = min(most, already)  # nobody may raise what was lowered
+    resource.setrlimit(kind, (most, most))
 
 
 def _end_all_with_the_job() -> None:

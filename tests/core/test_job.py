@@ -59,6 +59,17 @@ def test_a_program_runs_within_its_limits(tmp_path: Path, limits: dict[str, int]
         assert set(said.read().split()) <= {"HOME", "LC_ALL", "LC_CTYPE", "PATH", "1"}
 
 
+def test_a_program_keeps_to_the_limits_of_its_worker_too(tmp_path: Path) -> None:
+    """Whatever the tool allows."""
+    code = (
+        "import resource, sys; from pathlib import Path; from greeter.core import Job;"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000));"
+        "Job(Path(sys.argv[1])).run(['sh', '-c', 'ulimit -f'], stdout='said.txt')"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
+    assert (tmp_path / "outputs/said.txt").read_text() == "1\n"
+
+
 def test_a_program_that_fails_or_is_not_there_is_told(tmp_path: Path) -> None:
     """With its status; what it complained about is in the job's log."""
     job = Job(tmp_path)
