@@ -11,8 +11,8 @@ from pathlib import Path
 class Folders:
     """One folder for each job, named after its id."""
 
-    def __init__(self, data_dir: Path) -> None:
-        self._all = data_dir / "jobs"
+    def __init__(self, folder: Path) -> None:
+        self._all = folder
 
     def of(self, job_id: str) -> Path:
         """The folder of a job."""
@@ -31,7 +31,7 @@ class Folders:
 
     def inputs(self, job_id: str) -> dict[str, Path]:
         """The submitted files of a job, each by the name of its parameter."""
-        return {path.name: path for path in (self.of(job_id) / "inputs").iterdir()}
+        return {path.name: path for path in (self.of(job_id) / "inputs").glob("*")}
 
     def outputs(self, job_id: str) -> list[Path]:
         """The result files of a job, by name."""

@@ -17,20 +17,20 @@ _PHASES = {states.PENDING: "waiting", states.SUCCESS: "finished", states.FAILURE
 class Record:
     """One reading of a job's record. It is decoded when something is asked of it: most polls ask for the tag alone."""
 
-    def __init__(self, job_id: str, shown: bytes, retention_days: int) -> None:
-        """Take what the script READ gives."""
+    def __init__(self, job_id: str, shown: bytes, retention_days: int | None) -> None:
+        """Take what the script READ gives; `retention_days` is None for a job that is kept for ever."""
         self.id = job_id
-        self._shown = shown
+        self.shown = shown
         self._retention_days = retention_days
 
     @property
     def tag(self) -> str:
         """A short text that changes when what a page shows of the job changes."""
-        return blake2b(self._shown, digest_size=9).hexdigest()
+        return blake2b(self.shown, digest_size=9).hexdigest()
 
     @cached_property
     def _raw(self) -> dict[str, Any]:
-        return dict(json.loads(self._shown))
+        return dict(json.loads(self.shown))
 
     @property
     def state(self) -> str:
@@ -43,6 +43,13 @@ class Record:
         if self.state == states.SUCCESS and self.partial:
             return "stopped"
         return _PHASES.get(self.state, "running")
+
+    @property
+    def words(self) -> str:
+        """The phase as a title."""
+        if self.phase == "running" and self.cancelling:
+            return "Cancelling"
+        return "Stopped at the time limit" if self.phase == "stopped" else self.phase.capitalize()
 
     @property
     def active(self) -> bool:
@@ -136,8 +143,10 @@ class Record:
         return {name: datetime.fromtimestamp(int(float(stamp)), UTC) for name, stamp in stamps.items()}
 
     @property
-    def kept_until(self) -> date:
-        """The day on which the job is removed; as long as it is active, the earliest that it can be."""
+    def kept_until(self) -> date | None:
+        """The day on which the job is removed; as long as it is active, the earliest that it can be; None for never."""
+        if self._retention_days is None:
+            return None
         today = date(1970, 1, 1) + timedelta(days=self._raw["today"])
         return self.times.get("ended", today) + timedelta(days=self._retention_days)
 

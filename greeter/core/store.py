@@ -49,7 +49,7 @@ class Store:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self.folders = Folders(settings.data_dir)
+        self.folders = Folders(settings.data_dir / "jobs")
         # A connection that Redis closed is opened anew; a Redis that hangs is not asked twice, for a page should
         # say so within three seconds, even when many ask.
         retry = Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,))

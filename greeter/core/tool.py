@@ -24,6 +24,7 @@ class Tool:
     form: type[Form]
     function: Function
     example: Mapping[str, Any] = field(default_factory=dict)
+    duration: str = ""
     soft_time_limit: int | None = None
     libraries: Sequence[str] = ()
 
@@ -37,6 +38,7 @@ def tool(
     *,
     form: type[Form],
     example: Mapping[str, Any] | None = None,
+    duration: str = "",
     soft_time_limit: int | None = None,
     libraries: Sequence[str] = (),
 ) -> Callable[[Function], Tool]:
@@ -44,7 +46,8 @@ def tool(
 
     The function's name is the tool's name in addresses and in Celery, the first line of its docstring the
     sentence that the front page shows. It runs in a worker, returns what JSON can hold, and raises ToolError
-    where its user can mend the cause. `example` fills the form on request. After `soft_time_limit` seconds
+    where its user can mend the cause. `example` fills the form on request; `duration` tells in words how long
+    a job usually takes, for those who have not begun one. After `soft_time_limit` seconds
     (None: the setting SOFT_TIME_LIMIT) it gets SoftTimeLimitExceeded and should return `job.fallback(...)`.
     The page of a job tells the versions of the `libraries`, given as the names of installed packages.
 
@@ -63,6 +66,7 @@ def tool(
             form=form,
             function=function,
             example=example or {},
+            duration=duration,
             soft_time_limit=soft_time_limit,
             libraries=tuple(libraries),
         )

@@ -1,9 +1,12 @@
 """The tools of the site: every module in this folder that has one. Adding a tool is adding a file here."""
 
 from importlib import import_module
+from pathlib import Path
 from pkgutil import iter_modules
 
 from greeter.core.tool import Tool
+
+SAMPLES = Path(__file__).with_name("samples")
 
 
 def load() -> dict[str, Tool]:

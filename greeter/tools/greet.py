@@ -15,7 +15,7 @@ class GreetForm(Form):
     total = IntegerField("Steps of half a second", [InputRequired(), NumberRange(1, 10_000)], default=20)
 
 
-@tool("Greeting", form=GreetForm, example={"person": "Ada Lovelace", "total": 10})
+@tool("Greeting", form=GreetForm, example={"person": "Ada Lovelace", "total": 10}, duration="10 seconds for 20 steps")
 def expensive_greet(job: Job, person: str, total: int) -> dict[str, str]:
     """Greet a person after some steps of half a second."""
     try:

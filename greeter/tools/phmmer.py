@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -13,9 +14,11 @@ from wtforms import FloatField, Form
 from wtforms.validators import DataRequired, InputRequired, NumberRange
 
 from greeter.core import FastaField, Job, SoftTimeLimitExceeded, tool
+from greeter.tools.phmmer_hits import describe
 
 EXAMPLES = Path(__file__).parents[2] / "static" / "examples"
-ROWS_SHOWN = 1000
+HITS_SHOWN = 10_000  # with their alignments, which take most of the room
+QUERIES_LISTED = 1000
 
 
 class PhmmerForm(Form):
@@ -35,6 +38,7 @@ class PhmmerForm(Form):
     "phmmer protein search",
     form=PhmmerForm,
     libraries=["pyhmmer"],
+    duration="seconds for a few proteins, minutes for hundreds against hundreds",
     example={"query": EXAMPLES / "HBB_HUMAN.fa", "targets": EXAMPLES / "globins45.fa", "evalue": 10.0},
 )
 def phmmer(job: Job, query: Path, targets: Path | None, evalue: float) -> dict[str, Any]:
@@ -42,15 +46,20 @@ def phmmer(job: Job, query: Path, targets: Path | None, evalue: float) -> dict[s
 
     `query` and `targets` are FASTA files of proteins (no targets: the queries), `evalue` is the largest E-value
     of a hit. E-values count expected chance hits among all targets; scores and biases are in bits. The files
-    `targets.tbl` and `domains.tbl` hold all hits in HMMER's own tables (--tblout, --domtblout).
+    `targets.tbl` and `domains.tbl` hold all hits in HMMER's own tables (--tblout, --domtblout); `hits.jsonl` holds
+    the first 10,000 with their alignments, a JSON object on each line, for the page and for scripts.
 
     Sources: Eddy SR (2011) Accelerated Profile HMM Searches, PLoS Comput Biol 7:e1002195;
     Larralde M, Zeller G (2023) PyHMMER, Bioinformatics 39:btad214.
     """
     queries = _read(query)
     database = _read(targets) if targets else queries
-    with job.open("targets.tbl", "wb") as target_table, job.open("domains.tbl", "wb") as domain_table:
-        report = _Report(target_table, domain_table)
+    with (
+        job.open("targets.tbl", "wb") as target_table,
+        job.open("domains.tbl", "wb") as domain_table,
+        job.open("hits.jsonl", "wb") as rows,
+    ):
+        report = _Report(target_table, domain_table, rows)
         hits_by_query = search(queries, database, cpus=1, E=evalue)
         try:
             for hits in job.track(hits_by_query, total=len(queries), unit="query"):
@@ -67,10 +76,10 @@ def _read(path: Path) -> Any:  # a DigitalSequenceBlock; the stubs of pyhmmer wo
 
 
 class _Report:
-    """The hits of the queries that are complete: the result for the page, and the tables with all of them."""
+    """The hits of the queries that are complete: in files, and counted and listed for the page."""
 
-    def __init__(self, target_table: IO[bytes], domain_table: IO[bytes]) -> None:
-        self._tables = (target_table, domain_table)
+    def __init__(self, target_table: IO[bytes], domain_table: IO[bytes], rows: IO[bytes]) -> None:
+        self._tables, self._rows = (target_table, domain_table), rows
         self._searches: list[dict[str, Any]] = []
         self._complete = _Extent()
 
@@ -79,32 +88,35 @@ class _Report:
         before = self._complete
         for table, layout in zip(self._tables, ("targets", "domains"), strict=True):
             hits.write(table, format=layout, header=before.queries == 0)  # type: ignore[arg-type]  # stale stubs
-        if before.rows < ROWS_SHOWN:
-            self._searches.append(_search(hits, ROWS_SHOWN - before.rows - 1))
+        search = {"query": hits.query.name, "query_length": len(hits.query), "hits": len(hits.reported)}
+        if before.queries < QUERIES_LISTED:
+            self._searches.append(search | {"start": before.ends[-1]})
+        for row in islice(describe(hits), max(HITS_SHOWN - before.hits, 0)) if search["hits"] else [{}]:
+            self._rows.write(json.dumps(search | row).encode() + b"\n")
         self._complete = _Extent(  # one assignment: the time limit may strike before or after it, never within
             queries=before.queries + 1,
-            hits=before.hits + len(hits.reported),
-            rows=before.rows + 1 + len(hits.reported),
-            searches=len(self._searches),
-            ends=tuple(table.tell() for table in self._tables),
+            hits=before.hits + search["hits"],
+            ends=tuple(file.tell() for file in (*self._tables, self._rows)),
         )
 
     def stop(self, total: int) -> None:
         """Drop what is there of a query that is not complete, and say in the tables that queries are missing."""
-        del self._searches[self._complete.searches :]
-        note = f"# Stopped at the time limit: {self._complete.queries} of {total} queries were searched.\n"
-        for table, end in zip(self._tables, self._complete.ends, strict=True):
-            table.seek(end)
-            table.truncate()
-            table.write(note.encode())
+        del self._searches[self._complete.queries :]
+        for file, end in zip((*self._tables, self._rows), self._complete.ends, strict=True):
+            file.seek(end)
+            file.truncate()
+        for table in self._tables:
+            table.write(
+                f"# Stopped at the time limit: {self._complete.queries} of {total} queries were searched.\n".encode()
+            )
 
     def result(self) -> dict[str, Any]:
-        """The result for the page: at most ROWS_SHOWN rows, one a query and one a hit."""
+        """The result for the page; `start` of a query is where its rows begin in `hits.jsonl`."""
         return {
             "queries": self._complete.queries,
             "hits": self._complete.hits,
             "searches": self._searches,
-            "all_shown": self._complete.rows <= ROWS_SHOWN,
+            "all_shown": self._complete.hits <= HITS_SHOWN,
         }
 
 
@@ -113,20 +125,4 @@ class _Extent(NamedTuple):
 
     queries: int = 0
     hits: int = 0
-    rows: int = 0
-    searches: int = 0
-    ends: tuple[int, ...] = (0, 0)
-
-
-def _search(hits: TopHits[Any], rows: int) -> dict[str, Any]:
-    shown = [
-        {
-            "target": hit.name,
-            "evalue": hit.evalue,
-            "score": hit.score,
-            "bias": hit.bias,
-            "description": hit.description or "",
-        }
-        for hit in islice(hits.reported, rows)
-    ]
-    return {"query": hits.query.name, "length": len(hits.query), "found": len(hits.reported), "hits": shown}
+    ends: tuple[int, ...] = (0, 0, 0)

@@ -18,7 +18,7 @@ def init_app(app: Flask) -> None:
 @bp.get("/jobs/<job_id:job_id>/progress")
 def progress(job_id: str) -> ResponseReturnValue:
     """Render a job's progress or result, or answer 304 when it is as the page already shows it."""
-    record = site().queue.store.find(job_id)
+    record = site().home_of(job_id).find(job_id)
     if request.headers.get("HX-PTag") == record.tag:
         return "", 304
     return render_template("_live.html", **job_context(record)), {"HX-PTag": record.tag}

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from secrets import token_urlsafe
 from typing import Any
 
-from flask import Blueprint, Flask, abort, redirect, render_template, send_from_directory, url_for
+from flask import Blueprint, Flask, abort, redirect, render_template, request, send_from_directory, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.routing import BaseConverter
 
 from greeter.core.record import Record
+from greeter.core.rows import Rows, read_rows
+from greeter.core.samples import PREFIX
 from greeter.web.pages import accept, find_tool, form_page, make_form
 from greeter.web.site import site
 
@@ -20,7 +23,7 @@ bp = Blueprint("jobs", __name__)
 class JobId(BaseConverter):
     """Matches what can be the id of a job, so that nothing else gets as far as Redis or the disk."""
 
-    regex = "[0-9a-f]{32}"
+    regex = f"[0-9a-f]{{32}}|{PREFIX}[a-z0-9_]+"
 
 
 def init_app(app: Flask) -> None:
@@ -32,29 +35,45 @@ def init_app(app: Flask) -> None:
 @bp.get("/jobs/<job_id:job_id>")
 def job(job_id: str) -> str:
     """Show a job: its progress, and its result when it has one."""
-    return render_template("job.html", **job_context(site().queue.store.find(job_id)))
+    return render_template("job.html", **job_context(site().home_of(job_id).find(job_id)))
+
+
+@bp.get("/jobs/<job_id:job_id>.json")
+def status(job_id: str) -> dict[str, Any]:
+    """Tell a script how far a job is, and where its result files are."""
+    record = site().home_of(job_id).find(job_id)
+    return {
+        "phase": record.phase,
+        "active": record.active,
+        "ahead": record.ahead,
+        "progress": record.progress,
+        "elapsed": record.elapsed,
+        "result": record.result if record.has_result else None,
+        "problem": None if record.active else record.sentence,
+        "files": [url_for(".file", job_id=job_id, name=path.name, _external=True) for path in _files(record)],
+    }
 
 
 @bp.get("/jobs/<job_id:job_id>/files/<name>")
 def file(job_id: str, name: str) -> ResponseReturnValue:
     """Download a result file of a job that has a result."""
-    files = job_context(site().queue.store.find(job_id))["files"]
-    path = next((path for path in files if path.name == name), None) or abort(404)
+    path = _file(site().home_of(job_id).find(job_id), name) or abort(404)
     return send_from_directory(path.parent, path.name, as_attachment=True, mimetype="text/plain")
 
 
 @bp.post("/jobs/<job_id:job_id>/cancel")
 def cancel(job_id: str) -> ResponseReturnValue:
     """End a job that has not ended."""
-    site().queue.store.cancel(job_id)
+    site().home_of(job_id).cancel(job_id)
     return redirect(url_for(".job", job_id=job_id), 303)
 
 
 @bp.post("/jobs/<job_id:job_id>/delete")
 def delete(job_id: str) -> ResponseReturnValue:
     """Remove a job that has ended, with all its files."""
-    site().queue.store.find(job_id)
-    if not site().queue.store.delete(job_id):
+    home = site().home_of(job_id)
+    home.find(job_id)
+    if not home.delete(job_id):
         return redirect(url_for(".job", job_id=job_id), 303)
     return render_template("deleted.html")
 
@@ -62,28 +81,46 @@ def delete(job_id: str) -> ResponseReturnValue:
 @bp.get("/jobs/<job_id:job_id>/edit")
 def edit(job_id: str) -> str:
     """Show the form of a job's tool with the same input."""
-    record = site().queue.store.find(job_id)
+    record = site().home_of(job_id).find(job_id)
     found = find_tool(record.tool)
-    return form_page(found, make_form(found, data=site().queue.store.params(job_id)), record.label)
+    return form_page(found, make_form(found, data=site().home_of(job_id).params(job_id)), record.label)
 
 
 @bp.post("/jobs/<job_id:job_id>/again")
 def again(job_id: str) -> ResponseReturnValue:
     """Submit the same input once more."""
-    record = site().queue.store.find(job_id)
+    record = site().home_of(job_id).find(job_id)
     found = find_tool(record.tool)
-    given = site().queue.store.params(job_id)
+    given = site().home_of(job_id).params(job_id)
     params = {name: value.read_bytes() if isinstance(value, Path) else value for name, value in given.items()}
     return accept(found, make_form(found, data=given), params, record.label)
 
 
 def job_context(record: Record) -> dict[str, Any]:
     """What the templates of a job need."""
-    store, known = site().queue.store, site().tools.get(record.tool)
+    home, known = site().home_of(record.id), site().tools.get(record.tool)
     return {
         "job": record,
         "title": known.title if known else record.tool,
-        "files": store.folders.outputs(record.id) if record.has_result else [],
-        "details": None if record.active else store.details(record.id),
+        "files": _files(record),
+        "rows": partial(_rows, record),
+        "details": None if record.active else home.details(record.id),
         "token": token_urlsafe(16),
     }
+
+
+def _files(record: Record) -> list[Path]:
+    return site().home_of(record.id).folders.outputs(record.id) if record.has_result else []
+
+
+def _file(record: Record, name: str) -> Path | None:
+    return next((path for path in _files(record) if path.name == name), None)
+
+
+def _rows(record: Record, name: str) -> Rows:
+    """The rows of a result file, from the place on that the address gives as `start`."""
+    path = _file(record, name)
+    try:
+        return read_rows(path, request.args.get("start", 0, type=int)) if path else Rows([], None)
+    except LookupError:
+        abort(404)

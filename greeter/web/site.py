@@ -1,4 +1,4 @@
-"""What every view works with: the settings, the tools, and the queue of this installation."""
+"""What every view works with: the settings, the tools, the queue and the samples of this installation."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from typing import cast
 from flask import Flask, current_app
 
 from greeter.core.queue import Queue
+from greeter.core.samples import PREFIX, Samples
+from greeter.core.store import Store
 from greeter.core.tool import Tool
 from greeter.settings import Settings
+from greeter.tools import SAMPLES
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,11 @@ class Site:
     settings: Settings
     tools: dict[str, Tool]
     queue: Queue
+    samples: Samples
+
+    def home_of(self, job_id: str) -> Store | Samples:
+        """Where a job of that id is kept, if there is one."""
+        return self.samples if job_id.startswith(PREFIX) else self.queue.store
 
 
 def site() -> Site:
@@ -30,4 +38,4 @@ def init_app(app: Flask, settings: Settings, tools: dict[str, Tool]) -> None:
     """Give the app its installation."""
     queue = Queue(settings, tools.values())
     queue.set_default()  # so that AsyncResult(job_id) needs no app
-    app.extensions["greeter"] = Site(settings, tools, queue)
+    app.extensions["greeter"] = Site(settings, tools, queue, Samples(SAMPLES))

@@ -26,7 +26,11 @@ def test_a_file_parameter_reaches_the_tool_as_a_path(installation: Installation)
     """Bytes become a file of the job; the tool reads it."""
     job_id = installation.submit("phmmer", query=b">a\nMKVLAWTRHMKVLAWTRH\n", targets=None, evalue=10.0)
     assert installation.ended(job_id).result["queries"] == 1
-    assert [path.name for path in installation.queue.store.folders.outputs(job_id)] == ["domains.tbl", "targets.tbl"]
+    assert [path.name for path in installation.queue.store.folders.outputs(job_id)] == [
+        "domains.tbl",
+        "hits.jsonl",
+        "targets.tbl",
+    ]
 
 
 def test_the_soft_limit_gives_a_labelled_fallback(installation: Installation) -> None:

@@ -1,5 +1,6 @@
 """phmmer against the tables that the program itself made (reference/README.md)."""
 
+import json
 import signal
 import threading
 import time
@@ -10,6 +11,7 @@ import pytest
 
 from greeter.core import Job, SoftTimeLimitExceeded
 from greeter.core.job import Fallback
+from greeter.core.rows import read_rows
 from greeter.tools import phmmer as module
 from greeter.tools.phmmer import EXAMPLES, phmmer
 
@@ -20,6 +22,11 @@ HBB_HUMAN, GLOBINS = EXAMPLES / "HBB_HUMAN.fa", EXAMPLES / "globins45.fa"
 def tables(job: Job) -> dict[str, str]:
     """The tables that a job made."""
     return {name: (job.folder / "outputs" / f"{name}.tbl").read_text() for name in ("targets", "domains")}
+
+
+def rows(job: Job) -> list[dict[str, Any]]:
+    """The rows that a job's page shows."""
+    return [json.loads(line) for line in (job.folder / "outputs" / "hits.jsonl").read_text().splitlines()]
 
 
 def reference(name: str) -> dict[str, str]:
@@ -45,31 +52,90 @@ def test_the_tables_are_those_of_the_program(
     assert tables(job) == reference(name)
 
 
-def test_the_result_has_the_programs_values(tmp_path: Path) -> None:
-    """Rounded as in the program's table."""
-    result = phmmer(Job(tmp_path), query=HBB_HUMAN, targets=GLOBINS, evalue=10.0)
-    rows = [line.split(maxsplit=18) for line in reference("hbb_human")["targets"].splitlines() if line[0] != "#"]
-    (search,) = result["searches"]
-    assert (search["query"], search["length"], search["found"]) == ("HBB_HUMAN", 146, 45)
-    shown = [
-        [hit["target"], f"{hit['evalue']:.2g}", f"{hit['score']:.1f}", f"{hit['bias']:.1f}"] for hit in search["hits"]
-    ]
-    assert shown == [[row[0], *row[4:7]] for row in rows]
+def test_the_page_has_the_programs_values(tmp_path: Path) -> None:
+    """Rounded as in the program's tables, for the hits and for their domains."""
+    job = Job(tmp_path)
+    result = phmmer(job, query=HBB_HUMAN, targets=GLOBINS, evalue=10.0)
     assert (result["queries"], result["hits"], result["all_shown"]) == (1, 45, True)
+    assert result["searches"] == [{"query": "HBB_HUMAN", "query_length": 146, "hits": 45, "start": 0}]
+    expected = {
+        table: [line.split() for line in text.splitlines() if line[0] != "#"]
+        for table, text in reference("hbb_human").items()
+    }
+    hits = [[hit["target"], f"{hit['evalue']:.2g}", f"{hit['score']:.1f}", f"{hit['bias']:.1f}"] for hit in rows(job)]
+    assert hits == [[row[0], *row[4:7]] for row in expected["targets"]]
+    domains = [
+        [
+            hit["target"],
+            str(hit["target_length"]),
+            f"{domain['evalue']:.2g}",
+            *(str(domain[place]) for place in ("query_from", "query_to", "target_from", "target_to")),
+        ]
+        for hit in rows(job)
+        for domain in hit["domains"]
+    ]
+    assert domains == [[row[0], row[2], row[12], *row[15:19]] for row in expected["domains"]]
 
 
-def test_descriptions_are_shown(tmp_path: Path) -> None:
-    """What stands behind the name in a target's header."""
-    result = phmmer(Job(tmp_path), query=HBB_HUMAN, targets=None, evalue=10.0)
-    assert result["searches"][0]["hits"][0]["description"] == "Human beta hemoglobin."
+def test_an_alignment_is_drawn_as_the_program_prints_it(tmp_path: Path) -> None:
+    """Query, matches, target and confidence, letter by letter, with the places of the residues."""
+    job = Job(tmp_path)
+    phmmer(job, query=HBB_HUMAN, targets=GLOBINS, evalue=10.0)
+    drawn = [domain["alignment"].split("\n") for hit in rows(job) for domain in hit["domains"]]
+    printed = (REFERENCE / "hbb_human.alignments").read_text().split("\n\n")
+    whole = [block.split("\n")[-4:] for block in printed if block.endswith("PP")]
+    assert len(drawn) == len(whole) == 45
+    for lines, (query, matches, target, confidence) in zip(drawn, whole, strict=True):
+        ours = [[line[14:74].split(" ")[0] for line in lines[row::5]] for row in (0, 2)]
+        assert ["".join(part) for part in ours] == [query.split()[2], target.split()[2]]
+        begin = query.index(query.split()[2])
+        length = len(query.split()[2])
+        for row, line in ((1, matches), (3, confidence)):
+            assert "".join(part[14:74] for part in lines[row::5]) == line[begin : begin + length].ljust(length)
+        for row, line in ((0, query), (2, target)):
+            assert lines[row].split()[1] == line.split()[1]
+            assert lines[row::5][-1].split()[-1] == line.split()[3]
 
 
-def test_the_page_gets_no_more_rows_than_it_can_show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The counts and the files tell of all hits."""
-    monkeypatch.setattr(module, "ROWS_SHOWN", 100)
-    result = phmmer(Job(tmp_path), query=GLOBINS, targets=None, evalue=10.0)
-    assert sum(1 + len(search["hits"]) for search in result["searches"]) == 100
+def test_what_a_header_tells_is_shown(tmp_path: Path) -> None:
+    """The description behind the name, and the accession where the name is one."""
+    fasta = tmp_path / "q.fa"
+    sequence = "VHLTPEEKSAVTALWGKVNVDEVGGEALGRLLVVYPWTQRFFESFGDLSTPDAVMGNPKVKAHGKKVLGA"
+    fasta.write_text("".join(f">{name} Human globin.\n{sequence}\n" for name in ("P68871", "sp|P68871|HBB", "HBB")))
+    job = Job(tmp_path)
+    phmmer(job, query=fasta, targets=None, evalue=10.0)
+    assert {(hit["target"], hit["uniprot"]) for hit in rows(job)} == {
+        ("P68871", "P68871"),
+        ("sp|P68871|HBB", "P68871"),
+        ("HBB", None),
+    }
+    assert {hit["description"] for hit in rows(job)} == {"Human globin."}
+
+
+def test_a_query_without_hits_is_told(tmp_path: Path) -> None:
+    """It has a row of its own, without a target."""
+    job = Job(tmp_path)
+    phmmer(job, query=HBB_HUMAN, targets=GLOBINS, evalue=1e-200)
+    assert rows(job) == [{"query": "HBB_HUMAN", "query_length": 146, "hits": 0}]
+
+
+def test_the_page_gets_no_more_hits_than_it_can_show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The counts and the tables tell of all hits."""
+    monkeypatch.setattr(module, "HITS_SHOWN", 100)
+    monkeypatch.setattr(module, "QUERIES_LISTED", 10)
+    job = Job(tmp_path)
+    result = phmmer(job, query=GLOBINS, targets=None, evalue=10.0)
+    assert (len(rows(job)), len(result["searches"])) == (100, 10)
     assert (result["queries"], result["hits"], result["all_shown"]) == (45, 2018, False)
+
+
+def test_the_rows_of_a_query_are_found_by_their_place(tmp_path: Path) -> None:
+    """So that a page can begin with any of the queries."""
+    job = Job(tmp_path)
+    result = phmmer(job, query=GLOBINS, targets=None, evalue=10.0)
+    for search in result["searches"]:
+        page = read_rows(tmp_path / "outputs/hits.jsonl", search["start"])
+        assert page.rows[0]["query"] == search["query"]
 
 
 def test_at_the_time_limit_the_finished_queries_are_complete(tmp_path: Path) -> None:
@@ -94,11 +160,11 @@ def test_at_the_time_limit_the_finished_queries_are_complete(tmp_path: Path) -> 
     assert isinstance(result, Fallback)
     assert 5 <= result["queries"] < 45
     assert result["searches"] == whole["searches"][: result["queries"]]
+    assert len(rows(job)) == result["hits"]
     note = f"# Stopped at the time limit: {result['queries']} of 45 queries were searched.\n"
     for name, table in tables(job).items():
         assert table.endswith(note)
-        rows = table.removesuffix(note)
-        assert reference("globins45")[name].startswith(rows)
+        assert reference("globins45")[name].startswith(table.removesuffix(note))
     assert tables(job)["targets"].count("\n") == 3 + result["hits"] + 1
 
 
@@ -119,4 +185,5 @@ def test_an_interrupted_query_leaves_no_trace(tmp_path: Path, monkeypatch: pytes
     job = Job(tmp_path)
     result = phmmer(job, query=GLOBINS, targets=None, evalue=10.0)
     assert (result["queries"], len(result["searches"])) == (2, 2)
+    assert {row["query"] for row in rows(job)} == {search["query"] for search in result["searches"]}
     assert reference("globins45")["targets"].startswith(tables(job)["targets"].rpartition("# Stopped")[0])

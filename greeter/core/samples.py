@@ -1,0 +1,65 @@
+"""The samples: jobs that ended well and are kept for ever, each as a folder with its record beside the files."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from greeter.core.errors import JobNotFound
+from greeter.core.folders import Folders
+from greeter.core.record import Record
+from greeter.core.store import Store
+
+_RECORD = "record.json"
+PREFIX = "sample-"
+
+
+class Samples:
+    """The sample of each tool. Its id is `sample-` and the name of the tool; it answers what a Store is asked."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folders = Folders(folder)
+
+    def of(self, tools: Iterable[str]) -> dict[str, str]:
+        """The ids of the samples that there are, by the name of their tool."""
+        return {tool: PREFIX + tool for tool in tools if self.folders.of(PREFIX + tool).exists()}
+
+    def keep(self, store: Store, job_id: str) -> str:
+        """Make a job that has ended the sample of its tool, and return the sample's id. Raises JobNotFound."""
+        record = store.find(job_id)
+        sample_id = PREFIX + record.tool
+        self.folders.remove(sample_id)
+        shutil.copytree(store.folders.of(job_id), self.folders.of(sample_id))
+        kept = {"shown": json.loads(record.shown) | {"label": ""}, "details": store.details(job_id)}
+        (self.folders.of(sample_id) / _RECORD).write_text(json.dumps(kept, indent=1) + "\n")
+        return sample_id
+
+    def find(self, job_id: str) -> Record:
+        """Read a sample as `Store.find` reads a record. Raises JobNotFound."""
+        return Record(job_id, json.dumps(self._kept(job_id)["shown"]).encode(), None)
+
+    def details(self, job_id: str) -> dict[str, Any]:
+        """What `Store.details` tells."""
+        return dict(self._kept(job_id)["details"])
+
+    def params(self, job_id: str) -> dict[str, Any]:
+        """What `Store.params` tells."""
+        return {**self.details(job_id)["params"], **self.folders.inputs(job_id)}
+
+    def cancel(self, job_id: str) -> str:
+        """Leave a sample as it is: it has ended. Raises JobNotFound."""
+        self._kept(job_id)
+        return "ended"
+
+    def delete(self, job_id: str) -> bool:
+        """Leave a sample as it is."""
+        return False
+
+    def _kept(self, job_id: str) -> dict[str, Any]:
+        try:
+            return dict(json.loads((self.folders.of(job_id) / _RECORD).read_text()))
+        except FileNotFoundError:
+            raise JobNotFound(job_id) from None

@@ -1,0 +1,69 @@
+"""The sample results, which behave like real ones."""
+
+import re
+from html import unescape
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from greeter import create_app
+from greeter.core.samples import Samples
+from greeter.web import site
+from tests.conftest import Installation
+
+
+def test_a_sample_is_shown_without_any_server(client: FlaskClient) -> None:
+    """The page of a job, from the same templates, with its downloads."""
+    page = client.get("/jobs/sample-phmmer").text
+    for text in (
+        "This is a sample result",
+        "Finished",
+        "45 hits for 1 query",
+        "HBB_CALAR",
+        "<svg",
+        "How this was made",
+    ):
+        assert text in page
+    assert "Delete now" not in page
+    assert "Kept until" not in page
+    assert "hx-trigger" not in page
+    for path in re.findall(r'href="(/jobs/sample-phmmer/files/[^"]+)"', page):
+        with client.get(path) as download:
+            assert download.status_code == 200
+    assert client.get("/jobs/sample-phmmer/progress").status_code == 200
+    assert client.get("/jobs/sample-phmmer.json").json["phase"] == "finished"
+    assert "Greetings, Ada Lovelace!" in client.get("/jobs/sample-expensive_greet").text
+
+
+def test_a_sample_can_be_edited_and_run_again(client: FlaskClient) -> None:
+    """Its form has its input; what is submitted needs Redis, which is not there in this test."""
+    form = unescape(client.get("/jobs/sample-phmmer/edit").text)
+    assert ">HBB_HUMAN" in form
+    assert client.get("/jobs/sample-expensive_greet/edit").status_code == 200
+    assert client.post("/jobs/sample-phmmer/again").status_code == 503
+
+
+def test_a_sample_cannot_be_ended_or_deleted(client: FlaskClient) -> None:
+    """It stays, and says so by being there."""
+    for action in ("cancel", "delete"):
+        answer = client.post(f"/jobs/sample-phmmer/{action}")
+        assert (answer.status_code, answer.headers["Location"]) == (303, "/jobs/sample-phmmer")
+    for path in ("sample-none", "sample-", "sample-..", "sample-phmmer%2F..", "sample-PHMMER"):
+        assert client.get(f"/jobs/{path}").status_code == 404
+
+
+@pytest.mark.slow
+def test_a_finished_job_becomes_the_sample_of_its_tool(
+    installation: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By one command, which refuses what would be no good sample."""
+    monkeypatch.setattr(site, "Samples", lambda folder: Samples(tmp_path))
+    app = create_app(installation.settings)
+    keep = app.test_cli_runner()
+    job = installation.submit("expensive_greet", person="Grace", total=1)
+    assert "is waiting" in (early := keep.invoke(args=["keep-sample", job]).output) or "is running" in early
+    installation.ended(job)
+    assert "Kept as /jobs/sample-expensive_greet" in keep.invoke(args=["keep-sample", job]).output
+    assert "Greetings, Grace!" in app.test_client().get("/jobs/sample-expensive_greet").text
+    assert "no such job" in keep.invoke(args=["keep-sample", "0" * 32]).output
