@@ -25,6 +25,11 @@ keeper = Keeper(app, settings.silence_limit)
 
 # A worker waits for messages in calls of one second, and has nobody who waits for its answer.
 app.conf.broker_transport_options |= {"socket_timeout": 10, "socket_connect_timeout": 3, "socket_keepalive": True}
+# A job that has ended must not be lost because Redis is away at that second.
+app.conf.result_backend_always_retry = True
+app.conf.result_backend_max_retries = 10**9
+app.conf.result_backend_base_sleep_between_retries_ms = 200
+app.conf.result_backend_max_sleep_between_retries_ms = 5000
 
 
 @worker_process_init.connect

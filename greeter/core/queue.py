@@ -33,8 +33,9 @@ class Queue(Celery):
         self.store = Store(settings)
         self.worker_id = ""  # a worker's entry gives it one
         self.conf.update(_configuration(settings))
+        kind = type("ToolTask", (ToolTask,), {})  # because Celery binds a class of tasks to one app
         for tool in tools:
-            self.register_task(ToolTask(tool, settings.soft_time_limit, settings.time_limit_grace))
+            self.register_task(kind(tool, settings.soft_time_limit, settings.time_limit_grace))
 
     def submit(self, tool: Tool, params: Mapping[str, Any], submission: Submission = NOTHING_TOLD) -> str:
         """Accept a job and return its id, which has 128 random bits, or the id of the job that the form made before.
@@ -77,11 +78,6 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         # Redis may start later than we do, and may be away for long.
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
-        # A finished job must not fail because Redis is away at that second.
-        "result_backend_always_retry": True,
-        "result_backend_max_retries": 10**9,
-        "result_backend_base_sleep_between_retries_ms": 200,
-        "result_backend_max_sleep_between_retries_ms": 5000,
         # A submission answers within three seconds, also when Redis hangs; a worker has more patience (worker.py).
         "broker_transport_options": {"socket_timeout": 1, "socket_connect_timeout": 1, "retry_on_timeout": False},
         "task_publish_retry_policy": {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0},

@@ -89,6 +89,7 @@ def test_the_log_has_nothing_of_what_the_user_entered(installation: Installation
 def test_a_tool_may_set_any_meta(installation: Installation, meta: object) -> None:
     """AsyncResult tells it as it is; the page shows a count only when there is one."""
     job_id = installation.submit("nap")
+    installation.queue.set_current()  # as create_app does, so that AsyncResult needs no app
     result = AsyncResult(job_id)
     assert wait_for(lambda: result.state == "STARTED" and result.info)["hostname"]
     worker = installation.redis.hget(f"job:{job_id}", "worker").decode()
@@ -108,7 +109,7 @@ def test_a_tool_may_set_any_meta(installation: Installation, meta: object) -> No
 
 def test_the_end_of_a_task_is_told_as_celery_does(installation: Installation) -> None:
     """With its traceback and its date."""
-    result = AsyncResult(installation.submit("stumble"))
+    result = AsyncResult(installation.submit("stumble"), app=installation.queue)
     wait_for(result.ready)
     assert "ZeroDivisionError" in str(result.traceback)
     assert result.date_done.tzinfo is not None
