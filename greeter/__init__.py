@@ -22,7 +22,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     from flask import Flask
 
     from greeter import tools
-    from greeter.web import commands, errors, fragments, jobs, pages, security, show, site
+    from greeter.web import commands, compression, errors, fragments, jobs, pages, security, show, site
 
     settings = settings or Settings.from_env(os.environ)
     app = Flask(__name__, template_folder="../templates", static_folder="../static")
@@ -30,6 +30,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.config["MAX_FORM_MEMORY_SIZE"] = app.config["MAX_CONTENT_LENGTH"]  # pasting may take as much as uploading
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     site.init_app(app, settings, tools.load())
-    for part in (errors, security, show, pages, jobs, fragments, commands):
+    for part in (errors, security, compression, show, pages, jobs, fragments, commands):
         part.init_app(app)
     return app

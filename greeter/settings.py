@@ -38,12 +38,19 @@ def _user_and_password(text: str) -> str:
     return text
 
 
+def _mail_address(text: str) -> str:
+    if not all(text.partition("@")) or not text.isprintable() or " " in text:
+        raise ValueError("should be a mail address")
+    return text
+
+
 _READERS: dict[str, Callable[[str], Any]] = {
     "int": _whole_number,
     "str": str,
     "Path": lambda text: Path(text).absolute(),
     "web_port": _port,
     "flower_port": _port,
+    "contact": _mail_address,
     "redis_url": _redis_url,
     "flower_basic_auth": _user_and_password,
 }
@@ -55,6 +62,7 @@ class Settings:
 
     web_host: str = "127.0.0.1"
     web_port: int = 5554
+    contact: str = "operator@example.org"
     flower_port: int = 5555
     flower_basic_auth: str = "greeter:change-me"
     redis_url: str = "redis://:change-me@127.0.0.1:5556/0"

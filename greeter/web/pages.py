@@ -34,6 +34,12 @@ def index() -> str:
     return render_template("index.html", tools=site().tools.values())
 
 
+@bp.get("/help")
+def help() -> str:  # noqa: A001  the name of its address
+    """Show how to read the results, what the limits are, and what happens to the data."""
+    return render_template("help.html", tools=site().tools.values())
+
+
 @bp.get("/tools/<name>")
 def tool(name: str) -> str:
     """Show a tool's form, filled with its example on request."""
@@ -77,11 +83,8 @@ def make_form(found: Tool, formdata: Any = None, data: Any = None) -> Form:
 
 def form_page(found: Tool, form: Form, label: str = "", problem: str = "") -> str:
     """The page of a tool's form; `problem` says why what was submitted was not accepted."""
-    settings = site().settings
     token = request.form.get("token") or token_urlsafe(16)
-    return render_template(
-        "tool.html", tool=found, form=form, label=label, token=token, problem=problem, settings=settings
-    )
+    return render_template("tool.html", tool=found, form=form, label=label, token=token, problem=problem)
 
 
 class _Messages(DummyTranslations):
@@ -93,8 +96,15 @@ class _Messages(DummyTranslations):
             "This field is required.": "Fill in this field.",
             "Not a valid integer value.": "Write a whole number, such as 10.",
             "Not a valid float value.": "Write a number, such as 0.001.",
+            "Number must be between %(min)s and %(max)s.": "Write a number from %(min)s to %(max)s.",
+            "Field cannot be longer than %(max)d character.": "Shorten this to %(max)d characters.",
         }
         return ours.get(string, string)
+
+    def ngettext(self, singular: str, plural: str, n: int) -> str:
+        """A message about a number of things."""
+        ours = self.gettext(singular)
+        return super().ngettext(singular, plural, n) if ours == singular else ours
 
 
 def _client() -> str:

@@ -1,15 +1,25 @@
-"""How pages show numbers."""
+"""What pages show everywhere, and how they show numbers."""
 
 import mimetypes
+from shlex import quote
+from typing import Any
 
 from flask import Flask
 from humanize import naturalsize, precisedelta
 
+import greeter
+from greeter.web.site import site
+
 
 def init_app(app: Flask) -> None:
-    """Add the filters to the templates."""
-    app.jinja_env.filters |= {"duration": duration, "plural": plural, "size": naturalsize}
+    """Add the filters and the settings to the templates."""
+    app.context_processor(_common)
+    app.jinja_env.filters |= {"duration": duration, "plural": plural, "size": naturalsize, "quote": quote}
     mimetypes.add_type("text/plain", ".fa")  # an example opens in the browser
+
+
+def _common() -> dict[str, Any]:
+    return {"settings": site().settings, "version": greeter.__version__, "samples": site().samples.of(site().tools)}
 
 
 def duration(seconds: int) -> str:

@@ -21,8 +21,13 @@ pytestmark = pytest.mark.slow
 class Answer:
     """What came back over the wire."""
 
-    def __init__(self, response: HTTPResponse, body: str) -> None:
-        self.status, self.headers, self.body = response.status, response.headers, body
+    def __init__(self, response: HTTPResponse, raw: bytes) -> None:
+        self.status, self.headers, self.raw = response.status, response.headers, raw
+
+    @property
+    def body(self) -> str:
+        """What came back as text."""
+        return self.raw.decode()
 
 
 def ask(
@@ -33,7 +38,7 @@ def ask(
     try:
         connection.request(method, path, body, headers)
         response = connection.getresponse()
-        return Answer(response, response.read().decode())
+        return Answer(response, response.read())
     finally:
         connection.close()
 

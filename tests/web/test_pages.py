@@ -54,12 +54,17 @@ def test_load_example_fills_the_form(client: FlaskClient) -> None:
         (
             "expensive_greet",
             {"person": "A" * 81, "total": "0"},
-            ["longer than 80 characters", "between 1 and 10000"],
+            ["Shorten this to 80 characters.", "Write a number from 1 to 10000."],
             ["A" * 81],
         ),
         ("phmmer", {"query": "", "evalue": "1e-5"}, ["Paste or upload at least one protein."], ['value="1e-5"']),
         ("phmmer", {"query": FASTA, "evalue": "many"}, ["Write a number, such as 0.001."], [FASTA, 'value="many"']),
-        ("phmmer", {"query": FASTA, "evalue": "nan"}, ["Number must be between"], [FASTA, 'value="nan"']),
+        (
+            "phmmer",
+            {"query": FASTA, "evalue": "nan"},
+            ["Write a number from 1e-300 to 1000000.0."],
+            [FASTA, 'value="nan"'],
+        ),
         ("phmmer", {"query": FASTA + ">a\nM1", "evalue": "1"}, ["Line 3: the name 'a'"], [FASTA + ">a\nM1"]),
         (
             "phmmer",

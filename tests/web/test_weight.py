@@ -1,0 +1,55 @@
+"""What travels over the wire."""
+
+import re
+from urllib.parse import urljoin
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests.conftest import Installation, wait_for
+from tests.web.test_jobs import Answer, ask, post, submit
+
+BROWSER = {"Accept-Encoding": "gzip, deflate, br, zstd"}
+FIRST_VISIT = 40_000
+
+
+def bytes_of_a_visit(client: FlaskClient, path: str) -> int:
+    """The bodies of a page and of everything that it loads, as they are sent to a browser."""
+    seen, waiting, total = set(), [path], 0
+    while waiting:
+        address = waiting.pop()
+        seen.add(address)
+        with client.get(address, headers=BROWSER) as answer:
+            assert answer.status_code == 200
+            total += len(answer.data)
+        if address == path:
+            page = client.get(path).text
+            loaded = re.findall(r'<(?:link|script|img)[^>]* (?:href|src)="([^"]+)"', page)
+            waiting += [found for found in (urljoin(path, link) for link in loaded) if found not in seen]
+    return total
+
+
+@pytest.mark.parametrize("path", ["/", "/help", "/tools/phmmer", "/jobs/sample-expensive_greet", "/jobs/sample-phmmer"])
+def test_a_first_visit_is_light(client: FlaskClient, path: str) -> None:
+    """A page with its style, icons and scripts, compressed."""
+    weight = bytes_of_a_visit(client, path)
+    print(f"first visit of {path}: {weight:,} bytes")
+    assert 1000 < weight <= FIRST_VISIT
+
+
+@pytest.mark.slow
+def test_a_poll_weighs_nothing_when_nothing_changed(installation: Installation) -> None:
+    """And little when something did."""
+    job = submit(installation, "nap")
+    raw = ask(installation, job + "/progress")
+    changed = ask(installation, job + "/progress", **BROWSER)
+    print(f"poll of a changed job: {len(changed.raw):,} bytes, {len(raw.raw):,} without compression")
+    assert 0 < len(changed.raw) <= 1500
+
+    def unchanged() -> Answer | None:
+        known = ask(installation, job + "/progress").headers["HX-PTag"]
+        answer = ask(installation, job + "/progress", **BROWSER, **{"HX-PTag": known})
+        return answer if answer.status == 304 else None
+
+    assert wait_for(unchanged).raw == b""
+    post(installation, job + "/cancel")
