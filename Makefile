@@ -1,4 +1,4 @@
-.PHONY: help run test nemesis lint format lock clean
+.PHONY: help run test screenshots nemesis lint format lock clean
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
@@ -13,6 +13,11 @@ run: .venv/run .env  ## set up what is missing and start everything
 
 test: .venv/dev  ## run all tests; FAST=1 leaves out those that start servers
 	$(BIN)/pytest $(if $(FAST),-m "not slow")
+
+screenshots: .venv/dev  ## take a picture of each page in each state, into var/screenshots
+	mkdir -p var/screenshots
+	SCREENSHOTS=var/screenshots $(BIN)/pytest tests/test_states.py
+	cp var/screenshots/running-search-light.png docs/screenshot.png
 
 nemesis: .venv/dev  ## kill and stop everything at random; SECONDS=600 says for how long
 	NEMESIS_SECONDS=$(or $(SECONDS),600) $(BIN)/pytest -s tests/test_nemesis.py

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from playwright.sync_api import Browser, sync_playwright
 from redis import Redis, RedisError
 
 from greeter import create_app, tools
@@ -26,6 +27,8 @@ from greeter.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 PROCFILE = dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines())
+CHROMIUM = Path("/usr/bin/chromium")
+QUIET = ["--disable-quic", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 Found = TypeVar("Found")
 
 # The tools that misbehave are found as any tool is: as a file in a folder of tools.
@@ -69,8 +72,7 @@ class Installation:
             flower_basic_auth="operator:sesame",
             time_limit_grace=2,
             silence_limit=6,
-            max_active=1000,
-            **settings,
+            **{"max_active": 1000} | settings,
         )
         self.queue = Queue(self.settings, tools.load().values())
         self.redis: Redis = self.queue.store.redis
@@ -164,6 +166,16 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
         yield with_worker
     finally:
         with_worker.close()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium."""
+    if not CHROMIUM.exists() and "CI" not in os.environ:
+        pytest.skip("no browser: install Debian's package chromium")
+    sandbox = [] if os.getuid() else ["--no-sandbox"]
+    with sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path=CHROMIUM, args=[*QUIET, *sandbox])
 
 
 @pytest.fixture

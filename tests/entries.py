@@ -12,5 +12,7 @@ from greeter.worker import app  # noqa: E402, F401 (it finds the tools when it i
 
 
 def web() -> Flask:
-    """Make the web application, as wsgi.py does."""
-    return create_app()
+    """Make the web application, as wsgi.py does, with a page that has a bug."""
+    application = create_app()
+    application.add_url_rule("/bug", view_func=lambda: 1 / 0)
+    return application

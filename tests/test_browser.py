@@ -1,6 +1,5 @@
 """The pages in a real browser, with and without JavaScript."""
 
-import os
 import re
 import signal
 import time
@@ -8,23 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from tests.conftest import Installation, wait_for
 
 pytestmark = pytest.mark.slow
-CHROMIUM = Path("/usr/bin/chromium")
-QUIET = ["--disable-quic", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Debian's Chromium."""
-    if not CHROMIUM.exists() and "CI" not in os.environ:
-        pytest.skip("no browser: install Debian's package chromium")
-    sandbox = [] if os.getuid() else ["--no-sandbox"]
-    with sync_playwright() as playwright:
-        yield playwright.chromium.launch(executable_path=CHROMIUM, args=[*QUIET, *sandbox])
 
 
 @pytest.fixture
@@ -69,8 +56,9 @@ def test_phmmer_from_example_to_download(installation: Installation, page: Page,
     page.click("text=Load example")
     page.click("button")
     page.wait_for_selector("text=45 hits for 1 query")
-    assert page.locator("tbody tr").count() == 45
-    assert page.locator("tbody tr").first.inner_text().split()[:4] == ["HBB_CALAR", "2.7e-97", "314.3", "0.8"]
+    assert page.locator("tr.hit").count() == 45
+    assert page.locator("tr.hit").first.inner_text().split() == ["HBB_CALAR", "-", "2.7e-97", "314.3", "0.8"]
+    assert page.locator("tr.hit svg").first.get_attribute("aria-label") == "1 to 146, of 146"
     with page.expect_download() as download:
         page.click("text=targets.tbl")
     download.value.save_as(tmp_path / "targets.tbl")
@@ -79,7 +67,7 @@ def test_phmmer_from_example_to_download(installation: Installation, page: Page,
 
 
 def test_20_polling_survives_an_outage(own_installation: Installation, browser: Browser) -> None:
-    """What the page shows stays while Redis is away, and goes on when it is back."""
+    """What the page shows stays while Redis hangs or is restarted, and goes on when it is back."""
     own_installation.start("redis", "worker", "web")
     page = browser.new_page()
     statuses: list[int] = []
@@ -94,6 +82,12 @@ def test_20_polling_survives_an_outage(own_installation: Installation, browser: 
         pass
     assert page.locator("progress[value]").is_visible()
     own_installation.signal("redis", signal.SIGCONT)
+    with page.expect_response(lambda response: response.status == 200):
+        pass
+    own_installation.signal("redis", signal.SIGKILL)
+    with page.expect_response(lambda response: response.status == 503):
+        pass
+    own_installation.start("redis")
     page.wait_for_selector("text=Greetings, Ada!")
     page.close()
 
@@ -122,11 +116,130 @@ def test_a_job_is_cancelled_by_its_button(installation: Installation, page: Page
     assert page.title() == "Cancelled - my greeting - greeter"
 
 
-def test_without_javascript_everything_works(installation: Installation, browser: Browser) -> None:
-    """A page that loads itself anew until the job has ended."""
-    context = browser.new_context(java_script_enabled=False)
-    page = context.new_page()
+def test_polling_goes_on_after_a_reload(installation: Installation, page: Page) -> None:
+    """The page is all that there is: nothing of the job is in the browser."""
     page.goto(address(installation, "/tools/expensive_greet?example"))
+    page.fill("[name=total]", "6")
+    page.click("text=Submit")
+    page.wait_for_selector("text=of 6 steps")
+    page.reload()
+    page.evaluate("document.getElementById('job').marked = true")
+    page.wait_for_selector("text=Greetings, Ada Lovelace!")
+    assert page.evaluate("document.getElementById('job').marked")
+
+
+def test_a_background_tab_and_a_reader_are_told_the_end(installation: Installation, page: Page) -> None:
+    """The tab by title and icon; a screen reader at the quarters and the end, and never in between."""
+    page.goto(address(installation, "/tools/expensive_greet?example"))
+    page.fill("[name=total]", "12")
+    page.click("text=Submit")
+    page.wait_for_selector("text=of 12 steps")
+    page.evaluate(
+        """() => {
+            const milestone = document.getElementById('milestone');
+            window.said = [];  // what a reader hears of: text and nodes, no attributes
+            new MutationObserver(() => said.push(milestone.textContent))
+                .observe(milestone, {characterData: true, childList: true, subtree: true});
+        }"""
+    )
+    assert page.locator("#job #milestone").count() == 0
+    assert "active" in (page.get_attribute("#icon", "href") or "")
+    page.wait_for_selector("text=Greetings, Ada Lovelace!")
+    said = page.evaluate("window.said")
+    assert 2 <= len(said) <= 4
+    assert said[-1] == "Finished"
+    assert set(said[:-1]) <= {"25 percent done", "50 percent done", "75 percent done", "100 percent done"}
+    assert page.title().startswith("Finished")
+    assert "finished" in (page.get_attribute("#icon", "href") or "")
+
+
+def test_polling_moves_nothing_but_the_bar(installation: Installation, page: Page) -> None:
+    """Nothing shifts, the focus stays on the button that has it, and the bar is one node that grows."""
+    page.goto(address(installation, "/tools/expensive_greet?example"))
+    page.fill("[name=total]", "1000")
+    page.click("text=Submit")
+    page.wait_for_selector("progress[value]")
+    page.evaluate(
+        """() => {
+            window.shifts = [];
+            new PerformanceObserver(list => list.getEntries().forEach(entry => shifts.push(entry.value)))
+                .observe({type: 'layout-shift', buffered: false});
+            document.querySelector('progress').marked = true;
+        }"""
+    )
+    page.focus("text=Cancel")
+    before = page.get_attribute("progress", "value")
+    wait_for(lambda: int(page.get_attribute("progress", "value") or 0) >= int(before or 0) + 5)
+    assert page.evaluate("window.shifts") == []
+    assert page.evaluate("document.querySelector('progress').marked")
+    assert page.evaluate("getComputedStyle(document.querySelector('progress'), '::-webkit-progress-value').transition")
+    assert page.evaluate("document.activeElement.textContent") == "Cancel"
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=Greetings, fallback!")
+
+
+def test_the_keyboard_is_enough(installation: Installation, page: Page) -> None:
+    """From the front page to a result, with Tab and Enter alone, and the focus always visible."""
+
+    def tab_to(text: str) -> None:
+        for _ in range(40):
+            page.keyboard.press("Tab")
+            focused = page.evaluate("document.activeElement.textContent.trim() || document.activeElement.name")
+            if focused == text:
+                assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+                return
+        pytest.fail(f"Tab never came to {text}")
+
+    page.goto(address(installation))
+    for text in ("Greeting", "Load example", "Submit"):
+        tab_to(text)
+        page.keyboard.press("Enter")
+        page.wait_for_load_state()
+    page.wait_for_selector("text=Greetings, Ada Lovelace!")
+    tab_to("How this was made")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=Attempts")
+
+
+def test_errors_get_the_focus_and_lead_to_their_fields(installation: Installation, browser: Browser) -> None:
+    """Also for who does not see that the page has changed."""
+    page = browser.new_page()
+    page.goto(address(installation, "/tools/phmmer"))
+    page.fill("[name=query]", ">a\nMK1")
+    page.click("text=Submit")
+    page.wait_for_selector("text=Nothing was submitted yet")
+    assert page.evaluate("document.activeElement.className") == "problems"
+    page.click(".problems a")
+    page.keyboard.type("x")
+    assert page.input_value("[name=query]") in ("x>a\nMK1", ">a\nMK1x")
+    page.close()
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_thousands_of_hits_come_a_hundred_at_a_time(
+    installation: Installation, browser: Browser, javascript: bool
+) -> None:
+    """In place, or on the next page; and from the list of queries to the hits of one."""
+    page = browser.new_context(java_script_enabled=javascript).new_page()
+    page.goto(address(installation, "/tools/phmmer"))
+    page.set_input_files("[name=query][type=file]", Path(__file__).parents[1] / "static/examples/globins45.fa")
+    page.click("text=Submit")
+    page.wait_for_selector("text=2,018 hits for 45 queries")
+    assert page.locator("tr.hit").count() == 100
+    page.click("text=Show the next hits")
+    wait_for(lambda: page.locator("tr.hit").count() == (200 if javascript else 100))
+    assert len(set(page.locator("th.query").all_inner_texts())) >= 3
+    page.click("text=Go to a query")
+    page.click("li >> text=HBB_ORNAN")
+    wait_for(lambda: page.locator("th.query").first.inner_text().startswith("HBB_ORNAN"))
+    page.context.close()
+
+
+def test_without_javascript_everything_works(installation: Installation, browser: Browser) -> None:
+    """Both tools from form to result, cancelling, running again and deleting, by pages that load themselves anew."""
+    context = browser.new_context(java_script_enabled=False, base_url=address(installation))
+    page = context.new_page()
+    page.goto("/tools/expensive_greet?example")
     page.fill("[name=total]", "5")
     page.click("button")
     job = page.url
@@ -134,11 +247,26 @@ def test_without_javascript_everything_works(installation: Installation, browser
     page.wait_for_selector("text=Greetings, Ada Lovelace!")
     assert page.url == job
     assert page.locator("meta[http-equiv]").count() == 0
-    page.goto(address(installation, "/tools/phmmer"))
+    page.click("text=Edit and run again")
+    page.fill("[name=total]", "1000")
+    page.click("text=Submit")
+    page.wait_for_selector("text=of 1,000 steps")
+    page.click("text=Cancel")
+    page.wait_for_selector("text=Greetings, fallback!")
+    page.click("text=Delete now")
+    page.wait_for_selector("text=The job is deleted")
+    page.goto("/tools/phmmer")
     page.fill("[name=query]", ">a\nMKV1")
     page.click("button")
-    assert "'1' is not an amino acid" in page.inner_text(".problem >> nth=1")
+    assert "'1' is not an amino acid" in page.inner_text(".problems")
     assert page.input_value("[name=query]") == ">a\nMKV1"
+    page.click("text=Load example")
+    page.click("button")
+    page.wait_for_selector("text=45 hits for 1 query")
+    page.click("summary >> nth=0")
+    assert page.locator("pre").first.is_visible()
+    with page.expect_download():
+        page.click("text=domains.tbl")
     context.close()
 
 

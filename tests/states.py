@@ -1,0 +1,170 @@
+"""Every page in every state that a visitor can meet, and how to get there."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from playwright.sync_api import Page
+
+from greeter.core.errors import QueueFull
+from tests.conftest import ROOT, Installation
+
+Arrival = Callable[[Page, Installation], object]
+GLOBINS = (ROOT / "static/examples/globins45.fa").read_text()
+
+
+def _go(path: str) -> Arrival:
+    """Open a page."""
+    return lambda page, installation: page.goto(path)
+
+
+def _job(tool: str, sign: str, **entered: str) -> Arrival:
+    """Submit a tool's form and wait for a sign on the job's page."""
+
+    def arrive(page: Page, installation: Installation) -> None:
+        page.goto(f"/tools/{tool}?example")
+        for name, value in entered.items():
+            page.fill(f"[name={name}]", value)
+        page.click("text=Submit")
+        page.wait_for_selector(sign)
+
+    return arrive
+
+
+def _then(arrive: Arrival, click: str, sign: str) -> Arrival:
+    """Go on from a state by a click."""
+
+    def go_on(page: Page, installation: Installation) -> None:
+        arrive(page, installation)
+        page.click(click)
+        page.wait_for_selector(sign)
+
+    return go_on
+
+
+def _wrong_input(page: Page, installation: Installation) -> None:
+    page.goto("/tools/phmmer")
+    page.fill("[name=query]", ">one\nMK1")
+    page.fill("[name=evalue]", "1e9")
+    page.evaluate("document.querySelector('form').noValidate = true")
+    page.click("text=Submit")
+    page.wait_for_selector("text=Nothing was submitted yet")
+
+
+def _upload(query: str, sign: str) -> Arrival:
+    """Submit a file of proteins to phmmer, with the example's targets."""
+
+    def arrive(page: Page, installation: Installation) -> None:
+        file = Path(installation.settings.data_dir, "query.fa")
+        file.write_text(query)
+        page.goto("/tools/phmmer?example")
+        page.set_input_files("[name=query][type=file]", file)
+        page.fill("[name=label]", "globins of all kinds")
+        page.click("text=Submit")
+        page.wait_for_selector(sign)
+
+    return arrive
+
+
+def _removed(page: Page, installation: Installation) -> None:
+    _long(page, installation)
+    job_id = page.url.rpartition("/")[2]
+    installation.queue.store.cancel(job_id)
+    installation.ended(job_id)
+    installation.queue.store.delete(job_id)
+    page.goto(page.url)
+
+
+_long = _job("expensive_greet", "text=of 1,000 steps", total="1000", label="a long one")
+_hits = _job("phmmer", "text=45 hits for 1 query", label="my globin")
+_many = "".join(f">copy{number}_{record}" for number in range(40) for record in GLOBINS.split(">")[1:])
+_short = _job("expensive_greet", "text=Greetings, Ada", total="1")
+
+WITH_WORKER: dict[str, Arrival] = {
+    "front": _go("/"),
+    "help": _go("/help"),
+    "form": _go("/tools/phmmer"),
+    "form-example": _go("/tools/phmmer?example"),
+    "form-greeting": _go("/tools/expensive_greet"),
+    "422": _wrong_input,
+    "running": _long,
+    "running-search": _upload(_many, "text=to go"),
+    "running-without-total": _job("nap", "text=running for"),
+    "finished-greeting": _short,
+    "finished-phmmer": _hits,
+    "finished-opened": _then(_then(_hits, "summary >> nth=0", "pre"), "text=How this was made", "text=SHA-256"),
+    "finished-no-hits": _job("phmmer", "text=0 hits", evalue="1e-300"),
+    "finished-many": _job("phmmer", "text=Show the next hits", query=GLOBINS, targets=""),
+    "stopped": _job("yield_some", "text=Stopped at the time limit"),
+    "cancelled": _then(_long, "text=Cancel", "text=Greetings, fallback!"),
+    "cancelled-without-result": _then(_job("nap", "text=running for"), "text=Cancel", "text=has no result"),
+    "failed": _job("blame", "text=Try another one"),
+    "failed-bug": _job("stumble", "text=with the reference"),
+    "deleted": _then(_short, "text=Delete now", "text=is deleted"),
+    "edit": _go("/jobs/sample-phmmer/edit"),
+    "sample": _go("/jobs/sample-phmmer"),
+    "404": _go("/nowhere"),
+    "404-removed": _removed,
+    "405": _go("/jobs/" + "0" * 32 + "/cancel"),
+    "413": _upload(">a\n" + "MKVLAWTRH\n" * 1_200_000, "text=This is too much at once"),
+    "500": _go("/bug"),
+}
+
+
+def _waiting(page: Page, installation: Installation) -> None:
+    installation.queue.store.announce("somebody", [])
+    installation.submit("nap")
+    _job("expensive_greet", "text=ahead of you")(page, installation)
+
+
+def _silent(page: Page, installation: Installation) -> None:
+    job_id = installation.submit("nap")
+    installation.queue.store.claim(job_id, "somebody", 1, {})
+    installation.redis.hincrbyfloat(f"job:{job_id}", "seen", -100)
+    page.goto(f"/jobs/{job_id}")
+    page.wait_for_selector("text=No sign of life")
+
+
+def _refused(page: Page, installation: Installation) -> None:
+    page.goto("/tools/expensive_greet?example")
+    page.click("text=Submit")
+    page.wait_for_selector(".problems")
+
+
+def _busy(page: Page, installation: Installation) -> None:
+    for _ in range(installation.settings.max_active):
+        _job("expensive_greet", "text=ahead of you")(page, installation)
+    _refused(page, installation)
+
+
+def _full(page: Page, installation: Installation) -> None:
+    with suppress(QueueFull):
+        while True:
+            installation.submit("nap")
+    _refused(page, installation)
+
+
+def _without_redis(then: Arrival) -> Arrival:
+    def arrive(page: Page, installation: Installation) -> None:
+        installation.signal("redis", signal.SIGSTOP)
+        try:
+            then(page, installation)
+        finally:
+            installation.signal("redis", signal.SIGCONT)
+
+    return arrive
+
+
+# An installation without a worker, with little room.
+WITHOUT_WORKER: dict[str, Arrival] = {
+    "waiting-no-worker": _job("expensive_greet", "text=No worker is running"),
+    "waiting": _waiting,
+    "running-silent": _silent,
+    "429": _busy,
+    "503-full": _full,
+    "503-form": _without_redis(_refused),
+    "503": _without_redis(_go("/jobs/" + "0" * 32)),
+}

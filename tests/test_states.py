@@ -1,0 +1,81 @@
+"""Every page in every state: nobody is kept out, nothing overflows a phone, no error, no request to elsewhere."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page
+
+from greeter.core.errors import JobNotFound
+from tests.conftest import Installation
+from tests.states import WITH_WORKER, WITHOUT_WORKER
+
+pytestmark = pytest.mark.slow
+LOOK_FOR = {
+    "light": {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]},
+    "dark": {"runOnly": ["color-contrast"]},  # nothing else can differ
+}
+PHONE, DESK = {"width": 320, "height": 640}, {"width": 1100, "height": 800}
+
+
+@pytest.fixture(scope="module")
+def idle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """An installation without a worker, with little room."""
+    mine = Installation(tmp_path_factory.mktemp("idle"), max_waiting=6, max_active=2)
+    try:
+        mine.start("redis", "web")
+        yield mine
+    finally:
+        mine.close()
+
+
+@pytest.mark.parametrize("state", WITH_WORKER)
+def test_a_state(installation: Installation, browser: Browser, state: str) -> None:
+    """As a worker gives it."""
+    visit(installation, browser, state)
+
+
+@pytest.mark.parametrize("state", WITHOUT_WORKER)
+def test_a_state_without_a_worker(idle: Installation, browser: Browser, state: str) -> None:
+    """In this order, for each leaves the queue fuller."""
+    visit(idle, browser, state)
+
+
+def visit(installation: Installation, browser: Browser, state: str) -> None:
+    """Go to a state, and look at it in light and dark, on a desk and on a phone."""
+    base = f"http://127.0.0.1:{installation.settings.web_port}"
+    context = browser.new_context(base_url=base, viewport=DESK)
+    page = context.new_page()
+    hosts: set[str] = set()
+    problems: list[str] = []
+    page.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("console", lambda message: problems.append(message.text))
+    (WITH_WORKER | WITHOUT_WORKER)[state](page, installation)
+    for scheme, rules in LOOK_FOR.items():
+        page.emulate_media(color_scheme=scheme)
+        picture(page, state, scheme)
+        found = Axe().run(page, options=rules).response["violations"]
+        assert [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found] == []
+    page.set_viewport_size(PHONE)
+    picture(page, state, "phone")
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    expected = f"the server responded with a status of {state[:3]}" if state[:3].isdigit() else None
+    assert [text for text in problems if not (expected and expected in text)] == []
+    assert hosts == {urlsplit(base).netloc}
+    assert context.cookies() == []
+    with suppress(JobNotFound):  # a job that runs holds the next one up
+        installation.queue.store.cancel(page.url.rpartition("/")[2])
+    context.close()
+
+
+def picture(page: Page, state: str, kind: str) -> None:
+    """Keep a picture where SCREENSHOTS names a folder."""
+    if folder := os.environ.get("SCREENSHOTS"):
+        page.screenshot(path=Path(folder, f"{state}-{kind}.png"), full_page=True)
