@@ -15,6 +15,7 @@ from tests.conftest import Installation, wait_for
 pytestmark = pytest.mark.slow
 CHROMIUM = Path("/usr/bin/chromium")
 QUIET = ["--disable-quic", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+NAMES = "--host-resolver-rules=MAP *.test 127.0.0.1"  # which a browser trusts less than it trusts localhost
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +25,7 @@ def browser() -> Iterator[Browser]:
         pytest.skip("no browser: install Debian's package chromium")
     sandbox = [] if os.getuid() else ["--no-sandbox"]
     with sync_playwright() as playwright:
-        yield playwright.chromium.launch(executable_path=CHROMIUM, args=[*QUIET, *sandbox])
+        yield playwright.chromium.launch(executable_path=CHROMIUM, args=[*QUIET, NAMES, *sandbox])
 
 
 @pytest.fixture
@@ -155,4 +156,27 @@ def test_too_large_an_upload_is_told_in_the_browser(
     page.wait_for_selector("text=This is too much at once")
     page.go_back()
     assert page.input_value("[name=evalue]") == "0.5"
+    page.close()
+
+
+def test_27_without_https_the_buttons_work_and_other_sites_get_nowhere(
+    installation: Installation, browser: Browser
+) -> None:
+    """There a browser sends no Sec-Fetch-Site, and the Origin decides, also on a job's page."""
+    site = f"http://greeter.test:{installation.settings.web_port}"
+    page = browser.new_page()
+    sent: list[dict[str, str]] = []
+    page.on("request", lambda request: sent.append(request.all_headers()) if request.method == "POST" else None)
+    page.goto(site + "/tools/expensive_greet?example")
+    page.fill("[name=total]", "1000")
+    for button in ("Submit", "Cancel", "Edit and run again", "Submit", "Cancel", "Run again", "Cancel", "Delete now"):
+        page.click(f"text={button} >> visible=true")
+    page.wait_for_selector("text=The job is deleted")
+    assert [headers.get("origin") for headers in sent] == [site] * 7
+    assert not any("sec-fetch-site" in headers for headers in sent)
+    trap = f'<form method="post" action="{site}/tools/expensive_greet"><button>Win</button></form>'
+    page.route("http://other.test/", lambda route: route.fulfill(body=trap, content_type="text/html"))
+    page.goto("http://other.test/")
+    page.click("text=Win")
+    page.wait_for_selector("text=This did not come from a page of this site")
     page.close()

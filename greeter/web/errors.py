@@ -34,6 +34,10 @@ REFUSALS: dict[type[Exception], tuple[int, int, str]] = {
 )
 
 _SAID = {
+    403: (
+        "This did not come from a page of this site",
+        "Nothing was changed. If you wanted it, open this site itself, and do it there.",
+    ),
     404: (
         "Nothing is here",
         "The address may be incomplete, or the job may have been removed. Check the address, or start a new job.",
@@ -41,6 +45,10 @@ _SAID = {
     413: (
         "This is too much at once",
         "Go back, where your input still is, and submit less: the limits stand in the form.",
+    ),
+    415: (
+        "This was sent compressed",
+        "Send it again as it is, without a Content-Encoding.",
     ),
     500: (
         "Something went wrong on our side",
@@ -56,7 +64,8 @@ _SAID = {
 def init_app(app: Flask) -> None:
     """Give every kind of failure its page."""
     app.register_error_handler(HTTPException, _refused)
-    app.register_error_handler(JobNotFound, lambda error: _page(NotFound()))
+    app.register_error_handler(NotFound, _missing)
+    app.register_error_handler(JobNotFound, _missing)
     for kind in UNAVAILABLE:
         app.register_error_handler(kind, _unavailable)
     if not app.debug:
@@ -67,6 +76,14 @@ def _page(error: HTTPException, **details: str) -> ResponseReturnValue:
     title, advice = _SAID.get(error.code or 500, (error.name, "Go back and try again, or start from the front page."))
     headers = {name: value for name, value in error.get_headers() if name != "Content-Type"}
     return render_template("error.html", title=title, advice=advice.format(**details)), error.code or 500, headers
+
+
+def _missing(error: Exception) -> ResponseReturnValue:
+    """Answer what is not there; a job that is gone and one that cannot be look the same."""
+    if request.path.startswith("/jobs/") and request.path.endswith("/progress"):
+        # It takes the place of a job's progress, and nothing in it polls.
+        return render_template("_gone.html"), 404
+    return _page(NotFound())
 
 
 def _refused(error: HTTPException) -> ResponseReturnValue:
