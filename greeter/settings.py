@@ -19,6 +19,12 @@ def _whole_number(text: str) -> int:
     return int(text)
 
 
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise ValueError("should be a whole number, or 0")
+    return int(text)
+
+
 def _port(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text) < 65536:
         raise ValueError("should be a port: a whole number from 1 to 65535")
@@ -41,8 +47,10 @@ def _user_and_password(text: str) -> str:
 _READERS: dict[str, Callable[[str], Any]] = {
     "int": _whole_number,
     "str": str,
+    "tuple[str, ...]": lambda text: tuple(part.strip() for part in text.split(",")),
     "Path": lambda text: Path(text).absolute(),
     "web_port": _port,
+    "proxy_hops": _count,
     "flower_port": _port,
     "redis_url": _redis_url,
     "flower_basic_auth": _user_and_password,
@@ -55,6 +63,8 @@ class Settings:
 
     web_host: str = "127.0.0.1"
     web_port: int = 5554
+    proxy_hops: int = 0
+    trusted_hosts: tuple[str, ...] = ()
     flower_port: int = 5555
     flower_basic_auth: str = "greeter:change-me"
     redis_url: str = "redis://:change-me@127.0.0.1:5556/0"

@@ -80,7 +80,8 @@ class Installation:
     @property
     def environ(self) -> dict[str, str]:
         """The environment that gives its processes their settings."""
-        return {field.name.upper(): str(getattr(self.settings, field.name)) for field in fields(self.settings)}
+        values = {field.name.upper(): getattr(self.settings, field.name) for field in fields(self.settings)}
+        return {name: ",".join(value) if isinstance(value, tuple) else str(value) for name, value in values.items()}
 
     def start(self, *names: str) -> None:
         """Start processes of the Procfile; `worker-2` is another worker."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from secrets import token_hex
 
 from flask import Flask, current_app, render_template, request
+from flask.globals import request_ctx
 from flask.typing import ResponseReturnValue
 from redis import ResponseError
 from werkzeug.exceptions import HTTPException, InternalServerError, NotFound, ServiceUnavailable
@@ -34,6 +35,10 @@ REFUSALS: dict[type[Exception], tuple[int, int, str]] = {
 )
 
 _SAID = {
+    400: (
+        "This request was not understood",
+        "Open this site by its own address, and try again from there.",
+    ),
     403: (
         "This did not come from a page of this site",
         "Nothing was changed. If you wanted it, open this site itself, and do it there.",
@@ -74,6 +79,8 @@ def init_app(app: Flask) -> None:
 
 def _page(error: HTTPException, **details: str) -> ResponseReturnValue:
     title, advice = _SAID.get(error.code or 500, (error.name, "Go back and try again, or start from the front page."))
+    if not request_ctx.url_adapter:  # the host is none of ours, or none at all: links within the site need none
+        request_ctx.url_adapter = current_app.url_map.bind("", script_name=request.root_path)
     headers = {name: value for name, value in error.get_headers() if name != "Content-Type"}
     return render_template("error.html", title=title, advice=advice.format(**details)), error.code or 500, headers
 

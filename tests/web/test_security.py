@@ -56,6 +56,7 @@ def every_answer(tmp_path: Path) -> Iterator[list[TestResponse]]:
         Settings(
             data_dir=tmp_path,
             max_upload_bytes=1,
+            trusted_hosts=("localhost",),
             redis_url=f"redis://127.0.0.1:{free_port()}/0",
         )
     )
@@ -81,6 +82,7 @@ def every_answer(tmp_path: Path) -> Iterator[list[TestResponse]]:
         ("POST", "/tools/phmmer", {"data": {}}, 422),
         ("POST", "/tools/phmmer", {"headers": {"Origin": "https://elsewhere"}}, 403),
         ("POST", "/tools/phmmer", {"headers": {"Content-Encoding": "gzip"}}, 415),
+        ("GET", "/", {"headers": {"Host": "elsewhere"}}, 400),
         ("GET", "/bug", {}, 500),
     ]
     answers = [visitor.open(path, method=method, base_url=https, **how) for method, path, how, _ in asked]
