@@ -78,6 +78,8 @@ class Settings:
     max_file_bytes: int = 1024 * 1024 * 1024
     max_waiting: int = 1000
     max_active: int = 20
+    submits_per_minute: int = 60
+    requests_per_minute: int = 6000
     retention_days: int = 7
     silence_limit: int = 60
 

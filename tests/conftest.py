@@ -70,6 +70,8 @@ class Installation:
             time_limit_grace=2,
             silence_limit=6,
             max_active=1000,
+            submits_per_minute=100_000,
+            requests_per_minute=1_000_000,
             **settings,
         )
         self.queue = Queue(self.settings, tools.load().values())

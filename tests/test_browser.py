@@ -80,7 +80,7 @@ def test_phmmer_from_example_to_download(installation: Installation, page: Page,
 
 
 def test_20_polling_survives_an_outage(own_installation: Installation, browser: Browser) -> None:
-    """What the page shows stays while Redis is away, and goes on when it is back."""
+    """What the page shows stays while Redis is away or polls are refused, and goes on afterwards."""
     own_installation.start("redis", "worker", "web")
     page = browser.new_page()
     statuses: list[int] = []
@@ -95,6 +95,11 @@ def test_20_polling_survives_an_outage(own_installation: Installation, browser: 
         pass
     assert page.locator("progress[value]").is_visible()
     own_installation.signal("redis", signal.SIGCONT)
+    page.route("**/progress", lambda route: route.fulfill(status=429, body="Wait a minute"))
+    with page.expect_response(lambda response: response.status == 429):
+        pass
+    assert page.locator("progress[value]").is_visible()
+    page.unroute("**/progress")
     page.wait_for_selector("text=Greetings, Ada!")
     page.close()
 

@@ -8,7 +8,7 @@ from flask import Flask, current_app, render_template, request
 from flask.globals import request_ctx
 from flask.typing import ResponseReturnValue
 from redis import ResponseError
-from werkzeug.exceptions import HTTPException, InternalServerError, NotFound, ServiceUnavailable
+from werkzeug.exceptions import HTTPException, InternalServerError, NotFound, ServiceUnavailable, TooManyRequests
 
 from greeter.core.errors import DISK_FULL, JobNotFound, QueueFull, TooManyJobs
 from greeter.core.queue import UNAVAILABLE
@@ -23,6 +23,12 @@ REFUSALS: dict[type[Exception], tuple[int, int, str]] = {
         60,
         "You have as many jobs as one visitor may have at the same time. Your input is still here: submit it again "
         "when one of them has ended, or cancel one.",
+    ),
+    TooManyRequests: (
+        429,
+        60,
+        "You have submitted as often as one visitor may in a minute. Your input is still here: wait a minute, and "
+        "submit it again.",
     ),
     OSError: (503, 300, DISK_FULL + " Your input is still here."),
 } | dict.fromkeys(
@@ -54,6 +60,10 @@ _SAID = {
     415: (
         "This was sent compressed",
         "Send it again as it is, without a Content-Encoding.",
+    ),
+    429: (
+        "This is more than one visitor may ask for",
+        "Wait a minute, then load this page again. Jobs that were accepted go on meanwhile.",
     ),
     500: (
         "Something went wrong on our side",

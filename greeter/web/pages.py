@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from ipaddress import ip_address, ip_network
 from secrets import token_urlsafe
 from typing import Any
 
@@ -16,6 +15,7 @@ from wtforms.i18n import DummyTranslations
 from greeter.core.store import Submission
 from greeter.core.tool import Tool
 from greeter.web.errors import REFUSALS
+from greeter.web.limits import client, count_submission
 from greeter.web.site import site
 
 _LONGEST_LABEL = 80
@@ -54,8 +54,9 @@ def submit(name: str) -> ResponseReturnValue:
 
 def accept(found: Tool, form: Form, params: Mapping[str, Any], label: str) -> ResponseReturnValue:
     """Accept a job and go to its page, or say in its form why not now, and when to try again."""
-    submission = Submission(label, _client(), request.form.get("token", ""))
+    submission = Submission(label, client(), request.form.get("token", ""))
     try:
+        count_submission()
         job_id = site().queue.submit(found, params, submission)
     except tuple(REFUSALS) as error:
         status, seconds, sentence = next(said for kind, said in REFUSALS.items() if isinstance(error, kind))
@@ -95,9 +96,3 @@ class _Messages(DummyTranslations):
             "Not a valid float value.": "Write a number, such as 0.001.",
         }
         return ours.get(string, string)
-
-
-def _client() -> str:
-    """Who submits: an address, or the network that one customer has in IPv6."""
-    address = ip_address(request.remote_addr or "::")
-    return str(address) if address.version == 4 else str(ip_network((address, 64), strict=False))
