@@ -79,8 +79,8 @@ _SAID = {
 def init_app(app: Flask) -> None:
     """Give every kind of failure its page."""
     app.register_error_handler(HTTPException, _refused)
-    app.register_error_handler(NotFound, _missing)
-    app.register_error_handler(JobNotFound, _missing)
+    app.register_error_handler(NotFound, missing)
+    app.register_error_handler(JobNotFound, missing)
     for kind in UNAVAILABLE:
         app.register_error_handler(kind, _unavailable)
     if not app.debug:
@@ -95,7 +95,7 @@ def _page(error: HTTPException, **details: str) -> ResponseReturnValue:
     return render_template("error.html", title=title, advice=advice.format(**details)), error.code or 500, headers
 
 
-def _missing(error: Exception) -> ResponseReturnValue:
+def missing(error: Exception) -> ResponseReturnValue:
     """Answer what is not there; a job that is gone and one that cannot be look the same."""
     if request.path.startswith("/jobs/") and request.path.endswith("/progress"):
         # It takes the place of a job's progress, and nothing in it polls.

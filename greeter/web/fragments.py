@@ -3,10 +3,12 @@
 from flask import Blueprint, Flask, render_template, request
 from flask.typing import ResponseReturnValue
 
+from greeter.web.errors import missing
 from greeter.web.jobs import job_context
 from greeter.web.site import site
 
 bp = Blueprint("fragments", __name__)
+bp.register_error_handler(FileNotFoundError, missing)
 
 
 def init_app(app: Flask) -> None:

@@ -11,10 +11,12 @@ from flask.typing import ResponseReturnValue
 from werkzeug.routing import BaseConverter
 
 from greeter.core.record import Record
+from greeter.web.errors import missing
 from greeter.web.pages import accept, find_tool, form_page, make_form
 from greeter.web.site import site
 
 bp = Blueprint("jobs", __name__)
+bp.register_error_handler(FileNotFoundError, missing)  # the job was removed after its record was read
 
 
 class JobId(BaseConverter):

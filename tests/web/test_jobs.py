@@ -2,13 +2,14 @@
 
 import dataclasses
 import re
+import shutil
 import signal
 import time
 from hashlib import sha256
 from html import unescape
 from http.client import HTTPConnection, HTTPResponse
 from importlib.metadata import version
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import pytest
 
@@ -134,6 +135,70 @@ def test_11_an_unknown_job_is_a_404_that_ends_polling(installation: Installation
     assert fragment.status == 404
     assert "<html" not in fragment.body
     assert "hx-" not in fragment.body
+
+
+def test_11_unknown_removed_and_impossible_jobs_look_the_same(installation: Installation) -> None:
+    """In every way that an answer can differ."""
+    job = submit(installation, "blame")
+    end_of(installation, job)
+    assert post(installation, job + "/delete").status == 200
+    ids = [
+        "0" * 32,
+        "1",
+        "A" * 32,
+        "0" * 31,
+        "0" * 33,
+        "0" * 32 + "%0A",
+        "%00" * 32,
+        "%2e%2e",
+        "..%2f" * 6,
+        "\u0660" * 32,
+    ]
+    ways = [("GET", end) for end in ("", "/progress", "/edit", "/files/targets.tbl")]
+    for method, end in [*ways, ("POST", "/cancel"), ("POST", "/delete"), ("POST", "/again")]:
+        removed = seen_of(ask(installation, job + end, method))
+        assert removed[0] == 404
+        for job_id in ids:
+            assert seen_of(ask(installation, f"/jobs/{quote(job_id, safe='%')}{end}", method)) == removed
+
+
+def seen_of(answer: Answer) -> tuple[int, str, list[tuple[str, str]]]:
+    """All that a visitor can tell an answer by, but the time."""
+    return answer.status, answer.body, [header for header in answer.headers.items() if header[0] != "Date"]
+
+
+def test_26_a_download_is_a_file_that_the_page_offers(installation: Installation) -> None:
+    """And neither what lies beside it, nor what a program left under a name that no header can hold."""
+    job = submit(installation, "phmmer", query=">q\nVHLTPEEKSAVTALWGKVNV", evalue="10")
+    end_of(installation, job)
+    folder = installation.settings.data_dir / job[1:]
+    outputs = folder / "outputs"
+    (outputs / "folder").mkdir()
+    (outputs / "link").symlink_to("/etc/passwd")
+    for name in ("a\r\nSet-Cookie: b", "<b>.txt", ".hidden"):
+        (outputs / name).write_text("x")
+    page = ask(installation, job).body
+    assert re.findall(f'href="{job}/files/([^"]*)"', page) == ["domains.tbl", "targets.tbl"]
+    for name in [
+        *(path.name for path in outputs.iterdir()),
+        "../inputs/query",
+        "..",
+        ".",
+        "../../../log",
+        "/etc/passwd",
+    ]:
+        for quoted in (quote(name, safe=""), quote(name)):
+            answer = ask(installation, f"{job}/files/{quoted}")
+            assert answer.status == (200 if name.endswith(".tbl") else 404), name
+
+
+def test_a_job_without_its_folder_is_gone(installation: Installation) -> None:
+    """As it is for a moment, while it is removed."""
+    job = submit(installation, "phmmer", query=">q\nVHLTPEEKSAVTALWGKVNV", evalue="10")
+    end_of(installation, job)
+    shutil.rmtree(installation.settings.data_dir / job[1:])
+    assert ask(installation, job + "/edit").status == post(installation, job + "/again").status == 404
+    assert post(installation, job + "/delete").status == 200
 
 
 def test_job_pages_stay_out_of_caches_and_indexes(installation: Installation) -> None:
