@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 
 # What a submission has beside its large fields: the small ones, and the marks between the parts.
 _FORM_OVERHEAD = 64 * 1024
+_MOST_FORM_PARTS = 100
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -29,6 +30,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Flask(__name__, template_folder="../templates", static_folder="../static")
     app.config["MAX_CONTENT_LENGTH"] = settings.max_upload_bytes + _FORM_OVERHEAD
     app.config["MAX_FORM_MEMORY_SIZE"] = app.config["MAX_CONTENT_LENGTH"]  # pasting may take as much as uploading
+    app.config["MAX_FORM_PARTS"] = _MOST_FORM_PARTS
     app.config["TRUSTED_HOSTS"] = settings.trusted_hosts or None
     if hops := settings.proxy_hops:
         app.wsgi_app = ProxyFix(app.wsgi_app, hops, hops, hops, x_prefix=hops)  # type: ignore[method-assign]

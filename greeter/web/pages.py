@@ -10,12 +10,13 @@ from flask import Blueprint, Flask, abort, redirect, render_template, request, u
 from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import CombinedMultiDict
 from wtforms import Form
-from wtforms.i18n import DummyTranslations
 
 from greeter.core.store import Submission
 from greeter.core.tool import Tool
 from greeter.web.errors import REFUSALS
+from greeter.web.forms import make_form
 from greeter.web.limits import client, count_submission
+from greeter.web.show import printable
 from greeter.web.site import site
 
 _LONGEST_LABEL = 80
@@ -38,15 +39,17 @@ def index() -> str:
 def tool(name: str) -> str:
     """Show a tool's form, filled with its example on request."""
     found = find_tool(name)
-    return form_page(found, make_form(found, data=found.example if "example" in request.args else None))
+    return form_page(
+        found, make_form(found, site().settings, data=found.example if "example" in request.args else None)
+    )
 
 
 @bp.post("/tools/<name>")
 def submit(name: str) -> ResponseReturnValue:
     """Accept a job and go to its page, or show the form again with all that was entered."""
     found = find_tool(name)
-    form = make_form(found, CombinedMultiDict([request.files, request.form]))
-    label = "".join(filter(str.isprintable, request.form.get("label", "")))[:_LONGEST_LABEL].strip()
+    form = make_form(found, site().settings, CombinedMultiDict([request.files, request.form]))
+    label = printable(request.form.get("label", "")[:_LONGEST_LABEL]).strip()
     if not form.validate():
         return form_page(found, form, label), 422
     return accept(found, form, form.data, label)
@@ -69,13 +72,6 @@ def find_tool(name: str) -> Tool:
     return site().tools.get(name) or abort(404)
 
 
-def make_form(found: Tool, formdata: Any = None, data: Any = None) -> Form:
-    """A tool's form, with the limits of this installation."""
-    settings = site().settings
-    limits = {"records": settings.max_records, "residues": settings.max_residues}
-    return found.form(formdata, data=data, meta={"limits": limits, "get_translations": lambda form: _Messages()})
-
-
 def form_page(found: Tool, form: Form, label: str = "", problem: str = "") -> str:
     """The page of a tool's form; `problem` says why what was submitted was not accepted."""
     settings = site().settings
@@ -83,16 +79,3 @@ def form_page(found: Tool, form: Form, label: str = "", problem: str = "") -> st
     return render_template(
         "tool.html", tool=found, form=form, label=label, token=token, problem=problem, settings=settings
     )
-
-
-class _Messages(DummyTranslations):
-    """WTForms' own messages, where they do not say what to do."""
-
-    def gettext(self, string: str) -> str:
-        """A message in our words."""
-        ours = {
-            "This field is required.": "Fill in this field.",
-            "Not a valid integer value.": "Write a whole number, such as 10.",
-            "Not a valid float value.": "Write a number, such as 0.001.",
-        }
-        return ours.get(string, string)

@@ -1,13 +1,15 @@
-"""How pages show numbers."""
+"""How pages show numbers and texts."""
 
 import mimetypes
+from typing import Any
 
 from flask import Flask
 from humanize import naturalsize, precisedelta
 
 
 def init_app(app: Flask) -> None:
-    """Add the filters to the templates."""
+    """Add the filters to the templates, and let nothing that cannot be shown out of any."""
+    app.jinja_env.finalize = lambda value: printable(value, keep="\r\n\t")
     app.jinja_env.filters |= {"duration": duration, "plural": plural, "size": naturalsize}
     mimetypes.add_type("text/plain", ".fa")  # an example opens in the browser
 
@@ -26,3 +28,14 @@ def plural(unit: str, number: int | None) -> str:
     if unit.endswith("y") and unit[-2:-1] not in "aeiou":
         return unit[:-1] + "ies"
     return unit + ("es" if unit.endswith(("s", "x", "ch", "sh")) else "s")
+
+
+def printable(text: Any, keep: str = "") -> Any:
+    """A text without the characters that control a terminal or turn the direction of others, but for those to `keep`.
+
+    Other white space becomes a blank. What is no text stays as it is.
+    """
+    if not isinstance(text, str) or text.isprintable():
+        return text
+    characters = text.replace("\r\n", "\n")
+    return type(text)("".join(one if one.isprintable() or one in keep else " " * one.isspace() for one in characters))

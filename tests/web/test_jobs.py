@@ -5,6 +5,7 @@ import re
 import shutil
 import signal
 import time
+from base64 import b64encode
 from hashlib import sha256
 from html import unescape
 from http.client import HTTPConnection, HTTPResponse
@@ -12,9 +13,11 @@ from importlib.metadata import version
 from urllib.parse import quote, urlencode
 
 import pytest
+from markupsafe import escape
 
 from greeter import __version__
 from tests.conftest import Installation, wait_for
+from tests.web.test_show import CONTROL, TURNING
 
 pytestmark = pytest.mark.slow
 
@@ -199,6 +202,59 @@ def test_a_job_without_its_folder_is_gone(installation: Installation) -> None:
     shutil.rmtree(installation.settings.data_dir / job[1:])
     assert ask(installation, job + "/edit").status == post(installation, job + "/again").status == 404
     assert post(installation, job + "/delete").status == 200
+
+
+HTML = "<script>alert(1)</script>\"'><svg/onload=alert(2)>&"
+
+
+def test_28_what_a_user_enters_is_shown_and_does_nothing(installation: Installation) -> None:
+    """HTML in names and labels is text; what turns the direction or breaks a line reaches neither page nor record."""
+    fasta = f">{HTML} about {HTML}\nVHLTPEEKSAVTALWGKVNVDEVGGEALGRLLVVYPWTQRF"
+    job = submit(installation, "phmmer", query=fasta, evalue="10", label=f"{HTML}{TURNING}\r\n\0my label")
+    pages = [end_of(installation, job), ask(installation, job).body, ask(installation, job + "/edit").body]
+    assert f"<td>{escape(HTML)}</td>" in pages[0]
+    assert f"<td>about {escape(HTML)}</td>" in pages[0]
+    assert f"<h1>{escape(HTML)} my label" in pages[1]
+    for page in pages:
+        assert "<script>alert" not in page
+        assert "<svg" not in page
+        assert not set(page) & set(TURNING + CONTROL)
+    assert installation.queue.store.find(job.removeprefix("/jobs/")).label == f"{HTML} my label"
+    refused = post(installation, "/tools/phmmer", query=f">a{TURNING} b\nMKV", evalue="10")
+    assert refused.status == 422
+    assert "Line 1: the header has a character that cannot be shown. Retype the header." in refused.body
+
+
+def test_29_logs_and_flower_are_not_for_users_to_write(own_installation: Installation) -> None:
+    """Also where a bug of a tool puts the input into its message."""
+    own_installation.start("redis", "worker", "web", "flower")
+    wait_for(lambda: "worker@test" in flower(own_installation, "/workers?json=1"))
+    words = f"{HTML}{TURNING}\r\n[2026-01-01 00:00:00] CRITICAL: forged\x1b[2J"
+    job = submit(own_installation, "gossip", words=words, label=words)
+    end_of(own_installation, job)
+    job_id = job.removeprefix("/jobs/")
+    shown = wait_for(lambda: "ValueError" in (page := flower(own_installation, f"/task/{job_id}")) and page)
+    assert own_installation.queue.store.details(job_id)["params"] == {
+        "words": f"{HTML} [2026-01-01 00:00:00] CRITICAL: forged[2J"
+    }
+    log = own_installation.log.read_text()
+    assert "CRITICAL: forged" in log
+    for text in (log, shown):
+        assert not set(text) & set(TURNING + CONTROL)
+        assert not re.search(r"^\[2026-01-01 00", text, re.MULTILINE)
+    assert "<script>alert" not in shown
+    assert "<svg/onload" not in shown
+
+
+def flower(installation: Installation, path: str) -> str:
+    """A page of Flower, for its operator."""
+    connection = HTTPConnection("127.0.0.1", installation.settings.flower_port, timeout=10)
+    login = b64encode(installation.settings.flower_basic_auth.encode()).decode()
+    try:
+        connection.request("GET", path, headers={"Authorization": f"Basic {login}"})
+        return connection.getresponse().read().decode()
+    finally:
+        connection.close()
 
 
 def test_job_pages_stay_out_of_caches_and_indexes(installation: Installation) -> None:
