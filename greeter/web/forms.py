@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from flask import Request
+from werkzeug.datastructures import CombinedMultiDict, MultiDict
 from wtforms import Field, Form, StringField, TextAreaField
 from wtforms.fields.core import UnboundField
 from wtforms.i18n import DummyTranslations
@@ -24,6 +26,13 @@ def make_form(found: Tool, settings: Settings, formdata: Any = None, data: Mappi
         "bind_field": _bind,
     }
     return found.form(formdata, data=data, meta=meta)
+
+
+def submitted(found: Tool, request: Request) -> CombinedMultiDict[str, Any]:
+    """What was entered, with the files for the fields that take one."""
+    takers = {name for name, field in found.form()._fields.items() if isinstance(field, FastaField)}
+    files = MultiDict((name, file) for name, file in request.files.items(multi=True) if name in takers)
+    return CombinedMultiDict([files, request.form])
 
 
 def _bind(form: Form, unbound: UnboundField[Any], options: dict[str, Any]) -> Field:

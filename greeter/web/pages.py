@@ -8,13 +8,12 @@ from typing import Any
 
 from flask import Blueprint, Flask, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from werkzeug.datastructures import CombinedMultiDict
 from wtforms import Form
 
 from greeter.core.store import Submission
 from greeter.core.tool import Tool
 from greeter.web.errors import REFUSALS
-from greeter.web.forms import make_form
+from greeter.web.forms import make_form, submitted
 from greeter.web.limits import client, count_submission
 from greeter.web.show import printable
 from greeter.web.site import site
@@ -48,7 +47,7 @@ def tool(name: str) -> str:
 def submit(name: str) -> ResponseReturnValue:
     """Accept a job and go to its page, or show the form again with all that was entered."""
     found = find_tool(name)
-    form = make_form(found, site().settings, CombinedMultiDict([request.files, request.form]))
+    form = make_form(found, site().settings, submitted(found, request))
     label = printable(request.form.get("label", "")[:_LONGEST_LABEL]).strip()
     if not form.validate():
         return form_page(found, form, label), 422

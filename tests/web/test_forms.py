@@ -49,6 +49,13 @@ def test_the_form_comes_back_without_what_cannot_be_shown(client: FlaskClient) -
     assert not set(page) & set(TURNING + CONTROL)
 
 
+def test_a_file_for_a_field_that_takes_none_is_nothing(client: FlaskClient) -> None:
+    """Nor is it a bug."""
+    answer = client.post("/tools/expensive_greet", data={"person": (io.BytesIO(b"Ada"), "p"), "total": "1"})
+    assert answer.status_code == 422
+    assert "Fill in this field." in answer.text
+
+
 def zstd(content: bytes) -> bytes:
     """A frame of Zstandard with one raw block of up to 64 kB."""
     size, block = len(content) - 256, len(content) << 3 | 1
