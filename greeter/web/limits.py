@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from ipaddress import ip_address, ip_network
+from typing import cast
 
 from flask import Flask, current_app, request
 from limits import RateLimitItemPerMinute
@@ -28,32 +28,30 @@ class Limits:
         redis = RedisStorage(settings.redis_url, connection_pool=pool, key_prefix="limits")
         self._in_redis = FixedWindowRateLimiter(redis)
 
-    def allow_request(self) -> bool:
-        """Count a request; a poll must not ask Redis for more than the job."""
-        return self._in_process.hit(self._requests, client())
+    def count_request(self) -> None:
+        """Count a request, without a word to Redis. Raises TooManyRequests."""
+        if not self._in_process.hit(self._requests, client()):
+            raise TooManyRequests(retry_after=A_MINUTE)
 
-    def allow_submission(self) -> bool:
-        """Count a submission."""
-        with suppress(RedisError):
-            return self._in_redis.hit(self._submissions, client())
-        return self._in_process.hit(self._submissions, client())
+    def count_submission(self) -> None:
+        """Count a submission. Raises TooManyRequests."""
+        try:
+            allowed = self._in_redis.hit(self._submissions, client())
+        except RedisError:
+            allowed = self._in_process.hit(self._submissions, client())
+        if not allowed:
+            raise TooManyRequests(retry_after=A_MINUTE)
+
+
+def limits() -> Limits:
+    """The limits of the installation that the current request is for."""
+    return cast(Limits, current_app.extensions["limits"])
 
 
 def init_app(app: Flask) -> None:
     """Count every request to the app."""
-    limits = app.extensions["limits"] = Limits(app.extensions["greeter"])
-
-    @app.before_request
-    def count_request() -> None:
-        if not limits.allow_request():
-            raise TooManyRequests(retry_after=A_MINUTE)
-
-
-def count_submission() -> None:
-    """Count a submission. Raises TooManyRequests when this client has made as many as it may."""
-    limits: Limits = current_app.extensions["limits"]
-    if not limits.allow_submission():
-        raise TooManyRequests
+    app.extensions["limits"] = Limits(app.extensions["greeter"])
+    app.before_request(app.extensions["limits"].count_request)
 
 
 def client() -> str:

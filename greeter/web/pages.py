@@ -14,7 +14,7 @@ from greeter.core.store import Submission
 from greeter.core.tool import Tool
 from greeter.web.errors import REFUSALS
 from greeter.web.forms import make_form, submitted
-from greeter.web.limits import client, count_submission
+from greeter.web.limits import client, limits
 from greeter.web.show import printable
 from greeter.web.site import site
 
@@ -58,7 +58,7 @@ def accept(found: Tool, form: Form, params: Mapping[str, Any], label: str) -> Re
     """Accept a job and go to its page, or say in its form why not now, and when to try again."""
     submission = Submission(label, client(), request.form.get("token", ""))
     try:
-        count_submission()
+        limits().count_submission()
         job_id = site().queue.submit(found, params, submission)
     except tuple(REFUSALS) as error:
         status, seconds, sentence = next(said for kind, said in REFUSALS.items() if isinstance(error, kind))
