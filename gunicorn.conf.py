@@ -1,16 +1,23 @@
 """gunicorn's settings; it reads this file by itself."""
 
 import os
+from pathlib import Path
 
 from greeter.settings import Settings
 
 _settings = Settings.from_env(os.environ)
 _host = f"[{_settings.web_host}]" if ":" in _settings.web_host else _settings.web_host
+_memory = Path("/dev/shm")
 
 bind = f"{_host}:{_settings.web_port}"
 worker_class = "gthread"
 workers = 2
 threads = 32  # a poll takes milliseconds, but a slow client holds a thread while it sends
+keepalive = 5  # longer than a page waits between two polls, so that it needs no new connection
 timeout = 30
 graceful_timeout = 4  # honcho kills after 5 seconds
+max_requests, max_requests_jitter = 20_000, 2_000  # a worker that leaks is replaced before it matters
+limit_request_line, limit_request_fields, limit_request_field_size = 4094, 50, 8190
+forwarded_allow_ips = ""  # the application alone reads what a proxy says, as PROXY_HOPS tells it
+worker_tmp_dir = str(_memory) if _memory.is_dir() else None  # a sign of life must not wait for a busy disk
 control_socket_disable = True  # it lies in the home folder, where two copies of the app would meet

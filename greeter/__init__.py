@@ -14,22 +14,28 @@ __version__ = "0.1.0"
 
 # What a submission has beside its large fields: the small ones, and the marks between the parts.
 _FORM_OVERHEAD = 64 * 1024
+_MOST_FORM_PARTS = 100
 
 
 def create_app(settings: Settings | None = None) -> Flask:
     """Make the web application, with the settings of the environment unless others are given."""
     # Imported here because a worker imports this package too, and needs neither Flask nor the pages.
     from flask import Flask
+    from werkzeug.middleware.proxy_fix import ProxyFix
 
     from greeter import tools
-    from greeter.web import commands, compression, errors, fragments, jobs, pages, security, show, site
+    from greeter.web import commands, compression, errors, fragments, jobs, limits, pages, security, show, site
 
     settings = settings or Settings.from_env(os.environ)
     app = Flask(__name__, template_folder="../templates", static_folder="../static")
     app.config["MAX_CONTENT_LENGTH"] = settings.max_upload_bytes + _FORM_OVERHEAD
     app.config["MAX_FORM_MEMORY_SIZE"] = app.config["MAX_CONTENT_LENGTH"]  # pasting may take as much as uploading
+    app.config["MAX_FORM_PARTS"] = _MOST_FORM_PARTS
+    app.config["TRUSTED_HOSTS"] = settings.trusted_hosts or None
+    if hops := settings.proxy_hops:
+        app.wsgi_app = ProxyFix(app.wsgi_app, hops, hops, hops, x_prefix=hops)  # type: ignore[method-assign]
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     site.init_app(app, settings, tools.load())
-    for part in (errors, security, compression, show, pages, jobs, fragments, commands):
+    for part in (errors, limits, security, compression, show, pages, jobs, fragments, commands):
         part.init_app(app)
     return app

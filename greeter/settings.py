@@ -19,6 +19,12 @@ def _whole_number(text: str) -> int:
     return int(text)
 
 
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise ValueError("should be a whole number, or 0")
+    return int(text)
+
+
 def _port(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text) < 65536:
         raise ValueError("should be a port: a whole number from 1 to 65535")
@@ -47,8 +53,10 @@ def _mail_address(text: str) -> str:
 _READERS: dict[str, Callable[[str], Any]] = {
     "int": _whole_number,
     "str": str,
+    "tuple[str, ...]": lambda text: tuple(part.strip() for part in text.split(",")),
     "Path": lambda text: Path(text).absolute(),
     "web_port": _port,
+    "proxy_hops": _count,
     "flower_port": _port,
     "contact": _mail_address,
     "redis_url": _redis_url,
@@ -63,6 +71,8 @@ class Settings:
     web_host: str = "127.0.0.1"
     web_port: int = 5554
     contact: str = "operator@example.org"
+    proxy_hops: int = 0
+    trusted_hosts: tuple[str, ...] = ()
     flower_port: int = 5555
     flower_basic_auth: str = "greeter:change-me"
     redis_url: str = "redis://:change-me@127.0.0.1:5556/0"
@@ -76,6 +86,8 @@ class Settings:
     max_file_bytes: int = 1024 * 1024 * 1024
     max_waiting: int = 1000
     max_active: int = 20
+    submits_per_minute: int = 60
+    requests_per_minute: int = 6000
     retention_days: int = 7
     silence_limit: int = 60
 

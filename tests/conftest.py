@@ -29,6 +29,7 @@ ROOT = Path(__file__).parents[1]
 PROCFILE = dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines())
 CHROMIUM = Path("/usr/bin/chromium")
 QUIET = ["--disable-quic", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+NAMES = "--host-resolver-rules=MAP *.test 127.0.0.1"  # which a browser trusts less than it trusts localhost
 Found = TypeVar("Found")
 
 # The tools that misbehave are found as any tool is: as a file in a folder of tools.
@@ -72,7 +73,7 @@ class Installation:
             flower_basic_auth="operator:sesame",
             time_limit_grace=2,
             silence_limit=6,
-            **{"max_active": 1000} | settings,
+            **{"max_active": 1000, "submits_per_minute": 100_000, "requests_per_minute": 1_000_000} | settings,
         )
         self.queue = Queue(self.settings, tools.load().values())
         self.redis: Redis = self.queue.store.redis
@@ -82,7 +83,8 @@ class Installation:
     @property
     def environ(self) -> dict[str, str]:
         """The environment that gives its processes their settings."""
-        return {field.name.upper(): str(getattr(self.settings, field.name)) for field in fields(self.settings)}
+        values = {field.name.upper(): getattr(self.settings, field.name) for field in fields(self.settings)}
+        return {name: ",".join(value) if isinstance(value, tuple) else str(value) for name, value in values.items()}
 
     def start(self, *names: str) -> None:
         """Start processes of the Procfile; `worker-2` is another worker."""
@@ -175,7 +177,7 @@ def browser() -> Iterator[Browser]:
         pytest.skip("no browser: install Debian's package chromium")
     sandbox = [] if os.getuid() else ["--no-sandbox"]
     with sync_playwright() as playwright:
-        yield playwright.chromium.launch(executable_path=CHROMIUM, args=[*QUIET, *sandbox])
+        yield playwright.chromium.launch(executable_path=CHROMIUM, args=[*QUIET, NAMES, *sandbox])
 
 
 @pytest.fixture

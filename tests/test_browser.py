@@ -67,7 +67,7 @@ def test_phmmer_from_example_to_download(installation: Installation, page: Page,
 
 
 def test_20_polling_survives_an_outage(own_installation: Installation, browser: Browser) -> None:
-    """What the page shows stays while Redis hangs or is restarted, and goes on when it is back."""
+    """What the page shows stays while Redis hangs or is restarted or polls are refused, and goes on afterwards."""
     own_installation.start("redis", "worker", "web")
     page = browser.new_page()
     statuses: list[int] = []
@@ -88,6 +88,11 @@ def test_20_polling_survives_an_outage(own_installation: Installation, browser: 
     with page.expect_response(lambda response: response.status == 503):
         pass
     own_installation.start("redis")
+    page.route("**/progress", lambda route: route.fulfill(status=429, body="Wait a minute"))
+    with page.expect_response(lambda response: response.status == 429):
+        pass
+    assert page.locator("progress[value]").is_visible()
+    page.unroute("**/progress")
     page.wait_for_selector("text=Greetings, Ada!")
     page.close()
 
@@ -283,4 +288,27 @@ def test_too_large_an_upload_is_told_in_the_browser(
     page.wait_for_selector("text=This is too much at once")
     page.go_back()
     assert page.input_value("[name=evalue]") == "0.5"
+    page.close()
+
+
+def test_27_without_https_the_buttons_work_and_other_sites_get_nowhere(
+    installation: Installation, browser: Browser
+) -> None:
+    """There a browser sends no Sec-Fetch-Site, and the Origin decides, also on a job's page."""
+    site = f"http://greeter.test:{installation.settings.web_port}"
+    page = browser.new_page()
+    sent: list[dict[str, str]] = []
+    page.on("request", lambda request: sent.append(request.all_headers()) if request.method == "POST" else None)
+    page.goto(site + "/tools/expensive_greet?example")
+    page.fill("[name=total]", "1000")
+    for button in ("Submit", "Cancel", "Edit and run again", "Submit", "Cancel", "Run again", "Cancel", "Delete now"):
+        page.click(f"text={button} >> visible=true")
+    page.wait_for_selector("text=The job is deleted")
+    assert [headers.get("origin") for headers in sent] == [site] * 7
+    assert not any("sec-fetch-site" in headers for headers in sent)
+    trap = f'<form method="post" action="{site}/tools/expensive_greet"><button>Win</button></form>'
+    page.route("http://other.test/", lambda route: route.fulfill(body=trap, content_type="text/html"))
+    page.goto("http://other.test/")
+    page.click("text=Win")
+    page.wait_for_selector("text=This did not come from a page of this site")
     page.close()

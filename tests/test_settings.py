@@ -24,10 +24,16 @@ def test_what_is_missing_or_empty_keeps_its_default():
     assert Settings.from_env({"WEB_PORT": "8000"}).web_port == 8000
 
 
+def test_no_proxy_is_a_number_and_hosts_are_a_list():
+    """As a person writes them."""
+    assert Settings.from_env({"PROXY_HOPS": "0"}).proxy_hops == 0
+    assert Settings.from_env({"TRUSTED_HOSTS": "a.org, .b.org"}).trusted_hosts == ("a.org", ".b.org")
+
+
 def test_all_problems_come_in_one_message():
     """Nobody should have to start five times to find five mistakes."""
     wrong = {"WEB_PORT": "http", "MAX_RECORDS": "0", "REDIS_URL": "localhost", "FLOWER_BASIC_AUTH": "greeter"}
-    wrong |= {"FLOWER_PORT": "65536"}
+    wrong |= {"FLOWER_PORT": "65536", "PROXY_HOPS": "-1"}
     with pytest.raises(SettingsError) as raised:
         Settings.from_env(wrong)
     assert all(name in str(raised.value) for name in wrong)

@@ -9,7 +9,7 @@ from typing import Any
 
 from wtforms import TextAreaField
 from wtforms.form import BaseForm
-from wtforms.validators import ValidationError
+from wtforms.validators import StopValidation, ValidationError
 from wtforms.widgets import TextArea
 
 # The amino alphabet of HMMER's Easel library: 20 amino acids, B J Z O U X, and * for a stop; no gaps.
@@ -18,6 +18,7 @@ _BLANKS = str.maketrans("", "", " \t")
 _SHORTEST_DNA = 10
 _LONGEST_SEQUENCE = 100_000  # HMMER's pipeline takes none longer
 _LONGEST_HEADER = 1000
+_COMPRESSED = (b"\x1f\x8b", b"BZh", b"(\xb5/\xfd")  # gzip, bzip2, zstd: unlike zip and xz, without a zero byte at times
 
 
 class _TextOrFile(TextArea):
@@ -48,6 +49,11 @@ class FastaField(TextAreaField):
         for file in (value for value in valuelist if hasattr(value, "read") and value.filename):
             self.data = _decode(file.read())
 
+    def pre_validate(self, form: BaseForm) -> None:
+        """Let what is wrong with a file be said, rather than that there is no text."""
+        if self.process_errors:
+            raise StopValidation
+
     def post_validate(self, form: BaseForm, validation_stopped: bool) -> None:
         """Check the sequences, unless a validator has found something already."""
         if not validation_stopped:
@@ -66,7 +72,7 @@ class FastaField(TextAreaField):
 def _decode(content: bytes) -> str:
     if not content.strip():
         raise ValueError("The file is empty. Choose another one, or none.")
-    if b"\0" in content:
+    if b"\0" in content or content.startswith(_COMPRESSED):
         raise ValueError("This is not a text file. Unpack it, or save it as plain text, and choose it again.")
     try:
         return content.decode("utf-8-sig")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+
+RESULT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 
 class Folders:
@@ -31,11 +34,13 @@ class Folders:
 
     def inputs(self, job_id: str) -> dict[str, Path]:
         """The submitted files of a job, each by the name of its parameter."""
-        return {path.name: path for path in (self.of(job_id) / "inputs").glob("*")}
+        return {path.name: path for path in (self.of(job_id) / "inputs").iterdir()}
 
     def outputs(self, job_id: str) -> list[Path]:
-        """The result files of a job, by name."""
-        return sorted((self.of(job_id) / "outputs").glob("*"))
+        """The result files of a job, by name. What a program made of another kind or name is not offered."""
+        found = (self.of(job_id) / "outputs").glob("*")
+        files = (path for path in found if path.is_file() and not path.is_symlink())
+        return sorted(path for path in files if RESULT_NAME.fullmatch(path.name))
 
     def remove(self, job_id: str) -> None:
         """Remove the folder of a job with all that is in it."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -11,10 +10,11 @@ from collections.abc import Iterable, Iterator, Sequence, Sized
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
+from greeter.core.folders import RESULT_NAME
+
 Item = TypeVar("Item")
 
 _LEASH = Path(__file__).with_name("leash.py")
-_FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 
 class Fallback(dict[str, Any]):
@@ -71,7 +71,7 @@ class Job:
 
         Raises ValueError for a name with anything but letters, digits and `._-`.
         """
-        if not _FILE_NAME.fullmatch(name):
+        if not RESULT_NAME.fullmatch(name):
             raise ValueError(f"{name!r} is no name for a result file: use letters, digits and ._-")
         return (self._outputs / name).open(mode, encoding=None if "b" in mode else "utf-8")
 
@@ -82,8 +82,9 @@ class Job:
 
         It gets no shell, no input and a clean environment, may use `memory` bytes and write files of `file_size`
         bytes, and ends, with everything that it started, when the job ends, however that is. Its error output is in
-        the file `log` of the job's folder. Raises FileNotFoundError where there is no such program, and
-        subprocess.CalledProcessError when it ends with another status than 0.
+        the file `log` of the job's folder. What it writes under names that `open` takes is offered for download.
+        Raises FileNotFoundError where there is no such program, and subprocess.CalledProcessError when it ends with
+        another status than 0.
         """
         program = shutil.which(argv[0])
         if program is None:

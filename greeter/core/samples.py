@@ -47,7 +47,9 @@ class Samples:
 
     def params(self, job_id: str) -> dict[str, Any]:
         """What `Store.params` tells."""
-        return {**self.details(job_id)["params"], **self.folders.inputs(job_id)}
+        details = self.details(job_id)
+        # Without files there is no folder for them: git keeps none that is empty.
+        return {**details["params"], **(self.folders.inputs(job_id) if details["sums"] else {})}
 
     def cancel(self, job_id: str) -> str:
         """Leave a sample as it is: it has ended. Raises JobNotFound."""

@@ -3,7 +3,8 @@
 A record is one hash, `job:<id>`. Celery's task state is one of its fields (greeter/core/backend.py writes it), so
 whoever reads a record reads everything about the job in one round trip. Each id is in one of three sorted sets:
 `jobs:waiting`, by time of submission, so that a job's rank there is its place in the queue; `jobs:running`;
-`jobs:ended`, by time of end. `workers` has the time at which each worker last announced itself.
+`jobs:ended`, by time of end. `workers` has the time at which each worker last announced itself. `limits:...` is how
+often each client submitted in this minute (greeter/web/limits.py).
 """
 
 from __future__ import annotations

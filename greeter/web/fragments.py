@@ -3,11 +3,12 @@
 from flask import Blueprint, Flask, render_template, request
 from flask.typing import ResponseReturnValue
 
-from greeter.core.errors import JobNotFound
+from greeter.web.errors import missing
 from greeter.web.jobs import job_context
 from greeter.web.site import site
 
 bp = Blueprint("fragments", __name__)
+bp.register_error_handler(FileNotFoundError, missing)
 
 
 def init_app(app: Flask) -> None:
@@ -22,9 +23,3 @@ def progress(job_id: str) -> ResponseReturnValue:
     if request.headers.get("HX-PTag") == record.tag:
         return "", 304
     return render_template("_live.html", **job_context(record)), {"HX-PTag": record.tag}
-
-
-@bp.errorhandler(JobNotFound)
-def gone(error: JobNotFound) -> ResponseReturnValue:
-    """Take the place of the progress of a job that was removed; polling ends because nothing asks for more."""
-    return render_template("_gone.html"), 404

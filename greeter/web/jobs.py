@@ -14,10 +14,13 @@ from werkzeug.routing import BaseConverter
 from greeter.core.record import Record
 from greeter.core.rows import Rows, read_rows
 from greeter.core.samples import PREFIX
-from greeter.web.pages import accept, find_tool, form_page, make_form
+from greeter.web.errors import missing
+from greeter.web.forms import make_form
+from greeter.web.pages import accept, find_tool, form_page
 from greeter.web.site import site
 
 bp = Blueprint("jobs", __name__)
+bp.register_error_handler(FileNotFoundError, missing)  # the job was removed after its record was read
 
 
 class JobId(BaseConverter):
@@ -83,7 +86,8 @@ def edit(job_id: str) -> str:
     """Show the form of a job's tool with the same input."""
     record = site().home_of(job_id).find(job_id)
     found = find_tool(record.tool)
-    return form_page(found, make_form(found, data=site().home_of(job_id).params(job_id)), record.label)
+    given = site().home_of(job_id).params(job_id)
+    return form_page(found, make_form(found, site().settings, data=given), record.label)
 
 
 @bp.post("/jobs/<job_id:job_id>/again")
@@ -93,7 +97,7 @@ def again(job_id: str) -> ResponseReturnValue:
     found = find_tool(record.tool)
     given = site().home_of(job_id).params(job_id)
     params = {name: value.read_bytes() if isinstance(value, Path) else value for name, value in given.items()}
-    return accept(found, make_form(found, data=given), params, record.label)
+    return accept(found, make_form(found, site().settings, data=given), params, record.label)
 
 
 def job_context(record: Record) -> dict[str, Any]:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from ipaddress import ip_address, ip_network
 from secrets import token_urlsafe
 from typing import Any
 
 from flask import Blueprint, Flask, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from werkzeug.datastructures import CombinedMultiDict
 from wtforms import Form
-from wtforms.i18n import DummyTranslations
 
 from greeter.core.store import Submission
 from greeter.core.tool import Tool
 from greeter.web.errors import REFUSALS
+from greeter.web.forms import make_form, submitted
+from greeter.web.limits import client, limits
+from greeter.web.show import printable
 from greeter.web.site import site
 
 _LONGEST_LABEL = 80
@@ -44,15 +44,17 @@ def help() -> str:  # noqa: A001  the name of its address
 def tool(name: str) -> str:
     """Show a tool's form, filled with its example on request."""
     found = find_tool(name)
-    return form_page(found, make_form(found, data=found.example if "example" in request.args else None))
+    return form_page(
+        found, make_form(found, site().settings, data=found.example if "example" in request.args else None)
+    )
 
 
 @bp.post("/tools/<name>")
 def submit(name: str) -> ResponseReturnValue:
     """Accept a job and go to its page, or show the form again with all that was entered."""
     found = find_tool(name)
-    form = make_form(found, CombinedMultiDict([request.files, request.form]))
-    label = "".join(filter(str.isprintable, request.form.get("label", "")))[:_LONGEST_LABEL].strip()
+    form = make_form(found, site().settings, submitted(found, request))
+    label = printable(request.form.get("label", "")[:_LONGEST_LABEL]).strip()
     if not form.validate():
         return form_page(found, form, label), 422
     return accept(found, form, form.data, label)
@@ -60,8 +62,9 @@ def submit(name: str) -> ResponseReturnValue:
 
 def accept(found: Tool, form: Form, params: Mapping[str, Any], label: str) -> ResponseReturnValue:
     """Accept a job and go to its page, or say in its form why not now, and when to try again."""
-    submission = Submission(label, _client(), request.form.get("token", ""))
+    submission = Submission(label, client(), request.form.get("token", ""))
     try:
+        limits().count_submission()
         job_id = site().queue.submit(found, params, submission)
     except tuple(REFUSALS) as error:
         status, seconds, sentence = next(said for kind, said in REFUSALS.items() if isinstance(error, kind))
@@ -74,40 +77,7 @@ def find_tool(name: str) -> Tool:
     return site().tools.get(name) or abort(404)
 
 
-def make_form(found: Tool, formdata: Any = None, data: Any = None) -> Form:
-    """A tool's form, with the limits of this installation."""
-    settings = site().settings
-    limits = {"records": settings.max_records, "residues": settings.max_residues}
-    return found.form(formdata, data=data, meta={"limits": limits, "get_translations": lambda form: _Messages()})
-
-
 def form_page(found: Tool, form: Form, label: str = "", problem: str = "") -> str:
     """The page of a tool's form; `problem` says why what was submitted was not accepted."""
     token = request.form.get("token") or token_urlsafe(16)
     return render_template("tool.html", tool=found, form=form, label=label, token=token, problem=problem)
-
-
-class _Messages(DummyTranslations):
-    """WTForms' own messages, where they do not say what to do."""
-
-    def gettext(self, string: str) -> str:
-        """A message in our words."""
-        ours = {
-            "This field is required.": "Fill in this field.",
-            "Not a valid integer value.": "Write a whole number, such as 10.",
-            "Not a valid float value.": "Write a number, such as 0.001.",
-            "Number must be between %(min)s and %(max)s.": "Write a number from %(min)s to %(max)s.",
-            "Field cannot be longer than %(max)d character.": "Shorten this to %(max)d characters.",
-        }
-        return ours.get(string, string)
-
-    def ngettext(self, singular: str, plural: str, n: int) -> str:
-        """A message about a number of things."""
-        ours = self.gettext(singular)
-        return super().ngettext(singular, plural, n) if ours == singular else ours
-
-
-def _client() -> str:
-    """Who submits: an address, or the network that one customer has in IPv6."""
-    address = ip_address(request.remote_addr or "::")
-    return str(address) if address.version == 4 else str(ip_network((address, 64), strict=False))

@@ -1,4 +1,4 @@
-"""What pages show everywhere, and how they show numbers."""
+"""What pages show everywhere, and how they show numbers and texts."""
 
 import mimetypes
 from shlex import quote
@@ -12,8 +12,9 @@ from greeter.web.site import site
 
 
 def init_app(app: Flask) -> None:
-    """Add the filters and the settings to the templates."""
+    """Add the filters and the settings to the templates, and let nothing that cannot be shown out of any."""
     app.context_processor(_common)
+    app.jinja_env.finalize = lambda value: printable(value, keep="\r\n\t")
     app.jinja_env.filters |= {"duration": duration, "plural": plural, "size": naturalsize, "quote": quote}
     mimetypes.add_type("text/plain", ".fa")  # an example opens in the browser
 
@@ -36,3 +37,14 @@ def plural(unit: str, number: int | None) -> str:
     if unit.endswith("y") and unit[-2:-1] not in "aeiou":
         return unit[:-1] + "ies"
     return unit + ("es" if unit.endswith(("s", "x", "ch", "sh")) else "s")
+
+
+def printable(text: Any, keep: str = "") -> Any:
+    """A text without the characters that control a terminal or turn the direction of others, but for those to `keep`.
+
+    Other white space becomes a blank. What is no text stays as it is.
+    """
+    if not isinstance(text, str) or text.isprintable():
+        return text
+    characters = text.replace("\r\n", "\n")
+    return type(text)("".join(one if one.isprintable() or one in keep else " " * one.isspace() for one in characters))

@@ -2,18 +2,23 @@
 
 import dataclasses
 import re
+import shutil
 import signal
 import time
+from base64 import b64encode
+from collections.abc import Iterable
 from hashlib import sha256
 from html import unescape
 from http.client import HTTPConnection, HTTPResponse
 from importlib.metadata import version
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import pytest
+from markupsafe import escape
 
 from greeter import __version__
 from tests.conftest import Installation, wait_for
+from tests.web.test_show import CONTROL, TURNING
 
 pytestmark = pytest.mark.slow
 
@@ -31,7 +36,11 @@ class Answer:
 
 
 def ask(
-    installation: Installation, path: str, method: str = "GET", body: str | bytes | None = None, **headers: str
+    installation: Installation,
+    path: str,
+    method: str = "GET",
+    body: str | Iterable[bytes] | None = None,
+    **headers: str,
 ) -> Answer:
     """Send one request over the wire."""
     connection = HTTPConnection("127.0.0.1", installation.settings.web_port, timeout=30)
@@ -141,6 +150,123 @@ def test_11_an_unknown_job_is_a_404_that_ends_polling(installation: Installation
     assert "hx-" not in fragment.body
 
 
+def test_11_unknown_removed_and_impossible_jobs_look_the_same(installation: Installation) -> None:
+    """In every way that an answer can differ."""
+    job = submit(installation, "blame")
+    end_of(installation, job)
+    assert post(installation, job + "/delete").status == 200
+    ids = [
+        "0" * 32,
+        "1",
+        "A" * 32,
+        "0" * 31,
+        "0" * 33,
+        "0" * 32 + "%0A",
+        "%00" * 32,
+        "%2e%2e",
+        "..%2f" * 6,
+        "\u0660" * 32,
+    ]
+    ways = [("GET", end) for end in ("", "/progress", "/edit", "/files/targets.tbl")]
+    for method, end in [*ways, ("POST", "/cancel"), ("POST", "/delete"), ("POST", "/again")]:
+        removed = seen_of(ask(installation, job + end, method))
+        assert removed[0] == 404
+        for job_id in ids:
+            assert seen_of(ask(installation, f"/jobs/{quote(job_id, safe='%')}{end}", method)) == removed
+
+
+def seen_of(answer: Answer) -> tuple[int, str, list[tuple[str, str]]]:
+    """All that a visitor can tell an answer by, but the time."""
+    return answer.status, answer.body, [header for header in answer.headers.items() if header[0] != "Date"]
+
+
+def test_26_a_download_is_a_file_that_the_page_offers(installation: Installation) -> None:
+    """And neither what lies beside it, nor what a program left under a name that no header can hold."""
+    job = submit(installation, "phmmer", query=">q\nVHLTPEEKSAVTALWGKVNV", evalue="10")
+    end_of(installation, job)
+    folder = installation.settings.data_dir / job[1:]
+    outputs = folder / "outputs"
+    (outputs / "folder").mkdir()
+    (outputs / "link").symlink_to("/etc/passwd")
+    for name in ("a\r\nSet-Cookie: b", "<b>.txt", ".hidden"):
+        (outputs / name).write_text("x")
+    page = ask(installation, job).body
+    assert re.findall(f'href="{job}/files/([^"]*)"', page) == ["domains.tbl", "targets.tbl"]
+    for name in [
+        *(path.name for path in outputs.iterdir()),
+        "../inputs/query",
+        "..",
+        ".",
+        "../../../log",
+        "/etc/passwd",
+    ]:
+        for quoted in (quote(name, safe=""), quote(name)):
+            answer = ask(installation, f"{job}/files/{quoted}")
+            assert answer.status == (200 if name.endswith(".tbl") else 404), name
+
+
+def test_a_job_without_its_folder_is_gone(installation: Installation) -> None:
+    """As it is for a moment, while it is removed."""
+    job = submit(installation, "phmmer", query=">q\nVHLTPEEKSAVTALWGKVNV", evalue="10")
+    end_of(installation, job)
+    shutil.rmtree(installation.settings.data_dir / job[1:])
+    assert ask(installation, job + "/edit").status == post(installation, job + "/again").status == 404
+    assert post(installation, job + "/delete").status == 200
+
+
+HTML = "<script>alert(1)</script>\"'><svg/onload=alert(2)>&"
+
+
+def test_28_what_a_user_enters_is_shown_and_does_nothing(installation: Installation) -> None:
+    """HTML in names and labels is text; what turns the direction or breaks a line reaches neither page nor record."""
+    fasta = f">{HTML} about {HTML}\nVHLTPEEKSAVTALWGKVNVDEVGGEALGRLLVVYPWTQRF"
+    job = submit(installation, "phmmer", query=fasta, evalue="10", label=f"{HTML}{TURNING}\r\n\0my label")
+    pages = [end_of(installation, job), ask(installation, job).body, ask(installation, job + "/edit").body]
+    assert f"<td>{escape(HTML)}</td>" in pages[0]
+    assert f"<td>about {escape(HTML)}</td>" in pages[0]
+    assert f"<h1>{escape(HTML)} my label" in pages[1]
+    for page in pages:
+        assert "<script>alert" not in page
+        assert "<svg" not in page
+        assert not set(page) & set(TURNING + CONTROL)
+    assert installation.queue.store.find(job.removeprefix("/jobs/")).label == f"{HTML} my label"
+    refused = post(installation, "/tools/phmmer", query=f">a{TURNING} b\nMKV", evalue="10")
+    assert refused.status == 422
+    assert "Line 1: the header has a character that cannot be shown. Retype the header." in refused.body
+
+
+def test_29_logs_and_flower_are_not_for_users_to_write(own_installation: Installation) -> None:
+    """Also where a bug of a tool puts the input into its message."""
+    own_installation.start("redis", "worker", "web", "flower")
+    wait_for(lambda: "worker@test" in flower(own_installation, "/workers?json=1"))
+    words = f"{HTML}{TURNING}\r\n[2026-01-01 00:00:00] CRITICAL: forged\x1b[2J"
+    job = submit(own_installation, "gossip", words=words, label=words)
+    end_of(own_installation, job)
+    job_id = job.removeprefix("/jobs/")
+    shown = wait_for(lambda: "ValueError" in (page := flower(own_installation, f"/task/{job_id}")) and page)
+    assert own_installation.queue.store.details(job_id)["params"] == {
+        "words": f"{HTML} [2026-01-01 00:00:00] CRITICAL: forged[2J"
+    }
+    log = own_installation.log.read_text()
+    assert "CRITICAL: forged" in log
+    for text in (log, shown):
+        assert not set(text) & set(TURNING + CONTROL)
+        assert not re.search(r"^\[2026-01-01 00", text, re.MULTILINE)
+    assert "<script>alert" not in shown
+    assert "<svg/onload" not in shown
+
+
+def flower(installation: Installation, path: str) -> str:
+    """A page of Flower, for its operator."""
+    connection = HTTPConnection("127.0.0.1", installation.settings.flower_port, timeout=10)
+    login = b64encode(installation.settings.flower_basic_auth.encode()).decode()
+    try:
+        connection.request("GET", path, headers={"Authorization": f"Basic {login}"})
+        return connection.getresponse().read().decode()
+    finally:
+        connection.close()
+
+
 def test_job_pages_stay_out_of_caches_and_indexes(installation: Installation) -> None:
     """Who knows the address may see the job, so the address goes nowhere."""
     job = submit(installation, "blame")
@@ -164,9 +290,10 @@ def test_ten_megabytes_work_and_more_is_a_clear_413(installation: Installation) 
     answer = ask(installation, "/tools/phmmer", "POST", start + query + end, **multipart)
     assert answer.status == 303, answer.body[:2000]
     assert "Finished" in end_of(installation, answer.headers["Location"])
-    refused = ask(installation, "/tools/phmmer", "POST", start + text[:700_000] + query + end, **multipart)
-    assert refused.status == 413
-    assert "too much at once" in refused.body
+    for body in (start + text[:700_000] + query + end, iter([start, text, query + end])):  # the other is sent in chunks
+        refused = ask(installation, "/tools/phmmer", "POST", body, **multipart)
+        assert refused.status == 413
+        assert "too much at once" in refused.body
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["down", "hung"])

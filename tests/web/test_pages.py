@@ -173,13 +173,3 @@ def test_a_wrong_method_is_said_so(client: FlaskClient) -> None:
     assert response.status_code == 405
     assert "Allow" in response.headers
     assert "front page" in response.text
-
-
-def test_every_page_keeps_the_browser_to_this_site(client: FlaskClient) -> None:
-    """Scripts and styles are files of this site, also on error pages."""
-    for path in ("/", "/tools/phmmer", "/nowhere", "/static/style.css"):
-        with client.get(path) as response:
-            headers = response.headers
-        assert headers["Content-Security-Policy"].startswith("default-src 'none'; script-src 'self'; style-src 'self'")
-        assert headers["X-Content-Type-Options"] == "nosniff"
-        assert "Set-Cookie" not in headers

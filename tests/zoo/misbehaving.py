@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from wtforms import FloatField, Form
+from wtforms import FloatField, Form, StringField
 
 from greeter.core import Job, SoftTimeLimitExceeded, ToolError, tool
 
@@ -151,3 +151,15 @@ def cling_for_long(job: Job) -> dict[str, Any]:
 def hog_for_long(job: Job) -> dict[str, Any]:
     """Do so without a time limit that would end it soon."""
     return hog(job)
+
+
+class Words(Form):
+    """What to say."""
+
+    words = StringField()
+
+
+@tool("Says what it was told", form=Words)
+def gossip(job: Job, words: str) -> dict[str, Any]:
+    """Put its input where logs are made of."""
+    raise ValueError(f"words: {words}")

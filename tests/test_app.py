@@ -1,0 +1,72 @@
+"""What the application factory does with the settings of a proxy and of hosts."""
+
+import re
+from pathlib import Path
+
+import pytest
+from flask import Flask, request, url_for
+
+from greeter import create_app
+from greeter.settings import Settings
+
+HOSTS = ["evil.example", "localhost.evil.example", "notlocalhost", "a..b", "", "a b", "[", "x" * 300, "localhost:99999"]
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_another_host_gets_our_page(tmp_path: Path, host: str) -> None:
+    """Whose links work all the same."""
+    app = create_app(Settings(data_dir=tmp_path, trusted_hosts=("localhost", ".greeter.example")))
+    answer = app.test_client().get("/tools/phmmer", headers={"Host": host})
+    assert answer.status_code == 400
+    assert "Open this site by its own address" in answer.text
+    assert 'href="/static/style.css"' in answer.text
+
+
+def test_a_trusted_host_may_have_any_port_and_name_below_a_dot(tmp_path: Path) -> None:
+    """And any host is right when none is named, even one that is none."""
+    app = create_app(Settings(data_dir=tmp_path, trusted_hosts=("localhost", ".greeter.example")))
+    for host in ("localhost", "localhost:5554", "greeter.example", "www.greeter.example:443"):
+        assert app.test_client().get("/", headers={"Host": host}).status_code == 200
+    anyone = create_app(Settings(data_dir=tmp_path)).test_client()
+    assert {anyone.get("/", headers={"Host": host}).status_code for host in HOSTS} == {200, 400}
+
+
+@pytest.mark.parametrize(
+    ("hops", "client_address", "link"),
+    [
+        (0, "127.0.0.1", "http://localhost/tools/phmmer"),
+        (1, "203.0.113.9", "https://two.example/b/tools/phmmer"),
+        (2, "203.0.113.8", "https://one.example/a/tools/phmmer"),
+    ],
+)
+def test_only_a_configured_proxy_is_believed(tmp_path: Path, hops: int, client_address: str, link: str) -> None:
+    """Each hop adds at the right, so what a client forged stays at the left and counts for nothing."""
+    app = create_app(Settings(data_dir=tmp_path, proxy_hops=hops))
+    seen = address_and_link(app)
+    assert seen == [client_address, link]
+
+
+def address_and_link(app: Flask) -> list[str]:
+    """What the application takes for the address of a client that claims several, and for its own."""
+
+    @app.get("/seen")
+    def seen() -> list[str]:
+        return [str(request.remote_addr), url_for("pages.tool", name="phmmer", _external=True)]
+
+    headers = {
+        "X-Forwarded-For": "198.51.100.1, 203.0.113.8, 203.0.113.9",
+        "X-Forwarded-Proto": "gopher, https, https",
+        "X-Forwarded-Host": "evil.example, one.example, two.example",
+        "X-Forwarded-Prefix": "/evil, /a, /b",
+    }
+    return list(app.test_client().get("/seen", headers=headers).json)
+
+
+def test_pages_below_a_prefix_link_to_each_other(tmp_path: Path) -> None:
+    """Links, forms and files, also where nothing is found."""
+    visitor = create_app(Settings(data_dir=tmp_path, proxy_hops=1)).test_client()
+    for path in ("/tools/phmmer", "/nowhere"):
+        page = visitor.get(path, headers={"X-Forwarded-Prefix": "/greeter"}).text
+        links = re.findall(r'(?:href|src|action)="(/[^"]*)"', page)
+        assert len(links) > 3
+        assert all(link.startswith("/greeter/") for link in links)

@@ -1,0 +1,75 @@
+"""gunicorn as the Procfile starts it, against clients that do not behave."""
+
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import pytest
+
+from tests.conftest import Installation
+from tests.web.test_jobs import ask
+
+pytestmark = pytest.mark.slow
+
+HALF_A_HEAD = b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: "
+HALF_A_BODY = (
+    b"POST /tools/expensive_greet HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n"
+    b"Content-Type: application/x-www-form-urlencoded\r\n\r\nperson=Ada&"
+)
+
+
+@contextmanager
+def half_sent(installation: Installation, request: bytes, number: int) -> Iterator[None]:
+    """So many clients that have sent half a request, and go on with a byte now and then."""
+    address = ("127.0.0.1", installation.settings.web_port)
+    with ExitStack() as stack:
+        clients = [stack.enter_context(socket.create_connection(address)) for _ in range(number)]
+        for client in clients:
+            client.sendall(request)
+        time.sleep(1)
+        for client in clients:
+            client.sendall(b"a")
+        yield
+
+
+@pytest.mark.parametrize("request_so_far", [HALF_A_HEAD, HALF_A_BODY, b""], ids=["head", "body", "nothing"])
+def test_23_slow_clients_keep_nobody_waiting(installation: Installation, request_so_far: bytes) -> None:
+    """Twelve of them, and another person waits for less than a second, each time."""
+    with half_sent(installation, request_so_far, 12):
+        for _ in range(20):
+            began = time.monotonic()
+            assert ask(installation, "/tools/expensive_greet").status == 200
+            assert time.monotonic() - began < 1
+
+
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        ("/" + "a" * 5000, {}),
+        ("/", {"X-Long": "a" * 9000}),
+        ("/", {f"X-{number}": "a" for number in range(60)}),
+    ],
+    ids=["line", "field", "fields"],
+)
+def test_a_head_that_is_too_large_is_refused(installation: Installation, path: str, headers: dict[str, str]) -> None:
+    """Before anything of ours is asked."""
+    assert ask(installation, path, **headers).status in (400, 414, 431)
+
+
+def test_without_a_proxy_nobody_is_believed(installation: Installation) -> None:
+    """Neither by gunicorn, which would believe whoever comes from this machine, nor by the application."""
+    forged = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.9", "SCRIPT_NAME": "/evil"}
+    answer = ask(installation, "/", **forged)
+    assert "Strict-Transport-Security" not in answer.headers
+    assert "evil" not in answer.body
+
+
+def test_a_worker_is_replaced_without_anybody_noticing(
+    own_installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After as many requests as it takes; here, few."""
+    monkeypatch.setenv("GUNICORN_CMD_ARGS", "--max-requests 20 --max-requests-jitter 5")
+    own_installation.start("web")
+    assert [ask(own_installation, "/").status for _ in range(200)] == [200] * 200
+    assert own_installation.log.read_text().count("Autorestarting worker") > 2

@@ -1,0 +1,208 @@
+"""Whatever anybody sends: never a 500, never a hang, and nothing in Redis or on disk but what accepted jobs made."""
+
+import re
+import socket
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import quote, urlencode
+from zlib import crc32
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from werkzeug.routing import Rule
+
+from greeter import create_app
+from tests.conftest import Installation
+from tests.web.test_jobs import ask
+from tests.web.test_show import CONTROL, TURNING
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+ROUNDS = 4
+FASTA = ">q one\nVHLTPEEKSAVTALWGKVNVDEVGGEALGRLLVVYPWTQRF\n"
+METHODS = ["GET", "POST", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "QUERY", "G\u00cbT"]
+TOOLS = ["expensive_greet", "phmmer", "blame", "gossip"]  # those that end soon, well or badly
+
+HOSTILE = st.text(max_size=40) | st.sampled_from(
+    [
+        *("", "0" * 32, "F" * 32, "..", "../../../etc/passwd", "/etc/passwd", "targets.tbl", "inputs", "style.css"),
+        *("a\r\nSet-Cookie: a=b", "\0", "%00", "%", "<script>alert(1)</script>", "{{ 7 * 7 }}", "$(id)", "' OR 1=1"),
+        *("a" * 3000, "9" * 5000, "-1", "1e999", "nan", "\u0661", TURNING, CONTROL, FASTA, FASTA + "1", ">" * 99),
+    ]
+)
+
+
+def mostly(*usual: str) -> st.SearchStrategy[str]:
+    """What is usual, most of the time."""
+    return st.sampled_from(usual) | st.sampled_from(usual) | st.sampled_from(usual) | HOSTILE
+
+
+FORM = {"person": "Ada", "total": "1", "words": "hello", "query": FASTA, "targets": "", "evalue": "10", "label": ""}
+HEADERS = {
+    "Host": mostly("localhost", "a..b", "[::1]:80", "x:99999999999"),
+    "Origin": mostly("http://localhost", "null", "https://evil.example"),
+    "Sec-Fetch-Site": mostly("same-origin", "none", "cross-site"),
+    "Content-Type": mostly("application/json", "multipart/form-data", "text/plain; charset=x"),
+    "Content-Encoding": mostly("gzip", "identity"),
+    "Content-Length": mostly("0", "7", "30000", "-1"),
+    "Transfer-Encoding": mostly("chunked", "gzip, chunked", "identity"),
+    "Expect": mostly("100-continue"),
+    "Connection": mostly("keep-alive", "upgrade"),
+    "Range": mostly("bytes=0-9", "bytes=9-0", "bytes=-1", "bytes=0-0,2-3", "lines=1"),
+    "If-None-Match": mostly("*", 'W/"a"'),
+    "If-Modified-Since": mostly("Thu, 01 Jan 1970 00:00:00 GMT"),
+    "If-Range": HOSTILE,
+    "HX-PTag": HOSTILE,
+    "HX-Request": mostly("true"),
+    "Cookie": HOSTILE,
+    "X-Forwarded-For": mostly("203.0.113.9", "::1", "fe80::1%0", "a, b"),
+    "X-Forwarded-Proto": mostly("https", "gopher"),
+    "X-Forwarded-Host": mostly("evil.example", "a..b"),
+    "X-Forwarded-Prefix": mostly("/greeter", "//evil.example"),
+    "X-\u00fc": HOSTILE,
+}
+
+
+class Request(NamedTuple):
+    """A request as it goes over the wire, in which JOB stands for the id of a job."""
+
+    head: bytes
+    body: bytes
+
+    def __repr__(self) -> str:
+        return f"{self.head!r} {self.body[:500]!r}"
+
+
+@st.composite
+def bodies(draw: st.DrawFn) -> tuple[str, bytes]:
+    """A form as browsers send it, most often, with its type; or something else."""
+    if draw(st.integers(0, 9)) == 0:
+        return draw(HOSTILE), draw(st.binary(max_size=200) | st.just(b"a" * 100_000))
+    fields = (
+        FORM
+        | {"token": draw(st.sampled_from(["", "", "a"]))}
+        | draw(st.dictionaries(mostly(*FORM, "token"), mostly("3", "10000"), max_size=2))
+    )
+    fields.pop(draw(mostly(*fields)), None)
+    if draw(st.booleans()):
+        form = urlencode(fields, encoding="utf-8", errors="surrogatepass")
+        return "application/x-www-form-urlencoded", form.encode()
+    parts = []
+    for name, value in fields.items():
+        file = draw(st.none() | HOSTILE)
+        named = "" if file is None else f'; filename="{file}"'
+        parts.append(f'--cut\r\nContent-Disposition: form-data; name="{name}"{named}\r\n\r\n{value}\r\n')
+    return "multipart/form-data; boundary=cut", ("".join(parts) + "--cut--\r\n").encode(errors="surrogatepass")
+
+
+@st.composite
+def requests(draw: st.DrawFn, rule: Rule, method: str) -> Request:
+    """A request for a route, with whatever header and body."""
+    values = {"job_id": mostly("JOB"), "name": mostly(*(["targets.tbl"] if "files" in rule.rule else TOOLS))}
+
+    def fill(variable: re.Match[str]) -> str:
+        return quote(
+            draw(values.get(variable[1], HOSTILE)), safe=draw(st.sampled_from(["", "/"])), errors="surrogatepass"
+        )
+
+    path = re.sub(r"<(?:\w+:)?(\w+)>", fill, rule.rule)
+    if draw(st.booleans()):
+        path += "?" + quote(draw(st.just("example") | HOSTILE), safe="=&", errors="surrogatepass")
+    kind, body = draw(bodies()) if method != "GET" else ("", b"")
+    headers = {"Host": "localhost", "Content-Length": str(len(body)), "Content-Type": kind, "Connection": "close"}
+    chosen = draw(st.just([]) | st.lists(st.sampled_from(sorted(HEADERS)), max_size=3, unique=True))
+    headers |= {name: draw(HEADERS[name]) for name in chosen}
+    lines = [f"{name}: {one_line(value)}" for name, value in headers.items()]
+    head = "\r\n".join([f"{method} {path} HTTP/1.1", *lines, "", ""])
+    return Request(head.encode(errors="surrogatepass"), body)
+
+
+def one_line(value: str) -> str:
+    """Keep a value in its header: what breaks out of it is but another request."""
+    return value.replace("\r", "").replace("\n", "")
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Installation]:
+    """An installation that believes one proxy, takes small forms, and whose queue is soon full."""
+    limits = {"max_upload_bytes": 1, "max_waiting": 3, "soft_time_limit": 1, "worker_concurrency": 1}
+    installation = Installation(tmp_path, proxy_hops=1, **limits)
+    try:
+        installation.start("redis", "worker", "web")
+        yield installation
+    finally:
+        installation.close()
+
+
+class Visitor:
+    """Sends what it is told to, and remembers what was answered."""
+
+    def __init__(self, site: Installation) -> None:
+        self.site, self.jobs, self.removed = site, list[str](), set[str]()
+
+    def send(self, request: Request) -> None:
+        """Send one request and look at the answer; it ends, for better or worse, within some seconds."""
+        job = self.jobs[crc32(request.head) % len(self.jobs)] if self.jobs else "0" * 32
+        answer = self.answer_to(request.head.replace(b"JOB", job.encode()) + request.body)
+        status = int(re.match(r"(?:HTTP/1\.1 100 Continue\s*)?HTTP/1\.[01] (\d\d\d) |", answer)[1] or 0)
+        assert status or len(request.body) > 10_000, "closed without an answer, and it was not for want of reading"
+        assert status < 500 or status == 501 or (status == 503 and "Retry-After: " in answer), answer
+        self.jobs += re.findall(r"^Location: \S*/jobs/([0-9a-f]{32})\r$", answer, re.MULTILINE)
+        if "<h1>The job is deleted" in answer:
+            self.removed.add(job)
+
+    def answer_to(self, request: bytes) -> str:
+        """What comes back until the connection closes, which may be before all was sent."""
+        answer = bytearray()
+        with socket.create_connection(("127.0.0.1", self.site.settings.web_port), timeout=10) as connection:
+            try:
+                connection.sendall(request)
+                connection.shutdown(socket.SHUT_WR)
+                while received := connection.recv(65536):
+                    answer += received
+            except TimeoutError:
+                raise
+            except OSError:  # reset
+                pass
+        return answer.decode("latin-1")
+
+
+def test_26_nothing_that_is_sent_does_harm(site: Installation) -> None:
+    """Every route and method, with hostile headers, bodies, ids and file names."""
+    visitor = Visitor(site)
+    rules = list(create_app(site.settings).url_map.iter_rules())
+    for _, rule, method in product(range(ROUNDS), rules, METHODS):
+        own = method in (rule.methods or ()) and method not in ("HEAD", "OPTIONS")
+
+        @settings(max_examples=40 if own else 3, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+        @given(requests(rule, method))
+        def fuzz(request: Request) -> None:
+            visitor.send(request)
+
+        fuzz()
+    assert len(visitor.jobs) > 20
+    assert visitor.removed
+    assert ask(site, "/").status == 200
+    site.stop("worker", "web")
+    log = site.log.read_text()
+    assert "Reference" not in log
+    assert "Error handling request" not in log
+    only_what_accepted_jobs_made(site, set(visitor.jobs), visitor.removed)
+
+
+def only_what_accepted_jobs_made(site: Installation, accepted: set[str], removed: set[str]) -> None:
+    """In Redis and on disk."""
+    keys = {key.decode() for key in site.redis.scan_iter()}
+    jobs = {key.removeprefix("job:") for key in keys if key.startswith("job:")}
+    places = [site.redis.zrange(f"jobs:{phase}", 0, -1) for phase in ("waiting", "running", "ended")]
+    assert jobs == accepted - removed
+    assert sorted(job.decode() for place in places for job in place) == sorted(jobs)
+    assert {path.name for path in (site.settings.data_dir / "jobs").iterdir()} == jobs
+    assert {path.name for path in site.settings.data_dir.iterdir()} == {"jobs", "redis", "log"}
+    others = (
+        "token:[0-9a-f]{64}|client:[0-9a-f.:/]+|client:unknown|limits:submissions/.*|jobs:.*|workers|celery|_kombu.*"
+    )
+    assert not [key for key in keys - {f"job:{job}" for job in jobs} if not re.fullmatch(others, key)]
