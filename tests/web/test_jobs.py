@@ -110,7 +110,7 @@ def test_from_upload_to_hits_and_downloads(installation: Installation) -> None:
     multipart = {"Content-Type": "multipart/form-data; boundary=cut"}
     job = str(ask(installation, "/tools/phmmer", "POST", body + "--cut--\r\n", **multipart).headers["Location"])
     ended = end_of(installation, job)
-    assert re.search(r"<td>t</td>.*e-\d+</td>.*<td>the target</td>", ended)
+    assert re.search(r'<th scope="row">t</th>\s*<td>the target</td>.*e-\d+</td>', ended, re.DOTALL)
     for name in ("targets.tbl", "domains.tbl"):
         assert f'href="{job}/files/{name}"' in ended
         download = ask(installation, f"{job}/files/{name}")
@@ -191,7 +191,7 @@ def test_26_a_download_is_a_file_that_the_page_offers(installation: Installation
     for name in ("a\r\nSet-Cookie: b", "<b>.txt", ".hidden"):
         (outputs / name).write_text("x")
     page = ask(installation, job).body
-    assert re.findall(f'href="{job}/files/([^"]*)"', page) == ["domains.tbl", "targets.tbl"]
+    assert re.findall(f'href="{job}/files/([^"]*)"', page) == ["domains.tbl", "hits.jsonl", "targets.tbl"]
     for name in [
         *(path.name for path in outputs.iterdir()),
         "../inputs/query",
@@ -202,7 +202,7 @@ def test_26_a_download_is_a_file_that_the_page_offers(installation: Installation
     ]:
         for quoted in (quote(name, safe=""), quote(name)):
             answer = ask(installation, f"{job}/files/{quoted}")
-            assert answer.status == (200 if name.endswith(".tbl") else 404), name
+            assert answer.status == (200 if name.endswith((".tbl", ".jsonl")) else 404), name
 
 
 def test_a_job_without_its_folder_is_gone(installation: Installation) -> None:
@@ -222,12 +222,12 @@ def test_28_what_a_user_enters_is_shown_and_does_nothing(installation: Installat
     fasta = f">{HTML} about {HTML}\nVHLTPEEKSAVTALWGKVNVDEVGGEALGRLLVVYPWTQRF"
     job = submit(installation, "phmmer", query=fasta, evalue="10", label=f"{HTML}{TURNING}\r\n\0my label")
     pages = [end_of(installation, job), ask(installation, job).body, ask(installation, job + "/edit").body]
-    assert f"<td>{escape(HTML)}</td>" in pages[0]
+    assert f'<th scope="row">{escape(HTML)}</th>' in pages[0]
     assert f"<td>about {escape(HTML)}</td>" in pages[0]
     assert f"<h1>{escape(HTML)} my label" in pages[1]
     for page in pages:
         assert "<script>alert" not in page
-        assert "<svg" not in page
+        assert "<svg/onload" not in page
         assert not set(page) & set(TURNING + CONTROL)
     assert installation.queue.store.find(job.removeprefix("/jobs/")).label == f"{HTML} my label"
     refused = post(installation, "/tools/phmmer", query=f">a{TURNING} b\nMKV", evalue="10")
