@@ -53,7 +53,7 @@ def _mail_address(text: str) -> str:
 _READERS: dict[str, Callable[[str], Any]] = {
     "int": _whole_number,
     "str": str,
-    "tuple[str, ...]": lambda text: tuple(part.strip() for part in text.split(",")),
+    "tuple[str, ...]": lambda text: tuple(text.replace(",", " ").split()),
     "Path": lambda text: Path(text).absolute(),
     "web_port": _port,
     "proxy_hops": _count,

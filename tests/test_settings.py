@@ -27,7 +27,7 @@ def test_what_is_missing_or_empty_keeps_its_default():
 def test_no_proxy_is_a_number_and_hosts_are_a_list():
     """As a person writes them."""
     assert Settings.from_env({"PROXY_HOPS": "0"}).proxy_hops == 0
-    assert Settings.from_env({"TRUSTED_HOSTS": "a.org, .b.org"}).trusted_hosts == ("a.org", ".b.org")
+    assert Settings.from_env({"TRUSTED_HOSTS": "a.org, .b.org,"}).trusted_hosts == ("a.org", ".b.org")
 
 
 def test_all_problems_come_in_one_message():

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from flask import Request
+from flask import request
 from werkzeug.datastructures import CombinedMultiDict, MultiDict
 from wtforms import Field, Form, StringField, TextAreaField
 from wtforms.fields.core import UnboundField
@@ -14,12 +14,13 @@ from wtforms.i18n import DummyTranslations
 
 from greeter.core import FastaField
 from greeter.core.tool import Tool
-from greeter.settings import Settings
 from greeter.web.show import printable
+from greeter.web.site import site
 
 
-def make_form(found: Tool, settings: Settings, formdata: Any = None, data: Mapping[str, Any] | None = None) -> Form:
+def make_form(found: Tool, formdata: Any = None, data: Mapping[str, Any] | None = None) -> Form:
     """A tool's form, with the limits of this installation."""
+    settings = site().settings
     meta = {
         "limits": {"records": settings.max_records, "residues": settings.max_residues},
         "get_translations": lambda form: _Messages(),
@@ -28,7 +29,7 @@ def make_form(found: Tool, settings: Settings, formdata: Any = None, data: Mappi
     return found.form(formdata, data=data, meta=meta)
 
 
-def submitted(found: Tool, request: Request) -> CombinedMultiDict[str, Any]:
+def submitted(found: Tool) -> CombinedMultiDict[str, Any]:
     """What was entered, with the files for the fields that take one."""
     takers = {name for name, field in found.form()._fields.items() if isinstance(field, FastaField)}
     files = MultiDict((name, file) for name, file in request.files.items(multi=True) if name in takers)

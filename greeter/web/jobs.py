@@ -86,8 +86,7 @@ def edit(job_id: str) -> str:
     """Show the form of a job's tool with the same input."""
     record = site().home_of(job_id).find(job_id)
     found = find_tool(record.tool)
-    given = site().home_of(job_id).params(job_id)
-    return form_page(found, make_form(found, site().settings, data=given), record.label)
+    return form_page(found, make_form(found, data=site().home_of(job_id).params(job_id)), record.label)
 
 
 @bp.post("/jobs/<job_id:job_id>/again")
@@ -97,7 +96,7 @@ def again(job_id: str) -> ResponseReturnValue:
     found = find_tool(record.tool)
     given = site().home_of(job_id).params(job_id)
     params = {name: value.read_bytes() if isinstance(value, Path) else value for name, value in given.items()}
-    return accept(found, make_form(found, site().settings, data=given), params, record.label)
+    return accept(found, make_form(found, data=given), params, record.label)
 
 
 def job_context(record: Record) -> dict[str, Any]:

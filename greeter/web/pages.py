@@ -44,16 +44,14 @@ def help() -> str:  # noqa: A001  the name of its address
 def tool(name: str) -> str:
     """Show a tool's form, filled with its example on request."""
     found = find_tool(name)
-    return form_page(
-        found, make_form(found, site().settings, data=found.example if "example" in request.args else None)
-    )
+    return form_page(found, make_form(found, data=found.example if "example" in request.args else None))
 
 
 @bp.post("/tools/<name>")
 def submit(name: str) -> ResponseReturnValue:
     """Accept a job and go to its page, or show the form again with all that was entered."""
     found = find_tool(name)
-    form = make_form(found, site().settings, submitted(found, request))
+    form = make_form(found, submitted(found))
     label = printable(request.form.get("label", "")[:_LONGEST_LABEL]).strip()
     if not form.validate():
         return form_page(found, form, label), 422

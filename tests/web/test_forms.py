@@ -9,12 +9,12 @@ import zipfile
 from collections.abc import Callable
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.datastructures import MultiDict
 from wtforms import Form, StringField, TextAreaField
 
 from greeter.core import Job, tool
-from greeter.settings import Settings
 from greeter.web.forms import make_form
 from tests.web.test_show import CONTROL, TURNING
 
@@ -32,11 +32,12 @@ def has_fields(job: Job, line: str, text: str) -> dict[str, str]:
     return {}
 
 
-def test_a_line_has_no_line_breaks_and_a_text_keeps_them() -> None:
+def test_a_line_has_no_line_breaks_and_a_text_keeps_them(app: Flask) -> None:
     """Tabs too; the filters of the tool's author come first, and no text is no text."""
-    form = make_form(has_fields, Settings(), MultiDict({"line": "a\r\nb\0", "text": "a\r\n\tb\0\u202e"}))
-    assert form.data == {"line": "a b", "text": "a\n\tb!"}
-    assert make_form(has_fields, Settings()).data == {"line": None, "text": None}
+    with app.app_context():
+        form = make_form(has_fields, MultiDict({"line": "a\r\nb\0", "text": "a\r\n\tb\0\u202e"}))
+        assert form.data == {"line": "a b", "text": "a\n\tb!"}
+        assert make_form(has_fields).data == {"line": None, "text": None}
 
 
 def test_the_form_comes_back_without_what_cannot_be_shown(client: FlaskClient) -> None:
