@@ -1,10 +1,8 @@
 """Flower's settings; it reads this file by itself."""
 
-import os
-
 from greeter.settings import Settings
 
-_settings = Settings.from_env(os.environ)
+_settings = Settings.load()
 
 address = "127.0.0.1"
 port = _settings.flower_port

@@ -1,11 +1,10 @@
 """gunicorn's settings; it reads this file by itself."""
 
-import os
 from pathlib import Path
 
 from greeter.settings import Settings
 
-_settings = Settings.from_env(os.environ)
+_settings = Settings.load()
 _host = f"[{_settings.web_host}]" if ":" in _settings.web_host else _settings.web_host
 _memory = Path("/dev/shm")
 

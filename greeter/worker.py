@@ -17,7 +17,7 @@ from greeter.core.keeper import Keeper
 from greeter.core.queue import Queue
 from greeter.settings import Settings
 
-settings = Settings.from_env(os.environ)
+settings = Settings.load()
 app = Queue(settings, tools.load().values())
 app.set_default()  # so that AsyncResult(job_id) needs no app
 app.worker_id = f"{gethostname()}-{token_hex(8)}"
