@@ -100,7 +100,7 @@ def test_what_cannot_go_together_is_refused(name: str, given: dict[str, str]) ->
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "command",
-    [*(line.removeprefix("exec ") for line in PROCFILE.values()), "flask check-settings"],
+    [*(line.removeprefix("exec ") for line in PROCFILE.values()), "flask check-settings", "flask selftest"],
 )
 def test_no_process_starts_with_bad_settings(command: str) -> None:
     """The web, the worker, Flower, the embedded Redis and the commands: one message, no traceback, one exit status."""

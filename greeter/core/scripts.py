@@ -177,6 +177,12 @@ EXPIRED = """
 return redis.call('ZRANGEBYSCORE', ENDED, '-inf', now - ARGV[2], 'LIMIT', 0, 100)
 """
 
+# '', seconds -> how many workers were heard of in that time; an error when Redis takes no writes
+WORKERS = """
+redis.call('SET', 'asked', now)
+return redis.call('ZCOUNT', WORKERS, now - ARGV[2], '+inf')
+"""
+
 SCRIPTS = {
     name.lower(): _PRELUDE + source for name, source in list(globals().items()) if name.isupper() and name[0] != "_"
 }

@@ -3,8 +3,9 @@
 A record is one hash, `job:<id>`. Celery's task state is one of its fields (greeter/core/backend.py writes it), so
 whoever reads a record reads everything about the job in one round trip. Each id is in one of three sorted sets:
 `jobs:waiting`, by time of submission, so that a job's rank there is its place in the queue; `jobs:running`;
-`jobs:ended`, by time of end. `workers` has the time at which each worker last announced itself. `limits:...` is how
-often each client submitted in this minute (greeter/web/limits.py).
+`jobs:ended`, by time of end. `workers` has the time at which each worker last announced itself, `asked` the one at
+which somebody last asked for their number. `limits:...` is how often each client submitted in this minute
+(greeter/web/limits.py).
 """
 
 from __future__ import annotations
@@ -123,6 +124,10 @@ class Store:
         if deleted:
             self.folders.remove(job_id)
         return deleted
+
+    def workers(self) -> int:
+        """Count the workers that have been heard of lately; raises redis.RedisError also when Redis takes no writes."""
+        return int(self._run("workers", "", _SECONDS_UNTIL_A_WORKER_IS_MISSED))
 
     # What the process that runs a job says. `worker` is the one that claimed it; nobody else is listened to.
 

@@ -24,6 +24,7 @@ class Tool:
     form: type[Form]
     function: Function
     example: Mapping[str, Any] = field(default_factory=dict)
+    expect: Mapping[str, Any] = field(default_factory=dict)
     soft_time_limit: int | None = None
     libraries: Sequence[str] = ()
 
@@ -37,6 +38,7 @@ def tool(
     *,
     form: type[Form],
     example: Mapping[str, Any] | None = None,
+    expect: Mapping[str, Any] | None = None,
     soft_time_limit: int | None = None,
     libraries: Sequence[str] = (),
 ) -> Callable[[Function], Tool]:
@@ -44,8 +46,9 @@ def tool(
 
     The function's name is the tool's name in addresses and in Celery, the first line of its docstring the
     sentence that the front page shows. It runs in a worker, returns what JSON can hold, and raises ToolError
-    where its user can mend the cause. `example` fills the form on request. After `soft_time_limit` seconds
-    (None: the setting SOFT_TIME_LIMIT) it gets SoftTimeLimitExceeded and should return `job.fallback(...)`.
+    where its user can mend the cause. `example` fills the form on request; `expect` is what the result of the
+    example must have, perhaps beside more, to pass `flask selftest`. After `soft_time_limit` seconds (None: the
+    setting SOFT_TIME_LIMIT) it gets SoftTimeLimitExceeded and should return `job.fallback(...)`.
     The page of a job tells the versions of the `libraries`, given as the names of installed packages.
 
     Raises TypeError when the form's fields are not the function's parameters.
@@ -63,6 +66,7 @@ def tool(
             form=form,
             function=function,
             example=example or {},
+            expect=expect or {},
             soft_time_limit=soft_time_limit,
             libraries=tuple(libraries),
         )

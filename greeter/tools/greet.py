@@ -15,7 +15,12 @@ class GreetForm(Form):
     total = IntegerField("Steps of half a second", [InputRequired(), NumberRange(1, 10_000)], default=20)
 
 
-@tool("Greeting", form=GreetForm, example={"person": "Ada Lovelace", "total": 10})
+@tool(
+    "Greeting",
+    form=GreetForm,
+    example={"person": "Ada Lovelace", "total": 10},
+    expect={"greeting": "Greetings, Ada Lovelace!"},
+)
 def expensive_greet(job: Job, person: str, total: int) -> dict[str, str]:
     """Greet a person after some steps of half a second."""
     try:

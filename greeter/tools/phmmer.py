@@ -36,6 +36,7 @@ class PhmmerForm(Form):
     form=PhmmerForm,
     libraries=["pyhmmer"],
     example={"query": EXAMPLES / "HBB_HUMAN.fa", "targets": EXAMPLES / "globins45.fa", "evalue": 10.0},
+    expect={"queries": 1, "hits": 45},
 )
 def phmmer(job: Job, query: Path, targets: Path | None, evalue: float) -> dict[str, Any]:
     """Find the proteins that resemble yours, as the program phmmer of HMMER does.
