@@ -23,7 +23,19 @@ def create_app(settings: Settings | None = None) -> Flask:
     from werkzeug.middleware.proxy_fix import ProxyFix
 
     from greeter import tools
-    from greeter.web import commands, errors, fragments, health, jobs, limits, pages, security, show, site
+    from greeter.web import (
+        access,
+        commands,
+        errors,
+        fragments,
+        health,
+        jobs,
+        limits,
+        pages,
+        security,
+        show,
+        site,
+    )
 
     settings = settings or Settings.load()
     app = Flask(__name__, template_folder="../templates", static_folder="../static")
@@ -35,6 +47,6 @@ def create_app(settings: Settings | None = None) -> Flask:
         app.wsgi_app = ProxyFix(app.wsgi_app, hops, hops, hops, x_prefix=hops)  # type: ignore[method-assign]
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     site.init_app(app, settings, tools.load())
-    for part in (errors, limits, security, show, pages, jobs, fragments, health, commands):
+    for part in (access, errors, limits, security, show, pages, jobs, fragments, health, commands):
         part.init_app(app)
     return app

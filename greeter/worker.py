@@ -10,14 +10,16 @@ from socket import gethostname
 from threading import Thread
 from typing import Any
 
-from celery.signals import heartbeat_sent, worker_process_init, worker_shutting_down
+from celery.signals import heartbeat_sent, setup_logging, worker_process_init, worker_shutting_down
 
 from greeter import tools
 from greeter.core.keeper import Keeper
+from greeter.core.logs import configure
 from greeter.core.queue import Queue
 from greeter.settings import Settings
 
 settings = Settings.load()
+configure(settings.production)
 app = Queue(settings, tools.load().values())
 app.set_default()  # so that AsyncResult(job_id) needs no app
 app.worker_id = f"{gethostname()}-{token_hex(8)}"
@@ -25,6 +27,11 @@ keeper = Keeper(app, settings.silence_limit)
 
 # A worker waits for messages in calls of one second, and has nobody who waits for its answer.
 app.conf.broker_transport_options |= {"socket_timeout": 10, "socket_connect_timeout": 3, "socket_keepalive": True}
+
+
+@setup_logging.connect
+def _log(**_: Any) -> None:
+    """Keep Celery from setting up the log: it does not when somebody else does."""
 
 
 @worker_process_init.connect

@@ -54,7 +54,7 @@ return id
 READ = """
 local names = {
   'state', 'tool', 'label', 'submitted', 'started', 'ended', 'attempts', 'cancel', 'reported', 'progress', 'partial',
-  'result'
+  'result', 'request'
 }
 local shown = {}
 for i, value in ipairs(redis.call('HMGET', key, unpack(names))) do shown[names[i]] = value or nil end

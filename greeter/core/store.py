@@ -24,6 +24,7 @@ from redis.retry import Retry
 
 from greeter.core.errors import JobNotFound, QueueFull, TooManyJobs
 from greeter.core.folders import Folders
+from greeter.core.logs import REQUEST
 from greeter.core.record import Record
 from greeter.core.scripts import SCRIPTS
 from greeter.settings import Settings
@@ -72,7 +73,13 @@ class Store:
         files = {name: value for name, value in params.items() if isinstance(value, bytes)}
         plain = dumps({name: value for name, value in params.items() if name not in files})
         sums = {name: sha256(content).hexdigest() for name, content in files.items()}
-        fields = {"tool": tool, "params": plain, "sums": dumps(sums), "label": submission.label}
+        fields = {
+            "tool": tool,
+            "params": plain,
+            "sums": dumps(sums),
+            "label": submission.label,
+            "request": REQUEST.get(),
+        }
         # The same form with other input is another job.
         same = sha256(f"{submission.token} {tool} {plain} {sums}".encode()).hexdigest() if submission.token else ""
         limits = (self._settings.max_waiting, self._settings.max_active)

@@ -64,8 +64,8 @@ def _try(tool: Tool, seconds: int) -> str:
         return f"another {' and '.join(differing)} than expected" if differing else ""
     finally:
         with suppress(JobNotFound, *UNAVAILABLE):
-            site().queue.store.cancel(job_id)
-            site().queue.store.delete(job_id)
+            site().queue.cancel(job_id)
+            site().queue.delete(job_id)
 
 
 def _example(tool: Tool) -> dict[str, Any]:

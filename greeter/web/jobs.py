@@ -49,7 +49,7 @@ def file(job_id: str, name: str) -> ResponseReturnValue:
 @bp.post("/jobs/<job_id:job_id>/cancel")
 def cancel(job_id: str) -> ResponseReturnValue:
     """End a job that has not ended."""
-    site().queue.store.cancel(job_id)
+    site().queue.cancel(job_id)
     return redirect(url_for(".job", job_id=job_id), 303)
 
 
@@ -57,7 +57,7 @@ def cancel(job_id: str) -> ResponseReturnValue:
 def delete(job_id: str) -> ResponseReturnValue:
     """Remove a job that has ended, with all its files."""
     site().queue.store.find(job_id)
-    if not site().queue.store.delete(job_id):
+    if not site().queue.delete(job_id):
         return redirect(url_for(".job", job_id=job_id), 303)
     return render_template("deleted.html")
 
