@@ -31,6 +31,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         health,
         jobs,
         limits,
+        metrics,
         pages,
         security,
         show,
@@ -47,6 +48,6 @@ def create_app(settings: Settings | None = None) -> Flask:
         app.wsgi_app = ProxyFix(app.wsgi_app, hops, hops, hops, x_prefix=hops)  # type: ignore[method-assign]
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     site.init_app(app, settings, tools.load())
-    for part in (access, errors, limits, security, show, pages, jobs, fragments, health, commands):
+    for part in (access, errors, limits, security, show, pages, jobs, fragments, health, metrics, commands):
         part.init_app(app)
     return app

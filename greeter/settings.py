@@ -80,6 +80,7 @@ class Settings:
     trusted_hosts: tuple[str, ...] = ()
     flower_port: int = 5555
     flower_basic_auth: str = "greeter:change-me"
+    metrics_token: str = ""
     redis_url: str = "redis://:change-me@127.0.0.1:5556/0"
     data_dir: Path = Path("var").absolute()  # noqa: RUF009  a Path never changes
     worker_concurrency: int = 2
@@ -160,6 +161,8 @@ def _weak_secrets(settings: Settings, redis_password: str) -> Iterator[tuple[str
         "FLOWER_BASIC_AUTH": settings.flower_basic_auth.partition(":")[2],
         "REDIS_URL": redis_password,
     }
+    if settings.metrics_token:
+        secrets["METRICS_TOKEN"] = settings.metrics_token
     for name, secret in secrets.items():
         if len(secret) < _SHORTEST_SECRET or "change-me" in secret:
-            yield name, f"should have a password of your own, of {_SHORTEST_SECRET} characters or more"
+            yield name, f"should have a secret of your own, of {_SHORTEST_SECRET} characters or more"

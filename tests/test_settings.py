@@ -69,12 +69,13 @@ def test_production_wants_secrets_of_its_own():
     for name, weak in (
         ("FLOWER_BASIC_AUTH", ""),
         ("FLOWER_BASIC_AUTH", "greeter:sesame-sesame"),
+        ("METRICS_TOKEN", "change-me-change-me"),
         ("REDIS_URL", ""),
         ("REDIS_URL", "redis://127.0.0.1:5556/0"),
         ("REDIS_URL", "redis://:change-me-change-me@127.0.0.1:5556/0"),
     ):
         Settings.from_env(SECRETS | {name: weak})
-        with pytest.raises(SettingsError, match=f"{name} should have a password of your own") as raised:
+        with pytest.raises(SettingsError, match=f"{name} should have a secret of your own") as raised:
             Settings.from_env(production | {name: weak})
         assert not re.search("change-me|sesame", str(raised.value))
 

@@ -1,4 +1,4 @@
-"""One line in the log for each request, except for those that come by themselves."""
+"""What is noted of each request: how long it took, and a line in the log unless it came by itself."""
 
 import logging
 import time
@@ -7,15 +7,16 @@ from secrets import token_hex
 from flask import Flask, Response, g, request
 
 from greeter.core.logs import REQUEST
+from greeter.web.metrics import REQUEST_SECONDS
 
 log = logging.getLogger("greeter.request")
 
-QUIET = {"static", "fragments.progress", "health.live", "health.ready"}
+QUIET = {"static", "fragments.progress", "health.live", "health.ready", "metrics.metrics"}
 """What a page or a monitor asks for all the time; the log has no line for each."""
 
 
 def init_app(app: Flask) -> None:
-    """Give each request an id, and the log its line."""
+    """Give each request an id, measure it, and give the log its line."""
     app.before_request(_begin)
     app.after_request(_tell)
     app.teardown_request(_end)
@@ -27,12 +28,15 @@ def _begin() -> None:
 
 
 def _tell(response: Response) -> Response:
+    seconds = time.perf_counter() - g.began
+    route = request.url_rule.rule if request.url_rule else "none"
+    REQUEST_SECONDS.labels(route, response.status_code).observe(seconds)
     if request.endpoint not in QUIET:
         told = {
             "method": request.method,
-            "route": request.url_rule.rule if request.url_rule else "none",
+            "route": route,
             "status": response.status_code,
-            "seconds": round(time.perf_counter() - g.began, 3),
+            "seconds": round(seconds, 3),
             "job": (request.view_args or {}).get("job_id", "")[:8],
         }
         log.info("request", extra=told)
