@@ -78,7 +78,9 @@ class Settings:
     web_port: int = 5554
     proxy_hops: int = 0
     trusted_hosts: tuple[str, ...] = ()
+    flower_host: str = "127.0.0.1"
     flower_port: int = 5555
+    flower_url_prefix: str = ""
     flower_basic_auth: str = "greeter:change-me"
     metrics_token: str = ""
     redis_url: str = "redis://:change-me@127.0.0.1:5556/0"
