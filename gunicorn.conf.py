@@ -14,7 +14,7 @@ from greeter.settings import Settings
 
 _settings = Settings.load()
 _host = f"[{_settings.web_host}]" if ":" in _settings.web_host else _settings.web_host
-_memory = Path("/dev/shm")
+_memory = Path("/dev/shm")  # gunicorn makes files there that have no name  # nosec B108
 
 bind = f"{_host}:{_settings.web_port}"
 worker_class = "gthread"
