@@ -9,6 +9,7 @@ from gunicorn.config import Config
 from gunicorn.glogging import Logger
 from gunicorn.workers.base import Worker
 
+from greeter.core import server
 from greeter.core.logs import configure
 from greeter.settings import Settings
 
@@ -34,13 +35,14 @@ _metrics = _settings.data_dir / "metrics"
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics)  # where the processes add up what they measure
 
 
-def on_starting(server: Arbiter) -> None:
-    """Begin to measure anew."""
+def on_starting(arbiter: Arbiter) -> None:
+    """See that Redis can be used, and begin to measure anew."""
+    server.check(_settings.redis_url)
     shutil.rmtree(_metrics, ignore_errors=True)
     _metrics.mkdir(parents=True)
 
 
-def child_exit(server: Arbiter, worker: Worker) -> None:
+def child_exit(arbiter: Arbiter, worker: Worker) -> None:
     """Add what a process measured to what those before it did, lest there be a file of each for ever."""
     from prometheus_client.mmap_dict import MmapedDict  # which looks for PROMETHEUS_MULTIPROC_DIR when it is imported
 

@@ -10,9 +10,10 @@ from socket import gethostname
 from threading import Thread
 from typing import Any
 
-from celery.signals import heartbeat_sent, setup_logging, worker_process_init, worker_shutting_down
+from celery.signals import celeryd_init, heartbeat_sent, setup_logging, worker_process_init, worker_shutting_down
 
 from greeter import tools
+from greeter.core import server
 from greeter.core.keeper import Keeper
 from greeter.core.logs import configure
 from greeter.core.queue import Queue
@@ -32,6 +33,11 @@ app.conf.broker_transport_options |= {"socket_timeout": 10, "socket_connect_time
 @setup_logging.connect
 def _log(**_: Any) -> None:
     """Keep Celery from setting up the log: it does not when somebody else does."""
+
+
+@celeryd_init.connect
+def _check_redis(**_: Any) -> None:
+    server.check(settings.redis_url)
 
 
 @worker_process_init.connect

@@ -117,7 +117,7 @@ class Installation:
 
     def stop(self, *names: str) -> None:
         """End processes, all of them unless some are named."""
-        for name in names or list(self._running):
+        for name in names or reversed(list(self._running)):
             process = self._running.pop(name)
             process.send_signal(signal.SIGCONT)
             process.terminate()

@@ -92,6 +92,8 @@ def _configuration(settings: Settings) -> dict[str, Any]:
     """Celery's settings. Where a reason is short of its evidence: all of it was measured with Celery 5.7.0."""
     return {
         "broker_url": settings.redis_url,
+        # Without this, and without ssl_... in the URL, kombu takes any certificate.
+        "broker_use_ssl": {"ssl_cert_reqs": "required"} if settings.redis_url.startswith("rediss:") else None,
         "result_backend": "greeter.core.backend.JobBackend",
         "result_backend_thread_safe": True,  # one backend for all threads of a web process
         "accept_content": ["json"],
