@@ -4,6 +4,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+AUDIT := --vulnerability-service osv --requirement requirements.txt --disable-pip --no-deps --progress-spinner off
 
 help:  ## list what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 10
@@ -22,10 +23,15 @@ screenshots: .venv/dev  ## take a picture of each page in each state, into var/s
 nemesis: .venv/dev  ## kill and stop everything at random; SECONDS=600 says for how long
 	NEMESIS_SECONDS=$(or $(SECONDS),600) $(BIN)/pytest -s tests/test_nemesis.py
 
-lint: .venv/dev  ## check format, style and types
+lint: .venv/dev  ## check format, style, types, and what is known to be unsafe
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive greeter wsgi.py gunicorn.conf.py flowerconfig.py
+	$(BIN)/hadolint deploy/Dockerfile
+	@said=$$($(BIN)/pip-audit $(AUDIT) 2>&1) && echo "pip-audit: $$said" || case "$$said" in \
+		*requests.exceptions.*) echo "pip-audit: skipped, for the service that knows the holes cannot be reached" ;; \
+		*) echo "$$said"; exit 1 ;; esac
 
 format: .venv/dev  ## format the code and mend what can be mended
 	$(BIN)/ruff format

@@ -1,13 +1,12 @@
 """Flower's settings; it reads this file by itself."""
 
-import os
-
 from greeter.settings import Settings
 
-_settings = Settings.from_env(os.environ)
+_settings = Settings.load()
 
-address = "127.0.0.1"
+address = _settings.flower_host
 port = _settings.flower_port
+url_prefix = _settings.flower_url_prefix
 basic_auth = [_settings.flower_basic_auth]
 read_only = True
 max_tasks = 5000  # in memory

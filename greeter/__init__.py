@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from greeter.settings import Settings
@@ -24,9 +23,23 @@ def create_app(settings: Settings | None = None) -> Flask:
     from werkzeug.middleware.proxy_fix import ProxyFix
 
     from greeter import tools
-    from greeter.web import commands, compression, errors, fragments, jobs, limits, pages, security, show, site
+    from greeter.web import (
+        access,
+        commands,
+        compression,
+        errors,
+        fragments,
+        health,
+        jobs,
+        limits,
+        metrics,
+        pages,
+        security,
+        show,
+        site,
+    )
 
-    settings = settings or Settings.from_env(os.environ)
+    settings = settings or Settings.load()
     app = Flask(__name__, template_folder="../templates", static_folder="../static")
     app.config["MAX_CONTENT_LENGTH"] = settings.max_upload_bytes + _FORM_OVERHEAD
     app.config["MAX_FORM_MEMORY_SIZE"] = app.config["MAX_CONTENT_LENGTH"]  # pasting may take as much as uploading
@@ -36,6 +49,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         app.wsgi_app = ProxyFix(app.wsgi_app, hops, hops, hops, x_prefix=hops)  # type: ignore[method-assign]
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     site.init_app(app, settings, tools.load())
-    for part in (errors, limits, security, compression, show, pages, jobs, fragments, commands):
+    web = (errors, limits, security, compression, show, pages, jobs, fragments, health, metrics, commands)
+    for part in (access, *web):
         part.init_app(app)
     return app

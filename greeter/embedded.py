@@ -19,7 +19,7 @@ _LOOPBACK = {"127.0.0.1": "127.0.0.1", "localhost": "127.0.0.1 -::1", "::1": "::
 
 def main() -> None:
     """Replace this process by the server, so that every signal reaches it."""
-    settings = Settings.from_env(os.environ)
+    settings = Settings.load()
     url = urlsplit(settings.redis_url)
     if url.scheme != "redis" or url.hostname not in _LOOPBACK or url.username or _answers(settings.redis_url):
         print(f"REDIS_URL names another server, on {url.hostname}: the embedded Redis stays idle.", flush=True)
@@ -66,7 +66,7 @@ def _become(server: str, config: str) -> None:
     os.close(write)
     os.dup2(read, 0)
     os.close(read)
-    os.execv(server, [server, "-"])
+    os.execv(server, [server, "-"])  # no shell is what is wanted  # nosec B606
 
 
 def _quote(value: str | Path) -> str:

@@ -10,14 +10,17 @@ from socket import gethostname
 from threading import Thread
 from typing import Any
 
-from celery.signals import heartbeat_sent, worker_process_init, worker_shutting_down
+from celery.signals import celeryd_init, heartbeat_sent, setup_logging, worker_process_init, worker_shutting_down
 
 from greeter import tools
+from greeter.core import server
 from greeter.core.keeper import Keeper
+from greeter.core.logs import configure
 from greeter.core.queue import Queue
 from greeter.settings import Settings
 
-settings = Settings.from_env(os.environ)
+settings = Settings.load()
+configure(settings.production)
 app = Queue(settings, tools.load().values())
 app.set_default()  # so that AsyncResult(job_id) needs no app
 app.worker_id = f"{gethostname()}-{token_hex(8)}"
@@ -30,6 +33,16 @@ app.conf.result_backend_always_retry = True
 app.conf.result_backend_max_retries = 10**9
 app.conf.result_backend_base_sleep_between_retries_ms = 200
 app.conf.result_backend_max_sleep_between_retries_ms = 5000
+
+
+@setup_logging.connect
+def _log(**_: Any) -> None:
+    """Keep Celery from setting up the log: it does not when somebody else does."""
+
+
+@celeryd_init.connect
+def _check_redis(**_: Any) -> None:
+    server.check(settings.redis_url)
 
 
 @worker_process_init.connect

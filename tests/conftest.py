@@ -69,8 +69,8 @@ class Installation:
             data_dir=folder,
             web_port=free_port(),
             flower_port=free_port(),
-            redis_url=f"redis://:secret%20word@127.0.0.1:{free_port()}/0",
-            flower_basic_auth="operator:sesame",
+            redis_url=f"redis://:secret%20words%20of%20ours@127.0.0.1:{free_port()}/0",
+            flower_basic_auth="operator:open-sesame-and-more",
             time_limit_grace=2,
             silence_limit=6,
             **{"max_active": 1000, "submits_per_minute": 100_000, "requests_per_minute": 1_000_000} | settings,
@@ -118,7 +118,7 @@ class Installation:
 
     def stop(self, *names: str) -> None:
         """End processes, all of them unless some are named."""
-        for name in names or list(self._running):
+        for name in names or reversed(list(self._running)):
             process = self._running.pop(name)
             process.send_signal(signal.SIGCONT)
             process.terminate()

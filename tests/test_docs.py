@@ -25,6 +25,17 @@ def test_the_readme_is_short_and_its_links_lead_somewhere() -> None:
         assert (ROOT / link).exists(), link
 
 
+def test_every_promise_has_a_test() -> None:
+    """SECURITY.md names tests that exist, at least one in each row."""
+    table = re.findall(r"^\| (?!promise)[^|-].* \| (.*) \|$", (ROOT / "SECURITY.md").read_text(), re.MULTILINE)
+    assert len(table) > 10
+    for row in table:
+        named = re.findall(r"`(tests/\S+\.py)::(\w+)`", row)
+        assert named
+        for path, name in named:
+            assert f"def {name}(" in (ROOT / path).read_text(), name
+
+
 def test_the_readmes_commands_and_addresses_are_the_projects() -> None:
     """make run, make test, and the ports of the settings."""
     makefile = (ROOT / "Makefile").read_text()

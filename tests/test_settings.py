@@ -1,13 +1,18 @@
 """The settings."""
 
+import os
+import re
+import subprocess
+import sys
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from greeter.settings import Settings, SettingsError
+from tests.conftest import PROCFILE, ROOT
 
-EXAMPLE = Path(__file__).parents[1] / ".env.example"
+EXAMPLE = ROOT / ".env.example"
 
 
 def test_the_example_lists_exactly_the_settings_and_their_defaults():
@@ -50,3 +55,75 @@ def test_a_redis_url_is_checked_and_not_shown(url: str) -> None:
 def test_the_data_folder_is_absolute():
     """A worker that changes its folder must find the same files."""
     assert Settings.from_env({"DATA_DIR": "data"}).data_dir == Path("data").absolute()
+
+
+SECRETS = {"FLOWER_BASIC_AUTH": "greeter:" + "x" * 16, "REDIS_URL": f"redis://:{'y' * 16}@127.0.0.1:5556/0"}
+
+
+def test_production_wants_secrets_of_its_own():
+    """Neither those of the example, nor short ones, nor none; the message has none of them."""
+    production = SECRETS | {"PRODUCTION": "yes", "TRUSTED_HOSTS": "your.host"}
+    assert Settings.from_env(production).production
+    with pytest.raises(SettingsError, match="TRUSTED_HOSTS should name"):
+        Settings.from_env(production | {"TRUSTED_HOSTS": ""})
+    for name, weak in (
+        ("FLOWER_BASIC_AUTH", ""),
+        ("FLOWER_BASIC_AUTH", "greeter:sesame-sesame"),
+        ("METRICS_TOKEN", "change-me-change-me"),
+        ("REDIS_URL", ""),
+        ("REDIS_URL", "redis://127.0.0.1:5556/0"),
+        ("REDIS_URL", "redis://:change-me-change-me@127.0.0.1:5556/0"),
+    ):
+        Settings.from_env(SECRETS | {name: weak})
+        with pytest.raises(SettingsError, match=f"{name} should have a secret of your own") as raised:
+            Settings.from_env(production | {name: weak})
+        assert not re.search("change-me|sesame", str(raised.value))
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("RETENTION_DAYS", {"RETENTION_DAYS": "1", "SOFT_TIME_LIMIT": "86200"}),
+        ("SILENCE_LIMIT", {"SILENCE_LIMIT": "4"}),
+        ("FLOWER_PORT", {"FLOWER_PORT": "5554"}),
+        ("FLOWER_PORT", {"FLOWER_PORT": "5556"}),
+        ("WEB_PORT", {"WEB_PORT": "5556"}),
+        ("PRODUCTION", {"PRODUCTION": "maybe"}),
+        ("TIME_LIMIT_GRACE", {"TIME_LIMIT_GRACE": "-1"}),
+    ],
+)
+def test_what_cannot_go_together_is_refused(name: str, given: dict[str, str]) -> None:
+    """In production or not. A hard time limit below the soft one cannot even be written: it is what comes on top."""
+    with pytest.raises(SettingsError, match=f"\n{name} should"):
+        Settings.from_env(given)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "command",
+    [*(line.removeprefix("exec ") for line in PROCFILE.values()), "flask check-settings", "flask selftest"],
+)
+def test_no_process_starts_with_bad_settings(command: str) -> None:
+    """The web, the worker, Flower, the embedded Redis and the commands: one message, no traceback, one exit status."""
+    wrong = {"PRODUCTION": "yes", "FLOWER_BASIC_AUTH": "greeter:change-me", "SILENCE_LIMIT": "1"}
+    ended = run(command, wrong)
+    assert ended.returncode == os.EX_CONFIG
+    assert "Traceback" not in ended.stderr
+    assert ended.stderr.startswith("These settings cannot be used:\n")
+    assert all(name in ended.stderr for name in ("REDIS_URL", "FLOWER_BASIC_AUTH", "SILENCE_LIMIT"))
+    assert ended.stderr.strip().endswith("and start again.")
+
+
+@pytest.mark.slow
+def test_good_settings_are_told_to_be_good() -> None:
+    """With exit status 0, and without Redis."""
+    ended = run("flask check-settings", SECRETS | {"PRODUCTION": "yes", "TRUSTED_HOSTS": "your.host"})
+    assert (ended.returncode, ended.stdout) == (0, "The settings can be used.\n")
+
+
+def run(command: str, settings: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run a command of the environment that the tests run in."""
+    program, *arguments = command.split()
+    program = str(Path(sys.executable).parent / program)
+    environ = {name: value for name, value in os.environ.items() if name not in SECRETS} | settings
+    return subprocess.run([program, *arguments], env=environ, cwd=ROOT, capture_output=True, text=True, check=False)

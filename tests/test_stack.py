@@ -67,6 +67,8 @@ def test_30_flower_is_closed(own_installation: Installation) -> None:
     assert answer(flower, "/api/task/revoke/x", {"terminate": "true"}, **login)[0] == 403
     listening = [one.laddr.ip for one in psutil.Process(own_installation.pid("flower")).net_connections("tcp4")]
     assert set(listening) == {"127.0.0.1"}
+    for path in ("/metrics", "/healthcheck"):  # known to be open; tests/deploy shows that a proxy closes them
+        assert answer(flower, path)[0] == 200
 
 
 def worker_of(installation: Installation, job: str) -> bytes | None:

@@ -52,7 +52,7 @@ class JobBackend(BaseBackend):
             return
         if state == states.REVOKED:
             with suppress(JobNotFound):
-                self._queue.store.cancel(task_id)
+                self._queue.cancel(task_id)
             return
         ended = state in states.READY_STATES
         fields: dict[str, Any] = {"result" if ended else "progress": self.encode(result)}
@@ -61,7 +61,8 @@ class JobBackend(BaseBackend):
         if isinstance(result, Fallback):
             fields["partial"] = 1
         try:
-            self._queue.store.write(task_id, self._queue.worker_id, state, fields)
+            if self._queue.store.write(task_id, self._queue.worker_id, state, fields) and ended:
+                self._queue.tell("ended", task_id)
         except redis.RedisError:
             if ended:
                 raise
@@ -84,4 +85,4 @@ class JobBackend(BaseBackend):
         return self.meta_from_decoded(meta)
 
     def _forget(self, task_id: str) -> None:
-        self._queue.store.delete(task_id)
+        self._queue.delete(task_id)

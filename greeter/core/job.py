@@ -94,7 +94,7 @@ class Job:
         with (
             self.open(stdout, "wb") as out,
             (self.folder / "log").open("ab") as log,
-            subprocess.Popen(
+            subprocess.Popen(  # no shell, and the tool names the program  # nosec B603
                 [*leash, str(program), *map(str, argv[1:])],
                 stdin=subprocess.PIPE,
                 stdout=out,

@@ -52,7 +52,7 @@ class Keeper:
         for job_id in self._queue.store.unsent():
             self._queue.publish(job_id)
         for job_id in self._queue.store.expired():
-            self._queue.store.delete(job_id)
+            self._queue.delete(job_id)
         if time.monotonic() >= self._next_look_for_orphans:
             self._next_look_for_orphans = time.monotonic() + _SECONDS_BETWEEN_LOOKS_FOR_ORPHANS
             self._queue.store.remove_orphans()

@@ -31,7 +31,7 @@ def main() -> int:
         _limit(resource.RLIMIT_CORE, 0)
         _prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL)
 
-    program = subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=prepare)
+    program = subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=prepare)  # as in job.py  # nosec B603
     threading.Thread(target=_end_all_with_the_job, daemon=True).start()
     status = program.wait()
     _end_all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from secrets import token_hex
@@ -13,10 +14,13 @@ from celery.states import PENDING
 from kombu.exceptions import OperationalError
 from redis import RedisError
 
+from greeter.core.errors import JobNotFound
 from greeter.core.store import MOST_ATTEMPTS, Store, Submission
 from greeter.core.task import ToolTask
 from greeter.core.tool import Tool
 from greeter.settings import Settings
+
+log = logging.getLogger("greeter.job")
 
 UNAVAILABLE = (OperationalError, RedisError)
 """What is raised when Redis is away, hangs, or refuses to write."""
@@ -45,25 +49,52 @@ class Queue(Celery):
         job_id = token_hex(16)
         kept = self.store.create(job_id, tool.name, params, submission)
         if kept == job_id:
+            log.info("accepted", extra={"job": job_id[:8], "tool": tool.name})
             with suppress(*UNAVAILABLE):  # the job is accepted, and a worker that sweeps will miss its message
                 self.publish(job_id)
         return kept
 
     def publish(self, job_id: str) -> None:
         """Send the message that lets a worker begin a waiting job; a second one does no harm."""
-        self.send_task(self.store.find(job_id).tool, task_id=job_id)
+        record = self.store.find(job_id)
+        self.send_task(record.tool, task_id=job_id, headers={"request_id": record.request})
 
     def lose(self, job_id: str, worker: str, counted: bool = True) -> None:
         """Let a job whose process is gone wait for another, or fail when that was its last attempt."""
         error = self.backend.prepare_exception(WorkerLostError(f"lost {MOST_ATTEMPTS} times"))
-        if self.store.lose(job_id, worker, counted, self.backend.encode(error)) == PENDING:
+        state = self.store.lose(job_id, worker, counted, self.backend.encode(error))
+        if state == PENDING:
+            self.tell("lost" if counted else "given back", job_id)
             self.publish(job_id)
+        elif state:
+            self.tell("ended", job_id)
+
+    def cancel(self, job_id: str) -> None:
+        """Ask for the end of a job. Raises JobNotFound."""
+        phase = self.store.cancel(job_id)
+        if phase != "ended":
+            self.tell("ended" if phase == "waiting" else "to be cancelled", job_id)
+
+    def delete(self, job_id: str) -> bool:
+        """Remove the record and the folder of a job that has ended; False when it has not."""
+        if deleted := self.store.delete(job_id):
+            log.info("deleted", extra={"job": job_id[:8]})
+        return deleted
+
+    def tell(self, event: str, job_id: str) -> None:
+        """Write an event in the life of a job to the log."""
+        told: dict[str, Any] = {"job": job_id[:8]}
+        with suppress(JobNotFound, RedisError):  # it was deleted at once, or Redis has gone away
+            told = self.store.find(job_id).told
+        log.info(event, extra=told)
 
 
 def _configuration(settings: Settings) -> dict[str, Any]:
     """Celery's settings. Where a reason is short of its evidence: all of it was measured with Celery 5.7.0."""
     return {
         "broker_url": settings.redis_url,
+        # Without this, and without ssl_... in the URL, kombu takes any certificate.
+        "broker_use_ssl": {"ssl_cert_reqs": "required"} if settings.redis_url.startswith("rediss:") else None,
         "result_backend": "greeter.core.backend.JobBackend",
         "result_backend_thread_safe": True,  # one backend for all threads of a web process
         "accept_content": ["json"],

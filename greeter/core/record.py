@@ -67,6 +67,11 @@ class Record:
         return str(self._raw.get("label", ""))
 
     @property
+    def request(self) -> str:
+        """The id of the request that submitted the job; may be empty."""
+        return str(self._raw.get("request", ""))
+
+    @property
     def attempts(self) -> int:
         """How many times a worker has begun the job, without those that were stopped in an orderly way."""
         return int(self._raw["attempts"])
@@ -162,5 +167,15 @@ class Record:
 
     @property
     def reference(self) -> str:
-        """The start of the id. The log has the whole id; whoever knows only the start cannot open the page."""
+        """The start of the id, which stands in the log; whoever knows only that cannot open the page."""
         return self.id[:8]
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What the log tells of the job: nothing that its user gave."""
+        told = {"job": self.reference, "request": self.request, "tool": self.tool, "attempts": self.attempts}
+        if not self.active:
+            times = self.times
+            began = times.get("started", times["ended"])
+            told |= {"state": self.phase, "seconds": int((times["ended"] - began).total_seconds())}
+        return told

@@ -18,7 +18,7 @@ PREFIX = "sample-"
 
 
 class Samples:
-    """The sample of each tool. Its id is `sample-` and the name of the tool; it answers what a Store is asked."""
+    """The sample of each tool. Its id is `sample-` and the name of the tool; it is read as a job in the Store is."""
 
     def __init__(self, folder: Path) -> None:
         self.folders = Folders(folder)
@@ -50,15 +50,6 @@ class Samples:
         details = self.details(job_id)
         # Without files there is no folder for them: git keeps none that is empty.
         return {**details["params"], **(self.folders.inputs(job_id) if details["sums"] else {})}
-
-    def cancel(self, job_id: str) -> str:
-        """Leave a sample as it is: it has ended. Raises JobNotFound."""
-        self._kept(job_id)
-        return "ended"
-
-    def delete(self, job_id: str) -> bool:
-        """Leave a sample as it is."""
-        return False
 
     def _kept(self, job_id: str) -> dict[str, Any]:
         try:

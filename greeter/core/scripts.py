@@ -5,10 +5,14 @@ that lost it, a way out of an end state. Each may be sent twice, as happens when
 `id` is the first argument of each; times are seconds by the clock of Redis, the only clock.
 """
 
+BOUNDS = (1, 10, 60, 600, 3600, 36_000)
+"""The seconds by which the times that jobs ran are counted."""
+
 _PRELUDE = """
 local id, time = ARGV[1], redis.call('TIME')
 local key, now = 'job:' .. id, time[1] + time[2] / 1e6
 local WAITING, RUNNING, ENDED, WORKERS = 'jobs:waiting', 'jobs:running', 'jobs:ended', 'workers'
+local PHASES = {SUCCESS = 'finished', FAILURE = 'failed', REVOKED = 'cancelled'}
 
 local function get(field) return redis.call('HGET', key, field) end
 
@@ -16,6 +20,18 @@ local function phase()
   if redis.call('ZSCORE', WAITING, id) then return 'waiting' end
   if redis.call('ZSCORE', RUNNING, id) then return 'running' end
   return redis.call('EXISTS', key) == 1 and 'ended' or nil
+end
+
+local function count(how)
+  local tool, started = get('tool'), get('started')
+  redis.call('HINCRBY', 'counted', 'ended ' .. tool .. ' ' .. how, 1)
+  if not started then return end
+  local bucket = '+Inf'
+  for _, bound in ipairs({BOUNDS}) do
+    if bucket == '+Inf' and now - started <= bound then bucket = bound end
+  end
+  redis.call('HINCRBY', 'counted', 'bucket ' .. tool .. ' ' .. bucket, 1)
+  redis.call('HINCRBYFLOAT', 'counted', 'seconds ' .. tool, now - started)
 end
 
 local function finish(state, ...)
@@ -26,8 +42,9 @@ local function finish(state, ...)
   redis.call('ZREM', RUNNING, id)
   redis.call('ZADD', ENDED, now, id)
   if client then redis.call('SREM', 'client:' .. client, id) end
+  count(state == 'SUCCESS' and get('partial') and 'stopped' or PHASES[state])
 end
-"""
+""".replace("BOUNDS", ", ".join(map(str, BOUNDS)))
 
 # id, token, client, most waiting, most active of the client, seconds to remember the token, field, value, ...
 # -> the id of this job, or of the one that the same form made; or 'full' or 'busy'
@@ -54,7 +71,7 @@ return id
 READ = """
 local names = {
   'state', 'tool', 'label', 'submitted', 'started', 'ended', 'attempts', 'cancel', 'reported', 'progress', 'partial',
-  'result'
+  'result', 'request'
 }
 local shown = {}
 for i, value in ipairs(redis.call('HMGET', key, unpack(names))) do shown[names[i]] = value or nil end
@@ -177,6 +194,20 @@ EXPIRED = """
 return redis.call('ZRANGEBYSCORE', ENDED, '-inf', now - ARGV[2], 'LIMIT', 0, 100)
 """
 
+# '', seconds -> how many workers were heard of in that time; an error when Redis takes no writes
+WORKERS = """
+redis.call('SET', 'asked', now)
+return redis.call('ZCOUNT', WORKERS, now - ARGV[2], '+inf')
+"""
+
+# '', seconds -> the jobs that wait, those that run, the workers heard of in that time; what was counted at ends
+COUNTS = """
+local workers = redis.call('ZCOUNT', WORKERS, now - ARGV[2], '+inf')
+return {redis.call('ZCARD', WAITING), redis.call('ZCARD', RUNNING), workers, redis.call('HGETALL', 'counted')}
+"""
+
 SCRIPTS = {
-    name.lower(): _PRELUDE + source for name, source in list(globals().items()) if name.isupper() and name[0] != "_"
+    name.lower(): _PRELUDE + source
+    for name, source in list(globals().items())
+    if name.isupper() and name[0] != "_" and isinstance(source, str)
 }

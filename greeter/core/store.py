@@ -3,8 +3,9 @@
 A record is one hash, `job:<id>`. Celery's task state is one of its fields (greeter/core/backend.py writes it), so
 whoever reads a record reads everything about the job in one round trip. Each id is in one of three sorted sets:
 `jobs:waiting`, by time of submission, so that a job's rank there is its place in the queue; `jobs:running`;
-`jobs:ended`, by time of end. `workers` has the time at which each worker last announced itself. `limits:...` is how
-often each client submitted in this minute (greeter/web/limits.py).
+`jobs:ended`, by time of end. `workers` has the time at which each worker last announced itself, `asked` the one at
+which somebody last asked for their number; `counted` is how many jobs ended, and how; `limits:...` is how often each
+client submitted in this minute (greeter/web/limits.py).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from redis.retry import Retry
 
 from greeter.core.errors import JobNotFound, QueueFull, TooManyJobs
 from greeter.core.folders import Folders
+from greeter.core.logs import REQUEST
 from greeter.core.record import Record
 from greeter.core.scripts import SCRIPTS
 from greeter.settings import Settings
@@ -71,7 +73,13 @@ class Store:
         files = {name: value for name, value in params.items() if isinstance(value, bytes)}
         plain = dumps({name: value for name, value in params.items() if name not in files})
         sums = {name: sha256(content).hexdigest() for name, content in files.items()}
-        fields = {"tool": tool, "params": plain, "sums": dumps(sums), "label": submission.label}
+        fields = {
+            "tool": tool,
+            "params": plain,
+            "sums": dumps(sums),
+            "label": submission.label,
+            "request": REQUEST.get(),
+        }
         # The same form with other input is another job.
         same = sha256(f"{submission.token} {tool} {plain} {sums}".encode()).hexdigest() if submission.token else ""
         limits = (self._settings.max_waiting, self._settings.max_active)
@@ -123,6 +131,21 @@ class Store:
         if deleted:
             self.folders.remove(job_id)
         return deleted
+
+    def workers(self) -> int:
+        """Count the workers that have been heard of lately; raises redis.RedisError also when Redis takes no writes."""
+        return int(self._run("workers", "", _SECONDS_UNTIL_A_WORKER_IS_MISSED))
+
+    def counts(self) -> tuple[dict[str, int], dict[tuple[str, ...], float]]:
+        """The jobs `waiting` and `running` and the `workers`, and what was counted of jobs at their ends.
+
+        That is the number that `("ended", tool, phase)`, the time that they ran in `("seconds", tool)`, and the number
+        that ran no longer than one of BOUNDS, but longer than the one before, in `("bucket", tool, bound)`.
+        """
+        *now, counted = self._run("counts", "", _SECONDS_UNTIL_A_WORKER_IS_MISSED)
+        fields = iter(_texts(counted))
+        ended = {tuple(name.split()): float(number) for name, number in zip(fields, fields, strict=True)}
+        return dict(zip(("waiting", "running", "workers"), now, strict=True)), ended
 
     # What the process that runs a job says. `worker` is the one that claimed it; nobody else is listened to.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
@@ -18,14 +19,17 @@ from celery import Task
 from celery.exceptions import Ignore, SoftTimeLimitExceeded
 
 import greeter
-from greeter.core.errors import OUT_OF_MEMORY, ToolError
+from greeter.core.errors import OUT_OF_MEMORY, ToolError, explain
 from greeter.core.job import Job
+from greeter.core.logs import JOB, REQUEST
 from greeter.core.tool import Tool
 
 if TYPE_CHECKING:
     from greeter.core.queue import Queue
 
 Answer = TypeVar("Answer")
+
+log = logging.getLogger(__name__)
 
 _SECONDS_BETWEEN_REPORTS = 0.34  # with the last one at the end, at most four in any second
 _REPORTS_A_BEAT = 3
@@ -47,9 +51,12 @@ class ToolTask(Task):  # type: ignore[type-arg]
     def run(self) -> dict[str, Any]:
         """Run the tool for the job that has the task's id, unless the job does not wait any more."""
         job_id = str(self.request.id)
+        JOB.set(job_id[:8])
+        REQUEST.set(self.request.get("request_id") or "")
         params = self._claim(job_id)
         if params is None:
             raise Ignore
+        self.app.tell("began", job_id)
         job = Job(self.app.store.folders.of(job_id))
         mine = (job_id, self.app.worker_id)
         with staying_in_touch(job, partial(self.app.store.report, *mine), partial(self.app.store.beat, *mine)):
@@ -57,6 +64,11 @@ class ToolTask(Task):  # type: ignore[type-arg]
                 return self.tool(job, **params)
             except MemoryError:  # as it is, it would end the whole worker (celery/celery#10462)
                 raise ToolError(OUT_OF_MEMORY) from None
+
+    def on_failure(self, exc: Exception, task_id: str, args: Any, kwargs: Any, einfo: Any) -> None:
+        """Tell the log where a bug is; the sentence for the user is told already."""
+        if explain(exc) is None:
+            log.error("bug in the tool %s", self.name, exc_info=exc)
 
     def _claim(self, job_id: str) -> dict[str, Any] | None:
         versions = {"greeter": greeter.__version__, "Python": python_version()}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from secrets import token_hex
-
 from flask import Flask, current_app, render_template, request
 from flask.globals import request_ctx
 from flask.typing import ResponseReturnValue
@@ -11,7 +9,9 @@ from redis import ResponseError
 from werkzeug.exceptions import HTTPException, InternalServerError, NotFound, ServiceUnavailable, TooManyRequests
 
 from greeter.core.errors import DISK_FULL, JobNotFound, QueueFull, TooManyJobs
+from greeter.core.logs import REQUEST
 from greeter.core.queue import UNAVAILABLE
+from greeter.web.access import QUIET
 
 _RETRY_AFTER = 5
 
@@ -118,11 +118,11 @@ def _read_what_is_still_sent() -> None:
 
 def _unavailable(error: Exception) -> ResponseReturnValue:
     # A refusal by Redis may be our mistake, unlike a Redis that is away.
-    current_app.logger.warning("Redis: %s", error, exc_info=error if isinstance(error, ResponseError) else None)
+    if request.endpoint not in QUIET:
+        current_app.logger.warning("Redis: %s", error, exc_info=error if isinstance(error, ResponseError) else None)
     return _page(ServiceUnavailable(retry_after=_RETRY_AFTER))
 
 
 def _bug(error: Exception) -> ResponseReturnValue:
-    reference = token_hex(4)
-    current_app.logger.error("Reference %s", reference, exc_info=error)
-    return _page(InternalServerError(), reference=reference)
+    current_app.logger.error("Reference %s", REQUEST.get(), exc_info=error)
+    return _page(InternalServerError(), reference=REQUEST.get())

@@ -67,16 +67,16 @@ def file(job_id: str, name: str) -> ResponseReturnValue:
 @bp.post("/jobs/<job_id:job_id>/cancel")
 def cancel(job_id: str) -> ResponseReturnValue:
     """End a job that has not ended."""
-    site().home_of(job_id).cancel(job_id)
+    if site().home_of(job_id).find(job_id).active:
+        site().queue.cancel(job_id)
     return redirect(url_for(".job", job_id=job_id), 303)
 
 
 @bp.post("/jobs/<job_id:job_id>/delete")
 def delete(job_id: str) -> ResponseReturnValue:
     """Remove a job that has ended, with all its files."""
-    home = site().home_of(job_id)
-    home.find(job_id)
-    if not home.delete(job_id):
+    record = site().home_of(job_id).find(job_id)
+    if not record.kept_until or not site().queue.delete(job_id):
         return redirect(url_for(".job", job_id=job_id), 303)
     return render_template("deleted.html")
 

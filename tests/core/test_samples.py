@@ -50,14 +50,10 @@ def test_a_sample_tells_how_it_was_made() -> None:
 
 
 def test_a_sample_stays(tmp_path: Path) -> None:
-    """Nothing that can be asked of a job removes it, and it has no last day."""
-    assert SAMPLES.cancel("sample-phmmer") == "ended"
-    assert not SAMPLES.delete("sample-phmmer")
+    """It has no last day."""
     assert SAMPLES.find("sample-phmmer").kept_until is None
     with pytest.raises(JobNotFound):
         SAMPLES.find("sample-none")
-    with pytest.raises(JobNotFound):
-        SAMPLES.cancel("sample-none")
 
 
 def test_nothing_of_who_made_a_sample_is_kept() -> None:

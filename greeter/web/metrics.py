@@ -1,0 +1,79 @@
+"""What Prometheus asks for: how many jobs of each tool ended and how, and how long requests take."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from hmac import compare_digest
+from itertools import accumulate
+
+from flask import Blueprint, Flask, Response, abort, request
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+from redis import RedisError
+
+from greeter.core.scripts import BOUNDS
+from greeter.core.store import Store
+from greeter.web.site import site
+
+REQUEST_SECONDS = Histogram("greeter_request_seconds", "Time to answer a request.", ["route", "status"], registry=None)
+
+bp = Blueprint("metrics", __name__)
+
+
+def init_app(app: Flask) -> None:
+    """Add the metrics to the app."""
+    app.register_blueprint(bp)
+
+
+@bp.get("/metrics")
+def metrics() -> Response:
+    """Show everything that is measured to whoever has the token; without one in the settings, nobody has."""
+    token = site().settings.metrics_token or abort(404)
+    if not compare_digest(request.headers.get("Authorization", "").encode(), f"Bearer {token}".encode()):
+        return Response("The bearer token is not that of METRICS_TOKEN.\n", 401, {"WWW-Authenticate": "Bearer"})
+    registry = CollectorRegistry()
+    registry.register(_Jobs(site().queue.store))
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        MultiProcessCollector(registry)
+    else:
+        registry.register(REQUEST_SECONDS)
+    return Response(generate_latest(registry), headers={"Cache-Control": "no-store"}, content_type=CONTENT_TYPE_LATEST)
+
+
+class _Jobs(Collector):
+    """What Redis knows, in one round trip. The numbers are exact, and go on after a restart."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def collect(self) -> Iterator[Metric]:
+        try:
+            now, ended = self._store.counts()
+        except RedisError:
+            yield GaugeMetricFamily("greeter_redis_up", "Whether Redis answers.", 0)
+            return
+        yield GaugeMetricFamily("greeter_redis_up", "Whether Redis answers.", 1)
+        yield GaugeMetricFamily("greeter_jobs_waiting", "Jobs that wait.", now["waiting"])
+        yield GaugeMetricFamily("greeter_jobs_running", "Jobs that run.", now["running"])
+        yield GaugeMetricFamily("greeter_workers", "Workers that were heard of lately.", now["workers"])
+        jobs = CounterMetricFamily(
+            "greeter_jobs_ended", "Jobs that ended, by tool and phase.", labels=["tool", "phase"]
+        )
+        seconds = HistogramMetricFamily("greeter_job_seconds", "Time that ended jobs had run.", labels=["tool"])
+        for (kind, tool, *phase), number in ended.items():
+            if kind == "ended":
+                jobs.add_metric([tool, *phase], number)
+            if kind == "seconds":
+                seconds.add_metric([tool], _buckets(tool, ended), number)
+        yield jobs
+        yield seconds
+
+
+def _buckets(tool: str, ended: dict[tuple[str, ...], float]) -> list[tuple[str, float]]:
+    """How many jobs of a tool ran no longer than each bound."""
+    bounds = [*map(str, BOUNDS), "+Inf"]
+    sums = accumulate(ended.get(("bucket", tool, bound), 0) for bound in bounds)
+    return list(zip(bounds, sums, strict=True))

@@ -1,0 +1,19 @@
+"""The site that the proxies of deploy/ stand before."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.conftest import Installation
+
+
+@pytest.fixture(scope="package")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """A web and a Flower with the settings that deploy/README.md tells, without a worker."""
+    behind_a_proxy = {"flower_url_prefix": "flower", "proxy_hops": 1, "trusted_hosts": ("your.host",)}
+    site = Installation(tmp_path_factory.mktemp("site"), **behind_a_proxy)
+    try:
+        site.start("redis", "web", "flower")
+        yield site
+    finally:
+        site.close()

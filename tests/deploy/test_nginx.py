@@ -1,0 +1,205 @@
+"""The site of deploy/nginx, in a real nginx, before a real gunicorn and Flower.
+
+It runs as it is but for what `OF_THIS_MACHINE` replaces: ports, the certificate, the log, and what listens on IPv6.
+"""
+
+import os
+import re
+import shutil
+import socket
+import ssl
+import subprocess
+import time
+from base64 import b64encode
+from collections.abc import Iterator
+from http.client import HTTPConnection, HTTPSConnection
+from pathlib import Path
+
+import pytest
+
+from greeter.settings import Settings
+from tests.conftest import ROOT, Installation, free_port, listens, wait_for
+from tests.web.test_jobs import Answer
+
+NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not NGINX, reason="there is no nginx here")]
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+MAIN = """
+daemon off;
+pid nginx.pid;
+error_log error.log;
+{user}
+events {{}}
+http {{
+    client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path f; uwsgi_temp_path u; scgi_temp_path s;
+    include conf.d/*.conf;
+    include sites-available/greeter;
+    server {{ listen 127.0.0.1:{below}; include snippets/greeter-prefix.conf; }}
+}}
+"""
+
+
+def connect(port: int, source: str = "127.0.0.1") -> HTTPConnection:
+    """Connect from an address of this machine; by https when the port is given as a negative number."""
+    if port > 0:
+        return HTTPConnection("127.0.0.1", port, timeout=30, source_address=(source, 0))
+    unknown = ssl._create_unverified_context()
+    return HTTPSConnection("127.0.0.1", -port, timeout=30, context=unknown, source_address=(source, 0))
+
+
+def request(port: int, path: str, body: str | bytes | None, source: str, **headers: str) -> Answer:
+    """Send one request to your.host; POST when there is a body."""
+    connection = connect(port, source)
+    try:
+        connection.request("POST" if body else "GET", path, body, {"Host": "your.host"} | headers)
+        response = connection.getresponse()
+        return Answer(response, response.read().decode())
+    finally:
+        connection.close()
+
+
+class Proxy:
+    """An nginx before an installation: at `http` and `https` as the site has it, at `below` under a path of another."""
+
+    def __init__(self, folder: Path, site: Installation) -> None:
+        self.folder, self.site = folder, site
+        self.http, self.https, self.below = free_port(), free_port(), free_port()
+        of_this_machine = {
+            r"127.0.0.1:5554": f"127.0.0.1:{site.settings.web_port}",
+            r"127.0.0.1:5555": f"127.0.0.1:{site.settings.flower_port}",
+            r"listen 80;": f"listen 127.0.0.1:{self.http};",
+            r"listen 443": f"listen 127.0.0.1:{self.https}",
+            r" +listen \[::\].*\n": "",
+            r"/etc/letsencrypt/live/your.host": str(folder),
+            r"/var/log/nginx": str(folder),
+        }
+        shutil.copytree(ROOT / "deploy" / "nginx", folder, dirs_exist_ok=True)
+        for path in [path for path in folder.rglob("*") if path.is_file()]:
+            text = path.read_text()
+            for pattern, ours in of_this_machine.items():
+                text = re.sub(pattern, ours, text)
+            path.write_text(text)
+        user = "user root;" if os.geteuid() == 0 else ""
+        (folder / "nginx.conf").write_text(MAIN.format(user=user, below=self.below))
+        certificate = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=your.host"]
+        keys = ["-keyout", folder / "privkey.pem", "-out", folder / "fullchain.pem"]
+        subprocess.run([*certificate, *keys], check=True, capture_output=True)
+        self.command = [str(NGINX), "-p", str(folder), "-c", str(folder / "nginx.conf")]
+
+    def ask(
+        self, path: str, body: str | bytes | None = None, *, port: int = 0, source: str = "127.0.0.1", **headers: str
+    ) -> Answer:
+        """Send one request, by https unless a port is given."""
+        return request(port or -self.https, path, body, source, **headers)
+
+
+@pytest.fixture(scope="module")
+def proxy(tmp_path_factory: pytest.TempPathFactory, site: Installation) -> Iterator[Proxy]:
+    """The site, with nginx in front."""
+    proxy = Proxy(tmp_path_factory.mktemp("nginx"), site)
+    subprocess.run([*proxy.command, "-t"], check=True)
+    with subprocess.Popen(proxy.command) as running:
+        try:
+            wait_for(lambda: listens(proxy.https))
+            yield proxy
+        finally:
+            running.terminate()
+
+
+def test_http_leads_to_https_and_nowhere_else(proxy: Proxy) -> None:
+    """Also for Flower, whose password would cross the wire."""
+    for path in ("/", "/flower/tasks", "/jobs/x?y=z"):
+        answer = proxy.ask(path, port=proxy.http)
+        assert (answer.status, answer.headers["Location"]) == (301, "https://your.host" + path)
+    page = proxy.ask("/")
+    assert (page.status, "Greeting" in page.body) == (200, True)
+    assert "max-age" in page.headers["Strict-Transport-Security"], "greeter was not told that this is https"
+
+
+def test_a_visitor_is_whoever_connects_and_not_who_it_says(proxy: Proxy) -> None:
+    """Nobody gets more places by X-Forwarded-For, and nobody takes those of another."""
+    forged = {"X-Forwarded-For": "203.0.113.9", "Forwarded": "for=203.0.113.9", "X-Forwarded-Prefix": "/x"}
+    for number in (2, 3):
+        answer = proxy.ask("/tools/expensive_greet", "person=Ada&total=1", source=f"127.0.0.{number}", **FORM, **forged)
+        assert re.fullmatch("/jobs/[0-9a-f]{32}", answer.headers["Location"]), answer.body
+    clients = {key.decode() for key in proxy.site.redis.keys("client:*")}
+    assert {"client:127.0.0.2", "client:127.0.0.3"} <= clients
+    assert "client:203.0.113.9" not in clients
+
+
+def test_what_is_too_large_gets_our_page(proxy: Proxy) -> None:
+    """As long as it is not far too large, which nginx itself refuses."""
+    most = Settings().max_upload_bytes
+    for size, ours in ((most + 200_000, True), (2 * most, False)):
+        answer = proxy.ask("/tools/phmmer", b"query=" + b"A" * size, **FORM)
+        assert (answer.status, "too much at once" in answer.body) == (413, ours)
+
+
+def test_below_a_path_every_address_has_it(proxy: Proxy) -> None:
+    """Links, forms, redirects and files."""
+    page = proxy.ask("/greeter/tools/expensive_greet?example", port=proxy.below)
+    addresses = re.findall(r' (?:href|src|action)="([^"]+)"', page.body)
+    assert len(addresses) > 4
+    assert all(address.startswith(("/greeter/", "#", "?")) for address in addresses), addresses
+    style = next(address for address in addresses if ".css" in address)
+    assert proxy.ask(style, port=proxy.below).status == 200
+    answer = proxy.ask("/greeter/tools/expensive_greet", "person=Ada&total=1", port=proxy.below, **FORM)
+    job = answer.headers["Location"]
+    assert job.startswith("/greeter/jobs/")
+    assert f'hx-get="{job}/progress"' in proxy.ask(job, port=proxy.below).body
+    assert proxy.ask("/greeter/metrics", port=proxy.below).status == 404
+
+
+def test_flower_is_closed(proxy: Proxy) -> None:
+    """Without the password there is nothing, and what asks for none is not there, however it is written."""
+    for path in ("/flower/", "/flower/tasks", "/flower/api/tasks"):
+        assert proxy.ask(path).status == 401
+    for way in ("metrics", "healthcheck", "/metrics", "%6detrics", "x/../metrics", "metrics/", "./healthcheck?x"):
+        answer = proxy.ask("/flower/" + way)
+        assert (answer.status, "flower_" in answer.body) == (404, False), way
+    credentials = b64encode(proxy.site.settings.flower_basic_auth.encode()).decode()
+    login = {"Authorization": f"Basic {credentials}"}
+    tasks = proxy.ask("/flower/tasks", **login)
+    assert tasks.status == 200
+    style = re.findall(r'href="(/flower/static/[^"]+\.css[^"]*)"', tasks.body)[0]
+    assert proxy.ask(style, **login).status == 200
+    assert proxy.ask("/flower/api/task/revoke/x", "terminate=true", **FORM, **login).status == 403
+    assert proxy.ask("/metrics", source="127.0.0.2").status == 403
+
+
+def test_23_slow_visitors_keep_nobody_waiting(proxy: Proxy) -> None:
+    """Twelve that send half of their headers, and twelve half of a form: somebody else is served within a second."""
+    halves = [b"GET / HTTP/1.1\r\nHost: your.host\r\nX-Slow: ", b"POST /tools/phmmer HTTP/1.1\r\nHost: your.host\r\n"]
+    halves[1] += b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 100000\r\n\r\nquery=half"
+    slow = [socket.create_connection(("127.0.0.1", proxy.below)) for _ in range(24)]
+    for number, one in enumerate(slow):
+        one.sendall(halves[number % 2].replace(b" /", b" /greeter/", 1))
+    time.sleep(0.5)
+    for _ in range(5):
+        began = time.monotonic()
+        assert proxy.ask("/").status == 200
+        assert time.monotonic() - began < 1
+    for one in slow:
+        one.close()
+
+
+def test_one_connection_serves_many_requests(proxy: Proxy) -> None:
+    """Also after one that was refused before it was read."""
+    connection = connect(-proxy.https)
+    for path, body, status in (("/", None, 200), ("/nowhere", "x" * 100_000, 404), ("/health/live", None, 200)):
+        connection.request("POST" if body else "GET", path, body, {"Host": "your.host"})
+        response = connection.getresponse()
+        response.read()
+        assert (response.status, response.will_close) == (status, False)
+    connection.close()
+
+
+def test_the_log_has_visitors_and_no_whole_id(proxy: Proxy) -> None:
+    """Nor a line for each poll."""
+    job = "/jobs/" + "0123456789abcdef" * 2
+    for path in (job, job + "/progress", "/static/style.css", "/health/ready", "/tools/phmmer?example"):
+        proxy.ask(path)
+    log = wait_for(lambda: "phmmer" in (text := (proxy.folder / "greeter.log").read_text()) and text)
+    assert re.search(r'127.0.0.1 20\S+ "GET /jobs/01234567" (404|503) \d+ [\d.]+\n', log)
+    assert not re.search("0123456789|progress|static/style|/health/|example", log)

@@ -1,0 +1,110 @@
+"""The units of deploy/systemd: what systemd says of them, and that starting again loses nothing."""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import PROCFILE, ROOT, Installation, wait_for
+
+UNITS = ROOT / "deploy" / "systemd"
+SERVICES = ["greeter-redis.service", "greeter-worker@1.service", "greeter-web.service", "greeter-flower.service"]
+
+pytestmark = pytest.mark.slow
+with_systemd = pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="there is no systemd here")
+
+
+def command_of(unit: str) -> list[str]:
+    """What a unit starts, without the folder of the program."""
+    (command,) = re.findall("ExecStart=/opt/greeter/.venv/bin/(.*)", (UNITS / unit).read_text())
+    return command.split()
+
+
+def analyze(folder: Path, *arguments: str) -> str:
+    """Ask systemd about the units, with a user and the programs that are on this machine."""
+    shutil.copytree(UNITS, folder, dirs_exist_ok=True)
+    for path in [path for path in folder.rglob("*") if path.is_file()]:
+        text = path.read_text().replace("/opt/greeter/.venv/bin", str(Path(sys.executable).parent))
+        path.write_text(re.sub("(User|Group)=greeter", r"\1=daemon", text))
+    environ = os.environ | {"SYSTEMD_UNIT_PATH": f"{folder}:"}
+    ran = subprocess.run(["systemd-analyze", *arguments], env=environ, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return ran.stdout + ran.stderr
+
+
+@with_systemd
+def test_systemd_has_nothing_to_say_against_them(tmp_path: Path) -> None:
+    """Every name is known, and every program is there."""
+    units = [str(tmp_path / unit) for unit in (*SERVICES, "greeter-web.socket", "greeter.target")]
+    assert analyze(tmp_path, "verify", *units) == ""
+
+
+@with_systemd
+@pytest.mark.parametrize("service", SERVICES)
+def test_each_service_is_shut_in(tmp_path: Path, service: str) -> None:
+    """systemd rates what it could do to the machine below 1.5, where 10 is everything."""
+    options = ["--offline=true", "--threshold=15", "--no-pager"]
+    assert "OK" in analyze(tmp_path, "security", *options, str(tmp_path / service))
+
+
+def test_they_start_what_the_procfile_starts() -> None:
+    """The same commands, so that what the other tests start is what runs."""
+    started = {" ".join(command_of(unit.replace("@1", "@"))).partition(" --hostname")[0] for unit in SERVICES}
+    assert started == {line.removeprefix("exec ").strip() for line in PROCFILE.values()}
+
+
+# What systemd does before it starts a unit that has a socket.
+HAND_OVER = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.environ |= {"LISTEN_FDS": "1", "LISTEN_PID": str(os.getpid())}
+os.execvp(sys.argv[2], sys.argv[2:])
+"""
+
+
+def start_web(site: Installation, listening: socket.socket) -> subprocess.Popen[bytes]:
+    """Start the web as greeter-web.socket does: with a socket that outlives it."""
+    command = [sys.executable, "-c", HAND_OVER, str(listening.fileno()), *command_of("greeter-web.service")]
+    environ = os.environ | site.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    with site.log.open("ab") as log:
+        return subprocess.Popen(command, cwd=ROOT, env=environ, pass_fds=[listening.fileno()], stdout=log, stderr=log)
+
+
+def test_no_request_is_dropped_while_the_web_starts_again(own_installation: Installation) -> None:
+    """Twice, while four visitors ask all the time: each gets the page. Of a worker, tests/test_hazards.py tells."""
+    site, stop = own_installation, threading.Event()
+    answers: list[int | OSError] = []
+    site.start("redis")
+    with socket.create_server(("127.0.0.1", 0), backlog=2048) as listening:
+
+        def visit() -> None:
+            while not stop.is_set():
+                connection = HTTPConnection(*listening.getsockname(), timeout=60)
+                try:
+                    connection.request("GET", "/tools/phmmer?example")
+                    answers.append(connection.getresponse().status)
+                except OSError as error:
+                    answers.append(error)
+                connection.close()
+
+        visitors = [threading.Thread(target=visit, daemon=True) for _ in range(4)]
+        for visitor in visitors:
+            visitor.start()
+        for starts in range(3):
+            web = start_web(site, listening)
+            before = len(answers)
+            wait_for(lambda before=before: len(answers) > before + 100)
+            if starts == 2:
+                stop.set()
+                for visitor in visitors:
+                    visitor.join()
+            web.terminate()
+            assert web.wait(15) == 0
+    assert set(answers) == {200}

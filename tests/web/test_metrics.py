@@ -1,0 +1,101 @@
+"""What Prometheus reads, and who else can."""
+
+import dataclasses
+import re
+import signal
+from pathlib import Path
+
+import psutil
+import pytest
+from flask.testing import FlaskClient
+from prometheus_client.parser import text_string_to_metric_families
+
+from greeter import create_app
+from greeter.settings import Settings
+from tests.conftest import Installation, free_port, wait_for
+from tests.web.test_jobs import ask
+
+TOKEN = "a token of sixteen or more"
+LOGIN = {"Authorization": f"Bearer {TOKEN}"}
+
+
+def test_without_a_token_in_the_settings_nothing_is_there(client: FlaskClient) -> None:
+    """Whatever somebody sends."""
+    for headers in ({}, {"Authorization": "Bearer "}, {"Authorization": "Bearer None"}):
+        assert client.get("/metrics", headers=headers).status_code == 404
+
+
+def test_only_the_token_opens(tmp_path: Path) -> None:
+    """Nothing else does, in any letters; without Redis the rest is there."""
+    redis_url = f"redis://127.0.0.1:{free_port()}/0"
+    client = create_app(Settings(data_dir=tmp_path, redis_url=redis_url, metrics_token=TOKEN)).test_client()
+    for login in ("", "Bearer", f"Bearer {TOKEN} ", f"Bearer {TOKEN[:-1]}", f"Basic {TOKEN}", TOKEN, "Bearer \xe9"):
+        refused = client.get("/metrics", headers={"Authorization": login})
+        assert (refused.status_code, refused.headers["WWW-Authenticate"]) == (401, "Bearer")
+        assert "greeter_" not in refused.text
+    shown = client.get("/metrics", headers=LOGIN)
+    assert (shown.status_code, shown.headers["Cache-Control"]) == (200, "no-store")
+    assert "greeter_redis_up 0.0" in shown.text
+    assert 'greeter_request_seconds_count{route="/metrics",status="401"} 7.0' in shown.text
+
+
+@pytest.mark.slow
+def test_everything_is_counted_once_and_for_good(own_installation: Installation) -> None:
+    """Jobs by tool and end, in Redis, over restarts; requests in all processes; a poll asks Redis once."""
+    site = own_installation
+    site.settings = dataclasses.replace(site.settings, metrics_token=TOKEN)
+
+    def numbers() -> dict[str, float]:
+        families = text_string_to_metric_families(ask(site, "/metrics", **LOGIN).body)
+        samples = [sample for family in families for sample in family.samples]
+        return {" ".join([one.name.removeprefix("greeter_"), *one.labels.values()]): one.value for one in samples}
+
+    site.start("redis", "worker", "web")
+    jobs = [site.submit("diary", seconds=1.2), site.submit("blame"), site.submit("yield_some"), site.submit("vanish")]
+    cancelled = site.submit("diary", seconds=60.0)
+    wait_for(lambda: site.queue.store.find(cancelled).phase == "running")
+    site.queue.cancel(cancelled)
+    for job in [*jobs, cancelled]:
+        site.ended(job, 40)
+    site.stop("worker")
+    site.queue.cancel(site.submit("diary", seconds=1.0))
+    waiting = site.submit("diary", seconds=1.0)
+
+    for _ in range(30):
+        ask(site, f"/jobs/{waiting}/progress")
+    web = psutil.Process(site.pid("web"))
+    before = web.children()
+    for process in before:
+        process.terminate()
+    wait_for(lambda: len([one for one in web.children() if one not in before]) == 2 and len(web.children()) == 2)
+    seen = numbers()
+    assert len(list((site.settings.data_dir / "metrics").iterdir())) == 2
+    assert seen["request_seconds_count /jobs/<job_id:job_id>/progress 200"] == 30
+    assert numbers()["request_seconds_count /metrics 200"] == 1
+    assert (seen["jobs_waiting"], seen["jobs_running"], seen["redis_up"]) == (1, 0, 1)
+    ended = {name.removeprefix("jobs_ended_total "): value for name, value in seen.items() if "ended_total" in name}
+    expected = {"finished diary": 1, "cancelled diary": 2, "failed blame": 1, "stopped yield_some": 1}
+    assert ended == expected | {"failed vanish": 1}
+    assert [seen[f"job_seconds_bucket {bound} diary"] for bound in ("1", "10", "+Inf")] == [0, 2, 2]
+    assert seen["job_seconds_count diary"] == 2
+    assert 1.2 < seen["job_seconds_sum diary"] < 10
+
+    with site.redis.monitor() as monitor:
+        site.redis.ping()
+        ask(site, f"/jobs/{waiting}/progress")
+        site.redis.ping()
+        asked: list[str] = []
+        while asked.count("PING") < 2:
+            command = monitor.next_command()
+            asked += [command["command"].split()[0]] if command["client_type"] != "lua" else []
+    greetings = {"HELLO", "AUTH", "CLIENT", "SELECT"}  # of a connection that is new
+    assert [one for one in asked if one not in greetings] == ["PING", "EVALSHA", "PING"]
+
+    site.stop("web")
+    site.signal("redis", signal.SIGKILL)
+    site.start("redis", "web")
+    again = numbers()
+    assert {name: again[name] for name in seen if re.match("job", name)} == {
+        name: seen[name] for name in seen if re.match("job", name)
+    }
+    assert not [name for name in again if "request_seconds_count" in name]
