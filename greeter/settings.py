@@ -11,7 +11,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 _SHORTEST_SECRET = 16
-_SECONDS_BETWEEN_SIGNS_OF_LIFE = 2
+_SHORTEST_SILENCE_LIMIT = 5  # a worker gives a sign of life every two seconds
+_WHAT_TO_DO = "Correct them in .env, or where else this process gets its environment from, and start again."
 
 
 class SettingsError(ValueError):
@@ -144,9 +145,6 @@ class Settings:
         return settings
 
 
-_WHAT_TO_DO = "Correct them in .env, or where else this process gets its environment from, and start again."
-
-
 def _impossible(settings: Settings) -> Iterator[tuple[str, str]]:
     """The settings that do not go with others, each with what it should be."""
     redis = urlsplit(settings.redis_url)
@@ -157,8 +155,8 @@ def _impossible(settings: Settings) -> Iterator[tuple[str, str]]:
         yield "WEB_PORT", "should differ from the port of REDIS_URL"
     if settings.retention < settings.soft_time_limit + settings.time_limit_grace:
         yield "RETENTION_DAYS", "should be longer than a job may run: SOFT_TIME_LIMIT + TIME_LIMIT_GRACE"
-    if settings.silence_limit <= 2 * _SECONDS_BETWEEN_SIGNS_OF_LIFE:
-        yield "SILENCE_LIMIT", f"should be more than {2 * _SECONDS_BETWEEN_SIGNS_OF_LIFE}: two signs of life"
+    if settings.silence_limit < _SHORTEST_SILENCE_LIMIT:
+        yield "SILENCE_LIMIT", f"should be {_SHORTEST_SILENCE_LIMIT} or more, or jobs that run seem lost"
     if settings.production:
         yield from _weak_secrets(settings, redis.password or "")
         if not settings.trusted_hosts:
@@ -167,10 +165,7 @@ def _impossible(settings: Settings) -> Iterator[tuple[str, str]]:
 
 def _weak_secrets(settings: Settings, redis_password: str) -> Iterator[tuple[str, str]]:
     """The secrets of a public site that somebody might guess."""
-    secrets = {
-        "FLOWER_BASIC_AUTH": settings.flower_basic_auth.partition(":")[2],
-        "REDIS_URL": redis_password,
-    }
+    secrets = {"FLOWER_BASIC_AUTH": settings.flower_basic_auth.partition(":")[2], "REDIS_URL": redis_password}
     if settings.metrics_token:
         secrets["METRICS_TOKEN"] = settings.metrics_token
     for name, secret in secrets.items():

@@ -126,4 +126,5 @@ def run(command: str, settings: dict[str, str]) -> subprocess.CompletedProcess[s
     program, *arguments = command.split()
     program = str(Path(sys.executable).parent / program)
     environ = {name: value for name, value in os.environ.items() if name not in SECRETS} | settings
+    environ["FLASK_SKIP_DOTENV"] = "1"  # or Flask tells where a .env lies that it does not read
     return subprocess.run([program, *arguments], env=environ, cwd=ROOT, capture_output=True, text=True, check=False)

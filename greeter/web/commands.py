@@ -73,7 +73,7 @@ def _try(tool: Tool, seconds: int) -> str:
 
 def _example(tool: Tool) -> dict[str, Any]:
     """The example's parameters as a form would give them."""
-    form = make_form(tool, site().settings, data=tool.example)
+    form = make_form(tool, data=tool.example)
     return {
         field.name: field.data.encode() if isinstance(field, FastaField) and field.data else field.data
         for field in form
