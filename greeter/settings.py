@@ -161,6 +161,8 @@ def _impossible(settings: Settings) -> Iterator[tuple[str, str]]:
         yield from _weak_secrets(settings, redis.password or "")
         if not settings.trusted_hosts:
             yield "TRUSTED_HOSTS", "should name the host of this site, such as your.host"
+        if settings.contact.endswith("@example.org"):
+            yield "CONTACT", "should be an address of yours, to which visitors can write"
 
 
 def _weak_secrets(settings: Settings, redis_password: str) -> Iterator[tuple[str, str]]:

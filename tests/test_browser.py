@@ -198,8 +198,8 @@ def test_the_keyboard_is_enough(installation: Installation, page: Page) -> None:
     page.goto(address(installation))
     for text in ("Greeting", "Load example", "Submit"):
         tab_to(text)
-        page.keyboard.press("Enter")
-        page.wait_for_load_state()
+        with page.expect_navigation():
+            page.keyboard.press("Enter")
     page.wait_for_selector("text=Greetings, Ada Lovelace!")
     tab_to("How this was made")
     page.keyboard.press("Enter")

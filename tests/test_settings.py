@@ -59,11 +59,15 @@ def test_the_data_folder_is_absolute():
 
 SECRETS = {"FLOWER_BASIC_AUTH": "greeter:" + "x" * 16, "REDIS_URL": f"redis://:{'y' * 16}@127.0.0.1:5556/0"}
 
+PUBLIC = {"TRUSTED_HOSTS": "your.host", "CONTACT": "you@your.host"}
+
 
 def test_production_wants_secrets_of_its_own():
     """Neither those of the example, nor short ones, nor none; the message has none of them."""
-    production = SECRETS | {"PRODUCTION": "yes", "TRUSTED_HOSTS": "your.host"}
+    production = SECRETS | {"PRODUCTION": "yes"} | PUBLIC
     assert Settings.from_env(production).production
+    with pytest.raises(SettingsError, match="CONTACT should be an address of yours"):
+        Settings.from_env(production | {"CONTACT": ""})
     with pytest.raises(SettingsError, match="TRUSTED_HOSTS should name"):
         Settings.from_env(production | {"TRUSTED_HOSTS": ""})
     for name, weak in (
@@ -117,7 +121,7 @@ def test_no_process_starts_with_bad_settings(command: str) -> None:
 @pytest.mark.slow
 def test_good_settings_are_told_to_be_good() -> None:
     """With exit status 0, and without Redis."""
-    ended = run("flask check-settings", SECRETS | {"PRODUCTION": "yes", "TRUSTED_HOSTS": "your.host"})
+    ended = run("flask check-settings", SECRETS | {"PRODUCTION": "yes"} | PUBLIC)
     assert (ended.returncode, ended.stdout) == (0, "The settings can be used.\n")
 
 

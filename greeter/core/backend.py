@@ -41,7 +41,7 @@ class JobBackend(BaseBackend):
     def mark_as_failure(self, task_id: str, exc: Exception, *args: Any, **kwargs: Any) -> None:
         """Keep the failure; a job whose process is gone has not failed yet, but waits for another."""
         if isinstance(exc, WorkerLostError):
-            self._queue.lose(task_id, self._queue.worker_id)
+            self._queue.lose(task_id, self._queue.worker_id, counted=not self._queue.stopping)
         else:
             super().mark_as_failure(task_id, exc, *args, **kwargs)
 

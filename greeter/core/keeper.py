@@ -61,6 +61,7 @@ class Keeper:
         """End the jobs of this worker, which is about to stop, and let them wait for another; no attempt is counted."""
         while state.should_stop is None and state.should_terminate is None:
             time.sleep(0.01)  # until it takes no new ones
+        self._queue.stopping = True  # Celery may be the first to see that their processes are gone
         jobs = [str(job.id) for job in state.active_requests]
         _kill(jobs)
         for job_id in jobs:

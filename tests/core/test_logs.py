@@ -65,7 +65,7 @@ def test_an_exception_tells_where_and_not_what() -> None:
 def test_the_log_of_a_site_follows_a_job_and_keeps_its_secrets(own_installation: Installation) -> None:
     """From the request to the worker's last word, each event once, in JSON, without anything that a user gave."""
     site = own_installation
-    site.settings = replace(site.settings, production=True, trusted_hosts=("127.0.0.1",))
+    site.settings = replace(site.settings, production=True, trusted_hosts=("127.0.0.1",), contact="me@your.host")
     site.start("redis", "worker", "web", "flower")
     job = submit(site, "phmmer", query=">Xyzzy\nMKVLAWTRHMKVLAWTRH", evalue="0.0625", label="Plugh")
     end_of(site, job)
