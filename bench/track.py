@@ -13,7 +13,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from greeter.core import Job
-from greeter.core.task import reporting
+from greeter.core.task import staying_in_touch
 
 STEPS, ROUNDS = 1_000_000, 7
 
@@ -29,7 +29,7 @@ def nanoseconds_a_step(steps: Iterable[int]) -> float:
 def main() -> None:
     """Print the median of each, and the ratio to tqdm."""
     job, reports = Job(Path(tempfile.gettempdir())), []
-    with Path(os.devnull).open("w") as nowhere, reporting(job, reports.append):
+    with Path(os.devnull).open("w") as nowhere, staying_in_touch(job, reports.append, lambda: "running"):
         loops: dict[str, Callable[[], Iterable[int]]] = {
             "bare loop": lambda: range(STEPS),
             "job.track": lambda: job.track(range(STEPS)),

@@ -1,7 +1,10 @@
 """What the documents say is so."""
 
 import re
+from importlib import import_module
 from pathlib import Path
+
+import pytest
 
 from greeter import tools
 from greeter.settings import Settings
@@ -79,3 +82,9 @@ def test_every_tool_shows_its_own_way_or_the_common_one() -> None:
     """Templates of tools belong to a tool that exists."""
     names = {path.name for path in (ROOT / "templates/tools").iterdir()}
     assert names <= set(tools.load())
+
+
+@pytest.mark.parametrize("name", [path.stem for path in ROOT.glob("bench/*.py")])
+def test_a_benchmark_still_finds_what_it_measures(name: str) -> None:
+    """Nothing else imports them."""
+    assert callable(import_module(f"bench.{name}").main)
