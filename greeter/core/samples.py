@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +22,10 @@ class Samples:
     def __init__(self, folder: Path) -> None:
         self.folders = Folders(folder)
 
-    def of(self, tools: Iterable[str]) -> dict[str, str]:
-        """The ids of the samples that there are, by the name of their tool."""
-        return {tool: PREFIX + tool for tool in tools if self.folders.of(PREFIX + tool).exists()}
+    def of(self, tool: str) -> str | None:
+        """The id of the sample of a tool, if it has one."""
+        sample_id = PREFIX + tool
+        return sample_id if self.folders.of(sample_id).exists() else None
 
     def keep(self, store: Store, job_id: str) -> str:
         """Make a job that has ended the sample of its tool, and return the sample's id. Raises JobNotFound."""

@@ -20,7 +20,7 @@ def init_app(app: Flask) -> None:
 
 
 def _common() -> dict[str, Any]:
-    return {"settings": site().settings, "version": greeter.__version__, "samples": site().samples.of(site().tools)}
+    return {"settings": site().settings, "version": greeter.__version__, "sample_of": site().samples.of}
 
 
 def duration(seconds: int) -> str:
