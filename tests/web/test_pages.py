@@ -1,6 +1,7 @@
 """The pages, without any server behind them."""
 
 import io
+import re
 from html import unescape
 
 import pytest
@@ -28,6 +29,10 @@ def test_a_form_states_its_limits(client: FlaskClient) -> None:
     assert "At most 50,000 sequences of up to 100,000 residues, 10,000,000 residues in all." in page
     assert "10.0 MiB" in page
     assert "1 hour and 23 minutes" in page
+    assert "From 1e-300 to 1,000,000." in page
+    page = client.get("/tools/expensive_greet").text
+    assert re.search(r'"person-limits">At most 80 characters\..*"total-limits">From 1 to 10,000\.', page, re.DOTALL)
+    assert 'aria-describedby="total-limits"' in page
 
 
 def test_load_example_fills_the_form(client: FlaskClient) -> None:
