@@ -56,7 +56,7 @@ def main() -> None:
         store, job_id = installation.queue.store, "a" * 32
         store.create(job_id, "expensive_greet", {"person": "Ada", "total": 9}, Submission())
         store.claim(job_id, "worker", 1, {})
-        store.report(job_id, "worker", {"current": 3, "total": 9, "unit": "step"})
+        store.report(job_id, "worker", 1, {"current": 3, "total": 9, "unit": "step"})
         installation.redis.hincrbyfloat(f"job:{job_id}", "started", -3610)  # so that seconds do not show
         installation.redis.hincrbyfloat(f"job:{job_id}", "seen", 3600)
         path = f"/jobs/{job_id}/progress"

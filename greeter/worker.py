@@ -24,7 +24,7 @@ configure(settings.production)
 app = Queue(settings, tools.load().values())
 app.set_default()  # so that AsyncResult(job_id) needs no app
 app.worker_id = f"{gethostname()}-{token_hex(8)}"
-keeper = Keeper(app, settings.silence_limit)
+keeper = Keeper(app)
 
 # A worker waits for messages in calls of one second, and has nobody who waits for its answer.
 app.conf.broker_transport_options |= {"socket_timeout": 10, "socket_connect_timeout": 3, "socket_keepalive": True}
@@ -48,6 +48,7 @@ def _check_redis(**_: Any) -> None:
 @worker_process_init.connect
 def _stand_alone(**_: Any) -> None:
     """Let a process that runs jobs live as long as its worker: no signal to the group ends it before."""
+    app.process = os.getpid()
     os.setpgrp()
     resource.setrlimit(resource.RLIMIT_FSIZE, (settings.max_file_bytes, settings.max_file_bytes))
     if sys.platform == "linux":

@@ -189,6 +189,7 @@ def test_10_redis_refuses_to_write(site: Installation) -> None:
     with pytest.raises(UNAVAILABLE):
         site.submit("diary", seconds=0.1)
     assert site.redis.zcard("jobs:waiting") == 0
+    assert [path.name for path in (site.settings.data_dir / "jobs").iterdir()] == [job]
     time.sleep(4)
     assert site.queue.store.find(job).active
     site.redis.config_set("maxmemory", 0)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import redis
 from celery import states
 from celery.backends.base import BaseBackend
-from celery.exceptions import TaskRevokedError, WorkerLostError
+from celery.exceptions import NotRegistered, TaskRevokedError, WorkerLostError
 
 from greeter.core.errors import JobNotFound, explain
 from greeter.core.job import Fallback
@@ -43,6 +43,8 @@ class JobBackend(BaseBackend):
         if isinstance(exc, WorkerLostError):
             self._queue.lose(task_id, self._queue.worker_id, counted=not self._queue.stopping)
         else:
+            if isinstance(exc, NotRegistered):  # nobody has claimed it, and it would wait for ever
+                self._queue.store.claim(task_id, self._queue.worker_id, 0, {})
             super().mark_as_failure(task_id, exc, *args, **kwargs)
 
     def _store_result(
@@ -61,7 +63,7 @@ class JobBackend(BaseBackend):
         if isinstance(result, Fallback):
             fields["partial"] = 1
         try:
-            if self._queue.store.write(task_id, self._queue.worker_id, state, fields) and ended:
+            if self._queue.store.write(task_id, self._queue.worker_id, state, fields, self._queue.process) and ended:
                 self._queue.tell("ended", task_id)
         except redis.RedisError:
             if ended:

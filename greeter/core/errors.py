@@ -2,7 +2,7 @@
 
 from errno import EDQUOT, EFBIG, ENOSPC
 
-from celery.exceptions import SoftTimeLimitExceeded, TimeLimitExceeded, WorkerLostError
+from celery.exceptions import NotRegistered, SoftTimeLimitExceeded, TimeLimitExceeded, WorkerLostError
 
 OUT_OF_MEMORY = "The job ran out of memory. Give the tool less to do at once, and run it again."
 TIME_LIMIT_REACHED = (
@@ -33,6 +33,7 @@ _OF_THE_DISK = {ENOSPC: DISK_FULL, EDQUOT: DISK_FULL, EFBIG: FILE_TOO_LARGE}
 _SENTENCES: dict[type[BaseException], str] = {
     SoftTimeLimitExceeded: TIME_LIMIT_REACHED,
     TimeLimitExceeded: TIME_LIMIT_REACHED,
+    NotRegistered: "This tool is not offered here any more. Choose another one from the front page.",
     WorkerLostError: (
         "The process that ran this job was lost each time it was tried, perhaps for want of memory. "
         "Give the tool less to do at once, and run it again."

@@ -6,6 +6,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 RESULT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
@@ -42,10 +43,17 @@ class Folders:
         files = (path for path in found if path.is_file() and not path.is_symlink())
         return sorted(path for path in files if RESULT_NAME.fullmatch(path.name))
 
+    def remove_outputs(self, job_id: str) -> None:
+        """Remove what the tool made."""
+        shutil.rmtree(self.of(job_id) / "outputs", ignore_errors=True)
+
     def remove(self, job_id: str) -> None:
         """Remove the folder of a job with all that is in it."""
         shutil.rmtree(self.of(job_id), ignore_errors=True)
 
     def untouched_for(self, seconds: float) -> Iterator[str]:
         """The jobs whose folders have not changed for so long."""
-        return (path.name for path in self._all.glob("*") if path.stat().st_mtime < time.time() - seconds)
+        for path in self._all.glob("*"):
+            with suppress(FileNotFoundError):  # it has gone meanwhile
+                if path.stat().st_mtime < time.time() - seconds:
+                    yield path.name

@@ -45,7 +45,7 @@ class Job:
         # step less than asking for the time would, and shows the last step of a loop that has become slow.
         if total is None and isinstance(iterable, Sized):
             total = len(iterable)
-        track = _Track(total, unit)
+        track = _Track(None if total is None else int(total), unit)  # that of a library may be no int
         if self._shown is None or self._shown.ended:  # otherwise this is a loop within the one that is shown
             self._shown = track
         try:

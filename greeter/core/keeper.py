@@ -11,6 +11,7 @@ from contextlib import suppress
 from celery.worker import state
 from redis import RedisError
 
+from greeter.core.errors import JobNotFound
 from greeter.core.queue import UNAVAILABLE, Queue
 
 log = logging.getLogger(__name__)
@@ -25,34 +26,38 @@ class Keeper:
     Every worker does this, and all of it may be done twice.
     """
 
-    def __init__(self, queue: Queue, silence_limit: int) -> None:
+    def __init__(self, queue: Queue) -> None:
         self._queue = queue
-        # When Redis comes back after long, the others need a moment to be heard of again.
-        self._patience = silence_limit / 3
-        self._in_touch_since: float | None = None
+        self._silent: set[tuple[str, str]] = set()
         self._next_sweep = self._next_look_for_orphans = 0.0
 
     def tend(self) -> None:
         """Do what is due; called every two seconds."""
         now = time.monotonic()
         try:
+            if now >= self._next_sweep:
+                self._remove_expired()  # first, for a Redis that is full takes nothing else
             overdue = self._queue.store.announce(self._queue.worker_id, [str(job.id) for job in state.active_requests])
-            self._in_touch_since = self._in_touch_since or now
             _kill(overdue)
             if now >= self._next_sweep:
                 self._next_sweep = now + _SECONDS_BETWEEN_SWEEPS
-                self._sweep(now - self._in_touch_since > self._patience)
+                self._sweep()
         except UNAVAILABLE as error:
-            self._in_touch_since = None
+            self._silent = set()
             log.warning("Redis cannot be reached: %s", error)
 
-    def _sweep(self, patient_enough: bool) -> None:
-        for job_id, worker in self._queue.store.silent() if patient_enough else []:
-            self._queue.lose(job_id, worker)
-        for job_id in self._queue.store.unsent():
-            self._queue.publish(job_id)
+    def _remove_expired(self) -> None:
         for job_id in self._queue.store.expired():
             self._queue.delete(job_id)
+
+    def _sweep(self) -> None:
+        # Whoever was cut off, or slept with the whole machine, has until the next sweep to be heard of again.
+        before, self._silent = self._silent, set(self._queue.store.silent())
+        for job_id, worker in before & self._silent:
+            self._queue.lose(job_id, worker)
+        for job_id in self._queue.store.unsent():
+            with suppress(JobNotFound):  # it has gone meanwhile
+                self._queue.publish(job_id)
         if time.monotonic() >= self._next_look_for_orphans:
             self._next_look_for_orphans = time.monotonic() + _SECONDS_BETWEEN_LOOKS_FOR_ORPHANS
             self._queue.store.remove_orphans()

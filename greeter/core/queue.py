@@ -36,6 +36,7 @@ class Queue(Celery):
         super().__init__("greeter")
         self.store = Store(settings)
         self.worker_id = ""  # a worker's entry gives it one
+        self.process: int | str = ""  # of a worker's process that runs jobs, its number
         self.stopping = False  # of a worker: whether it ends its jobs itself
         self.conf.update(_configuration(settings))
         kind = type("ToolTask", (ToolTask,), {})  # because Celery binds a class of tasks to one app

@@ -34,6 +34,10 @@ local function count(how)
   redis.call('HINCRBYFLOAT', 'counted', 'seconds ' .. tool, now - started)
 end
 
+local function is_run_by(worker, process)
+  return phase() == 'running' and get('worker') == worker and (process == '' or get('process') == process)
+end
+
 local function finish(state, ...)
   local client = get('client')
   redis.call('HSET', key, 'state', state, 'ended', now, ...)
@@ -88,36 +92,35 @@ return cjson.encode(shown)
 
 # id, worker, process, versions -> the parameters; nil unless the job waits, or is this very process's already
 CLAIM = """
-local mine = get('worker') == ARGV[2] and get('process') == ARGV[3]
 if phase() == 'waiting' then
   redis.call('HINCRBY', key, 'attempts', 1)
   redis.call('HSET', key, 'state', 'STARTED', 'worker', ARGV[2], 'process', ARGV[3], 'versions', ARGV[4])
   redis.call('HSET', key, 'started', now, 'seen', now)
   redis.call('ZREM', WAITING, id)
   redis.call('ZADD', RUNNING, now, id)
-elseif not (phase() == 'running' and mine) then
+elseif not is_run_by(ARGV[2], ARGV[3]) then
   return false
 end
 return get('params')
 """
 
-# id, worker -> 'running', 'cancel' when somebody asked for that, or nil when the job is not this worker's any more
+# id, worker, process -> 'running', 'cancel' when somebody asked for that, or nil when the job is another's by now
 BEAT = """
-if phase() ~= 'running' or get('worker') ~= ARGV[2] then return false end
+if not is_run_by(ARGV[2], ARGV[3]) then return false end
 redis.call('HSET', key, 'seen', now)
 return get('cancel') and 'cancel' or 'running'
 """
 
-# id, worker, state, whether it is an end, field, value, ... -> 1, or 0 when the job is not this worker's any more.
-# A job that was to be cancelled ends as cancelled, with what its tool returned, if it did.
+# id, worker, process or '' for its main process, state, whether it is an end, field, value, ... -> 1, or 0 when the
+# job is another's by now. One that was to be cancelled ends as cancelled, with what its tool returned, if it did.
 WRITE = """
-if phase() ~= 'running' or get('worker') ~= ARGV[2] then return 0 end
-if ARGV[4] == '1' and get('cancel') then
-  finish('REVOKED', unpack(ARGV, ARGV[3] == 'SUCCESS' and 5 or #ARGV + 1))
-elseif ARGV[4] == '1' then
-  finish(ARGV[3], unpack(ARGV, 5))
+if not is_run_by(ARGV[2], ARGV[3]) then return 0 end
+if ARGV[5] == '1' and get('cancel') then
+  finish('REVOKED', unpack(ARGV, ARGV[4] == 'SUCCESS' and 6 or #ARGV + 1))
+elseif ARGV[5] == '1' then
+  finish(ARGV[4], unpack(ARGV, 6))
 else
-  redis.call('HSET', key, 'state', ARGV[3], 'reported', now, unpack(ARGV, 5))
+  redis.call('HSET', key, 'state', ARGV[4], 'reported', now, unpack(ARGV, 6))
 end
 return 1
 """
@@ -125,7 +128,7 @@ return 1
 # id, worker, '1' when the attempt counts, most attempts, result when that was the last one -> 'PENDING' when the
 # job waits again, its end state, or nil when it was not this worker's any more
 LOSE = """
-if phase() ~= 'running' or get('worker') ~= ARGV[2] then return false end
+if not is_run_by(ARGV[2], '') then return false end
 if get('cancel') then
   finish('REVOKED')
 elseif ARGV[3] == '1' and tonumber(get('attempts')) >= tonumber(ARGV[4]) then
@@ -135,16 +138,20 @@ else
   redis.call('HSET', key, 'state', 'PENDING')
   redis.call('HDEL', key, 'worker', 'process', 'started', 'seen', 'reported', 'progress')
   redis.call('ZREM', RUNNING, id)
-  redis.call('ZADD', WAITING, get('submitted'), id)
+  redis.call('ZADD', WAITING, now, id)  -- behind the others, as its new message is
 end
 return get('state')
 """
 
-# id -> the phase it was in, or nil. A waiting job ends; a running one is told so by its next beat.
+# id, seconds without a sign of life after which nobody runs it -> the phase it was in, or nil. A waiting job ends, and
+# so does one that nobody runs; a running one is told so by its next beat.
 CANCEL = """
 local was = phase()
-if was == 'waiting' then finish('REVOKED') end
-if was == 'running' then redis.call('HSETNX', key, 'cancel', now) end
+if was == 'waiting' or (was == 'running' and tonumber(get('seen')) < now - ARGV[2]) then
+  finish('REVOKED')
+elseif was == 'running' then
+  redis.call('HSETNX', key, 'cancel', now)
+end
 return was
 """
 
@@ -175,9 +182,9 @@ SILENT = """
 local silent = {}
 for _, job in ipairs(redis.call('ZRANGE', RUNNING, 0, -1)) do
   local worker, seen = unpack(redis.call('HMGET', 'job:' .. job, 'worker', 'seen'))
-  if tonumber(seen) < now - ARGV[2] then
+  if tonumber(seen or 0) < now - ARGV[2] then
     silent[#silent + 1] = job
-    silent[#silent + 1] = worker
+    silent[#silent + 1] = worker or ''
   end
 end
 return silent

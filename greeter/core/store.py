@@ -33,7 +33,7 @@ _HOUR, _DAY = 3600, 86_400
 _BROKERS_LIST = "celery"
 _SECONDS_UNTIL_A_WORKER_IS_MISSED = 15
 _SECONDS_UNTIL_A_MESSAGE_IS_MISSED = 10
-_SECONDS_TO_CANCEL = 3
+_SECONDS_TO_CANCEL = 6
 MOST_ATTEMPTS = 2
 PROGRESS = "PROGRESS"
 
@@ -86,7 +86,11 @@ class Store:
         self.redis.ping()  # before anything is written for nothing
         self.folders.create(job_id, files)
         # When the answer is lost, the job may be there or not: its folder stays, and remove_orphans() may find it.
-        kept: str = self._run("create", job_id, same, submission.client, *limits, _DAY, *_flat(fields)).decode()
+        try:
+            kept: str = self._run("create", job_id, same, submission.client, *limits, _DAY, *_flat(fields)).decode()
+        except redis.ResponseError:  # a clear answer: Redis is full, say
+            self.folders.remove(job_id)
+            raise
         if kept != job_id:
             self.folders.remove(job_id)
         if kept == "full":
@@ -121,7 +125,7 @@ class Store:
 
     def cancel(self, job_id: str) -> str:
         """Ask for the end of a job and return the phase it was in. Raises JobNotFound."""
-        if phase := self._run("cancel", job_id):
+        if phase := self._run("cancel", job_id, self._settings.silence_limit):
             return str(phase.decode())
         raise JobNotFound(job_id)
 
@@ -147,25 +151,29 @@ class Store:
         ended = {tuple(name.split()): float(number) for name, number in zip(fields, fields, strict=True)}
         return dict(zip(("waiting", "running", "workers"), now, strict=True)), ended
 
-    # What the process that runs a job says. `worker` is the one that claimed it; nobody else is listened to.
+    # What the process that runs a job says. `worker` and `process` are those that claimed it; nobody else is listened
+    # to but the main process of the worker, which is "".
 
-    def claim(self, job_id: str, worker: str, process: int, versions: Mapping[str, str]) -> dict[str, Any] | None:
+    def claim(self, job_id: str, worker: str, process: int | str, versions: Mapping[str, str]) -> dict[str, Any] | None:
         """Begin a waiting job and return its parameters; None when it does not wait, or not any more."""
         plain = self._run("claim", job_id, worker, process, dumps(versions))
-        return self.params(job_id, plain) if plain else None
+        if not plain:
+            return None
+        self.folders.remove_outputs(job_id)  # of an attempt that was lost
+        return self.params(job_id, plain)
 
-    def beat(self, job_id: str, worker: str) -> str | None:
+    def beat(self, job_id: str, worker: str, process: int | str = "") -> str | None:
         """Say that the job goes on; returns "running", "cancel" when that was asked for, None when it was lost."""
-        answer = self._run("beat", job_id, worker)
+        answer = self._run("beat", job_id, worker, process)
         return answer.decode() if answer else None
 
-    def report(self, job_id: str, worker: str, progress: Mapping[str, Any]) -> None:
+    def report(self, job_id: str, worker: str, process: int | str, progress: Mapping[str, Any]) -> None:
         """Keep how far a running job is."""
-        self.write(job_id, worker, PROGRESS, {"progress": dumps(progress)})
+        self.write(job_id, worker, PROGRESS, {"progress": dumps(progress)}, process)
 
-    def write(self, job_id: str, worker: str, state: str, fields: Mapping[str, Any]) -> bool:
-        """Change the state and fields of a running job; False, and nothing changes, when the worker has lost it."""
-        return bool(self._run("write", job_id, worker, state, int(state in READY_STATES), *_flat(fields)))
+    def write(self, job_id: str, worker: str, state: str, fields: Mapping[str, Any], process: int | str = "") -> bool:
+        """Change the state and fields of a running job; False, and nothing changes, when it was lost."""
+        return bool(self._run("write", job_id, worker, process, state, int(state in READY_STATES), *_flat(fields)))
 
     # What the main process of a worker sees to.
 

@@ -15,6 +15,7 @@ from platform import python_version
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import redis
+from billiard.pool import soft_timeout_sighandler
 from celery import Task
 from celery.exceptions import Ignore, SoftTimeLimitExceeded
 
@@ -45,6 +46,8 @@ class ToolTask(Task):  # type: ignore[type-arg]
     def __init__(self, tool: Tool, soft_time_limit: int, grace: int) -> None:
         self.tool = tool
         self.name = tool.name
+        self.versions = {"greeter": greeter.__version__, "Python": python_version()}
+        self.versions |= {library: version(library) for library in tool.libraries}
         self.soft_time_limit = tool.soft_time_limit or soft_time_limit
         self.time_limit = self.soft_time_limit + grace
 
@@ -58,12 +61,24 @@ class ToolTask(Task):  # type: ignore[type-arg]
             raise Ignore
         self.app.tell("began", job_id)
         job = Job(self.app.store.folders.of(job_id))
-        mine = (job_id, self.app.worker_id)
+        mine = (job_id, self.app.worker_id, self.app.process)
         with staying_in_touch(job, partial(self.app.store.report, *mine), partial(self.app.store.beat, *mine)):
-            try:
-                return self.tool(job, **params)
-            except MemoryError:  # as it is, it would end the whole worker (celery/celery#10462)
-                raise ToolError(OUT_OF_MEMORY) from None
+            return self._call(job, params)
+
+    def _call(self, job: Job, params: dict[str, Any]) -> dict[str, Any]:
+        """Call the tool, and let the time limit and a cancel strike it and nothing else."""
+        signal.signal(signal.SIGUSR1, soft_timeout_sighandler)
+        try:
+            result = self.tool(job, **params)
+        except MemoryError:  # as it is, it would end the whole worker (celery/celery#10462)
+            raise ToolError(OUT_OF_MEMORY) from None
+        except SystemExit as end:  # it would end the process, which counts as lost
+            raise RuntimeError(f"the tool left by sys.exit({end.code!r})") from None
+        finally:
+            signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # what tells the end may have to wait for Redis
+        if not isinstance(result, dict):
+            raise TypeError(f"a tool returns a dict, and this one a {type(result).__name__}")
+        return result
 
     def on_failure(self, exc: Exception, task_id: str, args: Any, kwargs: Any, einfo: Any) -> None:
         """Tell the log where a bug is; the sentence for the user is told already."""
@@ -71,10 +86,9 @@ class ToolTask(Task):  # type: ignore[type-arg]
             log.error("bug in the tool %s", self.name, exc_info=exc)
 
     def _claim(self, job_id: str) -> dict[str, Any] | None:
-        versions = {"greeter": greeter.__version__, "Python": python_version()}
-        versions |= {library: version(library) for library in self.tool.libraries}
         # The message is gone, so only a clear answer will do.
-        return _when_redis_is_there(lambda: self.app.store.claim(job_id, self.app.worker_id, os.getpid(), versions))
+        mine = (job_id, self.app.worker_id, self.app.process)
+        return _when_redis_is_there(lambda: self.app.store.claim(*mine, self.versions))
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -22,8 +23,8 @@ STATES = {"waiting": "PENDING", "running": "STARTED"}
 class Model:
     """What a job should be: a handful of fields, and no Redis."""
 
-    def __init__(self) -> None:
-        self.phase, self.state = "waiting", "PENDING"
+    def __init__(self, place: int) -> None:
+        self.phase, self.state, self.place = "waiting", "PENDING", place
         self.worker: str | None = None
         self.attempts = 0
         self.cancel = False
@@ -48,13 +49,14 @@ class Life(RuleBasedStateMachine):
         shutil.rmtree(self.store.folders.of("any").parent, ignore_errors=True)
         self.models: dict[str, Model] = {}
         self.deleted: list[str] = []
+        self.places = count()
 
     @rule(target=jobs)
     def submit(self) -> str:
         """A new job waits behind all others."""
         job_id = f"{len(self.models) + len(self.deleted):032x}"
         assert self.store.create(job_id, "tool", {"n": 1}, Submission(client="c")) == job_id
-        self.models[job_id] = Model()
+        self.models[job_id] = Model(next(self.places))
         return job_id
 
     @rule(job=jobs, worker=WORKERS, process=st.integers(1, 2))
@@ -70,19 +72,24 @@ class Life(RuleBasedStateMachine):
             asked_again = bool(model and model.phase == "running" and model.mine == mine)
             assert (claimed is not None) == asked_again
 
-    @rule(job=jobs, worker=WORKERS)
-    def beat(self, job: str, worker: str) -> None:
-        """Only the worker that has a job is told to go on, or to stop."""
+    @rule(job=jobs, worker=WORKERS, process=st.integers(1, 2))
+    def beat(self, job: str, worker: str, process: int) -> None:
+        """Only the process that has a job is told to go on, or to stop."""
         model = self.models.get(job)
-        expected = ("cancel" if model.cancel else "running") if self.has(worker, model) else None
-        assert self.store.beat(job, worker) == expected
+        expected = ("cancel" if model.cancel else "running") if self.has(worker, model, process) else None
+        assert self.store.beat(job, worker, process) == expected
 
-    @rule(job=jobs, worker=WORKERS, state=st.sampled_from(["PROGRESS", "SUCCESS", "FAILURE"]))
-    def write(self, job: str, worker: str, state: str) -> None:
-        """Nobody else changes the job, and nobody changes its end."""
-        model, mine = self.models.get(job), self.has(worker, self.models.get(job))
+    @rule(
+        job=jobs,
+        worker=WORKERS,
+        process=st.sampled_from([1, 2, ""]),
+        state=st.sampled_from(["PROGRESS", "SUCCESS", "FAILURE"]),
+    )
+    def write(self, job: str, worker: str, process: int | str, state: str) -> None:
+        """Nobody else but the worker's main process changes the job, and nobody changes its end."""
+        model, mine = self.models.get(job), self.has(worker, self.models.get(job), process)
         field = "progress" if state == "PROGRESS" else "result"
-        assert self.store.write(job, worker, state, {field: f'"{worker}"'}) == mine
+        assert self.store.write(job, worker, state, {field: f'"{worker}"'}, process) == mine
         if mine and state == "PROGRESS":
             model.state = state
         elif mine:
@@ -90,7 +97,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(job=jobs, worker=WORKERS, counted=st.booleans())
     def lose(self, job: str, worker: str, counted: bool) -> None:
-        """A lost job waits again, unless it was cancelled or has been lost too often."""
+        """A lost job waits again, behind the others, unless it was cancelled or has been lost too often."""
         model, mine = self.models.get(job), self.has(worker, self.models.get(job))
         state = self.store.lose(job, worker, counted, b'"lost"')
         if not mine:
@@ -100,7 +107,7 @@ class Life(RuleBasedStateMachine):
             assert state == model.state
         else:
             model.attempts -= not counted
-            model.phase, model.state, model.worker = "waiting", "PENDING", None
+            model.phase, model.state, model.worker, model.place = "waiting", "PENDING", None, next(self.places)
             assert state == "PENDING"
 
     @rule(job=jobs)
@@ -131,7 +138,10 @@ class Life(RuleBasedStateMachine):
     @invariant()
     def records_are_as_the_model_says(self) -> None:
         """State, attempts, place in the queue and result of every job; nothing else is kept."""
-        waiting = [job for job in sorted(self.models) if self.models[job].phase == "waiting"]
+        waiting = sorted(
+            (job for job, model in self.models.items() if model.phase == "waiting"),
+            key=lambda job: self.models[job].place,
+        )
         for job, model in self.models.items():
             record = self.store.find(job)
             assert (record.state, record.attempts, record.cancelling) == (model.state, model.attempts, model.cancel)
@@ -147,9 +157,10 @@ class Life(RuleBasedStateMachine):
         assert len(redis.keys("job:*")) == len(self.models)
 
     @staticmethod
-    def has(worker: str, model: Model | None) -> bool:
-        """Whether a worker has a job."""
-        return bool(model and model.phase == "running" and model.worker == worker)
+    def has(worker: str, model: Model | None, process: int | str = "") -> bool:
+        """Whether a worker has a job, in that process unless it is the main one."""
+        mine = model and model.phase == "running" and model.worker == worker
+        return bool(mine and (process == "" or model.mine == f"{worker}/{process}"))
 
 
 @pytest.fixture

@@ -145,3 +145,28 @@ def test_old_jobs_and_orphaned_folders_are_found(store: Store) -> None:
     assert not store.folders.of("a" * 32).exists()
     with pytest.raises(JobNotFound):
         store.find("a" * 32)
+
+
+def test_a_job_that_nobody_runs_is_cancelled_at_once(own_installation: Installation) -> None:
+    """Its process has not been heard of for too long, so there is nobody to tell."""
+    own_installation.start("redis")
+    store = own_installation.queue.store
+    for job_id, silence in (("a" * 32, 0), ("b" * 32, own_installation.settings.silence_limit + 1)):
+        create(store, job_id)
+        store.claim(job_id, "worker", 1, {})
+        store.redis.hincrbyfloat(f"job:{job_id}", "seen", -silence)
+        assert store.cancel(job_id) == "running"
+    assert (store.find("a" * 32).cancelling, store.find("b" * 32).phase) == (True, "cancelled")
+    assert not store.write("b" * 32, "worker", "SUCCESS", {"result": '"late"'})
+
+
+def test_an_attempt_begins_without_the_files_of_the_one_before(store: Store) -> None:
+    """Or half of a table would be offered as the result of the next."""
+    create(store, "a" * 32)
+    store.claim("a" * 32, "worker", 1, {})
+    outputs = store.folders.of("a" * 32) / "outputs"
+    outputs.mkdir()
+    (outputs / "half.tsv").write_text("half")
+    store.lose("a" * 32, "worker", counted=True)
+    store.claim("a" * 32, "other", 2, {})
+    assert store.folders.outputs("a" * 32) == []
