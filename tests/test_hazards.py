@@ -114,13 +114,17 @@ def test_05_a_message_is_delivered_more_than_once(site: Installation) -> None:
 
 
 def test_06_a_message_is_lost(site: Installation) -> None:
-    """It is sent again."""
+    """One of three, or all of them: they are sent again."""
     site.stop("worker")
     jobs = [site.submit("diary", seconds=0.1) for _ in range(3)]
     site.redis.lpop("celery")
     site.start("worker")
     assert [site.ended(job, 40).phase for job in jobs] == ["finished"] * 3
+    site.stop("worker")
+    jobs = [site.submit("diary", seconds=0.1) for _ in range(3)]
     site.redis.delete("celery")
+    site.start("worker")
+    assert [site.ended(job, 40).phase for job in jobs] == ["finished"] * 3
     assert set(diary(site).values()) == {1}
 
 

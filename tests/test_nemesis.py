@@ -49,7 +49,9 @@ class Nemesis:
     """What happens to the processes of the installation."""
 
     def __init__(self, site: Installation) -> None:
-        self.site, self.choose, self.done = site, random.Random(), Counter[str]()
+        seed = int(os.environ.get("NEMESIS_SEED", random.randrange(1_000_000)))
+        print(f"\nNEMESIS_SEED={seed}")  # the same harms in the same order, if not at the same moments
+        self.site, self.choose, self.done = site, random.Random(seed), Counter[str]()
 
     def strike(self) -> None:
         """Do one harm, and mend it."""

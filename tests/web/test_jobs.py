@@ -324,6 +324,22 @@ def test_09_the_web_says_when_redis_is_away_and_comes_back(own_installation: Ins
     assert "Greetings, Grace!" in end_of(own_installation, again)
 
 
+def test_10_a_full_redis_refuses_a_submission_and_keeps_what_was_entered(own_installation: Installation) -> None:
+    """Jobs that were accepted are shown; one that is refused leaves nothing behind."""
+    own_installation.start("redis", "web")
+    job = submit(own_installation, "expensive_greet", person="Ada", total="1")
+    own_installation.redis.config_set("maxmemory", "1mb")
+    refused = post(own_installation, "/tools/expensive_greet", person="Grace", total="7", label="mine")
+    assert (refused.status, refused.headers["Retry-After"]) == (503, "5")
+    for kept in ('value="Grace"', 'value="7"', 'value="mine"', "submit it again"):
+        assert kept in refused.body
+    assert "Yours is the next job" in ask(own_installation, job).body
+    assert post(own_installation, job + "/cancel").status == 503
+    assert [path.name for path in (own_installation.settings.data_dir / "jobs").iterdir()] == [job[6:]]
+    own_installation.redis.config_set("maxmemory", 0)
+    assert post(own_installation, job + "/cancel").status == 303
+
+
 def post(installation: Installation, path: str, **fields: str) -> Answer:
     """Send a form."""
     form = {"Content-Type": "application/x-www-form-urlencoded"}
