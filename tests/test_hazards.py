@@ -7,11 +7,11 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
 
 import psutil
 import pytest
 
+from greeter.core import server
 from greeter.core.errors import DISK_FULL, JobNotFound
 from greeter.core.queue import UNAVAILABLE
 from greeter.core.record import Record
@@ -333,10 +333,16 @@ def test_32_old_jobs_go_and_running_ones_stay(site: Installation) -> None:
     assert site.ended(long, 30).phase == "finished"
 
 
-def test_33_the_versions_are_those_that_were_measured() -> None:
-    """The lock gives them; what else would be refused at the start is the broker's own check."""
-    assert version("kombu").split(".")[:2] == version("celery").split(".")[:2] == ["5", "7"]
-    assert version("redis").split(".")[0] == "8"
+@pytest.mark.parametrize("wrong", [("kombu", "5.6.9"), ("redis", "9.0.0b1"), ("redis", "7.4.0")])
+def test_33_other_versions_than_those_that_were_measured(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], wrong: tuple[str, str]
+) -> None:
+    """They are refused at the start, for pip replaces a library although others forbid it."""
+    server.check("redis://127.0.0.1:1/0")  # those of the lock are taken
+    monkeypatch.setattr(server, "version", ({"kombu": "5.7.0", "redis": "8.1.0"} | dict([wrong])).__getitem__)
+    with pytest.raises(SystemExit):
+        server.check("redis://127.0.0.1:1/0")
+    assert " ".join(wrong) in capsys.readouterr().err
 
 
 def test_a_worker_that_lost_its_job_ends_it(site: Installation) -> None:
