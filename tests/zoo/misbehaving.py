@@ -121,7 +121,10 @@ def diary(job: Job, seconds: float) -> dict[str, Any]:
 def outsource(job: Job, seconds: float) -> dict[str, Any]:
     """Run a program that starts others, one of which leaves its session, and waits for none."""
     program = "setsid sleep 300 & (sleep 300 & sleep 300) & echo started; sleep " + str(seconds)
-    job.run(["sh", "-c", program], stdout="said.txt")
+    with (job.folder.parents[1] / "diary").open("a", buffering=1) as entries:
+        entries.write(f"{job.folder.name} start {os.getpid()}\n")
+        job.run(["sh", "-c", program], stdout="said.txt")
+        entries.write(f"{job.folder.name} end {os.getpid()}\n")
     with job.open("said.txt", "r") as said:
         return {"said": said.read()}
 
