@@ -87,4 +87,5 @@ class JobBackend(BaseBackend):
         return self.meta_from_decoded(meta)
 
     def _forget(self, task_id: str) -> None:
-        self._queue.delete(task_id)
+        with suppress(JobNotFound):
+            self._queue.delete(task_id)

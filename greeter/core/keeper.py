@@ -48,7 +48,8 @@ class Keeper:
 
     def _remove_expired(self) -> None:
         for job_id in self._queue.store.expired():
-            self._queue.delete(job_id)
+            with suppress(JobNotFound):  # another worker was faster
+                self._queue.delete(job_id)
 
     def _sweep(self) -> None:
         # Whoever was cut off, or slept with the whole machine, has until the next sweep to be heard of again.

@@ -78,7 +78,7 @@ class Queue(Celery):
             self.tell("ended" if phase == "waiting" else "to be cancelled", job_id)
 
     def delete(self, job_id: str) -> bool:
-        """Remove the record and the folder of a job that has ended; False when it has not."""
+        """Remove the folder and the record of a job that has ended; False when it has not. Raises JobNotFound."""
         if deleted := self.store.delete(job_id):
             log.info("deleted", extra={"job": job_id[:8]})
         return deleted

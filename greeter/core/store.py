@@ -29,7 +29,7 @@ from greeter.core.record import Record
 from greeter.core.scripts import SCRIPTS
 from greeter.settings import Settings
 
-_HOUR, _DAY = 3600, 86_400
+_DAY = 86_400
 _BROKERS_LIST = "celery"
 _SECONDS_UNTIL_A_WORKER_IS_MISSED = 15
 _SECONDS_UNTIL_A_MESSAGE_IS_MISSED = 10
@@ -130,11 +130,12 @@ class Store:
         raise JobNotFound(job_id)
 
     def delete(self, job_id: str) -> bool:
-        """Remove the record and the folder of a job that has ended; False when it has not."""
-        deleted = bool(self._run("delete", job_id))
-        if deleted:
-            self.folders.remove(job_id)
-        return deleted
+        """Remove the folder and the record of a job that has ended; False when it has not. Raises JobNotFound."""
+        if self.find(job_id).active:
+            return False
+        self.folders.remove(job_id)  # first: when Redis goes away now, the record is left, and this is done again
+        self._run("delete", job_id)
+        return True
 
     def workers(self) -> int:
         """Count the workers that have been heard of lately; raises redis.RedisError also when Redis takes no writes."""
@@ -204,8 +205,11 @@ class Store:
         return _texts(self._run("expired", "", self._settings.retention))
 
     def remove_orphans(self) -> None:
-        """Remove the folders that have no record for an hour: of submissions whose answer was lost."""
-        for job_id in self.folders.untouched_for(_HOUR):
+        """Remove the folders without a record: of submissions whose answer was lost.
+
+        Not before jobs of their age are removed anyway, for REDIS_URL may name the wrong Redis.
+        """
+        for job_id in self.folders.untouched_for(self._settings.retention):
             if not self.redis.exists(f"job:{job_id}"):
                 self.folders.remove(job_id)
 

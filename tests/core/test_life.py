@@ -128,7 +128,11 @@ class Life(RuleBasedStateMachine):
     def delete(self, job: str) -> None:
         """Only an ended job is removed, with its folder."""
         model = self.models.get(job)
-        removable = bool(model and model.phase == "ended")
+        if model is None:
+            with pytest.raises(JobNotFound):
+                self.store.delete(job)
+            return
+        removable = model.phase == "ended"
         assert self.store.delete(job) == removable
         if removable:
             del self.models[job]

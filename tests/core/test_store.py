@@ -130,13 +130,13 @@ def test_what_cannot_be_kept_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_old_jobs_and_orphaned_folders_are_found(store: Store) -> None:
-    """A job by the time of its end; a folder without a record when it is an hour old."""
+    """A job by the time of its end; a folder without a record when it is as old as the oldest job."""
     create(store, "a" * 32)
     store.cancel("a" * 32)
     assert store.expired() == []
     store.redis.zincrby("jobs:ended", -7 * 86_400 - 1, "a" * 32)
     assert store.expired() == ["a" * 32]
-    for age, name in ((0, "b" * 32), (4000, "c" * 32), (4000, "a" * 32)):
+    for age, name in ((0, "b" * 32), (7 * 86_400 + 1, "c" * 32), (7 * 86_400 + 1, "a" * 32)):
         store.folders.of(name).mkdir(exist_ok=True)
         os.utime(store.folders.of(name), (time.time() - age,) * 2)
     store.remove_orphans()
