@@ -75,7 +75,7 @@ class JobBackend(BaseBackend):
             record = self._queue.store.find(task_id)
         except JobNotFound:
             return {"status": states.PENDING, "result": None}
-        fields = self._queue.store.task_fields(task_id)
+        fields = self._queue.store.fields(task_id, "process", "worker", "traceback")
         meta = {"status": record.state, "result": record.meta if record.active else record.result, "children": []}
         meta |= {"traceback": fields.get("traceback"), "date_done": None}
         if not record.active:

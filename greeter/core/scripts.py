@@ -201,14 +201,10 @@ EXPIRED = """
 return redis.call('ZRANGEBYSCORE', ENDED, '-inf', now - ARGV[2], 'LIMIT', 0, 100)
 """
 
-# '', seconds -> how many workers were heard of in that time; an error when Redis takes no writes
-WORKERS = """
-redis.call('SET', 'asked', now)
-return redis.call('ZCOUNT', WORKERS, now - ARGV[2], '+inf')
-"""
-
-# '', seconds -> the jobs that wait, those that run, the workers heard of in that time; what was counted at ends
+# '', seconds -> the jobs that wait, those that run, the workers heard of in that time; what was counted at ends. An
+# error when Redis takes no writes.
 COUNTS = """
+redis.call('SET', 'asked', now)
 local workers = redis.call('ZCOUNT', WORKERS, now - ARGV[2], '+inf')
 return {redis.call('ZCARD', WAITING), redis.call('ZCARD', RUNNING), workers, redis.call('HGETALL', 'counted')}
 """

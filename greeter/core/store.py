@@ -4,7 +4,7 @@ A record is one hash, `job:<id>`. Celery's task state is one of its fields (gree
 whoever reads a record reads everything about the job in one round trip. Each id is in one of three sorted sets:
 `jobs:waiting`, by time of submission, so that a job's rank there is its place in the queue; `jobs:running`;
 `jobs:ended`, by time of end. `workers` has the time at which each worker last announced itself, `asked` the one at
-which somebody last asked for their number; `counted` is how many jobs ended, and how; `limits:...` is how often each
+which somebody last asked how many; `counted` is how many jobs ended, and how; `limits:...` is how often each
 client submitted in this minute (greeter/web/limits.py).
 """
 
@@ -108,18 +108,16 @@ class Store:
 
     def details(self, job_id: str) -> dict[str, Any]:
         """The `params` of a job that are no files, the SHA-256 `sums` of the others, the `versions` it ran with."""
-        names = ("params", "sums", "versions")
-        values: Any = self.redis.hmget(f"job:{job_id}", names)
-        return {name: loads(value or "{}") for name, value in zip(names, values, strict=True)}
+        found = self.fields(job_id, "params", "sums", "versions")
+        return {"params": {}, "sums": {}, "versions": {}} | {name: loads(text) for name, text in found.items()}
 
     def params(self, job_id: str, plain: bytes | None = None) -> dict[str, Any]:
         """The parameters of a job, of which `plain` are those that are no files; files as their Path."""
         values = loads(plain) if plain else self.details(job_id)["params"]
         return {**values, **self.folders.inputs(job_id)}
 
-    def task_fields(self, job_id: str) -> dict[str, str]:
-        """What Celery tells of a task beside its state: `process`, `worker`, `ended` and `traceback`, where known."""
-        names = ("process", "worker", "ended", "traceback")
+    def fields(self, job_id: str, *names: str) -> dict[str, str]:
+        """Fields of a record that find() leaves out, those of them that it has."""
         values: Any = self.redis.hmget(f"job:{job_id}", names)
         return {name: value.decode() for name, value in zip(names, values, strict=True) if value}
 
@@ -137,15 +135,12 @@ class Store:
         self._run("delete", job_id)
         return True
 
-    def workers(self) -> int:
-        """Count the workers that have been heard of lately; raises redis.RedisError also when Redis takes no writes."""
-        return int(self._run("workers", "", _SECONDS_UNTIL_A_WORKER_IS_MISSED))
-
     def counts(self) -> tuple[dict[str, int], dict[tuple[str, ...], float]]:
-        """The jobs `waiting` and `running` and the `workers`, and what was counted of jobs at their ends.
+        """The jobs `waiting` and `running` and the `workers` heard of lately, and what was counted of jobs at ends.
 
         That is the number that `("ended", tool, phase)`, the time that they ran in `("seconds", tool)`, and the number
-        that ran no longer than one of BOUNDS, but longer than the one before, in `("bucket", tool, bound)`.
+        that ran no longer than one of BOUNDS, but longer than the one before, in `("bucket", tool, bound)`. Raises
+        redis.RedisError also when Redis takes no writes.
         """
         *now, counted = self._run("counts", "", _SECONDS_UNTIL_A_WORKER_IS_MISSED)
         fields = iter(_texts(counted))
