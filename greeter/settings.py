@@ -116,6 +116,7 @@ class Settings:
     @classmethod
     def load(cls) -> Settings:
         """The settings of this process, which ends with one message when they cannot be used."""
+        os.umask(0o077)  # what it writes is its visitors', and for no other user of this machine to read
         try:
             return cls.from_env(os.environ)
         except SettingsError as error:

@@ -108,6 +108,10 @@ def test_17_honcho_starts_everything_and_leaves_nothing(own_installation: Instal
         assert "VHLTPEEKS" not in task
         assert "HBB_CALAR" not in task
 
+        kept = [path for folder in ("jobs", "redis", "metrics") for path in (tmp_path / folder).rglob("*")]
+        assert len(kept) > 10
+        assert not [path for path in kept if path.stat().st_mode & 0o077], "readable by others on this machine"
+
         running = answer(web, "/tools/expensive_greet", {"person": "Grace", "total": "1000"})[1]
         wait_for(lambda: "of 1,000 steps" in answer(web, running)[2])
         worker = worker_of(own_installation, running)
