@@ -19,7 +19,7 @@ def test_the_help_page_tells_what_a_reviewer_asks_for(client: FlaskClient) -> No
     page = client.get("/help").text
     for text in (
         "How many hits as good as this one chance alone gives",
-        "10.0 MiB",
+        "10 MiB",
         "50,000 sequences",
         "1 hour and 23 minutes",
         "7 days after the job has ended",
