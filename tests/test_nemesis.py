@@ -82,12 +82,12 @@ class Nemesis:
     def hang_worker(self) -> None:
         """Let a worker and its processes do nothing for a while, but not for so long that its jobs are given away."""
         worker = psutil.Process(self.site.pid(self.choose.choice(WORKERS)))
-        all_of_it = [worker, *worker.children()]
-        for process in all_of_it:
-            process.suspend()
-        time.sleep(self.choose.uniform(1, 4))
-        for process in all_of_it:
-            process.resume()
+        all_of_it = [worker.pid, *(child.pid for child in worker.children())]
+        for number, pause in ((signal.SIGSTOP, self.choose.uniform(1, 4)), (signal.SIGCONT, 0)):
+            for pid in all_of_it:
+                with suppress(ProcessLookupError):  # a process that had lost its job has ended
+                    os.kill(pid, number)
+            time.sleep(pause)
 
     def kill_redis(self) -> None:
         """End Redis without a word, and start it a moment later."""
