@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+import resource
 import shutil
 import signal
 import time
@@ -13,6 +14,7 @@ from http.client import HTTPConnection, HTTPResponse
 from importlib.metadata import version
 from urllib.parse import quote, urlencode
 
+import psutil
 import pytest
 from markupsafe import escape
 
@@ -338,6 +340,21 @@ def test_10_a_full_redis_refuses_a_submission_and_keeps_what_was_entered(own_ins
     assert [path.name for path in (own_installation.settings.data_dir / "jobs").iterdir()] == [job[6:]]
     own_installation.redis.config_set("maxmemory", 0)
     assert post(own_installation, job + "/cancel").status == 303
+
+
+def test_31_a_full_disk_refuses_a_submission_and_keeps_what_was_entered(own_installation: Installation) -> None:
+    """Nothing of it is left, and the site goes on."""
+    own_installation.start("redis", "web")
+    for process in psutil.Process(own_installation.pid("web")).children():
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (100_000, 100_000))
+    protein = ">kept\n" + "MKVLA\n" * 20_000
+    refused = post(own_installation, "/tools/phmmer", query=protein, evalue="7.5", label="mine")
+    assert (refused.status, refused.headers["Retry-After"]) == (503, "300")
+    for kept in ("MKVLA\n" * 20_000, 'value="7.5"', 'value="mine"', "The disk has no room"):
+        assert kept in refused.body
+    assert not list((own_installation.settings.data_dir / "jobs").iterdir())
+    assert own_installation.redis.zcard("jobs:waiting") == 0
+    assert ask(own_installation, submit(own_installation, "phmmer", query=">a\nMKVLA", evalue="7.5")).status == 200
 
 
 def post(installation: Installation, path: str, **fields: str) -> Answer:
