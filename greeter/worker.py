@@ -28,6 +28,8 @@ keeper = Keeper(app)
 
 # A worker waits for messages in calls of one second, and has nobody who waits for its answer.
 app.conf.broker_transport_options |= {"socket_timeout": 10, "socket_connect_timeout": 3, "socket_keepalive": True}
+# One that refuses to write, as when its disk is full, refuses messages too; that must not end a worker.
+app.conf.broker_channel_error_retry = True
 # A job that has ended must not be lost because Redis is away at that second.
 app.conf.result_backend_always_retry = True
 app.conf.result_backend_max_retries = 10**9

@@ -76,14 +76,18 @@ def test_02_a_memory_error_ends_the_job_and_not_the_worker(site: Installation) -
     assert psutil.Process(worker).status() != psutil.STATUS_ZOMBIE
 
 
-def test_03_the_process_of_a_job_is_killed(site: Installation) -> None:
-    """The job is begun once more, and its page tells of two attempts."""
+@pytest.mark.parametrize("times", [1, 2])
+def test_03_the_process_of_a_job_is_killed(site: Installation, times: int) -> None:
+    """The job is begun once more, and its page tells of two attempts; the second time it fails, with a sentence."""
     job = site.submit("diary", seconds=2.0)
-    running(site, job)
-    os.kill(process_of(site, job), signal.SIGKILL)
+    for attempt in range(1, times + 1):
+        wait_for(lambda attempt=attempt: site.queue.store.find(job).attempts == attempt, 30)
+        running(site, job)
+        os.kill(process_of(site, job), signal.SIGKILL)
     record = site.ended(job, 30)
-    assert (record.phase, record.attempts) == ("finished", 2)
-    assert diary(site) == {(job, "start"): 2, (job, "end"): 1}
+    assert (record.phase, record.attempts) == ("finished" if times == 1 else "failed", 2)
+    assert times == 1 or "lost each time" in str(record.sentence)
+    assert diary(site)[job, "end"] == (times == 1)
 
 
 def test_04_a_worker_is_killed(site: Installation) -> None:
@@ -99,6 +103,23 @@ def test_04_a_worker_is_killed(site: Installation) -> None:
     assert [record.phase for record in records] == ["finished"] * 3
     assert [record.attempts for record in records] == [2, 2, 1]
     nothing_is_left(site)
+
+
+def test_04_a_worker_that_slept_finds_its_job_given_away(site: Installation) -> None:
+    """It ends its process when it wakes, and the other one's result counts."""
+    job = site.submit("diary", seconds=12.0)
+    running(site, job)
+    first = psutil.Process(process_of(site, job))
+    asleep = [*psutil.Process(site.pid("worker")).children(), psutil.Process(site.pid("worker"))]
+    for process in asleep:
+        process.suspend()
+    site.start("worker-2")
+    wait_for(lambda: site.queue.store.find(job).attempts == 2, 40)
+    for process in asleep:
+        process.resume()
+    first.wait(5)
+    assert site.ended(job, 30).result == {"slept": 12.0}
+    assert (diary(site)[job, "start"], diary(site)[job, "end"]) == (2, 1)
 
 
 def test_05_a_message_is_delivered_more_than_once(site: Installation) -> None:
@@ -185,18 +206,37 @@ def test_09_redis_hangs_while_a_job_runs(site: Installation) -> None:
     assert set(diary(site).values()) == {1}
 
 
-def test_10_redis_refuses_to_write(site: Installation) -> None:
-    """A submission is refused whole; a job that ends meanwhile keeps its result until there is room."""
+def test_10_redis_is_full(site: Installation) -> None:
+    """A submission is refused whole; jobs that run go on, end, and are cancelled; one that waits begins later."""
+    jobs = [site.submit("diary", seconds=seconds) for seconds in (2.0, 60.0, 0.5, 60.0)]
+    for job in jobs[:2]:
+        running(site, job)
+    site.redis.config_set("maxmemory", 1)
+    with pytest.raises(UNAVAILABLE):
+        site.submit("diary", seconds=0.1)
+    assert {path.name for path in (site.settings.data_dir / "jobs").iterdir()} == set(jobs)
+    for job in (jobs[3], jobs[1]):
+        site.queue.cancel(job)
+    for job, phase in zip(jobs, ("finished", "cancelled", "waiting", "cancelled"), strict=True):
+        assert phase == "waiting" or site.ended(job).phase == phase
+    assert site.queue.store.find(jobs[1]).result == {"slept": "not all of it"}
+    site.redis.config_set("maxmemory", 0)
+    assert site.ended(jobs[2], 30).phase == "finished"
+    assert site.ended(site.submit("diary", seconds=0.1)).phase == "finished"
+
+
+def test_10_redis_refuses_every_write(site: Installation) -> None:
+    """A submission is refused whole; a job that ends meanwhile keeps its result until it is taken."""
     job = site.submit("diary", seconds=2.0)
     running(site, job)
-    site.redis.config_set("maxmemory", "1mb")
+    site.redis.config_set("min-replicas-to-write", 1)
     with pytest.raises(UNAVAILABLE):
         site.submit("diary", seconds=0.1)
     assert site.redis.zcard("jobs:waiting") == 0
     assert [path.name for path in (site.settings.data_dir / "jobs").iterdir()] == [job]
     time.sleep(4)
     assert site.queue.store.find(job).active
-    site.redis.config_set("maxmemory", 0)
+    site.redis.config_set("min-replicas-to-write", 0)
     assert site.ended(job, 30).result == {"slept": 2.0}
     assert site.ended(site.submit("diary", seconds=0.1)).phase == "finished"
 
@@ -205,7 +245,7 @@ def test_12_a_job_is_cancelled_when_no_worker_runs(site: Installation) -> None:
     """It never runs, and its place is free at once."""
     site.stop("worker")
     job, next_job = site.submit("diary", seconds=0.1), site.submit("diary", seconds=0.1)
-    assert site.queue.store.cancel(job) == "waiting"
+    assert site.queue.store.cancel(job) == "cancelled"
     assert site.queue.store.find(next_job).ahead == 0
     wait_for(lambda: site.queue.store.find(next_job).workers == 0)
     site.start("worker")

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from pathlib import Path
 from typing import IO, Any, TypeVar
@@ -22,10 +23,10 @@ class Fallback(dict[str, Any]):
 
 
 class _Track:
-    __slots__ = ("done", "ended", "total", "unit")
+    __slots__ = ("began", "done", "ended", "total", "unit")
 
     def __init__(self, total: int | None, unit: str) -> None:
-        self.done, self.total, self.unit, self.ended = 0, total, unit, False
+        self.done, self.total, self.unit, self.ended, self.began = 0, total, unit, False, time.monotonic()
 
 
 class Job:
@@ -61,6 +62,11 @@ class Job:
         if self._shown is None:
             return None
         return {"current": self._shown.done, "total": self._shown.total, "unit": self._shown.unit}
+
+    @property
+    def seconds(self) -> float:
+        """How long the track goes on that `progress` is of."""
+        return round(time.monotonic() - self._shown.began, 1) if self._shown else 0
 
     def fallback(self, result: dict[str, Any]) -> Fallback:
         """Label a result as partial: what was finished when the soft time limit was reached."""

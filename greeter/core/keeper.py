@@ -35,8 +35,6 @@ class Keeper:
         """Do what is due; called every two seconds."""
         now = time.monotonic()
         try:
-            if now >= self._next_sweep:
-                self._remove_expired()  # first, for a Redis that is full takes nothing else
             overdue = self._queue.store.announce(self._queue.worker_id, [str(job.id) for job in state.active_requests])
             _kill(overdue)
             if now >= self._next_sweep:
@@ -46,19 +44,16 @@ class Keeper:
             self._silent = set()
             log.warning("Redis cannot be reached: %s", error)
 
-    def _remove_expired(self) -> None:
-        for job_id in self._queue.store.expired():
-            with suppress(JobNotFound):  # another worker was faster
-                self._queue.delete(job_id)
-
     def _sweep(self) -> None:
         # Whoever was cut off, or slept with the whole machine, has until the next sweep to be heard of again.
         before, self._silent = self._silent, set(self._queue.store.silent())
         for job_id, worker in before & self._silent:
-            self._queue.lose(job_id, worker)
+            self._queue.lose(job_id, worker, silent=True)
         for job_id in self._queue.store.unsent():
-            with suppress(JobNotFound):  # it has gone meanwhile
-                self._queue.publish(job_id)
+            self._queue.publish(job_id)
+        for job_id in self._queue.store.expired():
+            with suppress(JobNotFound):  # another worker was faster
+                self._queue.delete(job_id)
         if time.monotonic() >= self._next_look_for_orphans:
             self._next_look_for_orphans = time.monotonic() + _SECONDS_BETWEEN_LOOKS_FOR_ORPHANS
             self._queue.store.remove_orphans()

@@ -52,19 +52,25 @@ class Queue(Celery):
         kept = self.store.create(job_id, tool.name, params, submission)
         if kept == job_id:
             log.info("accepted", extra={"job": job_id[:8], "tool": tool.name})
-            with suppress(*UNAVAILABLE):  # the job is accepted, and a worker that sweeps will miss its message
-                self.publish(job_id)
+            self.publish(job_id)
         return kept
 
     def publish(self, job_id: str) -> None:
-        """Send the message that lets a worker begin a waiting job; a second one does no harm."""
-        record = self.store.find(job_id)
-        self.send_task(record.tool, task_id=job_id, headers={"request_id": record.request})
+        """Send the message that lets a worker begin a waiting job; a second one does no harm.
 
-    def lose(self, job_id: str, worker: str, counted: bool = True) -> None:
-        """Let a job whose process is gone wait for another, or fail when that was its last attempt."""
+        While that is impossible, a worker that sweeps will miss it.
+        """
+        with suppress(JobNotFound, *UNAVAILABLE):
+            record = self.store.find(job_id)
+            self.send_task(record.tool, task_id=job_id, headers={"request_id": record.request})
+
+    def lose(self, job_id: str, worker: str, *, silent: bool = False, counted: bool = True) -> None:
+        """Let a job whose process is gone wait for another, or fail when that was its last attempt.
+
+        One that is only `silent` may have been heard of again; then it goes on.
+        """
         error = self.backend.prepare_exception(WorkerLostError(f"lost {MOST_ATTEMPTS} times"))
-        state = self.store.lose(job_id, worker, counted, self.backend.encode(error))
+        state = self.store.lose(job_id, worker, silent, counted, self.backend.encode(error))
         if state == PENDING:
             self.tell("lost" if counted else "given back", job_id)
             self.publish(job_id)
@@ -73,9 +79,9 @@ class Queue(Celery):
 
     def cancel(self, job_id: str) -> None:
         """Ask for the end of a job. Raises JobNotFound."""
-        phase = self.store.cancel(job_id)
-        if phase != "ended":
-            self.tell("ended" if phase == "waiting" else "to be cancelled", job_id)
+        event = {"cancelled": "ended", "running": "to be cancelled"}.get(self.store.cancel(job_id))
+        if event:
+            self.tell(event, job_id)
 
     def delete(self, job_id: str) -> bool:
         """Remove the folder and the record of a job that has ended; False when it has not. Raises JobNotFound."""

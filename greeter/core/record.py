@@ -121,10 +121,13 @@ class Record:
 
     @property
     def progress(self) -> dict[str, Any]:
-        """What the job last told of itself: `current` of `total` (which may be None) in `unit`s; may be empty."""
-        meta = self.meta if isinstance(self.meta, dict) else {}
-        counts = isinstance(meta.get("current"), int) and isinstance(meta.get("total"), int | None)
-        return {"total": None, "unit": "step"} | meta if counts else {}
+        """What the job last told of itself: `current` of `total` (which may be None) in `unit`s, in `seconds`.
+
+        May be empty.
+        """
+        meta = {"total": None, "unit": "step", "seconds": 0} | (self.meta if isinstance(self.meta, dict) else {})
+        kinds = {"current": int, "total": int | None, "seconds": int | float}
+        return meta if all(isinstance(meta.get(name), kind) for name, kind in kinds.items()) else {}
 
     @property
     def percent(self) -> int | None:
@@ -135,11 +138,8 @@ class Record:
     @property
     def remaining(self) -> int | None:
         """Seconds that the rest takes at the pace so far; None before 3 units and 5 seconds, when it is a guess."""
-        done, total = self.progress.get("current", 0), self.progress.get("total")
-        if not total or done < 3:
-            return None
-        elapsed = float(self._raw["reported"]) - float(self._raw["started"])
-        return int(elapsed * (total - done) / done) if elapsed >= 5 else None
+        done, total, seconds = (self.progress.get(name) or 0 for name in ("current", "total", "seconds"))
+        return int(seconds * (total - done) / done) if total and done >= 3 and seconds >= 5 else None
 
     @property
     def times(self) -> dict[str, datetime]:

@@ -74,8 +74,8 @@ return id
 # and `today`: what did not change is the same text, letter by letter.
 READ = """
 local names = {
-  'state', 'tool', 'label', 'submitted', 'started', 'ended', 'attempts', 'cancel', 'reported', 'progress', 'partial',
-  'result', 'request'
+  'state', 'tool', 'label', 'submitted', 'started', 'ended', 'attempts', 'cancel', 'progress', 'partial', 'result',
+  'request'
 }
 local shown = {}
 for i, value in ipairs(redis.call('HMGET', key, unpack(names))) do shown[names[i]] = value or nil end
@@ -120,47 +120,45 @@ if ARGV[5] == '1' and get('cancel') then
 elseif ARGV[5] == '1' then
   finish(ARGV[4], unpack(ARGV, 6))
 else
-  redis.call('HSET', key, 'state', ARGV[4], 'reported', now, unpack(ARGV, 6))
+  redis.call('HSET', key, 'state', ARGV[4], unpack(ARGV, 6))
 end
 return 1
 """
 
-# id, worker, '1' when the attempt counts, most attempts, result when that was the last one -> 'PENDING' when the
-# job waits again, its end state, or nil when it was not this worker's any more
+# id, worker, seconds for which nobody has heard of it, '1' when the attempt counts, most attempts, result when that was
+# the last one -> 'PENDING' when the job waits again, its end state, or nil when it goes on, or is another worker's
 LOSE = """
-if not is_run_by(ARGV[2], '') then return false end
+if not is_run_by(ARGV[2], '') or tonumber(get('seen')) > now - ARGV[3] then return false end
 if get('cancel') then
   finish('REVOKED')
-elseif ARGV[3] == '1' and tonumber(get('attempts')) >= tonumber(ARGV[4]) then
-  finish('FAILURE', 'result', ARGV[5])
+elseif ARGV[4] == '1' and tonumber(get('attempts')) >= tonumber(ARGV[5]) then
+  finish('FAILURE', 'result', ARGV[6])
 else
-  if ARGV[3] ~= '1' then redis.call('HINCRBY', key, 'attempts', -1) end
+  if ARGV[4] ~= '1' then redis.call('HINCRBY', key, 'attempts', -1) end
   redis.call('HSET', key, 'state', 'PENDING')
-  redis.call('HDEL', key, 'worker', 'process', 'started', 'seen', 'reported', 'progress')
+  redis.call('HDEL', key, 'worker', 'process', 'started', 'seen', 'progress')
   redis.call('ZREM', RUNNING, id)
   redis.call('ZADD', WAITING, now, id)  -- behind the others, as its new message is
 end
 return get('state')
 """
 
-# id, seconds without a sign of life after which nobody runs it -> the phase it was in, or nil. A waiting job ends, and
-# so does one that nobody runs; a running one is told so by its next beat.
+# id, seconds without a sign of life after which nobody runs it -> 'cancelled'; 'running' when its next beat tells it;
+# 'ended' when it had ended; or nil
 CANCEL = """
 local was = phase()
 if was == 'waiting' or (was == 'running' and tonumber(get('seen')) < now - ARGV[2]) then
   finish('REVOKED')
-elseif was == 'running' then
-  redis.call('HSETNX', key, 'cancel', now)
+  return 'cancelled'
 end
+if was == 'running' then redis.call('HSETNX', key, 'cancel', now) end
 return was
 """
 
-# id -> 1, or 0 when the job has not ended
+# id -> nil; nothing happens unless the job has ended
 DELETE = """
-if phase() ~= 'ended' then return 0 end
-redis.call('DEL', key)
+if phase() == 'ended' then redis.call('DEL', key) end
 redis.call('ZREM', ENDED, id)
-return 1
 """
 
 # worker, seconds, job, ... -> those of these jobs, which it runs, whose end was asked for longer ago than that
@@ -190,10 +188,22 @@ end
 return silent
 """
 
-# '', the broker's list, seconds -> the jobs that wait for so long, when the list has fewer messages than jobs wait
+# '', the broker's list, seconds -> the jobs that wait for so long and have no message there. They now wait behind the
+# others, as their new messages will be.
 UNSENT = """
-if redis.call('LLEN', ARGV[2]) >= redis.call('ZCARD', WAITING) then return {} end
-return redis.call('ZRANGEBYSCORE', WAITING, '-inf', now - ARGV[3])
+local waiting = redis.call('ZRANGEBYSCORE', WAITING, '-inf', now - ARGV[3])
+if #waiting == 0 then return waiting end
+local sent, unsent = {}, {}
+for _, message in ipairs(redis.call('LRANGE', ARGV[2], 0, -1)) do
+  sent[string.match(message, '"correlation_id": "(%x+)"') or ''] = true
+end
+for _, job in ipairs(waiting) do
+  if not sent[job] then
+    unsent[#unsent + 1] = job
+    redis.call('ZADD', WAITING, now, job)
+  end
+end
+return unsent
 """
 
 # '', seconds -> jobs that ended longer ago than that
@@ -209,8 +219,12 @@ local workers = redis.call('ZCOUNT', WORKERS, now - ARGV[2], '+inf')
 return {redis.call('ZCARD', WAITING), redis.call('ZCARD', RUNNING), workers, redis.call('HGETALL', 'counted')}
 """
 
+# A Redis that is full takes no new job, and lets those that it has be cancelled, go on and end. (READ writes nothing,
+# and would be taken for a script that does.)
+_ALSO_WHEN_FULL = "#!lua flags=allow-oom"
+
 SCRIPTS = {
-    name.lower(): _PRELUDE + source
+    name.lower(): ("" if name in ("CREATE", "COUNTS", "READ") else _ALSO_WHEN_FULL) + _PRELUDE + source
     for name, source in list(globals().items())
     if name.isupper() and name[0] != "_" and isinstance(source, str)
 }

@@ -15,7 +15,7 @@ from redis.retry import Retry
 
 log = logging.getLogger(__name__)
 
-_OLDEST = {"redis_version": (6, 2), "valkey_version": (7, 2)}
+_OLDEST = {"redis_version": (7, 0), "valkey_version": (7, 2)}
 
 
 def check(redis_url: str) -> None:
@@ -43,7 +43,7 @@ def _problems(told: Mapping[str, Any]) -> Iterator[str]:
     """What is wrong with a server that tells this of itself."""
     name = "valkey_version" if "valkey_version" in told else "redis_version"
     if _numbers(told[name]) < _OLDEST[name]:
-        yield f"its version is {told[name]}, and it takes Redis 6.2 or Valkey 7.2, or newer"
+        yield f"its version is {told[name]}, and it takes Redis 7.0 or Valkey 7.2, or newer"
     if told["maxmemory_policy"] != "noeviction":
         yield f"its maxmemory-policy is {told['maxmemory_policy']}, and any but noeviction may drop jobs unseen"
 

@@ -29,7 +29,6 @@ from greeter.core.record import Record
 from greeter.core.scripts import SCRIPTS
 from greeter.settings import Settings
 
-_DAY = 86_400
 _BROKERS_LIST = "celery"
 _SECONDS_UNTIL_A_WORKER_IS_MISSED = 15
 _SECONDS_UNTIL_A_MESSAGE_IS_MISSED = 10
@@ -82,12 +81,12 @@ class Store:
         }
         # The same form with other input is another job.
         same = sha256(f"{submission.token} {tool} {plain} {sums}".encode()).hexdigest() if submission.token else ""
-        limits = (self._settings.max_waiting, self._settings.max_active)
+        limits, kept_for = (self._settings.max_waiting, self._settings.max_active), self._settings.retention
         self.redis.ping()  # before anything is written for nothing
         self.folders.create(job_id, files)
         # When the answer is lost, the job may be there or not: its folder stays, and remove_orphans() may find it.
         try:
-            kept: str = self._run("create", job_id, same, submission.client, *limits, _DAY, *_flat(fields)).decode()
+            kept: str = self._run("create", job_id, same, submission.client, *limits, kept_for, *_flat(fields)).decode()
         except redis.ResponseError:  # a clear answer: Redis is full, say
             self.folders.remove(job_id)
             raise
@@ -122,9 +121,13 @@ class Store:
         return {name: value.decode() for name, value in zip(names, values, strict=True) if value}
 
     def cancel(self, job_id: str) -> str:
-        """Ask for the end of a job and return the phase it was in. Raises JobNotFound."""
-        if phase := self._run("cancel", job_id, self._settings.silence_limit):
-            return str(phase.decode())
+        """Ask for the end of a job. Raises JobNotFound.
+
+        Returns "cancelled" for one that waited, or that nobody runs; "running" for one that is told so by its next
+        beat, "ended" for one that had ended.
+        """
+        if answer := self._run("cancel", job_id, self._settings.silence_limit):
+            return str(answer.decode())
         raise JobNotFound(job_id)
 
     def delete(self, job_id: str) -> bool:
@@ -177,13 +180,14 @@ class Store:
         """Say that a worker is there and runs these jobs; returns those of them that were to end some seconds ago."""
         return _texts(self._run("announce", worker, _SECONDS_TO_CANCEL, *jobs))
 
-    def lose(self, job_id: str, worker: str, counted: bool, result: bytes = b"") -> str | None:
-        """Let a running job wait again, because its process is gone.
+    def lose(self, job_id: str, worker: str, silent: bool, counted: bool, result: bytes = b"") -> str | None:
+        """Let a running job wait again, because its process is gone, or so it seems when it is `silent`.
 
         When this attempt is `counted` and was the last one, the job fails with `result`. Returns the job's new
-        state, or None when the worker had lost it already.
+        state, or None when the worker had lost it already, or has been heard of again.
         """
-        state = self._run("lose", job_id, worker, int(counted), MOST_ATTEMPTS, result)
+        silence = self._settings.silence_limit if silent else 0
+        state = self._run("lose", job_id, worker, silence, int(counted), MOST_ATTEMPTS, result)
         return state.decode() if state else None
 
     def silent(self) -> list[tuple[str, str]]:
@@ -192,7 +196,7 @@ class Store:
         return list(zip(found, found, strict=True))
 
     def unsent(self) -> list[str]:
-        """The waiting jobs whose messages may be lost: all of some age, when there are more of them than messages."""
+        """The waiting jobs of some age whose messages are lost; they now wait behind the others."""
         return _texts(self._run("unsent", "", _BROKERS_LIST, _SECONDS_UNTIL_A_MESSAGE_IS_MISSED))
 
     def expired(self) -> list[str]:

@@ -56,12 +56,13 @@ class ToolTask(Task):  # type: ignore[type-arg]
         job_id = str(self.request.id)
         JOB.set(job_id[:8])
         REQUEST.set(self.request.get("request_id") or "")
-        params = self._claim(job_id)
+        mine = (job_id, self.app.worker_id, self.app.process)
+        # The message is gone, so only a clear answer will do.
+        params = _when_redis_is_there(lambda: self.app.store.claim(*mine, self.versions))
         if params is None:
             raise Ignore
         self.app.tell("began", job_id)
         job = Job(self.app.store.folders.of(job_id))
-        mine = (job_id, self.app.worker_id, self.app.process)
         with staying_in_touch(job, partial(self.app.store.report, *mine), partial(self.app.store.beat, *mine)):
             return self._call(job, params)
 
@@ -85,11 +86,6 @@ class ToolTask(Task):  # type: ignore[type-arg]
         if explain(exc) is None:
             log.error("bug in the tool %s", self.name, exc_info=exc)
 
-    def _claim(self, job_id: str) -> dict[str, Any] | None:
-        # The message is gone, so only a clear answer will do.
-        mine = (job_id, self.app.worker_id, self.app.process)
-        return _when_redis_is_there(lambda: self.app.store.claim(*mine, self.versions))
-
 
 @contextmanager
 def staying_in_touch(
@@ -108,7 +104,7 @@ def staying_in_touch(
     def report_if_changed() -> None:
         nonlocal reported
         if (progress := job.progress) and progress != reported:
-            report(progress)
+            report(progress | {"seconds": job.seconds})
             reported = progress
 
     def keep_in_touch() -> None:

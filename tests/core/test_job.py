@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,17 @@ def test_a_loop_within_a_loop_does_not_count(tmp_path: Path) -> None:
     assert job.progress == {"current": 2, "total": 2, "unit": "query"}
     next(job.track("xyz", unit="letter"))
     assert job.progress == {"current": 0, "total": 3, "unit": "letter"}
+
+
+def test_a_second_loop_has_its_own_time(tmp_path: Path) -> None:
+    """Or the time that remains would be reckoned from what the first one took."""
+    job = Job(tmp_path)
+    list(job.track(range(2)))
+    time.sleep(0.5)
+    both = job.seconds
+    loop = job.track(range(3))
+    next(loop)
+    assert job.seconds < both
 
 
 @pytest.mark.parametrize(("limits", "ends"), [({}, True), ({"memory": 50_000_000}, False), ({"file_size": 10}, False)])

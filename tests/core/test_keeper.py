@@ -34,7 +34,7 @@ def test_a_job_is_lost_when_two_sweeps_find_it_silent(own_installation: Installa
 
 
 def test_a_full_redis_still_loses_what_is_old(own_installation: Installation) -> None:
-    """It takes nothing else, and this makes room."""
+    """Which makes room."""
     own_installation.start("redis")
     queue = own_installation.queue
     job_id = own_installation.submit("nap")

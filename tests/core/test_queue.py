@@ -14,7 +14,7 @@ def test_a_job_progresses_and_finishes_as_celery_tells_it(installation: Installa
     job_id = installation.submit("expensive_greet", person="Ada", total=3)
     result = AsyncResult(job_id, app=installation.queue)
     seen = wait_for(lambda: result.state == "PROGRESS" and result.info["current"] and result.info)
-    assert seen == {"current": seen["current"], "total": 3, "unit": "step"}
+    assert seen == {"current": seen["current"], "total": 3, "unit": "step", "seconds": seen["seconds"]}
     assert result.get(timeout=10) == {"greeting": "Greetings, Ada!"}
     assert result.state == "SUCCESS"
     record = installation.ended(job_id)

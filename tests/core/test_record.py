@@ -40,11 +40,11 @@ def test_a_partial_result_is_not_finished() -> None:
 
 
 def test_the_remaining_time_is_told_when_it_can_be_trusted() -> None:
-    """After three units and five seconds, and only where the total is known."""
+    """After three units and five seconds of the loop that is shown, and only where the total is known."""
 
-    def remaining(done: int, total: int | None, elapsed: int) -> int | None:
-        progress = json.dumps({"current": done, "total": total, "unit": "step"})
-        return record(state="PROGRESS", started="10", reported=str(10 + elapsed), progress=progress).remaining
+    def remaining(done: int, total: int | None, seconds: float) -> int | None:
+        progress = json.dumps({"current": done, "total": total, "unit": "step", "seconds": seconds})
+        return record(state="PROGRESS", started="10", progress=progress).remaining
 
     assert remaining(3, 9, 5) == 10
     assert remaining(2, 9, 50) is None

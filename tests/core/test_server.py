@@ -21,9 +21,9 @@ REDIS = shutil.which("redis-server")
 @pytest.mark.parametrize(
     ("told", "wrong"),
     [
-        ({"redis_version": "6.2.0"}, ""),
+        ({"redis_version": "7.0.0"}, ""),
         ({"redis_version": "10.0.1"}, ""),
-        ({"redis_version": "6.0.16"}, "its version is 6.0.16"),
+        ({"redis_version": "6.2.16"}, "its version is 6.2.16"),
         ({"redis_version": "7.2.4", "valkey_version": "7.2.5"}, ""),
         ({"redis_version": "7.2.4", "valkey_version": "7.1.0"}, "its version is 7.1.0"),
         ({"redis_version": "7.0.15", "maxmemory_policy": "volatile-lru"}, "its maxmemory-policy is volatile-lru"),

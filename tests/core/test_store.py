@@ -37,7 +37,7 @@ def test_a_job_waits_behind_those_before_it(store: Store) -> None:
         assert create(store, job_id) == job_id
     assert [store.find(job_id).ahead for job_id in ids] == [0, 1, 2, 3]
     assert store.claim(ids[0], "w", 1, {}) == {"person": "Ada", "total": 1}
-    assert store.cancel(ids[2]) == "waiting"
+    assert store.cancel(ids[2]) == "cancelled"
     assert [store.find(job_id).ahead for job_id in (ids[0], ids[1], ids[3])] == [None, 0, 1]
 
 
@@ -155,9 +155,42 @@ def test_a_job_that_nobody_runs_is_cancelled_at_once(own_installation: Installat
         create(store, job_id)
         store.claim(job_id, "worker", 1, {})
         store.redis.hincrbyfloat(f"job:{job_id}", "seen", -silence)
-        assert store.cancel(job_id) == "running"
+        assert store.cancel(job_id) == ("cancelled" if silence else "running")
     assert (store.find("a" * 32).cancelling, store.find("b" * 32).phase) == (True, "cancelled")
     assert not store.write("b" * 32, "worker", "SUCCESS", {"result": '"late"'})
+
+
+def test_a_silent_job_that_is_heard_of_again_is_not_lost(own_installation: Installation) -> None:
+    """However old the list of silent jobs is from which somebody takes it."""
+    own_installation.start("redis")
+    store, silence = own_installation.queue.store, own_installation.settings.silence_limit
+    create(store, "a" * 32)
+    store.claim("a" * 32, "worker", 1, {})
+    store.redis.hincrbyfloat("job:" + "a" * 32, "seen", -silence - 1)
+    assert store.silent() == [("a" * 32, "worker")]
+    store.beat("a" * 32, "worker", 1)
+    assert store.lose("a" * 32, "worker", silent=True, counted=True) is None
+    store.redis.hincrbyfloat("job:" + "a" * 32, "seen", -silence - 1)
+    assert store.lose("a" * 32, "worker", silent=True, counted=True) == "PENDING"
+    store.claim("a" * 32, "worker", 2, {})  # two sweeps had the same list
+    assert store.lose("a" * 32, "worker", silent=True, counted=True) is None
+    assert (store.find("a" * 32).phase, store.find("a" * 32).attempts) == ("running", 2)
+
+
+def test_a_lost_message_is_missed_whatever_else_is_sent(own_installation: Installation) -> None:
+    """That of a cancelled job stays, and must not pass for it; the job waits where its new message is."""
+    own_installation.start("redis")
+    store, redis = own_installation.queue.store, own_installation.redis
+    cancelled, lost, other = (own_installation.submit("nap") for _ in range(3))
+    store.cancel(cancelled)
+    redis.lrem("celery", 0, redis.lindex("celery", -2))
+    assert redis.llen("celery") == redis.zcard("jobs:waiting") == 2
+    assert store.unsent() == []
+    for job_id in (lost, other):
+        redis.zincrby("jobs:waiting", -11, job_id)
+    assert store.unsent() == [lost]
+    assert (store.find(lost).ahead, store.find(other).ahead) == (1, 0)
+    assert store.unsent() == []
 
 
 def test_an_attempt_begins_without_the_files_of_the_one_before(store: Store) -> None:
@@ -167,6 +200,6 @@ def test_an_attempt_begins_without_the_files_of_the_one_before(store: Store) -> 
     outputs = store.folders.of("a" * 32) / "outputs"
     outputs.mkdir()
     (outputs / "half.tsv").write_text("half")
-    store.lose("a" * 32, "worker", counted=True)
+    store.lose("a" * 32, "worker", silent=False, counted=True)
     store.claim("a" * 32, "other", 2, {})
     assert store.folders.outputs("a" * 32) == []
