@@ -13,7 +13,7 @@ run: .venv/run .env  ## set up what is missing and start everything
 	@PATH="$(CURDIR)/$(BIN):$$PATH" exec $(BIN)/honcho start
 
 test: .venv/dev  ## run all tests; FAST=1 leaves out those that start servers
-	$(BIN)/pytest $(if $(FAST),-m "not slow")
+	$(BIN)/pytest --numprocesses 2 --dist loadfile $(if $(FAST),-m "not slow")
 
 screenshots: .venv/dev  ## take a picture of each page in each state, into var/screenshots
 	mkdir -p var/screenshots

@@ -347,6 +347,7 @@ def test_10_a_full_redis_refuses_a_submission_and_keeps_what_was_entered(own_ins
 def test_31_a_full_disk_refuses_a_submission_and_keeps_what_was_entered(own_installation: Installation) -> None:
     """Nothing of it is left, and the site goes on."""
     own_installation.start("redis", "web")
+    wait_for(lambda: len(psutil.Process(own_installation.pid("web")).children()) == 2)
     for process in psutil.Process(own_installation.pid("web")).children():
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (100_000, 100_000))
     protein = ">kept\n" + "MKVLA\n" * 20_000
