@@ -85,7 +85,7 @@ _short = _job("expensive_greet", "text=Greetings, Ada", total="1")
 
 WITH_WORKER: dict[str, Arrival] = {
     "front": _go("/"),
-    "help": _go("/help"),
+    "help": _then(_go("/help"), "summary >> nth=0", "pre"),
     "form": _go("/tools/phmmer"),
     "form-example": _go("/tools/phmmer?example"),
     "form-greeting": _go("/tools/expensive_greet"),

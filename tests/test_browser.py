@@ -158,8 +158,10 @@ def test_a_background_tab_and_a_reader_are_told_the_end(installation: Installati
     assert "finished" in (page.get_attribute("#icon", "href") or "")
 
 
-def test_polling_moves_nothing_but_the_bar(installation: Installation, page: Page) -> None:
+@pytest.mark.parametrize("width", [1280, 320])
+def test_polling_moves_nothing_but_the_bar(installation: Installation, page: Page, width: int) -> None:
     """Nothing shifts, the focus stays on the button that has it, and the bar is one node that grows."""
+    page.set_viewport_size({"width": width, "height": 700})
     page.goto(address(installation, "/tools/expensive_greet?example"))
     page.fill("[name=total]", "1000")
     page.click("text=Submit")
@@ -174,13 +176,59 @@ def test_polling_moves_nothing_but_the_bar(installation: Installation, page: Pag
     )
     page.focus("text=Cancel")
     before = page.get_attribute("progress", "value")
-    wait_for(lambda: int(page.get_attribute("progress", "value") or 0) >= int(before or 0) + 5)
+    page.wait_for_selector("text=to go")
+    assert int(page.get_attribute("progress", "value") or 0) >= int(before or 0) + 5
     assert page.evaluate("window.shifts") == []
     assert page.evaluate("document.querySelector('progress').marked")
-    assert page.evaluate("getComputedStyle(document.querySelector('progress'), '::-webkit-progress-value').transition")
     assert page.evaluate("document.activeElement.textContent") == "Cancel"
     page.keyboard.press("Enter")
     page.wait_for_selector("text=Greetings, fallback!")
+
+
+def test_what_moves_moves_smoothly_or_not_at_all(installation: Installation, page: Page) -> None:
+    """The bar grows between two polls, unless a person asks for no motion."""
+    page.goto(address(installation))
+    moving = """() => [...document.styleSheets[0].cssRules]
+        .filter(rule => rule instanceof CSSMediaRule && matchMedia(rule.conditionText).matches)
+        .flatMap(rule => [...rule.cssRules]).map(rule => rule.cssText)
+        .filter(text => /transition|animation/.test(text))"""
+    assert [text for text in page.evaluate(moving) if "-webkit-progress-value" in text and "1s linear" in text]
+    assert not page.evaluate(
+        """() => [...document.styleSheets[0].cssRules]
+        .filter(rule => rule instanceof CSSStyleRule && /transition|animation/.test(rule.cssText)).length"""
+    )
+    page.emulate_media(reduced_motion="reduce")
+    assert page.evaluate(moving) == []
+
+
+def test_an_unchanged_job_moves_no_body(installation: Installation, page: Page) -> None:
+    """Once its time is told in minutes."""
+    job = installation.submit("nap")
+    wait_for(lambda: installation.queue.store.find(job).phase == "running")
+    installation.redis.hincrbyfloat(f"job:{job}", "started", -120)
+    page.goto(address(installation, f"/jobs/{job}"))
+    page.wait_for_selector("text=running for 2 minutes")
+    with page.expect_response(lambda response: response.status == 304) as unchanged:
+        pass
+    assert unchanged.value.request.sizes()["responseBodySize"] == 0
+    installation.queue.cancel(job)
+    page.wait_for_selector("text=has no result")
+
+
+def test_a_job_that_goes_while_it_is_watched_is_told(installation: Installation, browser: Browser) -> None:
+    """By the tab and to a reader too; and the page asks no more."""
+    page = browser.new_page()
+    job = installation.submit("nap")
+    page.goto(address(installation, f"/jobs/{job}"))
+    page.wait_for_selector("text=running for")
+    installation.redis.delete(f"job:{job}")
+    page.wait_for_selector("text=This job is not here")
+    assert "problem" in (page.get_attribute("#icon", "href") or "")
+    assert page.inner_text("#milestone") == "This job is not here"
+    page.click("text=Submit it again")
+    page.wait_for_selector("text=What would you like to run?")
+    page.close()
+    installation.redis.zrem("jobs:running", job)
 
 
 def test_the_keyboard_is_enough(installation: Installation, page: Page) -> None:
@@ -231,8 +279,11 @@ def test_thousands_of_hits_come_a_hundred_at_a_time(
     page.click("text=Submit")
     page.wait_for_selector("text=2,018 hits for 45 queries")
     assert page.locator("tr.hit").count() == 100
-    page.click("text=Show the next hits")
+    page.focus("text=Show the next hits")
+    page.keyboard.press("Enter")
     wait_for(lambda: page.locator("tr.hit").count() == (200 if javascript else 100))
+    if javascript:  # the keyboard goes on where the new hits begin
+        wait_for(lambda: "(continued)" in page.evaluate("document.activeElement.textContent"))
     assert len(set(page.locator("th.query").all_inner_texts())) >= 3
     page.click("text=Go to a query")
     page.click("li >> text=HBB_ORNAN")

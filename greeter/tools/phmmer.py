@@ -89,9 +89,10 @@ class _Report:
         for table, layout in zip(self._tables, ("targets", "domains"), strict=True):
             hits.write(table, format=layout, header=before.queries == 0)  # type: ignore[arg-type]  # stale stubs
         search = {"query": hits.query.name, "query_length": len(hits.query), "hits": len(hits.reported)}
+        room = max(HITS_SHOWN - before.hits, 0) if search["hits"] else 1  # for no hit, a row that says so
         if before.queries < QUERIES_LISTED:
-            self._searches.append(search | {"start": before.ends[-1]})
-        for row in islice(describe(hits), max(HITS_SHOWN - before.hits, 0)) if search["hits"] else [{}]:
+            self._searches.append(search | {"start": before.ends[-1] if room else None})
+        for row in islice(describe(hits) if search["hits"] else [{}], room):
             self._rows.write(json.dumps(search | row).encode() + b"\n")
         self._complete = _Extent(  # one assignment: the time limit may strike before or after it, never within
             queries=before.queries + 1,
@@ -111,7 +112,7 @@ class _Report:
             )
 
     def result(self) -> dict[str, Any]:
-        """The result for the page; `start` of a query is where its rows begin in `hits.jsonl`."""
+        """The result for the page; `start` of a query is where its rows begin in `hits.jsonl`, if it has some."""
         return {
             "queries": self._complete.queries,
             "hits": self._complete.hits,

@@ -8,9 +8,11 @@ from typing import Any
 
 from pyhmmer.plan7 import Alignment, Domain, TopHits
 
-# https://www.uniprot.org/help/accession_numbers, alone or as in sp|P68871|HBB_HUMAN
+# https://www.uniprot.org/help/accession_numbers, alone or as in sp|P68871|HBB_HUMAN, also with the number of an isoform
+# or a version behind it, as in P68871-2 and P68871.2
 _ACCESSION = re.compile(
-    r"(?:(?:sp|tr)\|)?([OPQ][0-9][A-Z0-9]{3}[0-9]|[A-NR-Z][0-9](?:[A-Z][A-Z0-9]{2}[0-9]){1,2})(?:\|.*)?"
+    r"(?:(?:sp|tr)\|)?([OPQ][0-9][A-Z0-9]{3}[0-9]|[A-NR-Z][0-9](?:[A-Z][A-Z0-9]{2}[0-9]){1,2})"
+    r"(?:[-.]\d+)?(?:\|.*)?"
 )
 _COLUMNS = 60  # of an alignment in a line
 
@@ -19,11 +21,13 @@ def describe(hits: TopHits[Any]) -> Iterator[dict[str, Any]]:
     """The reported hits of a query, best first, each with its reported domains.
 
     E-values are expected numbers of chance hits, scores and biases are in bits, places are counted from 1 and
-    include the last. `uniprot` is the accession where the name is one.
+    include the last. `rank` is the hit's place among those of its query; `uniprot` is the accession where the name
+    is one.
     """
-    for hit in hits.reported:
+    for rank, hit in enumerate(hits.reported, 1):
         accession = _ACCESSION.fullmatch(hit.name)
         yield {
+            "rank": rank,
             "target": hit.name,
             "target_length": hit.length,
             "description": hit.description or "",

@@ -105,6 +105,7 @@ def job_context(record: Record) -> dict[str, Any]:
     return {
         "job": record,
         "title": known.title if known else record.tool,
+        "labels": {field.name: field.label.text for field in known.form()} if known else {},
         "files": _files(record),
         "rows": partial(_rows, record),
         "details": None if record.active else home.details(record.id),

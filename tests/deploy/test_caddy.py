@@ -59,5 +59,5 @@ def test_the_site_is_open_and_flower_is_closed(port: int, site: Installation) ->
         ask("/tools/expensive_greet", "person=Ada&total=1", **FORM, **forged).headers["Location"].startswith("/jobs/")
     )
     assert site.redis.exists("client:127.0.0.4")
-    large = ask("/tools/phmmer", b"query=" + b"A" * (Settings().max_upload_bytes + 200_000), **FORM)
+    large = ask("/tools/phmmer", b"query=" + b"A" * (Settings().max_upload_bytes + 1_500_000), **FORM)
     assert (large.status, "too much at once" in large.body) == (413, True)

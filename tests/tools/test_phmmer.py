@@ -97,18 +97,24 @@ def test_an_alignment_is_drawn_as_the_program_prints_it(tmp_path: Path) -> None:
             assert lines[row::5][-1].split()[-1] == line.split()[3]
 
 
+NAMES = {
+    "P68871": "P68871",
+    "sp|P68871|HBB": "P68871",
+    "sp|P68871-2|HBB": "P68871",
+    "A0A023GPJ0.1": "A0A023GPJ0",
+    "P68871x": None,
+    "HBB": None,
+}
+
+
 def test_what_a_header_tells_is_shown(tmp_path: Path) -> None:
     """The description behind the name, and the accession where the name is one."""
     fasta = tmp_path / "q.fa"
     sequence = "VHLTPEEKSAVTALWGKVNVDEVGGEALGRLLVVYPWTQRFFESFGDLSTPDAVMGNPKVKAHGKKVLGA"
-    fasta.write_text("".join(f">{name} Human globin.\n{sequence}\n" for name in ("P68871", "sp|P68871|HBB", "HBB")))
+    fasta.write_text("".join(f">{name} Human globin.\n{sequence}\n" for name in NAMES))
     job = Job(tmp_path)
     phmmer(job, query=fasta, targets=None, evalue=10.0)
-    assert {(hit["target"], hit["uniprot"]) for hit in rows(job)} == {
-        ("P68871", "P68871"),
-        ("sp|P68871|HBB", "P68871"),
-        ("HBB", None),
-    }
+    assert {hit["target"]: hit["uniprot"] for hit in rows(job)} == NAMES
     assert {hit["description"] for hit in rows(job)} == {"Human globin."}
 
 
@@ -129,13 +135,23 @@ def test_the_page_gets_no_more_hits_than_it_can_show(tmp_path: Path, monkeypatch
     assert (result["queries"], result["hits"], result["all_shown"]) == (45, 2018, False)
 
 
-def test_the_rows_of_a_query_are_found_by_their_place(tmp_path: Path) -> None:
-    """So that a page can begin with any of the queries."""
+@pytest.mark.parametrize("shown", [10_000, 100])
+def test_the_rows_of_a_query_are_found_by_their_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shown: int
+) -> None:
+    """So that a page can begin with any of the queries that have rows, also when it gets no more hits."""
+    monkeypatch.setattr(module, "HITS_SHOWN", shown)
+    queries = tmp_path / "queries.fa"
+    queries.write_text(GLOBINS.read_text() + ">none\nWPWPGWPWPG\n")
     job = Job(tmp_path)
-    result = phmmer(job, query=GLOBINS, targets=None, evalue=10.0)
+    result = phmmer(job, query=queries, targets=GLOBINS, evalue=0.001)
+    starts = [search["start"] for search in result["searches"]]
+    assert (starts.count(None) > 40) == (shown == 100)
+    assert starts[-1] is not None  # the row that says that there is no hit
     for search in result["searches"]:
-        page = read_rows(tmp_path / "outputs/hits.jsonl", search["start"])
-        assert page.rows[0]["query"] == search["query"]
+        if search["start"] is not None:
+            row = read_rows(tmp_path / "outputs/hits.jsonl", search["start"]).rows[0]
+            assert (row["query"], row.get("rank", 1)) == (search["query"], 1)
 
 
 def test_at_the_time_limit_the_finished_queries_are_complete(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def test_the_commands_of_the_help_page_work(
     """As they stand there, pasted into a shell beside the example's files."""
     page = unescape(ask(installation, "/help").body)
     (commands,) = re.findall(
-        rf"<summary>{tool}[^<]* from the command line</summary>\s*<pre>(.*?)</pre>", page, re.DOTALL
+        rf"<summary>{tool}[^<]* from the command line</summary>\s*<pre[^>]*>(.*?)</pre>", page, re.DOTALL
     )
     for path in (Path(__file__).parents[2] / "static/examples").iterdir():
         shutil.copy(path, tmp_path)
