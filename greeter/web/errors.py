@@ -120,6 +120,8 @@ def _unavailable(error: Exception) -> ResponseReturnValue:
     # A refusal by Redis may be our mistake, unlike a Redis that is away.
     if request.endpoint not in QUIET:
         current_app.logger.warning("Redis: %s", error, exc_info=error if isinstance(error, ResponseError) else None)
+    if request.endpoint == "fragments.progress":
+        return render_template("_outage.html"), 503, {"Retry-After": str(_RETRY_AFTER)}
     return _page(ServiceUnavailable(retry_after=_RETRY_AFTER))
 
 
