@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from flask import Flask, Response, request
-from werkzeug.exceptions import Forbidden, UnsupportedMediaType
+from flask import Flask, Response, current_app, request
+from werkzeug.exceptions import Forbidden, RequestEntityTooLarge, UnsupportedMediaType
 
 _ALWAYS = {
     "Content-Security-Policy": (
@@ -28,6 +28,7 @@ def init_app(app: Flask) -> None:
     """Look at every request, and set the headers of every response."""
     app.before_request(_refuse_compressed)
     app.before_request(_refuse_other_sites)
+    app.before_request(_refuse_many_fields)
     app.after_request(_set_headers)
 
 
@@ -49,6 +50,13 @@ def _refuse_other_sites() -> None:
     ours = origin in (None, f"{request.scheme}://{request.host}") if site is None else site in ("same-origin", "none")
     if not ours:
         raise Forbidden
+
+
+def _refuse_many_fields() -> None:
+    # Each one costs a hundred times its bytes. MAX_FORM_PARTS, which says the same, is for multipart forms alone.
+    if request.mimetype == "application/x-www-form-urlencoded":
+        if request.get_data().count(b"&") >= current_app.config["MAX_FORM_PARTS"]:
+            raise RequestEntityTooLarge
 
 
 def _set_headers(response: Response) -> Response:

@@ -95,9 +95,9 @@ def test_26_a_compressed_file_is_refused_with_what_to_do(client: FlaskClient, pa
         assert "Unpack it, or save it as plain text, and choose it again." in answer.text
 
 
-def test_26_more_parts_than_any_form_has_are_too_much(client: FlaskClient) -> None:
+@pytest.mark.parametrize("more", [{"query": (io.BytesIO(), "q")}, {"query": "q"}], ids=["multipart", "urlencoded"])
+def test_26_more_parts_than_any_form_has_are_too_much(client: FlaskClient, more: dict) -> None:
     """Each one costs memory before anything looks at it."""
-    parts = {f"field{number}": "x" for number in range(100)} | {"query": (io.BytesIO(), "q")}
-    answer = client.post("/tools/phmmer", data=parts)
+    answer = client.post("/tools/phmmer", data={f"field{number}": "x" for number in range(100)} | more)
     assert answer.status_code == 413
     assert "too much at once" in answer.text
