@@ -9,8 +9,8 @@ from gunicorn.config import Config
 from gunicorn.glogging import Logger
 from gunicorn.workers.base import Worker
 
-from greeter.core import server
-from greeter.core.logs import configure
+from greeter.jobs import redis_check
+from greeter.logs import configure
 from greeter.settings import Settings
 
 _settings = Settings.load()
@@ -28,7 +28,7 @@ max_requests, max_requests_jitter = 20_000, 2_000  # a worker that leaks is repl
 limit_request_line, limit_request_fields, limit_request_field_size = 4094, 50, 8190
 forwarded_allow_ips = ""  # the application alone reads what a proxy says, as PROXY_HOPS tells it
 worker_tmp_dir = str(_memory) if _memory.is_dir() else None  # a sign of life must not wait for a busy disk
-# No accesslog: greeter/web/access.py knows which requests are worth a line, and leaves the job's id out.
+# No accesslog: greeter/web/request_log.py knows which requests are worth a line, and leaves the job's id out.
 control_socket_disable = True  # it lies in the home folder, where two copies of the app would meet
 
 _metrics = _settings.data_dir / "metrics"
@@ -37,7 +37,7 @@ os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics)  # where the processes ad
 
 def on_starting(arbiter: Arbiter) -> None:
     """See that Redis can be used, and begin to measure anew."""
-    server.check(_settings.redis_url)
+    redis_check.check(_settings.redis_url)
     shutil.rmtree(_metrics, ignore_errors=True)
     _metrics.mkdir(parents=True)
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from flask import Flask
 
 from greeter import create_app
-from greeter.core.store import Submission
-from greeter.web.site import site
+from greeter.jobs.store import Submission
+from greeter.web.services import site
 from tests.conftest import PROCFILE, Installation
 
 REQUESTS, ROUNDS = 300, 9

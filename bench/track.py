@@ -12,8 +12,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from greeter.core import Job
-from greeter.core.task import staying_in_touch
+from greeter.jobs.task import staying_in_touch
+from greeter.toolkit import Job
 
 STEPS, ROUNDS = 1_000_000, 7
 

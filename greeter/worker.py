@@ -13,10 +13,10 @@ from typing import Any
 from celery.signals import celeryd_init, heartbeat_sent, setup_logging, worker_process_init, worker_shutting_down
 
 from greeter import tools
-from greeter.core import server
-from greeter.core.keeper import Keeper
-from greeter.core.logs import configure
-from greeter.core.queue import Queue
+from greeter.jobs import redis_check
+from greeter.jobs.service import Queue
+from greeter.jobs.sweeper import Keeper
+from greeter.logs import configure
 from greeter.settings import Settings
 
 settings = Settings.load()
@@ -44,7 +44,7 @@ def _log(**_: Any) -> None:
 
 @celeryd_init.connect
 def _check_redis(**_: Any) -> None:
-    server.check(settings.redis_url)
+    redis_check.check(settings.redis_url)
 
 
 @worker_process_init.connect

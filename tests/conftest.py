@@ -21,8 +21,8 @@ from playwright.sync_api import Browser, sync_playwright
 from redis import Redis, RedisError
 
 from greeter import create_app, tools
-from greeter.core.queue import UNAVAILABLE, Queue
-from greeter.core.record import Record
+from greeter.jobs.record import Record
+from greeter.jobs.service import UNAVAILABLE, Queue
 from greeter.settings import Settings
 
 ROOT = Path(__file__).parents[1]

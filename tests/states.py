@@ -9,7 +9,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page
 
-from greeter.core.errors import QueueFull
+from greeter.jobs.errors import QueueFull
 from tests.conftest import ROOT, Installation
 
 Arrival = Callable[[Page, Installation], object]

@@ -13,8 +13,8 @@ from http.client import HTTPException
 import psutil
 import pytest
 
-from greeter.core.queue import UNAVAILABLE
-from greeter.core.store import MOST_ATTEMPTS
+from greeter.jobs.service import UNAVAILABLE
+from greeter.jobs.store import MOST_ATTEMPTS
 from tests.conftest import Installation, wait_for
 from tests.web.test_jobs import ask
 

@@ -12,7 +12,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
-from greeter.core.errors import JobNotFound
+from greeter.jobs.errors import JobNotFound
 from tests.conftest import Installation
 from tests.states import WITH_WORKER, WITHOUT_WORKER
 

@@ -4,7 +4,7 @@ from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
 
-from greeter.core.tool import Tool
+from greeter.toolkit.tool import Tool
 
 SAMPLES = Path(__file__).with_name("samples")
 

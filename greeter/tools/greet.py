@@ -5,7 +5,7 @@ import time
 from wtforms import Form, IntegerField, StringField
 from wtforms.validators import DataRequired, InputRequired, Length, NumberRange
 
-from greeter.core import Job, SoftTimeLimitExceeded, tool
+from greeter.toolkit import Job, SoftTimeLimitExceeded, tool
 
 
 class GreetForm(Form):

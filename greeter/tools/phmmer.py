@@ -13,7 +13,7 @@ from pyhmmer.plan7 import TopHits
 from wtforms import FloatField, Form
 from wtforms.validators import DataRequired, InputRequired, NumberRange
 
-from greeter.core import FastaField, Job, SoftTimeLimitExceeded, tool
+from greeter.toolkit import FastaField, Job, SoftTimeLimitExceeded, tool
 from greeter.tools.phmmer_hits import describe
 
 EXAMPLES = Path(__file__).parents[2] / "static" / "examples"

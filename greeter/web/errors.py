@@ -8,10 +8,10 @@ from flask.typing import ResponseReturnValue
 from redis import ResponseError
 from werkzeug.exceptions import HTTPException, InternalServerError, NotFound, ServiceUnavailable, TooManyRequests
 
-from greeter.core.errors import DISK_FULL, JobNotFound, QueueFull, TooManyJobs
-from greeter.core.logs import REQUEST
-from greeter.core.queue import UNAVAILABLE
-from greeter.web.access import QUIET
+from greeter.jobs.errors import DISK_FULL, JobNotFound, QueueFull, TooManyJobs
+from greeter.jobs.service import UNAVAILABLE
+from greeter.logs import REQUEST
+from greeter.web.request_log import QUIET
 
 _RETRY_AFTER = 5
 

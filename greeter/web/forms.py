@@ -12,10 +12,10 @@ from wtforms import Field, Form, StringField, TextAreaField
 from wtforms.fields.core import UnboundField
 from wtforms.i18n import DummyTranslations
 
-from greeter.core import FastaField
-from greeter.core.tool import Tool
-from greeter.web.show import printable
-from greeter.web.site import site
+from greeter.toolkit import FastaField
+from greeter.toolkit.tool import Tool
+from greeter.web.services import site
+from greeter.web.template_filters import printable
 
 
 def make_form(found: Tool, formdata: Any = None, data: Mapping[str, Any] | None = None) -> Form:

@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 
 from greeter.web.errors import missing
 from greeter.web.jobs import job_context
-from greeter.web.site import site
+from greeter.web.services import site
 
 bp = Blueprint("fragments", __name__)
 bp.register_error_handler(FileNotFoundError, missing)

@@ -6,7 +6,7 @@ from flask import Blueprint, Flask
 from flask.typing import ResponseReturnValue
 from redis import RedisError
 
-from greeter.web.site import site
+from greeter.web.services import site
 
 bp = Blueprint("health", __name__, url_prefix="/health")
 

@@ -11,13 +11,13 @@ from flask import Blueprint, Flask, abort, redirect, render_template, request, s
 from flask.typing import ResponseReturnValue
 from werkzeug.routing import BaseConverter
 
-from greeter.core.record import Record
-from greeter.core.rows import Rows, read_rows
-from greeter.core.samples import PREFIX
+from greeter.jobs.record import Record
+from greeter.jobs.samples import PREFIX
 from greeter.web.errors import missing
 from greeter.web.forms import make_form
 from greeter.web.pages import accept, find_tool, form_page
-from greeter.web.site import site
+from greeter.web.paging import Rows, read_rows
+from greeter.web.services import site
 
 bp = Blueprint("jobs", __name__)
 bp.register_error_handler(FileNotFoundError, missing)  # the job was removed after its record was read

@@ -12,7 +12,7 @@ from limits.strategies import FixedWindowRateLimiter
 from redis import RedisError
 from werkzeug.exceptions import TooManyRequests
 
-from greeter.web.site import Site
+from greeter.web.services import Site
 
 A_MINUTE = 60
 

@@ -14,9 +14,9 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 from redis import RedisError
 
-from greeter.core.scripts import BOUNDS
-from greeter.core.store import Store
-from greeter.web.site import site
+from greeter.jobs.scripts import BOUNDS
+from greeter.jobs.store import Store
+from greeter.web.services import site
 
 REQUEST_SECONDS = Histogram("greeter_request_seconds", "Time to answer a request.", ["route", "status"], registry=None)
 

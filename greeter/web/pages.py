@@ -10,13 +10,13 @@ from flask import Blueprint, Flask, abort, redirect, render_template, request, u
 from flask.typing import ResponseReturnValue
 from wtforms import Form
 
-from greeter.core.store import Submission
-from greeter.core.tool import Tool
+from greeter.jobs.store import Submission
+from greeter.toolkit.tool import Tool
 from greeter.web.errors import REFUSALS
 from greeter.web.forms import make_form, submitted
 from greeter.web.limits import client, limits
-from greeter.web.show import printable
-from greeter.web.site import site
+from greeter.web.services import site
+from greeter.web.template_filters import printable
 
 _LONGEST_LABEL = 80
 

@@ -78,7 +78,7 @@ def start_web(site: Installation, listening: socket.socket) -> subprocess.Popen[
 
 
 def test_no_request_is_dropped_while_the_web_starts_again(own_installation: Installation) -> None:
-    """Twice, while four visitors ask all the time: each gets the page. Of a worker, tests/test_hazards.py tells."""
+    """Twice, while four visitors ask all the time: each gets the page. Of a worker, tests/test_recovery.py tells."""
     site, stop = own_installation, threading.Event()
     answers: list[int | OSError] = []
     site.start("redis")

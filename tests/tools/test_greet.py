@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from greeter.core import Job, SoftTimeLimitExceeded
+from greeter.toolkit import Job, SoftTimeLimitExceeded
 from greeter.tools.greet import expensive_greet
 
 

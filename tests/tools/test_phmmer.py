@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from greeter.core import Job, SoftTimeLimitExceeded
-from greeter.core.job import Fallback
-from greeter.core.rows import read_rows
+from greeter.toolkit import Job, SoftTimeLimitExceeded
+from greeter.toolkit.job import Fallback
 from greeter.tools import phmmer as module
 from greeter.tools.phmmer import EXAMPLES, phmmer
+from greeter.web.paging import read_rows
 
 REFERENCE = Path(__file__).parent / "reference"
 HBB_HUMAN, GLOBINS = EXAMPLES / "HBB_HUMAN.fa", EXAMPLES / "globins45.fa"

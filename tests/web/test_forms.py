@@ -14,9 +14,9 @@ from flask.testing import FlaskClient
 from werkzeug.datastructures import MultiDict
 from wtforms import Form, StringField, TextAreaField
 
-from greeter.core import Job, tool
+from greeter.toolkit import Job, tool
 from greeter.web.forms import make_form
-from tests.web.test_show import CONTROL, TURNING
+from tests.web.test_template_filters import CONTROL, TURNING
 
 
 class Fields(Form):

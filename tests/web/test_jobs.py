@@ -20,7 +20,7 @@ from markupsafe import escape
 
 from greeter import __version__
 from tests.conftest import Installation, wait_for
-from tests.web.test_show import CONTROL, TURNING
+from tests.web.test_template_filters import CONTROL, TURNING
 
 pytestmark = pytest.mark.slow
 

@@ -8,8 +8,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from greeter import create_app
-from greeter.core.samples import Samples
-from greeter.web import site
+from greeter.jobs.samples import Samples
+from greeter.web import services
 from tests.conftest import Installation
 
 
@@ -58,7 +58,7 @@ def test_a_finished_job_becomes_the_sample_of_its_tool(
     installation: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By one command, which refuses what would be no good sample."""
-    monkeypatch.setattr(site, "Samples", lambda folder: Samples(tmp_path))
+    monkeypatch.setattr(services, "Samples", lambda folder: Samples(tmp_path))
     app = create_app(installation.settings)
     keep = app.test_cli_runner()
     job = installation.submit("expensive_greet", person="Grace", total=1)

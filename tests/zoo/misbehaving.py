@@ -9,7 +9,7 @@ from typing import Any
 
 from wtforms import FloatField, Form, StringField
 
-from greeter.core import Job, SoftTimeLimitExceeded, ToolError, tool
+from greeter.toolkit import Job, SoftTimeLimitExceeded, ToolError, tool
 
 
 class Nothing(Form):

@@ -1,0 +1,63 @@
+"""A record in the words that people see."""
+
+import json
+
+import pytest
+
+from greeter.jobs.record import Record
+
+
+def record(**fields: object) -> Record:
+    """Make a record as Redis would give it."""
+    known = {"state": "PENDING", "tool": "expensive_greet", "submitted": "0", "attempts": "0", "elapsed": 100}
+    return Record("ab" * 16, json.dumps(known | {"workers": 1, "today": 0} | fields).encode(), retention_days=7)
+
+
+@pytest.mark.parametrize(
+    ("state", "phase", "active"),
+    [
+        ("PENDING", "waiting", True),
+        ("STARTED", "running", True),
+        ("PROGRESS", "running", True),
+        ("ALIGNING", "running", True),
+        ("SUCCESS", "finished", False),
+        ("FAILURE", "failed", False),
+        ("REVOKED", "cancelled", False),
+    ],
+)
+def test_celerys_states_become_words(state: str, phase: str, active: bool) -> None:
+    """A state of a tool's own is running."""
+    found = record(state=state)
+    assert (found.phase, found.active) == (phase, active)
+
+
+def test_a_partial_result_is_not_finished() -> None:
+    """The label of the fallback wins over Celery's SUCCESS; a cancelled job stays cancelled."""
+    assert record(state="SUCCESS", partial=1, result="{}").phase == "stopped"
+    cancelled = record(state="REVOKED", partial=1, result="{}")
+    assert (cancelled.phase, cancelled.has_result) == ("cancelled", True)
+    assert not record(state="FAILURE", result="{}").has_result
+
+
+def test_the_remaining_time_is_told_when_it_can_be_trusted() -> None:
+    """After three units and five seconds of the loop that is shown, and only where the total is known."""
+
+    def remaining(done: int, total: int | None, seconds: float) -> int | None:
+        progress = json.dumps({"current": done, "total": total, "unit": "step", "seconds": seconds})
+        return record(state="PROGRESS", started="10", progress=progress).remaining
+
+    assert remaining(3, 9, 5) == 10
+    assert remaining(2, 9, 50) is None
+    assert remaining(30, 90, 4) is None
+    assert remaining(30, None, 50) is None
+
+
+def test_a_job_is_kept_from_its_end() -> None:
+    """Until then the day is the earliest that it can be."""
+    assert f"{record(state='SUCCESS', ended='90000.5', today=5).kept_until:%F}" == "1970-01-09"
+    assert f"{record(today=1).kept_until:%F}" == "1970-01-09"
+
+
+def test_the_tag_changes_with_what_is_shown() -> None:
+    """Which is all that Redis gives."""
+    assert record(ahead=3).tag == record(ahead=3).tag != record(ahead=2).tag

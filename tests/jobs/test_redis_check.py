@@ -1,0 +1,87 @@
+"""Which Redis is taken, and by what way."""
+
+import dataclasses
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from redis import Redis, RedisError
+
+from greeter.jobs import redis_check
+from greeter.jobs.service import UNAVAILABLE, Queue
+from tests.conftest import PROCFILE, ROOT, Installation, free_port, wait_for
+from tests.web.test_jobs import end_of, submit
+
+REDIS = shutil.which("redis-server")
+
+
+@pytest.mark.parametrize(
+    ("told", "wrong"),
+    [
+        ({"redis_version": "7.0.0"}, ""),
+        ({"redis_version": "10.0.1"}, ""),
+        ({"redis_version": "6.2.16"}, "its version is 6.2.16"),
+        ({"redis_version": "7.2.4", "valkey_version": "7.2.5"}, ""),
+        ({"redis_version": "7.2.4", "valkey_version": "7.1.0"}, "its version is 7.1.0"),
+        ({"redis_version": "7.0.15", "maxmemory_policy": "volatile-lru"}, "its maxmemory-policy is volatile-lru"),
+    ],
+)
+def test_an_old_server_or_one_that_forgets_is_named(told: dict[str, str], wrong: str) -> None:
+    """By the version of its own kind: Valkey also tells the version of Redis that it resembles."""
+    assert "; ".join(redis_check._problems({"maxmemory_policy": "noeviction"} | told)).startswith(wrong or "")
+    assert bool(wrong) == bool(list(redis_check._problems({"maxmemory_policy": "noeviction"} | told)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["web", "worker"])
+def test_an_unfit_redis_is_refused_with_the_reason(own_installation: Installation, name: str) -> None:
+    """In one message without the password; one that is away is waited for, as other tests show."""
+    own_installation.start("redis")
+    own_installation.redis.config_set("maxmemory-policy", "allkeys-lru")
+    environ = os.environ | own_installation.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+
+    def refusal(**changed: str) -> str:
+        ended = subprocess.run(
+            PROCFILE[name].split()[1:], env=environ | changed, cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        assert ended.returncode == os.EX_CONFIG
+        assert "Traceback" not in ended.stderr
+        assert "ours" not in ended.stderr
+        return ended.stderr
+
+    assert "its maxmemory-policy is allkeys-lru" in refusal()
+    wrong = own_installation.settings.redis_url.replace("secret", "other")
+    assert "its password is not the one in REDIS_URL" in refusal(REDIS_URL=wrong)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not REDIS, reason="there is no redis-server here, and the embedded one has no TLS")
+def test_a_redis_elsewhere_is_reached_by_tls(own_installation: Installation, tmp_path: Path) -> None:
+    """Web and worker check its certificate, and nothing crosses the wire in the clear."""
+    site, port = own_installation, free_port()
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    make = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost"]
+    names = ["-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", certificate]
+    subprocess.run([*make, *names], check=True, capture_output=True)
+    command = [str(REDIS), "--port", "0", "--tls-port", str(port), "--requirepass", "secret", "--dir", str(tmp_path)]
+    command += ["--tls-cert-file", str(certificate), "--tls-key-file", str(key), "--tls-auth-clients", "no"]
+    url = f"rediss://:secret@localhost:{port}/0"
+    site.settings = dataclasses.replace(site.settings, redis_url=f"{url}?ssl_ca_certs={certificate}")
+    site.queue = Queue(site.settings, [])
+    site.redis = site.queue.store.redis
+    with subprocess.Popen([*command, "--tls-ca-cert-file", str(certificate)], stdout=subprocess.DEVNULL) as running:
+        try:
+            wait_for(lambda: site._redis_answers("redis"))
+            with Redis.from_url(url) as unsure, pytest.raises(RedisError, match="certificate"):
+                unsure.ping()
+            unsure_too = Queue(dataclasses.replace(site.settings, redis_url=url), []).connection()
+            with unsure_too as broker, pytest.raises(UNAVAILABLE, match="certificate"):
+                broker.connect()
+            site.start("worker", "web", "flower")
+            assert "Greetings, Ada!" in end_of(site, submit(site, "expensive_greet", person="Ada", total="1"))
+            site.stop("flower", "web", "worker")
+        finally:
+            running.terminate()

@@ -1,0 +1,65 @@
+"""The samples that the site shows."""
+
+import json
+import time
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from greeter import tools
+from greeter.jobs.errors import JobNotFound
+from greeter.jobs.samples import Samples
+from greeter.toolkit import Job
+
+SAMPLES = Samples(tools.SAMPLES)
+
+
+def test_every_tool_has_a_sample() -> None:
+    """Those of the site, that is; the ones of the zoo need none."""
+    assert all(SAMPLES.of(name) for name in ("phmmer", "expensive_greet"))
+    assert SAMPLES.of("none") is None
+
+
+@pytest.mark.parametrize("name", ["phmmer", "expensive_greet"])
+def test_a_sample_is_what_the_tool_makes_of_its_example(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same result and files, today, from the input that the form's example has."""
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+    tool, sample = tools.load()[name], SAMPLES.of(name)
+    params = SAMPLES.params(sample)
+    assert {key: _content(value) for key, value in params.items()} == {
+        key: _content(value) for key, value in tool.example.items()
+    }
+    assert SAMPLES.find(sample).phase == "finished"
+    assert tool(Job(tmp_path), **params) == SAMPLES.find(sample).result
+    for path in SAMPLES.folders.outputs(sample):
+        assert path.read_bytes() == (tmp_path / "outputs" / path.name).read_bytes()
+
+
+def _content(value: object) -> object:
+    return value.read_text() if isinstance(value, Path) else value
+
+
+def test_a_sample_tells_how_it_was_made() -> None:
+    """With the sums of its inputs."""
+    details = SAMPLES.details("sample-phmmer")
+    assert details["params"] == {"evalue": 10.0}
+    for name, path in SAMPLES.folders.inputs("sample-phmmer").items():
+        assert details["sums"][name] == sha256(path.read_bytes()).hexdigest()
+
+
+def test_a_sample_stays(tmp_path: Path) -> None:
+    """It has no last day."""
+    assert SAMPLES.find("sample-phmmer").kept_until is None
+    with pytest.raises(JobNotFound):
+        SAMPLES.find("sample-none")
+
+
+def test_nothing_of_who_made_a_sample_is_kept() -> None:
+    """Its record lies in the open."""
+    for path in tools.SAMPLES.glob("*/record.json"):
+        kept = json.loads(path.read_text())
+        assert kept["shown"]["label"] == ""
+        assert set(kept["details"]) == {"params", "sums", "versions"}

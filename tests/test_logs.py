@@ -1,0 +1,125 @@
+"""What the log holds, and what it does not."""
+
+import json
+import logging
+import re
+import signal
+import sys
+from dataclasses import replace
+
+import pytest
+
+from greeter.logs import JOB, REQUEST, JsonLine, TextLine
+from tests.conftest import Installation, wait_for
+from tests.web.test_jobs import ask, end_of, post, submit
+
+ID = "0123456789abcdef" * 2
+
+
+def record(message: str, *arguments: object, **extra: object) -> logging.LogRecord:
+    """What a logger hands to a formatter, with the exception that is being handled."""
+    exc_info = sys.exc_info() if sys.exc_info()[0] else None
+    return logging.getLogger("x").makeRecord("x", logging.INFO, "", 1, message, arguments, exc_info, extra=extra)
+
+
+def test_a_line_is_one_line_and_has_no_whole_id() -> None:
+    """Whoever writes it, and whatever is in the message."""
+    hostile = record("Task %s\r\n2026 said \x1b[31m\u202e", ID, job=ID, secret="no", status=200)
+    text, line = TextLine().format(hostile), json.loads(JsonLine().format(hostile))
+    assert re.fullmatch(
+        r"\d\d:\d\d:\d\d INFO x: Task 01234567\\r\\n2026 said \\x1b\[31m\\u202e job=01234567 status=200", text
+    )
+    assert "\n" not in JsonLine().format(hostile)
+    assert (line["level"], line["logger"], line["job"], line["status"]) == ("INFO", "x", "01234567", 200)
+    assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00", line["time"])
+    assert "secret" not in line
+
+
+def test_every_line_within_a_request_or_a_job_tells_which() -> None:
+    """Also those of libraries; what the line itself says comes first."""
+    tokens = REQUEST.set("r1"), JOB.set("j1")
+    line = json.loads(JsonLine().format(record("x")))
+    other = json.loads(JsonLine().format(record("x", job="j2")))
+    REQUEST.reset(tokens[0])
+    JOB.reset(tokens[1])
+    assert (line["request"], line["job"], other["job"]) == ("r1", "j1", "j2")
+    assert "request" not in json.loads(JsonLine().format(record("x")))
+
+
+def test_an_exception_tells_where_and_not_what() -> None:
+    """In production: its text may quote a user, as that of its cause may; for an author both are there."""
+    try:
+        try:
+            int("MKVLA")
+        except ValueError as error:
+            raise RuntimeError("no MKVLA") from error
+    except RuntimeError:
+        raised = record("bug")
+    traceback = json.loads(JsonLine().format(raised))["traceback"]
+    assert re.search(r"test_logs.py[^@]*builtins.ValueError[^@]*test_logs.py[^@]*builtins.RuntimeError", traceback)
+    assert "MKVLA'" not in traceback
+    assert "no MKVLA" in TextLine().format(raised)
+
+
+@pytest.mark.slow
+def test_the_log_of_a_site_follows_a_job_and_keeps_its_secrets(own_installation: Installation) -> None:
+    """From the request to the worker's last word, each event once, in JSON, without anything that a user gave."""
+    site = own_installation
+    site.settings = replace(site.settings, production=True, trusted_hosts=("127.0.0.1",), contact="me@your.host")
+    site.start("redis", "worker", "web", "flower")
+    job = submit(site, "phmmer", query=">Xyzzy\nMKVLAWTRHMKVLAWTRH", evalue="0.0625", label="Plugh")
+    end_of(site, job)
+    for path in (job, "/static/style.css", "/health/ready", "/nowhere"):
+        ask(site, path)
+    bug = submit(site, "stumble")
+    end_of(site, bug)
+    cancelled = submit(site, "diary", seconds="30")
+    wait_for(lambda: "Running" in ask(site, cancelled).body)
+    post(site, cancelled + "/cancel")
+    end_of(site, cancelled)
+    killed = submit(site, "diary", seconds="2")
+    wait_for(lambda: site.redis.hget(killed.replace("/jobs/", "job:"), "process"))
+    site.signal("worker", signal.SIGTERM)
+    wait_for(lambda: site.redis.zcard("jobs:waiting"))
+    site.stop("worker")
+    site.start("worker")
+    end_of(site, killed)
+    assert post(site, job + "/delete").status == 200
+
+    text = site.log.read_text()
+    others = r"\d+:|$|worker: Warm shutdown"  # Redis has a log of its own, and Celery says its farewell past any log
+    lines = [json.loads(line) for line in text.splitlines() if not re.match(others, line)]
+    assert {"gunicorn.error", "celery.apps.worker", "kombu.mixins"} < {
+        line["logger"] for line in lines
+    }  # the last is Flower
+    for secret in ("Xyzzy", "MKVLAW", "Plugh", "0.0625", "ZeroDivisionError: ", "secret%20", "sesame"):
+        assert secret not in text
+    for job_id in (job, bug, cancelled, killed):
+        assert job_id.removeprefix("/jobs/") not in text
+
+    def events(job: str) -> list[str]:
+        reference = job.removeprefix("/jobs/")[:8]
+        return [line["event"] for line in lines if line.get("job") == reference and line["logger"] == "greeter.job"]
+
+    assert events(job) == ["accepted", "began", "ended", "deleted"]
+    assert events(bug) == ["accepted", "began", "ended"]
+    assert events(cancelled) == ["accepted", "began", "to be cancelled", "ended"]
+    assert events(killed) == ["accepted", "began", "given back", "began", "ended"]
+    ends = {line["job"]: line for line in lines if line["event"] == "ended"}
+    assert {end["state"] for end in ends.values()} == {"finished", "failed", "cancelled"}
+    assert all("seconds" in end and "tool" in end for end in ends.values())
+
+    requests = [line for line in lines if line["logger"] == "greeter.request"]
+    assert {line["route"] for line in requests} == {
+        "/tools/<name>",
+        "/jobs/<job_id:job_id>",
+        "/jobs/<job_id:job_id>/cancel",
+        "/jobs/<job_id:job_id>/delete",
+        "none",
+    }
+    of_killed = {line["request"] for line in lines if line.get("job") == killed.removeprefix("/jobs/")[:8]}
+    assert len(of_killed) == 1, "also after it was given back, the worker tells which request it was"
+    assert of_killed < {line["request"] for line in requests}
+    (trace,) = [line for line in lines if line["event"] == "bug in the tool stumble"]
+    assert trace["job"] == bug.removeprefix("/jobs/")[:8]
+    assert "misbehaving.py" in trace["traceback"]

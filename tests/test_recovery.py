@@ -1,0 +1,396 @@
+"""What can fail, and what then happens: each with the real Redis, worker and web, and the real failure."""
+
+import os
+import resource
+import signal
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psutil
+import pytest
+
+from greeter.jobs import redis_check
+from greeter.jobs.errors import DISK_FULL, JobNotFound
+from greeter.jobs.record import Record
+from greeter.jobs.service import UNAVAILABLE
+from tests.conftest import Installation, wait_for
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def site(own_installation: Installation) -> Installation:
+    """Redis and a worker with two places, which the test may break."""
+    own_installation.start("redis", "worker")
+    return own_installation
+
+
+def running(site: Installation, job_id: str, done: int = 1) -> Record:
+    """Wait until a job has done some of its units."""
+    return wait_for(
+        lambda: (record := site.queue.store.find(job_id)).progress.get("current", -1) >= done and record, seconds=40
+    )
+
+
+def diary(site: Installation) -> Counter[tuple[str, str]]:
+    """How often each job started and ended."""
+    entries = [line.split() for line in (site.settings.data_dir / "diary").read_text().splitlines()]
+    return Counter((job, what) for job, what, *_ in entries if what in ("start", "end"))
+
+
+def children(site: Installation, name: str = "worker") -> list[psutil.Process]:
+    """The processes of a worker that run jobs."""
+    return psutil.Process(site.pid(name)).children()
+
+
+def process_of(site: Installation, job_id: str) -> int:
+    """The process that runs a job."""
+    return int(site.redis.hget(f"job:{job_id}", "process"))
+
+
+def nothing_is_left(site: Installation) -> None:
+    """No message and no place in the queue."""
+    wait_for(lambda: site.redis.llen("celery") == 0 and site.redis.zcard("jobs:waiting") == 0, seconds=30)
+
+
+def test_01_redis_restarts_while_jobs_run_and_wait(site: Installation) -> None:
+    """The worker survives, and every job runs once."""
+    jobs = [site.submit("diary", seconds=5.0) for _ in range(3)]
+    running(site, jobs[1])
+    site.signal("redis", signal.SIGKILL)
+    time.sleep(2)
+    site.start("redis")
+    assert [site.ended(job, 40).phase for job in jobs] == ["finished"] * 3
+    assert set(diary(site).values()) == {1}
+    assert psutil.pid_exists(site.pid("worker"))
+    nothing_is_left(site)
+
+
+def test_02_a_memory_error_ends_the_job_and_not_the_worker(site: Installation) -> None:
+    """The same worker runs the next job."""
+    worker = site.pid("worker")
+    assert "out of memory" in str(site.ended(site.submit("gorge")).sentence)
+    assert site.ended(site.submit("diary", seconds=0.1)).phase == "finished"
+    assert psutil.Process(worker).status() != psutil.STATUS_ZOMBIE
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_03_the_process_of_a_job_is_killed(site: Installation, times: int) -> None:
+    """The job is begun once more, and its page tells of two attempts; the second time it fails, with a sentence."""
+    job = site.submit("diary", seconds=2.0)
+    for attempt in range(1, times + 1):
+        wait_for(lambda attempt=attempt: site.queue.store.find(job).attempts == attempt, 30)
+        running(site, job)
+        os.kill(process_of(site, job), signal.SIGKILL)
+    record = site.ended(job, 30)
+    assert (record.phase, record.attempts) == ("finished" if times == 1 else "failed", 2)
+    assert times == 1 or "lost each time" in str(record.sentence)
+    assert diary(site)[job, "end"] == (times == 1)
+
+
+def test_04_a_worker_is_killed(site: Installation) -> None:
+    """Its processes end with it; the next worker begins its jobs anew, and waiting ones too."""
+    jobs = [site.submit("diary", seconds=3.0) for _ in range(3)]
+    running(site, jobs[1])
+    before = children(site)
+    site.signal("worker", signal.SIGKILL)
+    psutil.wait_procs(before, timeout=5)
+    assert not [process for process in before if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+    site.start("worker")
+    records = [site.ended(job, 60) for job in jobs]
+    assert [record.phase for record in records] == ["finished"] * 3
+    assert [record.attempts for record in records] == [2, 2, 1]
+    nothing_is_left(site)
+
+
+def test_04_a_worker_that_slept_finds_its_job_given_away(site: Installation) -> None:
+    """It ends its process when it wakes, and the other one's result counts."""
+    job = site.submit("diary", seconds=12.0)
+    running(site, job)
+    first = psutil.Process(process_of(site, job))
+    asleep = [*psutil.Process(site.pid("worker")).children(), psutil.Process(site.pid("worker"))]
+    for process in asleep:
+        process.suspend()
+    site.start("worker-2")
+    wait_for(lambda: site.queue.store.find(job).attempts == 2, 40)
+    for process in asleep:
+        process.resume()
+    first.wait(5)
+    assert site.ended(job, 30).result == {"slept": 12.0}
+    assert (diary(site)[job, "start"], diary(site)[job, "end"]) == (2, 1)
+
+
+def test_05_a_message_is_delivered_more_than_once(site: Installation) -> None:
+    """Further copies do nothing, while the job runs and after its end."""
+    job = site.submit("diary", seconds=2.0)
+    running(site, job)
+    site.queue.publish(job)
+    assert site.ended(job).phase == "finished"
+    site.queue.publish(job)
+    nothing_is_left(site)
+    assert site.ended(site.submit("diary", seconds=0.1)).phase == "finished"
+    assert diary(site)[job, "start"] == 1
+
+
+def test_06_a_message_is_lost(site: Installation) -> None:
+    """One of three, or all of them: they are sent again."""
+    site.stop("worker")
+    jobs = [site.submit("diary", seconds=0.1) for _ in range(3)]
+    site.redis.lpop("celery")
+    site.start("worker")
+    assert [site.ended(job, 40).phase for job in jobs] == ["finished"] * 3
+    site.stop("worker")
+    jobs = [site.submit("diary", seconds=0.1) for _ in range(3)]
+    site.redis.delete("celery")
+    site.start("worker")
+    assert [site.ended(job, 40).phase for job in jobs] == ["finished"] * 3
+    assert set(diary(site).values()) == {1}
+
+
+@pytest.mark.parametrize("way", ["end", "cancel", "soft limit", "hard limit", "kill job", "kill worker", "stop worker"])
+def test_07_no_program_outlives_its_job(site: Installation, way: str) -> None:
+    """Nor what the program started, also when that left its group and session."""
+    tool = "outsource_and_cling" if way == "hard limit" else "outsource"
+    params = {} if way == "hard limit" else {"seconds": 1.5 if way == "end" else 200.0}
+    job = site.submit(tool, **params)
+
+    def started() -> list[psutil.Process]:
+        found = [one for one in psutil.process_iter(["cmdline"]) if "sleep" in (one.info["cmdline"] or [])[:1]]
+        return [one for one in found if one.pid in descendants] if (descendants := family(site)) else []
+
+    programs = wait_for(lambda: len(found := started()) >= (2 if way == "hard limit" else 4) and found)
+    match way:
+        case "cancel":
+            site.queue.store.cancel(job)
+        case "kill job":
+            site.redis.hset(f"job:{job}", "attempts", 2)
+            os.kill(process_of(site, job), signal.SIGKILL)
+        case "kill worker":
+            site.signal("worker", signal.SIGKILL)
+        case "stop worker":
+            site.stop("worker")
+    _, alive = psutil.wait_procs(programs, timeout=10)
+    assert not [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
+    phases = {"end": "finished", "cancel": "cancelled", "stop worker": "waiting", "kill worker": "running"}
+    assert wait_for(lambda: site.queue.store.find(job).phase == phases.get(way, "failed"))
+
+
+def family(site: Installation) -> set[int]:
+    """The ids of everything that a worker's processes started."""
+    return {process.pid for process in psutil.Process(site.pid("worker")).children(recursive=True)}
+
+
+def test_08_redis_is_away_when_a_job_ends(site: Installation) -> None:
+    """The result is kept until Redis is back."""
+    job = site.submit("diary", seconds=2.0)
+    running(site, job, done=10)
+    site.signal("redis", signal.SIGKILL)
+    time.sleep(4)
+    site.start("redis")
+    record = site.ended(job, 30)
+    assert (record.phase, record.result, record.attempts) == ("finished", {"slept": 2.0}, 1)
+    assert record.progress["current"] == record.progress["total"] == 20
+
+
+def test_09_redis_hangs_while_a_job_runs(site: Installation) -> None:
+    """The job goes on, and ends as if nothing had been; the web's side is in tests/web/test_jobs.py."""
+    jobs = [site.submit("diary", seconds=3.0), site.submit("diary", seconds=14.0)]
+    running(site, jobs[1])
+    site.signal("redis", signal.SIGSTOP)
+    time.sleep(10)
+    site.signal("redis", signal.SIGCONT)
+    records = [site.ended(job, 40) for job in jobs]
+    assert [(record.phase, record.attempts) for record in records] == [("finished", 1)] * 2
+    assert set(diary(site).values()) == {1}
+
+
+def test_10_redis_is_full(site: Installation) -> None:
+    """A submission is refused whole; jobs that run go on, end, and are cancelled; one that waits begins later."""
+    jobs = [site.submit("diary", seconds=seconds) for seconds in (2.0, 60.0, 0.5, 60.0)]
+    for job in jobs[:2]:
+        running(site, job)
+    site.redis.config_set("maxmemory", 1)
+    with pytest.raises(UNAVAILABLE):
+        site.submit("diary", seconds=0.1)
+    assert {path.name for path in (site.settings.data_dir / "jobs").iterdir()} == set(jobs)
+    for job in (jobs[3], jobs[1]):
+        site.queue.cancel(job)
+    for job, phase in zip(jobs, ("finished", "cancelled", "waiting", "cancelled"), strict=True):
+        assert phase == "waiting" or site.ended(job).phase == phase
+    assert site.queue.store.find(jobs[1]).result == {"slept": "not all of it"}
+    site.redis.config_set("maxmemory", 0)
+    assert site.ended(jobs[2], 30).phase == "finished"
+    assert site.ended(site.submit("diary", seconds=0.1)).phase == "finished"
+
+
+def test_10_redis_refuses_every_write(site: Installation) -> None:
+    """A submission is refused whole; a job that ends meanwhile keeps its result until it is taken."""
+    job = site.submit("diary", seconds=2.0)
+    running(site, job)
+    site.redis.config_set("min-replicas-to-write", 1)
+    with pytest.raises(UNAVAILABLE):
+        site.submit("diary", seconds=0.1)
+    assert site.redis.zcard("jobs:waiting") == 0
+    assert [path.name for path in (site.settings.data_dir / "jobs").iterdir()] == [job]
+    time.sleep(4)
+    assert site.queue.store.find(job).active
+    site.redis.config_set("min-replicas-to-write", 0)
+    assert site.ended(job, 30).result == {"slept": 2.0}
+    assert site.ended(site.submit("diary", seconds=0.1)).phase == "finished"
+
+
+def test_12_a_job_is_cancelled_when_no_worker_runs(site: Installation) -> None:
+    """It never runs, and its place is free at once."""
+    site.stop("worker")
+    job, next_job = site.submit("diary", seconds=0.1), site.submit("diary", seconds=0.1)
+    assert site.queue.store.cancel(job) == "cancelled"
+    assert site.queue.store.find(next_job).ahead == 0
+    wait_for(lambda: site.queue.store.find(next_job).workers == 0)
+    site.start("worker")
+    assert site.ended(next_job).phase == "finished"
+    assert (site.queue.store.find(job).phase, diary(site)[job, "start"]) == ("cancelled", 0)
+
+
+@pytest.mark.parametrize(
+    ("tool", "params", "result"),
+    [
+        ("diary", {"seconds": 60.0}, {"slept": "not all of it"}),
+        ("nap", {}, None),
+        ("cling_for_long", {}, None),
+        ("hog_for_long", {}, None),
+    ],
+)
+def test_13_a_running_job_is_cancelled(site: Installation, tool: str, params: dict, result: dict | None) -> None:
+    """Within ten seconds, whatever the tool does; it keeps what it has, and its place is free."""
+    job = site.submit(tool, **params)
+    process = psutil.Process(wait_for(lambda: site.queue.store.find(job).phase == "running" and process_of(site, job)))
+    began = time.monotonic()
+    site.queue.store.cancel(job)
+    assert site.queue.store.find(job).cancelling
+    record = site.ended(job)
+    if tool.endswith("for_long"):
+        process.wait(10)
+    assert time.monotonic() - began < 10
+    assert (record.phase, record.result) == ("cancelled", result)
+    assert site.ended(site.submit("diary", seconds=0.1)).phase == "finished"
+
+
+@pytest.mark.parametrize("tool", ["cling", "hog"])
+def test_15_a_tool_that_does_not_stop_is_ended(site: Installation, tool: str) -> None:
+    """It swallows the soft limit, or is in a call that lets nothing else run: the hard limit ends it."""
+    began = time.monotonic()
+    record = site.ended(site.submit(tool), 30)
+    assert "time limit" in str(record.sentence)
+    assert time.monotonic() - began < 10
+
+
+def test_16_a_worker_is_stopped_with_jobs_running(site: Installation) -> None:
+    """It ends soon, its jobs wait again, and no attempt is counted; the next worker finishes them."""
+    jobs = [site.submit("diary", seconds=4.0) for _ in range(3)]
+    running(site, jobs[1])
+    began = time.monotonic()
+    site.stop("worker")
+    assert time.monotonic() - began < 10
+    assert [site.queue.store.find(job).phase for job in jobs] == ["waiting"] * 3
+    assert [site.queue.store.find(job).attempts for job in jobs] == [0] * 3
+    site.start("worker")
+    records = [site.ended(job, 40) for job in jobs]
+    assert [(record.phase, record.attempts) for record in records] == [("finished", 1)] * 3
+
+
+def test_16_another_worker_takes_over(site: Installation) -> None:
+    """At once, when one is running."""
+    site.start("worker-2")
+    jobs = [site.submit("diary", seconds=3.0) for _ in range(4)]
+    running(site, jobs[3])
+    site.stop("worker")
+    records = [site.ended(job, 20) for job in jobs]
+    assert [(record.phase, record.attempts) for record in records] == [("finished", 1)] * 4
+
+
+def test_18_a_poison_job_fails_and_others_run_on(site: Installation) -> None:
+    """After two attempts."""
+    others = [site.submit("diary", seconds=1.0) for _ in range(2)]
+    poison = site.submit("vanish")
+    record = site.ended(poison, 30)
+    assert (record.phase, record.attempts) == ("failed", 2)
+    assert "lost each time it was tried" in str(record.sentence)
+    assert [site.ended(job).phase for job in others] == ["finished"] * 2
+
+
+def test_19_submitting_leaves_nothing_open(site: Installation) -> None:
+    """No subscription and no connection for each submission."""
+    site.submit("blame")
+    subscribed, clients = site.redis.info("clients")["pubsub_clients"], len(site.redis.client_list())
+    for _ in range(100):
+        site.submit("blame")
+    assert site.redis.info("clients")["pubsub_clients"] == subscribed
+    assert len(site.redis.client_list()) <= clients + 2
+    nothing_is_left(site)
+
+
+def test_31_the_disk_is_full(site: Installation) -> None:
+    """A job says so; a submission is refused and leaves nothing."""
+    assert site.ended(site.submit("flood")).sentence == DISK_FULL
+    with largest_file(1000), pytest.raises(OSError, match="File too large"):
+        site.submit("phmmer", query=b"x" * 2000, targets=None, evalue=1.0)
+    assert site.redis.zcard("jobs:waiting") == 0
+    folders = [path.name for path in (site.settings.data_dir / "jobs").iterdir()]
+    assert len(folders) == 1
+
+
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """Let this process write no larger files."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_32_old_jobs_go_and_running_ones_stay(site: Installation) -> None:
+    """Record and folder together, by the time of the end."""
+    old, young = site.submit("diary", seconds=0.1), site.submit("diary", seconds=0.1)
+    site.ended(old), site.ended(young)
+    long = site.submit("diary", seconds=12.0)
+    running(site, long)
+    site.redis.hset(f"job:{long}", "submitted", 1.0)
+    site.redis.zincrby("jobs:ended", -site.settings.retention - 1, old)
+
+    def is_gone() -> bool:
+        try:
+            return not site.queue.store.find(old)
+        except JobNotFound:
+            return True
+
+    wait_for(is_gone)
+    assert wait_for(lambda: not site.queue.store.folders.of(old).exists())
+    assert site.queue.store.find(young).phase == "finished"
+    assert site.ended(long, 30).phase == "finished"
+
+
+@pytest.mark.parametrize("wrong", [("kombu", "5.6.9"), ("redis", "9.0.0b1"), ("redis", "7.4.0")])
+def test_33_other_versions_than_those_that_were_measured(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], wrong: tuple[str, str]
+) -> None:
+    """They are refused at the start, for pip replaces a library although others forbid it."""
+    redis_check.check("redis://127.0.0.1:1/0")  # those of the lock are taken
+    monkeypatch.setattr(redis_check, "version", ({"kombu": "5.7.0", "redis": "8.1.0"} | dict([wrong])).__getitem__)
+    with pytest.raises(SystemExit):
+        redis_check.check("redis://127.0.0.1:1/0")
+    assert " ".join(wrong) in capsys.readouterr().err
+
+
+def test_a_worker_that_lost_its_job_ends_it(site: Installation) -> None:
+    """A process that was cut off finds its job given to another: it writes nothing more, and ends."""
+    job = site.submit("diary", seconds=30.0)
+    running(site, job)
+    process = psutil.Process(process_of(site, job))
+    site.redis.hset(f"job:{job}", "worker", "another")
+    process.wait(5)
+    assert diary(site) == {(job, "start"): 1}
+    assert site.queue.store.find(job).phase == "running"

@@ -1,0 +1,56 @@
+"""The decorator that makes tools."""
+
+import pytest
+from wtforms import Form, StringField
+
+from greeter import tools
+from greeter.toolkit import Job, tool
+
+
+class NameForm(Form):
+    """One field."""
+
+    name = StringField()
+
+
+def test_a_tool_is_made_of_its_function(tmp_path) -> None:
+    """Name and summary come from the function; calling the tool calls the function."""
+
+    @tool("Echo", form=NameForm)
+    def echo(job: Job, name: str) -> dict[str, str]:
+        """Say a name again.
+
+        Further lines are for developers.
+        """
+        return {"name": name}
+
+    assert (echo.name, echo.title, echo.summary) == ("echo", "Echo", "Say a name again.")
+    assert echo(Job(tmp_path), name="Ada") == {"name": "Ada"}
+
+
+def test_a_form_that_does_not_fit_is_found_at_the_start() -> None:
+    """Not when the first job runs."""
+    with pytest.raises(TypeError, match=r"greet takes \['person'\] after the job, but its form has \['name'\]"):
+
+        @tool("Greeting", form=NameForm)
+        def greet(job: Job, person: str) -> dict[str, str]:
+            return {}
+
+
+def test_a_file_in_the_folder_is_all_that_a_tool_needs(tmp_path, monkeypatch) -> None:
+    """Discovery finds it; a second tool of the same name is an error at the start."""
+    source = """
+from wtforms import Form
+from greeter.toolkit import tool
+
+@tool("Added", form=Form)
+def added(job):
+    "Be there."
+    return {}
+"""
+    (tmp_path / "one_file.py").write_text(source)
+    monkeypatch.setattr(tools, "__path__", [*tools.__path__, str(tmp_path)])
+    assert {"added", "phmmer", "expensive_greet"} <= set(tools.load())
+    (tmp_path / "other_file.py").write_text(source)
+    with pytest.raises(ValueError, match="Two tools have the name 'added'"):
+        tools.load()
