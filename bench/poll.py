@@ -15,8 +15,9 @@ from pathlib import Path
 from flask import Flask
 
 from greeter import create_app
+from greeter.jobs.runner import Runner
 from greeter.jobs.store import Submission
-from greeter.web.services import site
+from greeter.web.services import services
 from tests.conftest import PROCFILE, Installation
 
 REQUESTS, ROUNDS = 300, 9
@@ -29,7 +30,7 @@ def application() -> Flask:
 
     @app.get("/get")
     def get() -> bytes:
-        found: bytes = site().queue.store.redis.get("bench")
+        found: bytes = services().jobs.store.redis.get("bench")
         return found
 
     return app
@@ -53,12 +54,12 @@ def main() -> None:
     try:
         installation.start("redis", "web")
         installation.redis.set("bench", b"x" * 300)
-        store, job_id = installation.queue.store, "a" * 32
+        store, job_id = installation.store, "a" * 32
         store.create(job_id, "expensive_greet", {"person": "Ada", "total": 9}, Submission())
-        store.claim(job_id, "worker", 1, {})
-        store.report(job_id, "worker", 1, {"current": 3, "total": 9, "unit": "step"})
+        store.claim(job_id, Runner("worker", 1), {})
+        store.report_progress(job_id, Runner("worker", 1), {"current": 3, "total": 9, "unit": "step"})
         installation.redis.hincrbyfloat(f"job:{job_id}", "started", -3610)  # so that seconds do not show
-        installation.redis.hincrbyfloat(f"job:{job_id}", "seen", 3600)
+        installation.redis.hincrbyfloat(f"job:{job_id}", "heartbeat_at", 3600)
         path = f"/jobs/{job_id}/progress"
         connection = HTTPConnection("127.0.0.1", installation.settings.web_port)
         connection.request("GET", path)

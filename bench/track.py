@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from greeter.jobs.task import staying_in_touch
+from greeter.jobs.reporting import reporting
 from greeter.toolkit import Job
 
 STEPS, ROUNDS = 1_000_000, 7
@@ -29,7 +29,7 @@ def nanoseconds_a_step(steps: Iterable[int]) -> float:
 def main() -> None:
     """Print the median of each, and the ratio to tqdm."""
     job, reports = Job(Path(tempfile.gettempdir())), []
-    with Path(os.devnull).open("w") as nowhere, staying_in_touch(job, reports.append, lambda: "running"):
+    with Path(os.devnull).open("w") as nowhere, reporting(job, reports.append, lambda: "running"):
         loops: dict[str, Callable[[], Iterable[int]]] = {
             "bare loop": lambda: range(STEPS),
             "job.track": lambda: job.track(range(STEPS)),

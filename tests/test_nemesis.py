@@ -13,8 +13,8 @@ from http.client import HTTPException
 import psutil
 import pytest
 
-from greeter.jobs.service import UNAVAILABLE
-from greeter.jobs.store import MOST_ATTEMPTS
+from greeter.jobs.errors import UNAVAILABLE
+from greeter.jobs.store import MAX_ATTEMPTS
 from tests.conftest import Installation, wait_for
 from tests.web.test_jobs import ask
 
@@ -42,7 +42,7 @@ class Visitors(threading.Thread):
                 with suppress(ConnectionError, HTTPException):  # the web was killed
                     assert ask(self.site, f"/jobs/{choose.choice(self.accepted)}").status in (200, 503)
                 if choose.random() < 0.05:
-                    self.site.queue.store.cancel(choose.choice(self.accepted))
+                    self.site.store.cancel(choose.choice(self.accepted))
             except UNAVAILABLE:
                 pass
             except (OSError, AssertionError) as trouble:  # an accepted job that is not found, above all
@@ -141,7 +141,7 @@ def test_34_no_job_comes_to_harm(own_installation: Installation) -> None:
     print(f"\n{len(records)} jobs: {dict(Counter(record.phase for record in records))}; {dict(nemesis.done)}")
     assert visitors.troubles == []
     assert len(nemesis.done) == 8 or SECONDS < 60
-    assert max(record.attempts for record in records) <= MOST_ATTEMPTS
+    assert max(record.attempts for record in records) <= MAX_ATTEMPTS
     assert {record.phase for record in records} <= {"finished", "failed", "cancelled"}
     assert Counter(record.phase for record in records)["finished"] > len(records) / 2
     no_two_at_once(site)

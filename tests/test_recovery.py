@@ -12,9 +12,8 @@ import psutil
 import pytest
 
 from greeter.jobs import redis_check
-from greeter.jobs.errors import DISK_FULL, JobNotFound
+from greeter.jobs.errors import DISK_FULL, UNAVAILABLE, JobNotFound
 from greeter.jobs.record import Record
-from greeter.jobs.service import UNAVAILABLE
 from tests.conftest import Installation, wait_for
 
 pytestmark = pytest.mark.slow
@@ -29,9 +28,12 @@ def site(own_installation: Installation) -> Installation:
 
 def running(site: Installation, job_id: str, done: int = 1) -> Record:
     """Wait until a job has done some of its units."""
-    return wait_for(
-        lambda: (record := site.queue.store.find(job_id)).progress.get("current", -1) >= done and record, seconds=40
-    )
+
+    def has_done() -> Record | None:
+        record = site.store.find(job_id)
+        return record if record.progress and record.progress["current"] >= done else None
+
+    return wait_for(has_done, seconds=40)
 
 
 def diary(site: Installation) -> Counter[tuple[str, str]]:
@@ -71,7 +73,7 @@ def test_01_redis_restarts_while_jobs_run_and_wait(site: Installation) -> None:
 def test_02_a_memory_error_ends_the_job_and_not_the_worker(site: Installation) -> None:
     """The same worker runs the next job."""
     worker = site.pid("worker")
-    assert "out of memory" in str(site.ended(site.submit("gorge")).sentence)
+    assert "out of memory" in str(site.ended(site.submit("gorge")).user_message)
     assert site.ended(site.submit("diary", seconds=0.1)).phase == "finished"
     assert psutil.Process(worker).status() != psutil.STATUS_ZOMBIE
 
@@ -81,12 +83,12 @@ def test_03_the_process_of_a_job_is_killed(site: Installation, times: int) -> No
     """The job is begun once more, and its page tells of two attempts; the second time it fails, with a sentence."""
     job = site.submit("diary", seconds=2.0)
     for attempt in range(1, times + 1):
-        wait_for(lambda attempt=attempt: site.queue.store.find(job).attempts == attempt, 30)
+        wait_for(lambda attempt=attempt: site.store.find(job).attempts == attempt, 30)
         running(site, job)
         os.kill(process_of(site, job), signal.SIGKILL)
     record = site.ended(job, 30)
     assert (record.phase, record.attempts) == ("finished" if times == 1 else "failed", 2)
-    assert times == 1 or "lost each time" in str(record.sentence)
+    assert times == 1 or "lost on every attempt" in str(record.user_message)
     assert diary(site)[job, "end"] == (times == 1)
 
 
@@ -114,7 +116,7 @@ def test_04_a_worker_that_slept_finds_its_job_given_away(site: Installation) -> 
     for process in asleep:
         process.suspend()
     site.start("worker-2")
-    wait_for(lambda: site.queue.store.find(job).attempts == 2, 40)
+    wait_for(lambda: site.store.find(job).attempts == 2, 40)
     for process in asleep:
         process.resume()
     first.wait(5)
@@ -126,9 +128,9 @@ def test_05_a_message_is_delivered_more_than_once(site: Installation) -> None:
     """Further copies do nothing, while the job runs and after its end."""
     job = site.submit("diary", seconds=2.0)
     running(site, job)
-    site.queue.publish(job)
+    site.jobs.publish(job)
     assert site.ended(job).phase == "finished"
-    site.queue.publish(job)
+    site.jobs.publish(job)
     nothing_is_left(site)
     assert site.ended(site.submit("diary", seconds=0.1)).phase == "finished"
     assert diary(site)[job, "start"] == 1
@@ -163,7 +165,7 @@ def test_07_no_program_outlives_its_job(site: Installation, way: str) -> None:
     programs = wait_for(lambda: len(found := started()) >= (2 if way == "hard limit" else 4) and found)
     match way:
         case "cancel":
-            site.queue.store.cancel(job)
+            site.store.cancel(job)
         case "kill job":
             site.redis.hset(f"job:{job}", "attempts", 2)
             os.kill(process_of(site, job), signal.SIGKILL)
@@ -174,7 +176,7 @@ def test_07_no_program_outlives_its_job(site: Installation, way: str) -> None:
     _, alive = psutil.wait_procs(programs, timeout=10)
     assert not [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
     phases = {"end": "finished", "cancel": "cancelled", "stop worker": "waiting", "kill worker": "running"}
-    assert wait_for(lambda: site.queue.store.find(job).phase == phases.get(way, "failed"))
+    assert wait_for(lambda: site.store.find(job).phase == phases.get(way, "failed"))
 
 
 def family(site: Installation) -> set[int]:
@@ -216,10 +218,10 @@ def test_10_redis_is_full(site: Installation) -> None:
         site.submit("diary", seconds=0.1)
     assert {path.name for path in (site.settings.data_dir / "jobs").iterdir()} == set(jobs)
     for job in (jobs[3], jobs[1]):
-        site.queue.cancel(job)
+        site.jobs.cancel(job)
     for job, phase in zip(jobs, ("finished", "cancelled", "waiting", "cancelled"), strict=True):
         assert phase == "waiting" or site.ended(job).phase == phase
-    assert site.queue.store.find(jobs[1]).result == {"slept": "not all of it"}
+    assert site.store.find(jobs[1]).result == {"slept": "not all of it"}
     site.redis.config_set("maxmemory", 0)
     assert site.ended(jobs[2], 30).phase == "finished"
     assert site.ended(site.submit("diary", seconds=0.1)).phase == "finished"
@@ -235,7 +237,7 @@ def test_10_redis_refuses_every_write(site: Installation) -> None:
     assert site.redis.zcard("jobs:waiting") == 0
     assert [path.name for path in (site.settings.data_dir / "jobs").iterdir()] == [job]
     time.sleep(4)
-    assert site.queue.store.find(job).active
+    assert site.store.find(job).active
     site.redis.config_set("min-replicas-to-write", 0)
     assert site.ended(job, 30).result == {"slept": 2.0}
     assert site.ended(site.submit("diary", seconds=0.1)).phase == "finished"
@@ -245,12 +247,12 @@ def test_12_a_job_is_cancelled_when_no_worker_runs(site: Installation) -> None:
     """It never runs, and its place is free at once."""
     site.stop("worker")
     job, next_job = site.submit("diary", seconds=0.1), site.submit("diary", seconds=0.1)
-    assert site.queue.store.cancel(job) == "cancelled"
-    assert site.queue.store.find(next_job).ahead == 0
-    wait_for(lambda: site.queue.store.find(next_job).workers == 0)
+    assert site.store.cancel(job) == "cancelled"
+    assert site.store.find(next_job).ahead == 0
+    wait_for(lambda: site.store.find(next_job).workers == 0)
     site.start("worker")
     assert site.ended(next_job).phase == "finished"
-    assert (site.queue.store.find(job).phase, diary(site)[job, "start"]) == ("cancelled", 0)
+    assert (site.store.find(job).phase, diary(site)[job, "start"]) == ("cancelled", 0)
 
 
 @pytest.mark.parametrize(
@@ -265,10 +267,10 @@ def test_12_a_job_is_cancelled_when_no_worker_runs(site: Installation) -> None:
 def test_13_a_running_job_is_cancelled(site: Installation, tool: str, params: dict, result: dict | None) -> None:
     """Within ten seconds, whatever the tool does; it keeps what it has, and its place is free."""
     job = site.submit(tool, **params)
-    process = psutil.Process(wait_for(lambda: site.queue.store.find(job).phase == "running" and process_of(site, job)))
+    process = psutil.Process(wait_for(lambda: site.store.find(job).phase == "running" and process_of(site, job)))
     began = time.monotonic()
-    site.queue.store.cancel(job)
-    assert site.queue.store.find(job).cancelling
+    site.store.cancel(job)
+    assert site.store.find(job).cancel_requested
     record = site.ended(job)
     if tool.endswith("for_long"):
         process.wait(10)
@@ -282,7 +284,7 @@ def test_15_a_tool_that_does_not_stop_is_ended(site: Installation, tool: str) ->
     """It swallows the soft limit, or is in a call that lets nothing else run: the hard limit ends it."""
     began = time.monotonic()
     record = site.ended(site.submit(tool), 30)
-    assert "time limit" in str(record.sentence)
+    assert "time limit" in str(record.user_message)
     assert time.monotonic() - began < 10
 
 
@@ -293,8 +295,8 @@ def test_16_a_worker_is_stopped_with_jobs_running(site: Installation) -> None:
     began = time.monotonic()
     site.stop("worker")
     assert time.monotonic() - began < 10
-    assert [site.queue.store.find(job).phase for job in jobs] == ["waiting"] * 3
-    assert [site.queue.store.find(job).attempts for job in jobs] == [0] * 3
+    assert [site.store.find(job).phase for job in jobs] == ["waiting"] * 3
+    assert [site.store.find(job).attempts for job in jobs] == [0] * 3
     site.start("worker")
     records = [site.ended(job, 40) for job in jobs]
     assert [(record.phase, record.attempts) for record in records] == [("finished", 1)] * 3
@@ -316,7 +318,7 @@ def test_18_a_poison_job_fails_and_others_run_on(site: Installation) -> None:
     poison = site.submit("vanish")
     record = site.ended(poison, 30)
     assert (record.phase, record.attempts) == ("failed", 2)
-    assert "lost each time it was tried" in str(record.sentence)
+    assert "lost on every attempt" in str(record.user_message)
     assert [site.ended(job).phase for job in others] == ["finished"] * 2
 
 
@@ -333,7 +335,7 @@ def test_19_submitting_leaves_nothing_open(site: Installation) -> None:
 
 def test_31_the_disk_is_full(site: Installation) -> None:
     """A job says so; a submission is refused and leaves nothing."""
-    assert site.ended(site.submit("flood")).sentence == DISK_FULL
+    assert site.ended(site.submit("flood")).user_message == DISK_FULL
     with largest_file(1000), pytest.raises(OSError, match="File too large"):
         site.submit("phmmer", query=b"x" * 2000, targets=None, evalue=1.0)
     assert site.redis.zcard("jobs:waiting") == 0
@@ -363,13 +365,13 @@ def test_32_old_jobs_go_and_running_ones_stay(site: Installation) -> None:
 
     def is_gone() -> bool:
         try:
-            return not site.queue.store.find(old)
+            return not site.store.find(old)
         except JobNotFound:
             return True
 
     wait_for(is_gone)
-    assert wait_for(lambda: not site.queue.store.folders.of(old).exists())
-    assert site.queue.store.find(young).phase == "finished"
+    assert wait_for(lambda: not site.store.files.folder(old).exists())
+    assert site.store.find(young).phase == "finished"
     assert site.ended(long, 30).phase == "finished"
 
 
@@ -393,4 +395,4 @@ def test_a_worker_that_lost_its_job_ends_it(site: Installation) -> None:
     site.redis.hset(f"job:{job}", "worker", "another")
     process.wait(5)
     assert diary(site) == {(job, "start"): 1}
-    assert site.queue.store.find(job).phase == "running"
+    assert site.store.find(job).phase == "running"

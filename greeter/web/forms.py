@@ -14,13 +14,13 @@ from wtforms.i18n import DummyTranslations
 
 from greeter.toolkit import FastaField
 from greeter.toolkit.tool import Tool
-from greeter.web.services import site
+from greeter.web.services import services
 from greeter.web.template_filters import printable
 
 
 def make_form(found: Tool, formdata: Any = None, data: Mapping[str, Any] | None = None) -> Form:
     """A tool's form, with the limits of this installation."""
-    settings = site().settings
+    settings = services().settings
     meta = {
         "limits": {"records": settings.max_records, "residues": settings.max_residues},
         "get_translations": lambda form: _Messages(),

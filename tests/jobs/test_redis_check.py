@@ -11,7 +11,8 @@ import pytest
 from redis import Redis, RedisError
 
 from greeter.jobs import redis_check
-from greeter.jobs.service import UNAVAILABLE, Queue
+from greeter.jobs.celery_app import CeleryApp
+from greeter.jobs.errors import UNAVAILABLE
 from tests.conftest import PROCFILE, ROOT, Installation, free_port, wait_for
 from tests.web.test_jobs import end_of, submit
 
@@ -70,14 +71,13 @@ def test_a_redis_elsewhere_is_reached_by_tls(own_installation: Installation, tmp
     command += ["--tls-cert-file", str(certificate), "--tls-key-file", str(key), "--tls-auth-clients", "no"]
     url = f"rediss://:secret@localhost:{port}/0"
     site.settings = dataclasses.replace(site.settings, redis_url=f"{url}?ssl_ca_certs={certificate}")
-    site.queue = Queue(site.settings, [])
-    site.redis = site.queue.store.redis
+    site.celery = CeleryApp(site.settings)
     with subprocess.Popen([*command, "--tls-ca-cert-file", str(certificate)], stdout=subprocess.DEVNULL) as running:
         try:
             wait_for(lambda: site._redis_answers("redis"))
             with Redis.from_url(url) as unsure, pytest.raises(RedisError, match="certificate"):
                 unsure.ping()
-            unsure_too = Queue(dataclasses.replace(site.settings, redis_url=url), []).connection()
+            unsure_too = CeleryApp(dataclasses.replace(site.settings, redis_url=url)).connection()
             with unsure_too as broker, pytest.raises(UNAVAILABLE, match="certificate"):
                 broker.connect()
             site.start("worker", "web", "flower")

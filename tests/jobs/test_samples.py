@@ -34,7 +34,7 @@ def test_a_sample_is_what_the_tool_makes_of_its_example(
     }
     assert SAMPLES.find(sample).phase == "finished"
     assert tool(Job(tmp_path), **params) == SAMPLES.find(sample).result
-    for path in SAMPLES.folders.outputs(sample):
+    for path in SAMPLES.files.outputs(sample):
         assert path.read_bytes() == (tmp_path / "outputs" / path.name).read_bytes()
 
 
@@ -44,10 +44,10 @@ def _content(value: object) -> object:
 
 def test_a_sample_tells_how_it_was_made() -> None:
     """With the sums of its inputs."""
-    details = SAMPLES.details("sample-phmmer")
-    assert details["params"] == {"evalue": 10.0}
-    for name, path in SAMPLES.folders.inputs("sample-phmmer").items():
-        assert details["sums"][name] == sha256(path.read_bytes()).hexdigest()
+    provenance = SAMPLES.provenance("sample-phmmer")
+    assert provenance.params == {"evalue": 10.0}
+    for name, path in SAMPLES.files.inputs("sample-phmmer").items():
+        assert provenance.checksums[name] == sha256(path.read_bytes()).hexdigest()
 
 
 def test_a_sample_stays(tmp_path: Path) -> None:
@@ -61,5 +61,5 @@ def test_nothing_of_who_made_a_sample_is_kept() -> None:
     """Its record lies in the open."""
     for path in tools.SAMPLES.glob("*/record.json"):
         kept = json.loads(path.read_text())
-        assert kept["shown"]["label"] == ""
-        assert set(kept["details"]) == {"params", "sums", "versions"}
+        assert kept["snapshot"]["label"] == ""
+        assert set(kept["provenance"]) == {"params", "checksums", "versions"}

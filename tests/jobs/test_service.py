@@ -4,6 +4,7 @@ import pytest
 from celery.result import AsyncResult
 
 from greeter.jobs.errors import JobNotFound
+from greeter.jobs.runner import Runner
 from greeter.toolkit import ToolError
 from tests.conftest import Installation, wait_for
 
@@ -13,7 +14,7 @@ pytestmark = pytest.mark.slow
 def test_a_job_progresses_and_finishes_as_celery_tells_it(installation: Installation) -> None:
     """AsyncResult tells state, meta and result as Celery's manual says."""
     job_id = installation.submit("expensive_greet", person="Ada", total=3)
-    result = AsyncResult(job_id, app=installation.queue)
+    result = AsyncResult(job_id, app=installation.celery)
     seen = wait_for(lambda: result.state == "PROGRESS" and result.info["current"] and result.info)
     assert seen == {"current": seen["current"], "total": 3, "unit": "step", "seconds": seen["seconds"]}
     assert result.get(timeout=10) == {"greeting": "Greetings, Ada!"}
@@ -27,7 +28,7 @@ def test_a_file_parameter_reaches_the_tool_as_a_path(installation: Installation)
     """Bytes become a file of the job; the tool reads it."""
     job_id = installation.submit("phmmer", query=b">a\nMKVLAWTRHMKVLAWTRH\n", targets=None, evalue=10.0)
     assert installation.ended(job_id).result["queries"] == 1
-    assert [path.name for path in installation.queue.store.folders.outputs(job_id)] == [
+    assert [path.name for path in installation.store.files.outputs(job_id)] == [
         "domains.tbl",
         "hits.jsonl",
         "targets.tbl",
@@ -49,14 +50,14 @@ def test_the_soft_limit_gives_a_labelled_fallback(installation: Installation) ->
         ("gorge", "ran out of memory"),
         ("dawdle", "time limit"),
         ("cling", "time limit"),
-        ("vanish", "lost each time it was tried"),
+        ("vanish", "lost on every attempt"),
     ],
 )
 def test_a_failure_has_a_sentence_for_its_user(installation: Installation, tool: str, sentence: str) -> None:
     """What the user can mend, or should know, is said; and the worker goes on."""
     record = installation.ended(installation.submit(tool))
     assert record.phase == "failed"
-    assert sentence in str(record.sentence)
+    assert sentence in str(record.user_message)
     assert installation.ended(installation.submit("blame")).phase == "failed"
 
 
@@ -64,7 +65,7 @@ def test_a_failure_has_a_sentence_for_its_user(installation: Installation, tool:
 def test_a_bug_has_a_reference_that_the_log_knows(installation: Installation, tool: str) -> None:
     """Whoever runs the site finds the traceback by the reference that the user saw."""
     record = installation.ended(installation.submit(tool))
-    assert (record.phase, record.sentence) == ("failed", None)
+    assert (record.phase, record.user_message) == ("failed", None)
     bug = f"bug in the tool {tool} job={record.reference}\nTraceback"
     wait_for(lambda: bug in installation.log.read_text())
     assert record.id not in installation.log.read_text()
@@ -72,7 +73,7 @@ def test_a_bug_has_a_reference_that_the_log_knows(installation: Installation, to
 
 def test_celery_raises_what_the_tool_raised(installation: Installation) -> None:
     """AsyncResult gives the exception back."""
-    result = AsyncResult(installation.submit("blame"), app=installation.queue)
+    result = AsyncResult(installation.submit("blame"), app=installation.celery)
     with pytest.raises(ToolError, match="no gene"):
         result.get(timeout=10)
 
@@ -89,19 +90,19 @@ def test_the_log_has_nothing_of_what_the_user_entered(installation: Installation
 def test_a_tool_may_set_any_meta(installation: Installation, meta: object) -> None:
     """AsyncResult tells it as it is; the page shows a count only when there is one."""
     job_id = installation.submit("nap")
-    installation.queue.set_current()  # as create_app does, so that AsyncResult needs no app
+    installation.celery.set_current()  # as create_app does, so that AsyncResult needs no app
     result = AsyncResult(job_id)
     assert wait_for(lambda: result.state == "STARTED" and result.info)["hostname"]
     worker = installation.redis.hget(f"job:{job_id}", "worker").decode()
-    installation.queue.worker_id = worker  # speak as the process that runs the job does
+    installation.celery.runner = Runner(worker)  # speak as the process that runs the job does
     try:
-        installation.queue.tasks["nap"].update_state(job_id, "ALIGNING", meta)
+        installation.celery.tasks["nap"].update_state(job_id, "ALIGNING", meta)
     finally:
-        installation.queue.worker_id = ""
+        installation.celery.runner = Runner()
     assert (result.state, result.info) == ("ALIGNING", meta)
-    record = installation.queue.store.find(job_id)
-    assert (record.phase, record.progress) == ("running", {})
-    installation.queue.store.cancel(job_id)
+    record = installation.store.find(job_id)
+    assert (record.phase, record.progress) == ("running", None)
+    installation.store.cancel(job_id)
     assert installation.ended(job_id).phase == "cancelled"
     result.forget()
     assert result.state == "PENDING"
@@ -109,7 +110,7 @@ def test_a_tool_may_set_any_meta(installation: Installation, meta: object) -> No
 
 def test_the_end_of_a_task_is_told_as_celery_does(installation: Installation) -> None:
     """With its traceback and its date."""
-    result = AsyncResult(installation.submit("stumble"), app=installation.queue)
+    result = AsyncResult(installation.submit("stumble"), app=installation.celery)
     wait_for(result.ready)
     assert "ZeroDivisionError" in str(result.traceback)
     assert result.date_done.tzinfo is not None
@@ -117,23 +118,23 @@ def test_the_end_of_a_task_is_told_as_celery_does(installation: Installation) ->
 
 def test_a_state_of_an_unknown_task_is_not_kept(installation: Installation) -> None:
     """Celery may revoke an id that never existed; no record comes of it."""
-    installation.queue.backend.mark_as_revoked("0" * 32)
+    installation.celery.backend.mark_as_revoked("0" * 32)
     with pytest.raises(JobNotFound):
-        installation.queue.store.find("0" * 32)
-    assert AsyncResult("0" * 32, app=installation.queue).state == "PENDING"
+        installation.store.find("0" * 32)
+    assert AsyncResult("0" * 32, app=installation.celery).state == "PENDING"
 
 
 def test_an_end_state_stays(installation: Installation) -> None:
     """A late write of any kind changes nothing."""
     record = installation.ended(installation.submit("blame"))
-    backend = installation.queue.backend
+    backend = installation.celery.backend
     backend.store_result(record.id, {"current": 1, "total": 2}, "PROGRESS")
     backend.mark_as_done(record.id, {"late": True})
-    assert installation.queue.store.find(record.id).tag == record.tag
+    assert installation.store.find(record.id).tag == record.tag
 
 
 def test_every_tool_is_a_task_with_its_limits(installation: Installation) -> None:
     """A tool's own soft limit wins over the setting; the hard limit lies the grace above it."""
-    tasks = installation.queue.tasks
+    tasks = installation.celery.tasks
     assert (tasks["dawdle"].soft_time_limit, tasks["dawdle"].time_limit) == (1, 3)
     assert tasks["phmmer"].soft_time_limit == installation.settings.soft_time_limit == 5000

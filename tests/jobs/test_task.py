@@ -52,7 +52,7 @@ def test_the_limit_strikes_the_tool_and_not_what_tells_its_end(tmp_path: Path) -
 @pytest.mark.parametrize("result", [None, ["a"], "a"])
 def test_what_no_page_can_show_is_no_result(tmp_path: Path, result: object) -> None:
     """It is a bug of the tool, and told as one."""
-    with pytest.raises(TypeError, match="a tool returns a dict"):
+    with pytest.raises(TypeError, match="instead of a dict"):
         call(lambda job: result, tmp_path)
 
 
@@ -76,8 +76,8 @@ def test_a_library_that_is_not_there_is_told_at_the_start() -> None:
 def test_a_job_of_a_tool_that_is_gone_fails(installation: Installation) -> None:
     """With a sentence; it would wait for ever otherwise."""
     gone = replace(load()["nap"], name="gone")
-    record = installation.ended(installation.queue.submit(gone, {}))
-    assert (record.phase, record.sentence) == (
+    record = installation.ended(installation.jobs.submit(gone, {}))
+    assert (record.phase, record.user_message) == (
         "failed",
-        "This tool is not offered here any more. Choose another one from the front page.",
+        "This tool is no longer available here. Choose another one on the front page.",
     )
