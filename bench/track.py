@@ -1,6 +1,8 @@
-"""What a step of `job.track` costs, beside tqdm and a bare loop, taken in turns in one run.
+"""Benchmark of one step of `job.track` against tqdm and a bare loop.
 
-python -m bench.track
+    python -m bench.track
+
+The measurements alternate within one run.
 """
 
 import os
@@ -19,7 +21,7 @@ STEPS, ROUNDS = 1_000_000, 7
 
 
 def nanoseconds_a_step(steps: Iterable[int]) -> float:
-    """Go through the steps and do nothing."""
+    """Iterate without doing anything and return the mean time of one step, in nanoseconds."""
     began = time.perf_counter_ns()
     for _ in steps:
         pass
@@ -27,7 +29,7 @@ def nanoseconds_a_step(steps: Iterable[int]) -> float:
 
 
 def main() -> None:
-    """Print the median of each, and the ratio to tqdm."""
+    """Print the median time of each loop and its ratio to tqdm."""
     job, reports = Job(Path(tempfile.gettempdir())), []
     with Path(os.devnull).open("w") as nowhere, reporting(job, reports.append, lambda: "running"):
         loops: dict[str, Callable[[], Iterable[int]]] = {
@@ -40,7 +42,7 @@ def main() -> None:
         seconds = time.monotonic() - began
     medians = {name: statistics.median(one[name] for one in taken) for name in loops}
     for name, cost in medians.items():
-        print(f"{name:10} {cost:6.1f} ns a step, {cost / medians['tqdm']:.2f} of tqdm")
+        print(f"{name:10} {cost:6.1f} ns per step, {cost / medians['tqdm']:.2f} times tqdm")
     print(f"job.track reported {len(reports)} times in {seconds:.1f} s")
 
 
