@@ -58,7 +58,7 @@ def test_site_is_public_and_flower_and_metrics_are_not(port: int) -> None:
 
 
 def test_forged_forwarding_headers_are_ignored(port: int, site: Installation) -> None:
-    """A job counts for the address that connects, and its redirect has no prefix, whatever the headers claim."""
+    """A job counts for the address that connects, and its redirect has no prefix, despite forged headers."""
     forged = {"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Prefix": "/x"}
     answer = ask(port, "/tools/expensive_greet", "person=Ada&total=1", **FORM, **forged)
     assert answer.headers["Location"].startswith("/jobs/")
