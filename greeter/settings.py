@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -44,10 +45,11 @@ def _port(text: str) -> int:
 
 
 def _redis_url(text: str) -> str:
-    url = urlsplit(text)
-    if url.scheme not in ("redis", "rediss") or not url.hostname or (url.port is not None and not url.port):
-        raise ValueError("should be like redis://:PASSWORD@HOST:PORT/0, or rediss:// for TLS")
-    return text
+    with suppress(ValueError):  # of urlsplit, whose messages may quote the password
+        url = urlsplit(text)
+        if url.scheme in ("redis", "rediss") and url.hostname and url.port != 0:
+            return text
+    raise ValueError("should be like redis://:PASSWORD@HOST:PORT/0, or rediss:// for TLS")
 
 
 def _user_and_password(text: str) -> str:
