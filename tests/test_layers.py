@@ -9,7 +9,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 MAY_IMPORT = {
-    "settings": set(),
+    "env": set(),
+    "settings": {"env"},
     "version": set(),
     "logs": set(),
     "toolkit": {"toolkit"},
