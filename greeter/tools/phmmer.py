@@ -13,7 +13,7 @@ from pyhmmer.plan7 import TopHits
 from wtforms import FloatField, Form
 from wtforms.validators import DataRequired, InputRequired, NumberRange
 
-from greeter.toolkit import FastaField, Job, SoftTimeLimitExceeded, tool
+from greeter.toolkit import Job, ProteinFastaField, SoftTimeLimitExceeded, tool
 from greeter.tools.phmmer_hits import describe
 
 EXAMPLES = Path(__file__).parents[2] / "static" / "examples"
@@ -24,8 +24,10 @@ QUERIES_LISTED = 1000
 class PhmmerForm(Form):
     """Which proteins to search with, and where."""
 
-    query = FastaField("Query proteins", [DataRequired("Paste or upload at least one protein.")])
-    targets = FastaField("Target proteins", description="Leave this empty to compare the queries with each other.")
+    query = ProteinFastaField("Query proteins", [DataRequired("Paste or upload at least one protein.")])
+    targets = ProteinFastaField(
+        "Target proteins", description="Leave this empty to compare the queries with each other."
+    )
     evalue = FloatField(
         "E-value threshold",
         [InputRequired(), NumberRange(1e-300, 1e6)],

@@ -12,7 +12,7 @@ from flask import Flask
 from flask.cli import with_appcontext
 
 from greeter.jobs.errors import UNAVAILABLE, JobNotFound, QueueFull
-from greeter.toolkit.fasta import FastaField
+from greeter.toolkit import ProteinFastaField
 from greeter.toolkit.tool import Tool
 from greeter.web.forms import make_form
 from greeter.web.services import services
@@ -76,7 +76,7 @@ def _example(tool: Tool) -> dict[str, Any]:
     """The example's parameters as a form would give them."""
     form = make_form(tool, data=tool.example)
     return {
-        field.name: field.data.encode() if isinstance(field, FastaField) and field.data else field.data
+        field.name: field.data.encode() if isinstance(field, ProteinFastaField) and field.data else field.data
         for field in form
     }
 
