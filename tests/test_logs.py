@@ -101,10 +101,10 @@ def test_the_log_follows_each_job_and_contains_no_user_input(own_installation: I
         reference = job.removeprefix("/jobs/")[:8]
         return [line["event"] for line in lines if line.get("job") == reference and line["logger"] == "greeter.job"]
 
-    assert events(job) == ["accepted", "began", "ended", "deleted"]
-    assert events(bug) == ["accepted", "began", "ended"]
-    assert events(cancelled) == ["accepted", "began", "to be cancelled", "ended"]
-    assert events(killed) == ["accepted", "began", "given back", "began", "ended"]
+    assert events(job) == ["submitted", "started", "ended", "deleted"]
+    assert events(bug) == ["submitted", "started", "ended"]
+    assert events(cancelled) == ["submitted", "started", "cancel requested", "ended"]
+    assert events(killed) == ["submitted", "started", "returned", "started", "ended"]
     ends = {line["job"]: line for line in lines if line["event"] == "ended"}
     assert {end["state"] for end in ends.values()} == {"finished", "failed", "cancelled"}
     assert all("seconds" in end and "tool" in end for end in ends.values())

@@ -12,6 +12,8 @@ from typing import Any, NotRequired, TypedDict
 from celery import states
 from kombu.utils.json import loads
 
+from greeter.toolkit.job import Progress
+
 
 class Phase(StrEnum):
     """The phases of a job as people see them. STOPPED means a partial result at the time limit."""
@@ -54,20 +56,13 @@ class Snapshot(TypedDict):
     ahead: NotRequired[int]
 
 
-class Progress(TypedDict):
-    """How far a job is.
+class ReportedProgress(Progress):
+    """How far a job was at its last report.
 
     Attributes:
-        current: Units done.
-        total: Units in all, or None if unknown.
-        unit: The name of one unit.
         seconds: Seconds since the first unit.
-
     """
 
-    current: int
-    total: int | None
-    unit: str
     seconds: float
 
 
@@ -175,7 +170,7 @@ class Record:
         return loads(self._fields["progress"]) if "progress" in self._fields else None
 
     @property
-    def progress(self) -> Progress | None:
+    def progress(self) -> ReportedProgress | None:
         """How far the job is; None before it reports, or if the tool set another meta."""
         if not isinstance(self.meta, dict):
             return None
@@ -183,7 +178,9 @@ class Record:
         types = {"current": int, "total": int | None, "seconds": int | float}
         if not all(isinstance(meta.get(name), kind) for name, kind in types.items()):
             return None
-        return Progress(current=meta["current"], total=meta["total"], unit=meta["unit"], seconds=meta["seconds"])
+        return ReportedProgress(
+            current=meta["current"], total=meta["total"], unit=meta["unit"], seconds=meta["seconds"]
+        )
 
     @property
     def percent(self) -> int | None:

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import redis
 
-from greeter.jobs.record import Progress
+from greeter.jobs.record import ReportedProgress
 from greeter.jobs.store import Order
 from greeter.toolkit.job import Job
 
@@ -23,7 +23,7 @@ _REPORTS_PER_HEARTBEAT = 3
 
 
 @contextmanager
-def reporting(job: Job, report: Callable[[Progress], None], heartbeat: Callable[[], Order]) -> Iterator[None]:
+def reporting(job: Job, report: Callable[[ReportedProgress], None], heartbeat: Callable[[], Order]) -> Iterator[None]:
     """Report the progress of a job whenever it has changed, and send its heartbeats, while the body runs.
 
     When a heartbeat returns CANCEL, SoftTimeLimitExceeded is raised in the tool, which can return what it has. When it
@@ -38,14 +38,7 @@ def reporting(job: Job, report: Callable[[Progress], None], heartbeat: Callable[
         nonlocal reported
         progress = job.progress
         if progress and progress != reported:
-            report(
-                {
-                    "current": progress["current"],
-                    "total": progress["total"],
-                    "unit": progress["unit"],
-                    "seconds": job.seconds,
-                }
-            )
+            report({**progress, "seconds": job.seconds})
             reported = progress
 
     def run() -> None:

@@ -34,7 +34,7 @@ from redis.retry import Retry
 from greeter.jobs.errors import JobNotFound, QueueFull, TooManyJobs
 from greeter.jobs.files import JobFiles
 from greeter.jobs.reader import Params, Provenance
-from greeter.jobs.record import Progress, Record
+from greeter.jobs.record import Record, ReportedProgress
 from greeter.jobs.runner import Runner
 from greeter.jobs.scripts import load_scripts
 from greeter.logs import REQUEST
@@ -217,7 +217,7 @@ class Store:
         """Record that a job is running, and return what to do."""
         return Order(self._run("heartbeat", job_id, *runner.args).decode())
 
-    def report_progress(self, job_id: str, runner: Runner, progress: Progress) -> None:
+    def report_progress(self, job_id: str, runner: Runner, progress: ReportedProgress) -> None:
         """Store how far a running job is."""
         self.update(job_id, runner, PROGRESS, {"progress": dumps(progress)})
 
