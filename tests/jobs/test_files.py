@@ -1,4 +1,4 @@
-"""The jobs' folders on disk."""
+"""The folders of jobs on disk."""
 
 from pathlib import Path
 
@@ -6,8 +6,8 @@ from greeter.jobs.files import JobFiles
 from greeter.toolkit import Job
 
 
-def test_only_plain_files_with_plain_names_are_offered(tmp_path: Path) -> None:
-    """Whatever else a program leaves in its folder."""
+def test_only_regular_files_with_plain_names_are_results(tmp_path: Path) -> None:
+    """Links, folders and files with unusual names are not offered for download."""
     files = JobFiles(tmp_path)
     names = ["-x", ".hidden", "a b", "a\r\nSet-Cookie: b", "<b>.txt", "\u202etxt.exe", "a" * 81, "tab\t.tsv"]
     make = 'mkdir folder; ln -s /etc/passwd link; ln -s . loop; for name; do echo x > "./$name"; done; echo said'

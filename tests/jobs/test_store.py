@@ -1,4 +1,4 @@
-"""Job records in a real Redis, and their folders."""
+"""The records of jobs in a real Redis, and their folders."""
 
 import dataclasses
 import os
@@ -21,18 +21,18 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def store(own_installation: Installation) -> Store:
-    """A store with nothing in it, and no worker that would take its jobs."""
+    """An empty store, with no worker to take its jobs."""
     own_installation.start("redis")
     return own_installation.store
 
 
 def create(store: Store, job_id: str, **told: str) -> str:
-    """Keep a job of the greeting."""
+    """Create a greeting job."""
     return store.create(job_id, "expensive_greet", {"person": "Ada", "total": 1}, Submission(**told))
 
 
-def test_a_job_waits_behind_those_before_it(store: Store) -> None:
-    """The place in the queue is exact, and moves when one begins or is cancelled."""
+def test_jobs_wait_in_order_of_submission(store: Store) -> None:
+    """The place in the queue is exact, and changes when a job ahead starts or is cancelled."""
     ids = [str(number) * 32 for number in range(4)]
     for job_id in ids:
         assert create(store, job_id) == job_id
@@ -42,8 +42,8 @@ def test_a_job_waits_behind_those_before_it(store: Store) -> None:
     assert [store.find(job_id).ahead for job_id in (ids[0], ids[1], ids[3])] == [None, 0, 1]
 
 
-def test_parameters_come_back_as_they_were_given(store: Store) -> None:
-    """Plain ones as values, bytes as the Path of a file with them, whose sum is kept."""
+def test_parameters_are_returned_as_submitted(store: Store) -> None:
+    """Bytes are returned as the path of a file, whose checksum is stored."""
     given = {"query": b">a\nMKV\n", "targets": None, "evalue": 1e-5}
     store.create("a" * 32, "phmmer", given, Submission())
     params = store.claim("a" * 32, Runner("w", 1), {"pyhmmer": "1"}) or {}
@@ -56,7 +56,7 @@ def test_parameters_come_back_as_they_were_given(store: Store) -> None:
 
 
 def test_reading_a_record_is_one_round_trip(store: Store) -> None:
-    """One command crosses the wire, whatever state the job is in."""
+    """Only one command is sent, whatever the state of the job."""
     create(store, "a" * 32)
     store.find("a" * 32)
     with store.redis.monitor() as monitor:
@@ -71,8 +71,8 @@ def test_reading_a_record_is_one_round_trip(store: Store) -> None:
     assert asked[-3:] == ["EVALSHA", "PING", "EVALSHA"]
 
 
-def test_what_is_shown_changes_only_with_what_people_see(store: Store) -> None:
-    """Seconds count in the first minute only, silence from half a minute on, and only while the job runs."""
+def test_the_snapshot_changes_only_when_the_page_does(store: Store) -> None:
+    """Seconds are counted in the first minute only, and silence from 30 seconds on while the job is running."""
     create(store, "a" * 32)
     store.claim("a" * 32, Runner("w", 1), {})
 
@@ -94,8 +94,8 @@ def test_what_is_shown_changes_only_with_what_people_see(store: Store) -> None:
     assert (record.silence, record.elapsed) == (0, 60)
 
 
-def test_the_same_form_makes_one_job(store: Store) -> None:
-    """Submitted twice it is one job, with other input another, and without a token each is its own."""
+def test_submitting_a_form_twice_creates_one_job(store: Store) -> None:
+    """Other input creates another job, and so does every submission without a token."""
     assert create(store, "a" * 32, token="form") == "a" * 32
     assert create(store, "b" * 32, token="form") == "a" * 32
     assert not store.files.folder("b" * 32).exists()
@@ -105,7 +105,7 @@ def test_the_same_form_makes_one_job(store: Store) -> None:
 
 
 def test_the_queue_and_each_client_have_a_limit(own_installation: Installation) -> None:
-    """A refused job leaves nothing, and an ended one makes room."""
+    """A refused job leaves nothing behind, and an ended job makes room."""
     own_installation.start("redis")
     settings = dataclasses.replace(own_installation.settings, max_waiting=3, max_active=2)
     store = Store(settings)
@@ -122,16 +122,16 @@ def test_the_queue_and_each_client_have_a_limit(own_installation: Installation) 
     store.redis.close()
 
 
-def test_what_cannot_be_kept_leaves_nothing(tmp_path: Path) -> None:
-    """Neither a record nor a folder, when Redis is away."""
+def test_a_failed_submission_leaves_nothing(tmp_path: Path) -> None:
+    """There is neither a record nor a folder when Redis is unavailable."""
     away = Store(Settings(data_dir=tmp_path, redis_url=f"redis://127.0.0.1:{free_port()}/0"))
     with pytest.raises(redis.ConnectionError):
         create(away, "a" * 32)
     assert not list(tmp_path.rglob("*a*"))
 
 
-def test_old_jobs_and_orphaned_folders_are_found(store: Store) -> None:
-    """A job by the time of its end; a folder without a record when it is as old as the oldest job."""
+def test_expired_jobs_and_orphaned_folders_are_found(store: Store) -> None:
+    """A job expires by the time of its end, a folder without a record by its age."""
     create(store, "a" * 32)
     store.cancel("a" * 32)
     assert store.expired() == []
@@ -148,8 +148,8 @@ def test_old_jobs_and_orphaned_folders_are_found(store: Store) -> None:
         store.find("a" * 32)
 
 
-def test_a_job_that_nobody_runs_is_cancelled_at_once(own_installation: Installation) -> None:
-    """Its process has not been heard of for too long, so there is nobody to tell."""
+def test_a_stale_job_is_cancelled_at_once(own_installation: Installation) -> None:
+    """A job with heartbeats is only asked to end."""
     own_installation.start("redis")
     store = own_installation.store
     for job_id, silence in (("a" * 32, 0), ("b" * 32, own_installation.settings.silence_limit + 1)):
@@ -161,8 +161,8 @@ def test_a_job_that_nobody_runs_is_cancelled_at_once(own_installation: Installat
     assert not store.update("b" * 32, Runner("worker"), "SUCCESS", {"result": '"late"'})
 
 
-def test_a_silent_job_that_is_heard_of_again_is_not_lost(own_installation: Installation) -> None:
-    """However old the list of silent jobs is from which somebody takes it."""
+def test_a_heartbeat_keeps_a_stale_job_from_being_requeued(own_installation: Installation) -> None:
+    """Even if a sweep still has it on its list."""
     own_installation.start("redis")
     store, silence = own_installation.store, own_installation.settings.silence_limit
     create(store, "a" * 32)
@@ -178,8 +178,8 @@ def test_a_silent_job_that_is_heard_of_again_is_not_lost(own_installation: Insta
     assert (store.find("a" * 32).phase, store.find("a" * 32).attempts) == ("running", 2)
 
 
-def test_a_lost_message_is_missed_whatever_else_is_sent(own_installation: Installation) -> None:
-    """That of a cancelled job stays, and must not pass for it; the job waits where its new message is."""
+def test_a_lost_message_is_found_among_others(own_installation: Installation) -> None:
+    """The message of a cancelled job does not hide it, and the job moves to the end of the queue."""
     own_installation.start("redis")
     store, redis = own_installation.store, own_installation.redis
     cancelled, lost, other = (own_installation.submit("nap") for _ in range(3))
@@ -194,8 +194,8 @@ def test_a_lost_message_is_missed_whatever_else_is_sent(own_installation: Instal
     assert store.lost_messages() == []
 
 
-def test_an_attempt_begins_without_the_files_of_the_one_before(store: Store) -> None:
-    """Or half of a table would be offered as the result of the next."""
+def test_an_attempt_starts_without_files_of_the_last_one(store: Store) -> None:
+    """Otherwise half a table could be offered as a result."""
     create(store, "a" * 32)
     store.claim("a" * 32, Runner("worker", 1), {})
     outputs = store.files.folder("a" * 32) / "outputs"

@@ -1,4 +1,4 @@
-"""What the main process of a worker sees to; that it does so among others is in tests/test_recovery.py."""
+"""The maintenance of one worker; tests/test_recovery.py has it among other workers."""
 
 import pytest
 
@@ -10,13 +10,13 @@ pytestmark = pytest.mark.slow
 
 
 def sweep(sweeper: Sweeper) -> None:
-    """Do now what is due every few seconds."""
+    """Run the sweep at once."""
     sweeper._next_sweep = 0
     sweeper.run()
 
 
-def test_a_job_is_lost_when_two_sweeps_find_it_silent(own_installation: Installation) -> None:
-    """One may come right after the whole machine has slept, before its worker could be heard of again."""
+def test_a_job_is_requeued_when_two_sweeps_find_it_stale(own_installation: Installation) -> None:
+    """One sweep is not enough, because it may come right after the whole machine was suspended."""
     own_installation.start("redis")
     jobs, store = own_installation.jobs, own_installation.store
     sweeper = Sweeper(jobs, "this")
@@ -34,8 +34,8 @@ def test_a_job_is_lost_when_two_sweeps_find_it_silent(own_installation: Installa
     assert (store.find(job_id).phase, store.find(job_id).attempts) == ("waiting", 1)
 
 
-def test_a_full_redis_still_loses_what_is_old(own_installation: Installation) -> None:
-    """Which makes room."""
+def test_expired_jobs_are_deleted_when_redis_is_full(own_installation: Installation) -> None:
+    """Deleting them makes room."""
     own_installation.start("redis")
     jobs, store = own_installation.jobs, own_installation.store
     job_id = own_installation.submit("nap")
