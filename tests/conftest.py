@@ -1,4 +1,4 @@
-"""What the tests share: free ports, a real Redis, a real worker, a real web server."""
+"""Shared fixtures: whole installations with a real Redis, worker and web server, and a browser."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ ROOT = Path(__file__).parents[1]
 PROCFILE = dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines())
 CHROMIUM = Path("/usr/bin/chromium")
 QUIET = ["--disable-quic", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
-NAMES = "--host-resolver-rules=MAP *.test 127.0.0.1"  # which a browser trusts less than it trusts localhost
+NAMES = "--host-resolver-rules=MAP *.test 127.0.0.1"  # unlike localhost, not a secure context
 Found = TypeVar("Found")
 
-# The tools that misbehave are found as any tool is: as a file in a folder of tools.
+# The misbehaving tools of the tests are found like any others: as files in a folder of tools.
 tools.__path__.append(str(ROOT / "tests" / "zoo"))
 
 
 def wait_for(what: Callable[[], Found | None], seconds: float = 20) -> Found:
-    """Return the first true value of `what()`, or fail."""
+    """Return the first true value of `what()`, or fail after some seconds."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if found := what():
@@ -51,14 +51,14 @@ def wait_for(what: Callable[[], Found | None], seconds: float = 20) -> Found:
 
 
 def free_port() -> int:
-    """Return a port of this machine that nothing uses."""
+    """Return a local port that is not in use."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])
 
 
 def listens(port: int) -> bool:
-    """Whether something answers on a port of this machine."""
+    """Return whether a local port accepts connections."""
     with suppress(OSError):
         socket.create_connection(("127.0.0.1", port), 1).close()
         return True
@@ -66,7 +66,7 @@ def listens(port: int) -> bool:
 
 
 class Installation:
-    """A whole installation on ports of its own; each process is a line of the Procfile."""
+    """A complete installation on its own ports, whose processes are the lines of the Procfile."""
 
     def __init__(self, folder: Path, **settings: Any) -> None:
         self.settings = Settings(
@@ -86,27 +86,27 @@ class Installation:
 
     @property
     def jobs(self) -> JobService:
-        """Its job service."""
+        """The job service."""
         return self.celery.jobs
 
     @property
     def store(self) -> Store:
-        """Its records."""
+        """The store of the records."""
         return self.jobs.store
 
     @property
     def redis(self) -> Redis:
-        """The connection of its store."""
+        """The connection of the store."""
         return self.store.redis
 
     @property
     def environ(self) -> dict[str, str]:
-        """The environment that gives its processes their settings."""
+        """The settings as environment variables for the processes."""
         values = {field.name.upper(): getattr(self.settings, field.name) for field in fields(self.settings)}
         return {name: ",".join(value) if isinstance(value, tuple) else str(value) for name, value in values.items()}
 
     def start(self, *names: str) -> None:
-        """Start processes of the Procfile; `worker-2` is another worker."""
+        """Start processes of the Procfile; names such as `worker-2` start additional workers."""
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         for name in names:
             kind = name.partition("-")[0]
@@ -126,17 +126,17 @@ class Installation:
             wait_for(lambda kind=kind, name=name: getattr(self, f"_{kind}_answers")(name))
 
     def pid(self, name: str) -> int:
-        """The process that was started by that name."""
+        """The id of the process with this name."""
         return self._running[name].pid
 
     def signal(self, name: str, number: int) -> None:
-        """Send a signal to one of the processes; one that it was killed by has ended it on return."""
+        """Send a signal to a process; after SIGKILL, wait until it has ended."""
         self._running[name].send_signal(number)
         if number == signal.SIGKILL:
             self._running[name].wait()
 
     def stop(self, *names: str) -> None:
-        """End processes, all of them unless some are named."""
+        """Stop the named processes, or all of them."""
         for name in names or reversed(list(self._running)):
             process = self._running.pop(name)
             process.send_signal(signal.SIGCONT)
@@ -148,7 +148,7 @@ class Installation:
                 process.wait()
 
     def close(self) -> None:
-        """End all processes and connections."""
+        """Stop all processes and close all connections."""
         self.stop()
         self.celery.close()
         self.redis.close()
@@ -158,7 +158,7 @@ class Installation:
         return self.jobs.submit(tools.load()[tool], params)
 
     def ended(self, job_id: str, seconds: float = 20) -> Record:
-        """Wait for the end of a job."""
+        """Wait for the end of a job and return its record."""
         return wait_for(lambda: (record := self.store.find(job_id)).active is False and record, seconds)
 
     def _redis_answers(self, name: str) -> bool:
@@ -180,7 +180,7 @@ class Installation:
 
 @pytest.fixture(scope="session")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    """Redis and a worker, shared by the tests that leave them as they found them."""
+    """A running installation, shared by all tests that leave it as they found it."""
     with_worker = Installation(tmp_path_factory.mktemp("installation"))
     try:
         with_worker.start("redis", "worker", "web")
@@ -201,7 +201,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def own_installation(tmp_path: Path) -> Iterator[Installation]:
-    """An installation with nothing started yet, for a test that breaks things."""
+    """An installation for one test that breaks things; nothing is started yet."""
     mine = Installation(tmp_path)
     try:
         yield mine
@@ -211,11 +211,11 @@ def own_installation(tmp_path: Path) -> Iterator[Installation]:
 
 @pytest.fixture
 def app(tmp_path: Path) -> Flask:
-    """The web application without any server behind it."""
+    """The web application without Redis or a worker."""
     return create_app(Settings(data_dir=tmp_path, redis_url=f"redis://127.0.0.1:{free_port()}/0"))
 
 
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
-    """Somebody who visits the application without any server behind it."""
+    """A client of the web application without Redis or a worker."""
     return app.test_client()

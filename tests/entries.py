@@ -1,4 +1,4 @@
-"""The entries of the worker and the web, with the tools of the zoo beside the site's own."""
+"""Entry points of the worker and the web that add the test tools in tests/zoo."""
 
 from pathlib import Path
 
@@ -8,11 +8,11 @@ from greeter import create_app, tools
 
 tools.__path__.append(str(Path(__file__).parent / "zoo"))
 
-from greeter.worker import app  # noqa: E402, F401 (it finds the tools when it is imported)
+from greeter.worker import app  # noqa: E402, F401 (importing it loads the tools)
 
 
 def web() -> Flask:
-    """Make the web application, as wsgi.py does, with a page that has a bug."""
+    """Create the web application as wsgi.py does, plus a page that raises an exception."""
     application = create_app()
     application.add_url_rule("/bug", view_func=lambda: 1 / 0)
     return application

@@ -1,4 +1,4 @@
-"""Every page in every state that a visitor can meet, and how to get there."""
+"""Every state of every page, and how to reach it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _go(path: str) -> Arrival:
 
 
 def _job(tool: str, sign: str, **entered: str) -> Arrival:
-    """Submit a tool's form and wait for a sign on the job's page."""
+    """Submit a tool's example with some changes, and wait for an element or text on the job's page."""
 
     def arrive(page: Page, installation: Installation) -> None:
         page.goto(f"/tools/{tool}?example")
@@ -36,7 +36,7 @@ def _job(tool: str, sign: str, **entered: str) -> Arrival:
 
 
 def _then(arrive: Arrival, click: str, sign: str) -> Arrival:
-    """Go on from a state by a click."""
+    """Reach a state, click, and wait for an element or text."""
 
     def go_on(page: Page, installation: Installation) -> None:
         arrive(page, installation)
@@ -121,7 +121,7 @@ def _waiting(page: Page, installation: Installation) -> None:
     _job("expensive_greet", "text=ahead of you")(page, installation)
 
 
-def _silent(page: Page, installation: Installation) -> None:
+def _stale(page: Page, installation: Installation) -> None:
     job_id = installation.submit("nap")
     installation.store.claim(job_id, Runner("somebody", 1), {})
     installation.redis.hincrbyfloat(f"job:{job_id}", "heartbeat_at", -100)
@@ -159,11 +159,11 @@ def _without_redis(then: Arrival) -> Arrival:
     return arrive
 
 
-# An installation without a worker, with little room.
+# For an installation without a worker and with small limits.
 WITHOUT_WORKER: dict[str, Arrival] = {
     "waiting-no-worker": _job("expensive_greet", "text=No worker is running"),
     "waiting": _waiting,
-    "running-silent": _silent,
+    "running-stale": _stale,
     "429": _busy,
     "503-full": _full,
     "503-form": _without_redis(_refused),

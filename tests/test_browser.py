@@ -1,4 +1,4 @@
-"""The pages in a real browser, with and without JavaScript."""
+"""Tests of the pages in a real browser, with and without JavaScript."""
 
 import re
 import signal
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """A page on which nothing is reported to the console."""
+    """A page that must not log anything to the console."""
     page = browser.new_page()
     reported: list[str] = []
     page.on("console", lambda message: reported.append(message.text))
@@ -27,12 +27,12 @@ def page(browser: Browser) -> Iterator[Page]:
 
 
 def address(installation: Installation, path: str = "/") -> str:
-    """The address of a page."""
+    """The URL of a path of the installation."""
     return f"http://127.0.0.1:{installation.settings.web_port}{path}"
 
 
-def test_21_a_greeting_progresses_in_place_and_polling_ends(installation: Installation, page: Page) -> None:
-    """One request a second while the job runs; none once the page has its end."""
+def test_progress_updates_in_place_and_polling_stops_at_the_end(installation: Installation, page: Page) -> None:
+    """The page sends one request a second while the job runs, and none after it has ended."""
     page.goto(address(installation))
     page.click("text=Greeting")
     page.click("text=Load example")
@@ -43,15 +43,15 @@ def test_21_a_greeting_progresses_in_place_and_polling_ends(installation: Instal
     page.evaluate("document.getElementById('job').marked = true")
     page.wait_for_selector("progress[value='4']")
     page.wait_for_selector("text=Greetings, Ada Lovelace!")
-    assert page.evaluate("document.getElementById('job').marked")  # it was morphed, never replaced or reloaded
+    assert page.evaluate("document.getElementById('job').marked")  # morphed, neither replaced nor reloaded
     ended_after = len(polls)
     assert 2 <= ended_after <= 6
     time.sleep(2.5)
     assert len(polls) == ended_after
 
 
-def test_phmmer_from_example_to_download(installation: Installation, page: Page, tmp_path: Path) -> None:
-    """The example's form, its hits, and a file of them."""
+def test_phmmer_runs_from_example_to_download(installation: Installation, page: Page, tmp_path: Path) -> None:
+    """The example's form leads to its hits and a downloadable table."""
     page.goto(address(installation, "/tools/phmmer"))
     page.click("text=Load example")
     page.click("button")
@@ -66,8 +66,8 @@ def test_phmmer_from_example_to_download(installation: Installation, page: Page,
     assert (tmp_path / "targets.tbl").read_bytes() == reference.read_bytes()
 
 
-def test_20_polling_survives_an_outage(own_installation: Installation, browser: Browser) -> None:
-    """What the page shows stays while Redis hangs or is restarted or polls are refused, and goes on afterwards."""
+def test_polling_survives_outages(own_installation: Installation, browser: Browser) -> None:
+    """The page stays visible while Redis hangs, is restarted or polls are refused, and updates again afterwards."""
     own_installation.start("redis", "worker", "web")
     page = browser.new_page()
     statuses: list[int] = []
@@ -99,8 +99,8 @@ def test_20_polling_survives_an_outage(own_installation: Installation, browser: 
     page.close()
 
 
-def test_22_back_shows_the_page_and_not_the_fragment(installation: Installation, page: Page) -> None:
-    """The two have addresses of their own."""
+def test_back_button_shows_the_page_and_not_the_fragment(installation: Installation, page: Page) -> None:
+    """Page and fragment have separate URLs."""
     page.goto(address(installation, "/tools/expensive_greet?example"))
     page.fill("[name=total]", "4")
     page.click("text=Submit")
@@ -111,8 +111,8 @@ def test_22_back_shows_the_page_and_not_the_fragment(installation: Installation,
     assert page.locator("header").count() == 1
 
 
-def test_a_job_is_cancelled_by_its_button(installation: Installation, page: Page) -> None:
-    """Its title goes from the percentage to the end, also for a tab in the background."""
+def test_cancel_button_ends_the_job_and_updates_the_title(installation: Installation, page: Page) -> None:
+    """The title changes from the percentage to the outcome, so that it also shows on a background tab."""
     page.goto(address(installation, "/tools/expensive_greet?example"))
     page.fill("[name=total]", "100")
     page.fill("[name=label]", "my greeting")
@@ -123,8 +123,8 @@ def test_a_job_is_cancelled_by_its_button(installation: Installation, page: Page
     assert page.title() == "Cancelled - my greeting - greeter"
 
 
-def test_polling_goes_on_after_a_reload(installation: Installation, page: Page) -> None:
-    """The page is all that there is: nothing of the job is in the browser."""
+def test_polling_continues_after_a_reload(installation: Installation, page: Page) -> None:
+    """The browser stores no state of the job."""
     page.goto(address(installation, "/tools/expensive_greet?example"))
     page.fill("[name=total]", "6")
     page.click("text=Submit")
@@ -135,8 +135,8 @@ def test_polling_goes_on_after_a_reload(installation: Installation, page: Page) 
     assert page.evaluate("document.getElementById('job').marked")
 
 
-def test_a_background_tab_and_a_reader_are_told_the_end(installation: Installation, page: Page) -> None:
-    """The tab by title and icon; a screen reader at the quarters and the end, and never in between."""
+def test_background_tabs_and_screen_readers_are_notified_of_the_end(installation: Installation, page: Page) -> None:
+    """Title and icon of the tab change; a screen reader announces each quarter and the end, and nothing in between."""
     page.goto(address(installation, "/tools/expensive_greet?example"))
     page.fill("[name=total]", "12")
     page.click("text=Submit")
@@ -144,7 +144,7 @@ def test_a_background_tab_and_a_reader_are_told_the_end(installation: Installati
     page.evaluate(
         """() => {
             const milestone = document.getElementById('milestone');
-            window.said = [];  // what a reader hears of: text and nodes, no attributes
+            window.said = [];  // what a screen reader announces: text and nodes, not attributes
             new MutationObserver(() => said.push(milestone.textContent))
                 .observe(milestone, {characterData: true, childList: true, subtree: true});
         }"""
@@ -161,8 +161,8 @@ def test_a_background_tab_and_a_reader_are_told_the_end(installation: Installati
 
 
 @pytest.mark.parametrize("width", [1280, 320])
-def test_polling_moves_nothing_but_the_bar(installation: Installation, page: Page, width: int) -> None:
-    """Nothing shifts, the focus stays on the button that has it, and the bar is one node that grows."""
+def test_polling_moves_nothing_but_the_progress_bar(installation: Installation, page: Page, width: int) -> None:
+    """The layout does not shift, the focused button keeps its focus, and the bar stays the same element."""
     page.set_viewport_size({"width": width, "height": 700})
     page.goto(address(installation, "/tools/expensive_greet?example"))
     page.fill("[name=total]", "1000")
@@ -187,8 +187,8 @@ def test_polling_moves_nothing_but_the_bar(installation: Installation, page: Pag
     page.wait_for_selector("text=Greetings, fallback!")
 
 
-def test_what_moves_moves_smoothly_or_not_at_all(installation: Installation, page: Page) -> None:
-    """The bar grows between two polls, unless a person asks for no motion."""
+def test_the_progress_bar_is_animated_unless_motion_is_reduced(installation: Installation, page: Page) -> None:
+    """The bar grows smoothly between two polls, and nothing moves when reduced motion is preferred."""
     page.goto(address(installation))
     moving = """() => [...document.styleSheets[0].cssRules]
         .filter(rule => rule instanceof CSSMediaRule && matchMedia(rule.conditionText).matches)
@@ -198,14 +198,14 @@ def test_what_moves_moves_smoothly_or_not_at_all(installation: Installation, pag
     assert not page.evaluate(
         """() => [...document.styleSheets[0].cssRules]
         .filter(rule => rule instanceof CSSStyleRule && /transition|animation/.test(rule.cssText))
-        .filter(rule => !rule.cssText.includes("leave")).length"""  # which goes, and does not move
+        .filter(rule => !rule.cssText.includes("leave")).length"""  # it hides an element without moving it
     )
     page.emulate_media(reduced_motion="reduce")
     assert page.evaluate(moving) == []
 
 
-def test_an_unchanged_job_moves_no_body(installation: Installation, page: Page) -> None:
-    """Once its time is told in minutes."""
+def test_polling_an_unchanged_job_transfers_no_body(installation: Installation, page: Page) -> None:
+    """Once the page shows its time in minutes, polls get 304 between two changes."""
     job = installation.submit("nap")
     wait_for(lambda: installation.store.find(job).phase == "running")
     installation.redis.hincrbyfloat(f"job:{job}", "started", -120)
@@ -218,8 +218,8 @@ def test_an_unchanged_job_moves_no_body(installation: Installation, page: Page) 
     page.wait_for_selector("text=has no result")
 
 
-def test_a_job_that_goes_while_it_is_watched_is_told(installation: Installation, browser: Browser) -> None:
-    """By the tab and to a reader too; and the page asks no more."""
+def test_a_job_that_disappears_while_watched_is_reported(installation: Installation, browser: Browser) -> None:
+    """The tab and the screen reader are notified too, and polling stops."""
     page = browser.new_page()
     job = installation.submit("nap")
     page.goto(address(installation, f"/jobs/{job}"))
@@ -234,8 +234,8 @@ def test_a_job_that_goes_while_it_is_watched_is_told(installation: Installation,
     installation.redis.zrem("jobs:running", job)
 
 
-def test_the_keyboard_is_enough(installation: Installation, page: Page) -> None:
-    """From the front page to a result, with Tab and Enter alone, and the focus always visible."""
+def test_the_site_works_with_the_keyboard_alone(installation: Installation, page: Page) -> None:
+    """Tab and Enter lead from the front page to a result, and the focus is always visible."""
 
     def tab_to(text: str) -> None:
         for _ in range(40):
@@ -244,7 +244,7 @@ def test_the_keyboard_is_enough(installation: Installation, page: Page) -> None:
             if focused == text:
                 assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
                 return
-        pytest.fail(f"Tab never came to {text}")
+        pytest.fail(f"Tab never reached {text}")
 
     page.goto(address(installation))
     for text in ("Greeting", "Load example", "Submit"):
@@ -257,8 +257,8 @@ def test_the_keyboard_is_enough(installation: Installation, page: Page) -> None:
     page.wait_for_selector("text=Attempts")
 
 
-def test_errors_get_the_focus_and_lead_to_their_fields(installation: Installation, browser: Browser) -> None:
-    """Also for who does not see that the page has changed."""
+def test_the_error_summary_gets_the_focus_and_links_to_its_fields(installation: Installation, browser: Browser) -> None:
+    """This notifies people who cannot see that the page has changed."""
     page = browser.new_page()
     page.goto(address(installation, "/tools/phmmer"))
     page.fill("[name=query]", ">a\nMK1")
@@ -272,10 +272,8 @@ def test_errors_get_the_focus_and_lead_to_their_fields(installation: Installatio
 
 
 @pytest.mark.parametrize("javascript", [True, False])
-def test_thousands_of_hits_come_a_hundred_at_a_time(
-    installation: Installation, browser: Browser, javascript: bool
-) -> None:
-    """In place, or on the next page; and from the list of queries to the hits of one."""
+def test_hits_are_shown_a_hundred_at_a_time(installation: Installation, browser: Browser, javascript: bool) -> None:
+    """More hits load in place, or on the next page without JavaScript; a list of queries links to the hits of each."""
     page = browser.new_context(java_script_enabled=javascript).new_page()
     page.goto(address(installation, "/tools/phmmer"))
     page.set_input_files("[name=query][type=file]", Path(__file__).parents[1] / "static/examples/globins45.fa")
@@ -285,7 +283,7 @@ def test_thousands_of_hits_come_a_hundred_at_a_time(
     page.focus("text=Show the next hits")
     page.keyboard.press("Enter")
     wait_for(lambda: page.locator("tr.hit").count() == (200 if javascript else 100))
-    if javascript:  # the keyboard goes on where the new hits begin
+    if javascript:  # the focus moves to the first new hit
         wait_for(lambda: "(continued)" in page.evaluate("document.activeElement.textContent"))
     assert len(set(page.locator("th.query").all_inner_texts())) >= 3
     page.click("text=Go to a query")
@@ -294,8 +292,8 @@ def test_thousands_of_hits_come_a_hundred_at_a_time(
     page.context.close()
 
 
-def test_without_javascript_everything_works(installation: Installation, browser: Browser) -> None:
-    """Both tools from form to result, cancelling, running again and deleting, by pages that load themselves anew."""
+def test_everything_works_without_javascript(installation: Installation, browser: Browser) -> None:
+    """Pages that refresh themselves cover both tools, cancelling, running again and deleting."""
     context = browser.new_context(java_script_enabled=False, base_url=address(installation))
     page = context.new_page()
     page.goto("/tools/expensive_greet?example")
@@ -329,10 +327,10 @@ def test_without_javascript_everything_works(installation: Installation, browser
     context.close()
 
 
-def test_too_large_an_upload_is_told_in_the_browser(
+def test_too_large_an_upload_shows_the_sites_error_page(
     installation: Installation, browser: Browser, tmp_path: Path
 ) -> None:
-    """Our page, and not the browser's own about a broken connection; Back has the rest of the form."""
+    """The browser does not report a broken connection, and Back restores the rest of the form."""
     page = browser.new_page()
     (tmp_path / "large.fa").write_bytes(b">a\n" + b"MKVLAWTRH\n" * 3_000_000)
     page.goto(address(installation, "/tools/phmmer"))
@@ -345,10 +343,10 @@ def test_too_large_an_upload_is_told_in_the_browser(
     page.close()
 
 
-def test_27_without_https_the_buttons_work_and_other_sites_get_nowhere(
+def test_over_http_the_sites_own_forms_work_and_cross_site_forms_are_refused(
     installation: Installation, browser: Browser
 ) -> None:
-    """There a browser sends no Sec-Fetch-Site, and the Origin decides, also on a job's page."""
+    """Browsers send no Sec-Fetch-Site over http, so Origin decides, also on the page of a job."""
     site = f"http://greeter.test:{installation.settings.web_port}"
     page = browser.new_page()
     sent: list[dict[str, str]] = []

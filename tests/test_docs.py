@@ -1,4 +1,4 @@
-"""What the documents say is so."""
+"""Tests that the documents match the project."""
 
 import re
 from importlib import import_module
@@ -13,14 +13,14 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 
 
-def test_the_readmes_tool_is_the_file_that_runs() -> None:
-    """Copied from the README, it is the greeting, letter by letter."""
+def test_readme_sample_is_the_greeting_tool() -> None:
+    """The README's sample is an exact copy of the file of the greeting tool."""
     (sample,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     assert sample == (ROOT / "greeter/tools/greet.py").read_text()
 
 
-def test_the_readme_is_short_and_its_links_lead_somewhere() -> None:
-    """At most 120 lines, and no link to a file that is not there."""
+def test_readme_is_short_and_its_links_work() -> None:
+    """It has at most 120 lines, and every linked file exists."""
     assert len(README.splitlines()) <= 120
     links = re.findall(r"\]\((?!https?:)([^)#]+)", README)
     assert links
@@ -28,8 +28,8 @@ def test_the_readme_is_short_and_its_links_lead_somewhere() -> None:
         assert (ROOT / link).exists(), link
 
 
-def test_every_promise_has_a_test() -> None:
-    """SECURITY.md names tests that exist, at least one in each row."""
+def test_every_security_guarantee_names_existing_tests() -> None:
+    """Each row of the table in SECURITY.md names at least one test, and all of them exist."""
     table = re.findall(r"^\| (?!promise)[^|-].* \| (.*) \|$", (ROOT / "SECURITY.md").read_text(), re.MULTILINE)
     assert len(table) > 10
     for row in table:
@@ -39,8 +39,8 @@ def test_every_promise_has_a_test() -> None:
             assert f"def {name}(" in (ROOT / path).read_text(), name
 
 
-def test_the_readmes_commands_and_addresses_are_the_projects() -> None:
-    """make run, make test, and the ports of the settings."""
+def test_readme_commands_and_addresses_are_correct() -> None:
+    """The make targets exist, and the ports are the default settings."""
     makefile = (ROOT / "Makefile").read_text()
     for command in re.findall(r"^make (\w+)", README, re.MULTILINE):
         assert f"\n{command}:" in makefile
@@ -48,15 +48,15 @@ def test_the_readmes_commands_and_addresses_are_the_projects() -> None:
     assert f"http://localhost:{Settings().flower_port}" in README
 
 
-def test_the_map_names_what_is_there() -> None:
-    """Every file or folder of the README's map exists."""
+def test_readme_map_names_existing_files() -> None:
+    """Every file and folder of the README's map exists."""
     (folders,) = re.findall(r"```text\n(.*?)```", README, re.DOTALL)
     for line in folders.splitlines():
         assert (ROOT / line.split()[0]).exists(), line
 
 
-def test_scripts_are_the_vendored_versions_and_nothing_is_inline() -> None:
-    """The version stands in the file's name, the licence beside it; the security policy allows nothing else."""
+def test_templates_use_vendored_files_and_nothing_inline() -> None:
+    """Templates have no inline code and no external URLs, and the static files and the htmx licence exist."""
     for template in ROOT.glob("templates/**/*.html"):
         text = template.read_text()
         assert not re.search(r"<style|\sstyle=|<script(?![^>]*\ssrc=)|\son\w+=|hx-on|(?<!<a href=\")https?://", text), (
@@ -67,8 +67,8 @@ def test_scripts_are_the_vendored_versions_and_nothing_is_inline() -> None:
     assert (ROOT / "static/htmx-LICENSE.txt").exists()
 
 
-def test_the_lock_pins_what_was_chosen() -> None:
-    """Every package of requirements.in has one version in requirements.txt, and its reason."""
+def test_lock_file_pins_every_requirement() -> None:
+    """Every package in requirements.in has a reason there and an exact version in requirements.txt."""
     chosen = [line for line in (ROOT / "requirements.in").read_text().splitlines() if line and line[0] != "#"]
     locked = (ROOT / "requirements.txt").read_text()
     for line in chosen:
@@ -78,13 +78,13 @@ def test_the_lock_pins_what_was_chosen() -> None:
     assert not re.search(r"index-url|find-links|://", locked)
 
 
-def test_every_tool_shows_its_own_way_or_the_common_one() -> None:
-    """Templates of tools belong to a tool that exists."""
+def test_every_tool_template_belongs_to_a_tool() -> None:
+    """Each file in templates/tools is named after a tool that exists."""
     names = {path.name for path in (ROOT / "templates/tools").iterdir()}
     assert names <= set(tools.load())
 
 
 @pytest.mark.parametrize("name", [path.stem for path in ROOT.glob("bench/*.py")])
-def test_a_benchmark_still_finds_what_it_measures(name: str) -> None:
-    """Nothing else imports them."""
+def test_benchmarks_can_be_imported(name: str) -> None:
+    """No other test imports the benchmarks, so that a renamed function would go unnoticed."""
     assert callable(import_module(f"bench.{name}").main)

@@ -1,4 +1,4 @@
-"""The first run of `make`."""
+"""Tests of `make .env`, which the first run of `make` does."""
 
 import shutil
 import stat
@@ -9,15 +9,15 @@ from tests.conftest import ROOT
 
 
 def make_env(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Make .env in a folder that has only what that needs."""
+    """Run `make .env` in a folder that contains only the files it needs."""
     folder.mkdir()
     for name in ("Makefile", ".env.example"):
         shutil.copy(ROOT / name, folder)
     return subprocess.run(["make", ".env", *arguments], cwd=folder, capture_output=True, text=True, check=False)
 
 
-def test_the_first_run_makes_secrets(tmp_path: Path) -> None:
-    """Fresh ones in each copy, for nobody else to read; a later run keeps them."""
+def test_make_env_generates_private_random_secrets(tmp_path: Path) -> None:
+    """Each copy gets its own secrets, only its owner can read the file, and a later run keeps it."""
     secrets = []
     for name in ("one", "two"):
         assert make_env(tmp_path / name).returncode == 0
@@ -31,7 +31,7 @@ def test_the_first_run_makes_secrets(tmp_path: Path) -> None:
     assert len(set(secrets)) == 4
 
 
-def test_a_first_run_that_fails_leaves_no_settings(tmp_path: Path) -> None:
-    """Otherwise the next one would start with the secrets that everybody knows."""
+def test_a_failed_make_env_leaves_no_file(tmp_path: Path) -> None:
+    """Otherwise the next run would start with the published default secrets."""
     assert make_env(tmp_path / "none", "PYTHON=no-such-python").returncode != 0
     assert not (tmp_path / "none/.env").exists()

@@ -1,4 +1,4 @@
-"""What a new user does: start the Procfile with honcho, and go from form to result."""
+"""Tests of the whole stack as a new user runs it: the Procfile, started with honcho."""
 
 import os
 import signal
@@ -23,7 +23,7 @@ EXAMPLES = ROOT / "static" / "examples"
 
 @contextmanager
 def honcho(own_installation: Installation, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Honcho with the project's Procfile, as it is, and an .env of its own."""
+    """Run honcho with the project's unchanged Procfile and an .env of its own."""
     env = tmp_path / ".env"
     env.write_text("".join(f"{name}={value}\n" for name, value in own_installation.environ.items()))
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
@@ -36,13 +36,13 @@ def honcho(own_installation: Installation, tmp_path: Path) -> Iterator[subproces
         left = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
         process.kill()
         process.wait()
-        for one in left:  # each has a session of its own
+        for one in left:  # each runs in its own session, so killing honcho does not end it
             with suppress(psutil.NoSuchProcess):
                 one.kill()
 
 
 def answer(port: int, path: str, body: dict[str, str] | None = None, **headers: str) -> tuple[int, str, str]:
-    """Ask, and return the status, where it leads, and the body; 0 while nobody answers."""
+    """Send a request, and return the status (0 while the port is closed), the Location header and the body."""
     connection = HTTPConnection("127.0.0.1", port, timeout=10)
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     try:
@@ -55,8 +55,8 @@ def answer(port: int, path: str, body: dict[str, str] | None = None, **headers: 
         connection.close()
 
 
-def test_30_flower_is_closed(own_installation: Installation) -> None:
-    """Without the password nothing of a task, a worker or the broker; with it, to look and not to touch."""
+def test_flower_requires_a_password_and_is_read_only(own_installation: Installation) -> None:
+    """Without the password, tasks, workers and broker are hidden; with it, they can be viewed but not changed."""
     own_installation.start("redis", "flower")
     flower = own_installation.settings.flower_port
     for path in ("/", "/tasks", "/workers", "/broker", "/api/tasks", "/task/x"):
@@ -67,19 +67,19 @@ def test_30_flower_is_closed(own_installation: Installation) -> None:
     assert answer(flower, "/api/task/revoke/x", {"terminate": "true"}, **login)[0] == 403
     listening = [one.laddr.ip for one in psutil.Process(own_installation.pid("flower")).net_connections("tcp4")]
     assert set(listening) == {"127.0.0.1"}
-    for path in ("/metrics", "/healthcheck"):  # known to be open; tests/deploy shows that a proxy closes them
+    for path in ("/metrics", "/healthcheck"):  # open in Flower; tests/deploy checks that the proxy blocks them
         assert answer(flower, path)[0] == 200
 
 
 def worker_of(installation: Installation, job: str) -> bytes | None:
-    """The worker that has a job; None while Redis or a worker is away."""
+    """The worker that runs a job; None while Redis is unavailable or no worker has the job."""
     with suppress(RedisError):
         return installation.redis.hget(job.replace("/jobs/", "job:"), "worker")
     return None
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """Press Ctrl-C, and see that no process is left."""
+    """Press Ctrl-C and check that no process is left."""
     processes = psutil.Process(process.pid).children(recursive=True)
     assert len(processes) >= 8  # Redis, Flower, gunicorn and its 2 workers, Celery and its 2
     process.send_signal(signal.SIGINT)
@@ -87,8 +87,8 @@ def stop(process: subprocess.Popen[bytes]) -> None:
     assert not [one for one in processes if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
 
 
-def test_17_honcho_starts_everything_and_leaves_nothing(own_installation: Installation, tmp_path: Path) -> None:
-    """Both tools from form to result, every task in Flower, and one Ctrl-C ends it all, with a job running."""
+def test_honcho_starts_everything_and_leaves_no_process_behind(own_installation: Installation, tmp_path: Path) -> None:
+    """Both tools run from form to result, Flower shows the tasks, and Ctrl-C ends everything, even during a job."""
     web, flower = own_installation.settings.web_port, own_installation.settings.flower_port
     with honcho(own_installation, tmp_path) as process:
         wait_for(lambda: answer(web, "/")[0] == 200)
@@ -118,7 +118,7 @@ def test_17_honcho_starts_everything_and_leaves_nothing(own_installation: Instal
         stop(process)
     assert "VHLTPEEKS" not in own_installation.log.read_text()
 
-    with honcho(own_installation, tmp_path) as process:  # hazard 17: the job goes on at the next start
+    with honcho(own_installation, tmp_path) as process:  # the job continues after the next start
         wait_for(lambda: worker_of(own_installation, running) not in (None, worker), seconds=40)
         wait_for(lambda: "of 1,000 steps" in answer(web, running)[2])
         assert answer(web, running + "/cancel", {"by": "button"})[0] == 303

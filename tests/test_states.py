@@ -1,4 +1,4 @@
-"""Every page in every state: nobody is kept out, nothing overflows a phone, no error, no request to elsewhere."""
+"""Every state of every page is accessible, fits a phone, logs no error, and loads nothing from other hosts."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from tests.states import WITH_WORKER, WITHOUT_WORKER
 pytestmark = pytest.mark.slow
 LOOK_FOR = {
     "light": {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]},
-    "dark": {"runOnly": ["color-contrast"]},  # nothing else can differ
+    "dark": {"runOnly": ["color-contrast"]},  # the only rule that depends on the colours
 }
 PHONE, DESK = {"width": 320, "height": 640}, {"width": 1100, "height": 800}
 
 
 @pytest.fixture(scope="module")
 def idle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    """An installation without a worker, with little room."""
+    """An installation without a worker and with small limits."""
     mine = Installation(tmp_path_factory.mktemp("idle"), max_waiting=6, max_active=2)
     try:
         mine.start("redis", "web")
@@ -36,19 +36,19 @@ def idle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
 
 
 @pytest.mark.parametrize("state", WITH_WORKER)
-def test_a_state(installation: Installation, browser: Browser, state: str) -> None:
-    """As a worker gives it."""
+def test_state_is_accessible(installation: Installation, browser: Browser, state: str) -> None:
+    """A state with a running worker passes all checks of `visit`."""
     visit(installation, browser, state)
 
 
 @pytest.mark.parametrize("state", WITHOUT_WORKER)
-def test_a_state_without_a_worker(idle: Installation, browser: Browser, state: str) -> None:
-    """In this order, for each leaves the queue fuller."""
+def test_state_without_a_worker_is_accessible(idle: Installation, browser: Browser, state: str) -> None:
+    """A state without a worker passes all checks of `visit`; the order matters, as each state fills the queue."""
     visit(idle, browser, state)
 
 
 def visit(installation: Installation, browser: Browser, state: str) -> None:
-    """Go to a state, and look at it in light and dark, on a desk and on a phone."""
+    """Reach a state and check it in light and dark mode, on a desktop and on a phone."""
     base = f"http://127.0.0.1:{installation.settings.web_port}"
     context = browser.new_context(base_url=base, viewport=DESK)
     page = context.new_page()
@@ -72,12 +72,12 @@ def visit(installation: Installation, browser: Browser, state: str) -> None:
     assert [text for text in problems if not (expected and expected in text)] == []
     assert hosts == {urlsplit(base).netloc}
     assert context.cookies() == []
-    with suppress(JobNotFound):  # a job that runs holds the next one up
+    with suppress(JobNotFound):  # a job that still runs would delay the next one
         installation.store.cancel(page.url.rpartition("/")[2])
     context.close()
 
 
 def picture(page: Page, state: str, kind: str) -> None:
-    """Keep a picture where SCREENSHOTS names a folder."""
+    """Save a screenshot in the folder that SCREENSHOTS names, if any."""
     if folder := os.environ.get("SCREENSHOTS"):
         page.screenshot(path=Path(folder, f"{state}-{kind}.png"), full_page=True)

@@ -1,4 +1,4 @@
-"""The commands for whoever operates the site; that they refuse bad settings is in tests/test_settings.py."""
+"""Tests of the operator's commands; tests/test_settings.py covers their refusal of bad settings."""
 
 import dataclasses
 import os
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 
 def selftest(installation: Installation, *options: str) -> tuple[int, list[str]]:
-    """Run the command with the tools of the site, and return its status and what it said."""
+    """Run `flask selftest` with the installation's settings, and return its exit status and lines of output."""
     ended = subprocess.run(
         [Path(sys.executable).parent / "flask", "selftest", *options],
         env=os.environ | installation.environ,
@@ -27,8 +27,8 @@ def selftest(installation: Installation, *options: str) -> tuple[int, list[str]]
     return ended.returncode, ended.stdout.splitlines()
 
 
-def test_the_example_of_each_tool_gives_its_known_result(own_installation: Installation) -> None:
-    """Through Redis and a worker; a tool that gives another, or fails, is named; nothing is left either way."""
+def test_selftest_compares_each_tool_with_its_sample(own_installation: Installation) -> None:
+    """Examples run through Redis and a worker, failing tools are named, and no job is left over in either case."""
     own_installation.start("redis", "worker")
     status, said = selftest(own_installation)
     assert status == 0, said
@@ -47,8 +47,8 @@ def test_the_example_of_each_tool_gives_its_known_result(own_installation: Insta
     assert own_installation.redis.zcard("jobs:ended") == 0
 
 
-def test_without_a_worker_or_redis_it_says_so(own_installation: Installation) -> None:
-    """And ends, with another status."""
+def test_selftest_fails_without_redis_or_a_worker(own_installation: Installation) -> None:
+    """Without Redis or a worker, the output gives the reason and the exit status is 1."""
     status, said = selftest(own_installation)
     assert (status, len(said)) == (1, 2)
     assert "expensive_greet: ConnectionError: ask /health/ready" in said[0]

@@ -1,4 +1,4 @@
-"""Whatever anybody sends: never a 500, never a hang, and nothing in Redis or on disk but what accepted jobs made."""
+"""Hostile requests never cause a 500 or a hang, and only accepted jobs leave data in Redis or on disk."""
 
 import re
 import socket
@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 ROUNDS = 4
 FASTA = ">q one\nVHLTPEEKSAVTALWGKVNVDEVGGEALGRLLVVYPWTQRF\n"
 METHODS = ["GET", "POST", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "QUERY", "G\u00cbT"]
-TOOLS = ["expensive_greet", "phmmer", "blame", "gossip"]  # those that end soon, well or badly
+TOOLS = ["expensive_greet", "phmmer", "blame", "gossip"]  # tools that end quickly, whether they succeed or fail
 
 HOSTILE = st.text(max_size=40) | st.sampled_from(
     [
@@ -36,7 +36,7 @@ HOSTILE = st.text(max_size=40) | st.sampled_from(
 
 
 def mostly(*usual: str) -> st.SearchStrategy[str]:
-    """What is usual, most of the time."""
+    """Usual values most of the time, and hostile ones otherwise."""
     return st.sampled_from(usual) | st.sampled_from(usual) | st.sampled_from(usual) | HOSTILE
 
 
@@ -67,7 +67,7 @@ HEADERS = {
 
 
 class Request(NamedTuple):
-    """A request as it goes over the wire, in which JOB stands for the id of a job."""
+    """A raw request, in which JOB is a placeholder for a job id."""
 
     head: bytes
     body: bytes
@@ -78,7 +78,7 @@ class Request(NamedTuple):
 
 @st.composite
 def bodies(draw: st.DrawFn) -> tuple[str, bytes]:
-    """A form as browsers send it, most often, with its type; or something else."""
+    """A content type and a body: mostly a form as browsers send it, sometimes arbitrary bytes."""
     if draw(st.integers(0, 9)) == 0:
         return draw(HOSTILE), draw(st.binary(max_size=200) | st.just(b"a" * 100_000))
     fields = (
@@ -100,7 +100,7 @@ def bodies(draw: st.DrawFn) -> tuple[str, bytes]:
 
 @st.composite
 def requests(draw: st.DrawFn, rule: Rule, method: str) -> Request:
-    """A request for a route, with whatever header and body."""
+    """A request for a route, with arbitrary headers and body."""
     values = {"job_id": mostly("JOB"), "name": mostly(*(["targets.tbl"] if "files" in rule.rule else TOOLS))}
 
     def fill(variable: re.Match[str]) -> str:
@@ -121,13 +121,13 @@ def requests(draw: st.DrawFn, rule: Rule, method: str) -> Request:
 
 
 def one_line(value: str) -> str:
-    """Keep a value in its header: what breaks out of it is but another request."""
+    """Remove line breaks, which would turn the rest of the value into another header or request."""
     return value.replace("\r", "").replace("\n", "")
 
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Installation]:
-    """An installation that believes one proxy, takes small forms, and whose queue is soon full."""
+    """An installation that trusts one proxy, accepts only small forms, and has a short queue."""
     limits = {"max_upload_bytes": 1, "max_waiting": 3, "soft_time_limit": 1, "worker_concurrency": 1}
     installation = Installation(tmp_path, proxy_hops=1, **limits)
     try:
@@ -138,24 +138,24 @@ def site(tmp_path: Path) -> Iterator[Installation]:
 
 
 class Visitor:
-    """Sends what it is told to, and remembers what was answered."""
+    """Sends requests, and keeps track of the jobs that were accepted and deleted."""
 
     def __init__(self, site: Installation) -> None:
         self.site, self.jobs, self.removed = site, list[str](), set[str]()
 
     def send(self, request: Request) -> None:
-        """Send one request and look at the answer; it ends, for better or worse, within some seconds."""
+        """Send one request and check that its answer arrives within seconds and is not a server error."""
         job = self.jobs[crc32(request.head) % len(self.jobs)] if self.jobs else "0" * 32
         answer = self.answer_to(request.head.replace(b"JOB", job.encode()) + request.body)
         status = int(re.match(r"(?:HTTP/1\.1 100 Continue\s*)?HTTP/1\.[01] (\d\d\d) |", answer)[1] or 0)
-        assert status or len(request.body) > 10_000, "closed without an answer, and it was not for want of reading"
+        assert status or len(request.body) > 10_000, "closed without an answer although the body is small"
         assert status < 500 or status == 501 or (status == 503 and "Retry-After: " in answer), answer
         self.jobs += re.findall(r"^Location: \S*/jobs/([0-9a-f]{32})\r$", answer, re.MULTILINE)
         if "<h1>The job is deleted" in answer:
             self.removed.add(job)
 
     def answer_to(self, request: bytes) -> str:
-        """What comes back until the connection closes, which may be before all was sent."""
+        """Return everything received until the connection closes, which may be before the request is fully sent."""
         answer = bytearray()
         with socket.create_connection(("127.0.0.1", self.site.settings.web_port), timeout=10) as connection:
             try:
@@ -170,8 +170,8 @@ class Visitor:
         return answer.decode("latin-1")
 
 
-def test_26_nothing_that_is_sent_does_harm(site: Installation) -> None:
-    """Every route and method, with hostile headers, bodies, ids and file names."""
+def test_hostile_requests_cause_no_server_error_and_leave_no_data(site: Installation) -> None:
+    """Every route and method copes with hostile headers, bodies, ids and file names."""
     visitor = Visitor(site)
     rules = list(create_app(site.settings).url_map.iter_rules())
     for _, rule, method in product(range(ROUNDS), rules, METHODS):
@@ -190,11 +190,11 @@ def test_26_nothing_that_is_sent_does_harm(site: Installation) -> None:
     log = site.log.read_text()
     assert "Reference" not in log
     assert "Error handling request" not in log
-    only_what_accepted_jobs_made(site, set(visitor.jobs), visitor.removed)
+    assert_only_accepted_jobs_left_data(site, set(visitor.jobs), visitor.removed)
 
 
-def only_what_accepted_jobs_made(site: Installation, accepted: set[str], removed: set[str]) -> None:
-    """In Redis and on disk."""
+def assert_only_accepted_jobs_left_data(site: Installation, accepted: set[str], removed: set[str]) -> None:
+    """Check that Redis and the disk contain nothing but the data of accepted jobs."""
     keys = {key.decode() for key in site.redis.scan_iter()}
     jobs = {key.removeprefix("job:") for key in keys if key.startswith("job:")}
     places = [site.redis.zrange(f"jobs:{phase}", 0, -1) for phase in ("waiting", "running", "ended")]

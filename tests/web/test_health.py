@@ -1,4 +1,4 @@
-"""What a monitor hears while Redis and the worker come and go."""
+"""Tests of the health endpoints while Redis and the worker stop and start."""
 
 import json
 import signal
@@ -11,8 +11,8 @@ from tests.conftest import Installation, wait_for
 from tests.web.test_jobs import ask
 
 
-def test_a_process_that_answers_is_alive(client: FlaskClient) -> None:
-    """Whatever becomes of Redis, for which starting the process again would do nothing."""
+def test_liveness_does_not_depend_on_redis(client: FlaskClient) -> None:
+    """Without Redis, the process is alive but not ready, because restarting it would not help."""
     live = client.get("/health/live")
     assert (live.status_code, live.json, live.headers["Cache-Control"]) == (200, {"status": "ok"}, "no-store")
     ready = client.get("/health/ready")
@@ -21,16 +21,16 @@ def test_a_process_that_answers_is_alive(client: FlaskClient) -> None:
 
 
 @pytest.mark.slow
-def test_ready_means_that_a_job_would_run(own_installation: Installation) -> None:
-    """A worker, and a Redis that answers and takes writes; otherwise the reason, within two seconds."""
+def test_readiness_requires_a_worker_and_a_writable_redis(own_installation: Installation) -> None:
+    """Readiness needs a worker and a Redis that accepts writes; otherwise the reason arrives within two seconds."""
 
     def reason() -> str:
         began = time.monotonic()
         answer = ask(own_installation, "/health/ready")
         assert time.monotonic() - began < 2
-        said = json.loads(answer.body)
-        assert (answer.status, said["status"]) == ((503, "unavailable") if "reason" in said else (200, "ok"))
-        return said.get("reason", "")
+        body = json.loads(answer.body)
+        assert (answer.status, body["status"]) == ((503, "unavailable") if "reason" in body else (200, "ok"))
+        return body.get("reason", "")
 
     own_installation.start("redis", "web")
     assert "No worker was heard of lately" in reason()

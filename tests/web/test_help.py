@@ -1,4 +1,4 @@
-"""The help page, and what every page says of the site."""
+"""Tests of the help page, and of the information about the site on every page."""
 
 import json
 import re
@@ -14,8 +14,8 @@ from tests.conftest import Installation
 from tests.web.test_jobs import ask
 
 
-def test_the_help_page_tells_what_a_reviewer_asks_for(client: FlaskClient) -> None:
-    """How to read results, the limits of this installation, privacy, how to cite, and a sample of each tool."""
+def test_help_page_covers_results_limits_privacy_and_citation(client: FlaskClient) -> None:
+    """The page explains results, limits of this installation, privacy and citation, and links every sample."""
     page = client.get("/help").text
     for text in (
         "How many hits as good as this one chance alone gives",
@@ -35,16 +35,16 @@ def test_the_help_page_tells_what_a_reviewer_asks_for(client: FlaskClient) -> No
 
 
 @pytest.mark.parametrize("path", ["/", "/help", "/tools/phmmer", "/jobs/sample-phmmer", "/nowhere"])
-def test_every_page_says_who_runs_it_and_on_which_terms(client: FlaskClient, path: str) -> None:
-    """Free use without login, contact, licence, version; the way to the tools and to the help."""
+def test_every_page_shows_terms_operator_licence_and_version(client: FlaskClient, path: str) -> None:
+    """Every page states free use without login, contact, licence and version, and links to the tools and the help."""
     page = client.get(path).text
     assert "This website is free and open to all users and there is no login requirement." in page
     for text in ("mailto:operator@example.org", "MIT licence", "greeter 0.1.0", 'href="/help"', 'href="/"'):
         assert text in page
 
 
-def test_the_front_page_offers_each_tool(client: FlaskClient) -> None:
-    """With a sentence, how long it takes, and a sample result."""
+def test_front_page_shows_each_tools_duration_and_sample(client: FlaskClient) -> None:
+    """Each tool has a description, its usual duration and a sample result."""
     page = client.get("/").text
     assert "Search proteins against proteins with HMMER" in page
     assert "Usually takes seconds for a few proteins" in page
@@ -55,10 +55,10 @@ def test_the_front_page_offers_each_tool(client: FlaskClient) -> None:
 @pytest.mark.parametrize(
     ("tool", "key", "value"), [("Greeting", "greeting", "Greetings, Ada Lovelace!"), ("phmmer", "hits", 45)]
 )
-def test_the_commands_of_the_help_page_work(
+def test_help_page_commands_work(
     installation: Installation, tmp_path: Path, tool: str, key: str, value: object
 ) -> None:
-    """As they stand there, pasted into a shell beside the example's files."""
+    """The commands run unchanged when pasted into a shell in a folder with the example's files."""
     page = unescape(ask(installation, "/help").body)
     (commands,) = re.findall(
         rf"<summary>{tool}[^<]* from the command line</summary>\s*<pre[^>]*>(.*?)</pre>", page, re.DOTALL
@@ -68,9 +68,9 @@ def test_the_commands_of_the_help_page_work(
     shell = subprocess.run(
         ["bash", "-c", commands], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True
     )
-    told = json.loads(shell.stdout)
-    assert (told["phase"], told["result"][key]) == ("finished", value)
-    for address in told["files"]:
+    job = json.loads(shell.stdout)
+    assert (job["phase"], job["result"][key]) == ("finished", value)
+    for address in job["files"]:
         name = address.rpartition("/")[2]
         subprocess.run(["curl", "-sfO", address], cwd=tmp_path, check=True, timeout=20)
         assert (tmp_path / name).stat().st_size > 100

@@ -1,4 +1,4 @@
-"""The page of a job and its fragment, over HTTP, with a real Redis, worker and gunicorn."""
+"""Tests of the job page and its fragment over HTTP, with a real Redis, worker and gunicorn."""
 
 import dataclasses
 import re
@@ -67,8 +67,8 @@ def end_of(installation: Installation, job: str) -> str:
     return wait_for(lambda: "hx-get" not in (body := ask(installation, job + "/progress").body) and body)
 
 
-def test_from_form_to_greeting(installation: Installation) -> None:
-    """Page and fragment tell the same; the fragment of an ended job asks for nothing more."""
+def test_greeting_runs_from_form_to_result(installation: Installation) -> None:
+    """Page and fragment show the same state, and the fragment of an ended job stops polling."""
     job = submit(installation, "expensive_greet", person="<Ada>", total="4")
     assert re.fullmatch("/jobs/[0-9a-f]{32}", job)
     page = ask(installation, job).body
@@ -85,8 +85,8 @@ def test_from_form_to_greeting(installation: Installation) -> None:
     assert "hx-trigger" not in page
 
 
-def test_an_unchanged_job_is_not_sent_again(installation: Installation) -> None:
-    """304 without a body for the tag that the page has; everything once it has changed."""
+def test_polling_an_unchanged_job_returns_304(installation: Installation) -> None:
+    """A poll with the current tag gets 304 without a body, and the full fragment after a change."""
     job = submit(installation, "dawdle")
     first = wait_for(lambda: "Running" in (answer := ask(installation, job + "/progress")).body and answer)
     same = wait_for(
@@ -102,8 +102,8 @@ def test_an_unchanged_job_is_not_sent_again(installation: Installation) -> None:
     assert "time limit" in changed.body
 
 
-def test_from_upload_to_hits_and_downloads(installation: Installation) -> None:
-    """phmmer over HTTP: a file for the query, pasted targets, the table, both downloads."""
+def test_phmmer_runs_from_upload_to_hits_and_downloads(installation: Installation) -> None:
+    """An uploaded query and pasted targets give a table of hits and both downloads."""
     parts = {
         'name="query"; filename="q.fa"': ">q one\nVHLTPEEKSAVTALWGKVNVDEVGGEALGRLLVVYPWTQRF",
         'name="targets"': ">t the target\nVHLTGEEKSAVTALWGKVNVDEVGGEALGRLLVVYPWTQRF",
@@ -134,8 +134,8 @@ def test_from_upload_to_hits_and_downloads(installation: Installation) -> None:
         ("stumble", ["Failed", "Something went wrong on our side", "the reference <code>{reference}</code>"]),
     ],
 )
-def test_every_end_is_told_in_words(installation: Installation, tool: str, texts: list[str]) -> None:
-    """And none in Celery's; what was not said to the user is not on the page."""
+def test_every_outcome_is_explained_in_plain_words(installation: Installation, tool: str, texts: list[str]) -> None:
+    """The page uses no state names of Celery, and shows no error details that are not meant for users."""
     job = submit(installation, tool)
     ended = end_of(installation, job)
     for text in texts:
@@ -144,8 +144,8 @@ def test_every_end_is_told_in_words(installation: Installation, tool: str, texts
         assert hidden not in ended
 
 
-def test_11_an_unknown_job_is_a_404_that_ends_polling(installation: Installation) -> None:
-    """A page for the page, a fragment without a trigger for the fragment."""
+def test_an_unknown_job_is_a_404_that_ends_polling(installation: Installation) -> None:
+    """The job page is a full 404 page, and the fragment is a 404 without a polling trigger."""
     page = ask(installation, "/jobs/" + "0" * 32)
     assert page.status == 404
     assert "Nothing is here" in page.body
@@ -156,8 +156,8 @@ def test_11_an_unknown_job_is_a_404_that_ends_polling(installation: Installation
     assert "hx-trigger" not in fragment.body
 
 
-def test_11_unknown_removed_and_impossible_jobs_look_the_same(installation: Installation) -> None:
-    """In every way that an answer can differ."""
+def test_unknown_deleted_and_malformed_job_ids_get_identical_responses(installation: Installation) -> None:
+    """Status, body and headers are the same for every route of a job."""
     job = submit(installation, "blame")
     end_of(installation, job)
     assert post(installation, job + "/delete").status == 200
@@ -175,19 +175,19 @@ def test_11_unknown_removed_and_impossible_jobs_look_the_same(installation: Inst
     ]
     ways = [("GET", end) for end in ("", "/progress", "/edit", "/files/targets.tbl")]
     for method, end in [*ways, ("POST", "/cancel"), ("POST", "/delete"), ("POST", "/again")]:
-        removed = seen_of(ask(installation, job + end, method))
+        removed = without_date(ask(installation, job + end, method))
         assert removed[0] == 404
         for job_id in ids:
-            assert seen_of(ask(installation, f"/jobs/{quote(job_id, safe='%')}{end}", method)) == removed
+            assert without_date(ask(installation, f"/jobs/{quote(job_id, safe='%')}{end}", method)) == removed
 
 
-def seen_of(answer: Answer) -> tuple[int, str, list[tuple[str, str]]]:
-    """All that a visitor can tell an answer by, but the time."""
+def without_date(answer: Answer) -> tuple[int, str, list[tuple[str, str]]]:
+    """Everything that a client can compare: the status, the body, and the headers except Date."""
     return answer.status, answer.body, [header for header in answer.headers.items() if header[0] != "Date"]
 
 
-def test_26_a_download_is_a_file_that_the_page_offers(installation: Installation) -> None:
-    """And neither what lies beside it, nor what a program left under a name that no header can hold."""
+def test_only_files_listed_on_the_page_can_be_downloaded(installation: Installation) -> None:
+    """Files outside the output folder and files with names that are unsafe in a header are 404."""
     job = submit(installation, "phmmer", query=">q\nVHLTPEEKSAVTALWGKVNV", evalue="10")
     end_of(installation, job)
     folder = installation.settings.data_dir / job[1:]
@@ -211,8 +211,8 @@ def test_26_a_download_is_a_file_that_the_page_offers(installation: Installation
             assert answer.status == (200 if name.endswith((".tbl", ".jsonl")) else 404), name
 
 
-def test_a_job_without_its_folder_is_gone(installation: Installation) -> None:
-    """As it is for a moment, while it is removed."""
+def test_a_job_without_its_folder_cannot_be_rerun(installation: Installation) -> None:
+    """A job whose folder is missing, as happens briefly during removal, is 404 for rerunning but can be deleted."""
     job = submit(installation, "phmmer", query=">q\nVHLTPEEKSAVTALWGKVNV", evalue="10")
     end_of(installation, job)
     shutil.rmtree(installation.settings.data_dir / job[1:])
@@ -223,8 +223,8 @@ def test_a_job_without_its_folder_is_gone(installation: Installation) -> None:
 HTML = "<script>alert(1)</script>\"'><svg/onload=alert(2)>&"
 
 
-def test_28_what_a_user_enters_is_shown_and_does_nothing(installation: Installation) -> None:
-    """HTML in names and labels is text; what turns the direction or breaks a line reaches neither page nor record."""
+def test_user_input_is_escaped_and_has_no_control_characters(installation: Installation) -> None:
+    """HTML in names and labels is shown as text; bidirectional and control characters reach neither page nor record."""
     fasta = f">{HTML} about {HTML}\nVHLTPEEKSAVTALWGKVNVDEVGGEALGRLLVVYPWTQRF"
     job = submit(installation, "phmmer", query=fasta, evalue="10", label=f"{HTML}{TURNING}\r\n\0my label")
     pages = [end_of(installation, job), ask(installation, job).body, ask(installation, job + "/edit").body]
@@ -241,8 +241,8 @@ def test_28_what_a_user_enters_is_shown_and_does_nothing(installation: Installat
     assert "Line 1: the header has a character that cannot be shown. Retype the header." in refused.body
 
 
-def test_29_logs_and_flower_are_not_for_users_to_write(own_installation: Installation) -> None:
-    """Also where a bug of a tool puts the input into its message."""
+def test_user_input_cannot_forge_log_lines_or_inject_html_into_flower(own_installation: Installation) -> None:
+    """This also applies when a bug in a tool puts the input into an error message."""
     own_installation.start("redis", "worker", "web", "flower")
     wait_for(lambda: "worker@test" in flower(own_installation, "/workers?json=1"))
     words = f"{HTML}{TURNING}\r\n[2026-01-01 00:00:00] CRITICAL: forged\x1b[2J"
@@ -263,7 +263,7 @@ def test_29_logs_and_flower_are_not_for_users_to_write(own_installation: Install
 
 
 def flower(installation: Installation, path: str) -> str:
-    """A page of Flower, for its operator."""
+    """Return a page of Flower, requested with the operator's password."""
     connection = HTTPConnection("127.0.0.1", installation.settings.flower_port, timeout=10)
     login = b64encode(installation.settings.flower_basic_auth.encode()).decode()
     try:
@@ -274,7 +274,7 @@ def flower(installation: Installation, path: str) -> str:
 
 
 def test_job_pages_stay_out_of_caches_and_indexes(installation: Installation) -> None:
-    """Who knows the address may see the job, so the address goes nowhere."""
+    """Anyone with the address can see the job, so responses must not spread the address."""
     job = submit(installation, "blame")
     for path in (job, job + "/progress", "/jobs/" + "0" * 32):
         headers = ask(installation, path).headers
@@ -283,8 +283,8 @@ def test_job_pages_stay_out_of_caches_and_indexes(installation: Installation) ->
         assert headers["X-Robots-Tag"] == "noindex"
 
 
-def test_ten_megabytes_work_and_more_is_a_clear_413(installation: Installation) -> None:
-    """The answer arrives although the upload is not read."""
+def test_uploads_of_ten_megabytes_work_and_larger_ones_get_413(installation: Installation) -> None:
+    """The 413 page arrives although the server does not read the rest of the upload."""
     record = b">t%d\n" + b"VHLTPEEKSAVTALWGKVNV\n" * 16
     text = b"".join(record % number for number in range(29_000))
     head = b'--cut\r\nContent-Disposition: form-data; name="%s"; filename="t.fa"\r\n\r\n'
@@ -296,7 +296,7 @@ def test_ten_megabytes_work_and_more_is_a_clear_413(installation: Installation) 
     answer = ask(installation, "/tools/phmmer", "POST", start + query + end, **multipart)
     assert answer.status == 303, answer.body[:2000]
     assert "Finished" in end_of(installation, answer.headers["Location"])
-    # A browser sends the same text in this way when it comes back to be edited.
+    # Browsers send edited text with CRLF line ends, which makes it longer.
     edited = (start + query + end).replace(b"SAVT", b"SA\nVT").replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
     assert len(edited) > 11_000_000
     assert ask(installation, "/tools/phmmer", "POST", edited, **multipart).status == 303
@@ -308,8 +308,8 @@ def test_ten_megabytes_work_and_more_is_a_clear_413(installation: Installation) 
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["down", "hung"])
-def test_09_the_web_says_when_redis_is_away_and_comes_back(own_installation: Installation, number: int) -> None:
-    """503 with Retry-After within three seconds, with what was entered; then all is well again."""
+def test_requests_get_503_only_while_redis_is_unavailable(own_installation: Installation, number: int) -> None:
+    """The 503 arrives within three seconds with Retry-After and the input; when Redis is back, everything works."""
     own_installation.start("redis", "worker", "web")
     job = submit(own_installation, "expensive_greet", person="Ada", total="1")
     end_of(own_installation, job)
@@ -335,8 +335,8 @@ def test_09_the_web_says_when_redis_is_away_and_comes_back(own_installation: Ins
     assert "Greetings, Grace!" in end_of(own_installation, again)
 
 
-def test_10_a_full_redis_refuses_a_submission_and_keeps_what_was_entered(own_installation: Installation) -> None:
-    """Jobs that were accepted are shown; one that is refused leaves nothing behind."""
+def test_a_full_redis_refuses_submissions_and_keeps_the_input(own_installation: Installation) -> None:
+    """Accepted jobs stay visible, and a refused submission leaves no data behind."""
     own_installation.start("redis", "web")
     job = submit(own_installation, "expensive_greet", person="Ada", total="1")
     own_installation.redis.config_set("maxmemory", "1mb")
@@ -351,8 +351,8 @@ def test_10_a_full_redis_refuses_a_submission_and_keeps_what_was_entered(own_ins
     own_installation.redis.config_set("maxmemory", 0)
 
 
-def test_31_a_full_disk_refuses_a_submission_and_keeps_what_was_entered(own_installation: Installation) -> None:
-    """Nothing of it is left, and the site goes on."""
+def test_a_full_disk_refuses_submissions_and_keeps_the_input(own_installation: Installation) -> None:
+    """The refused submission leaves no data behind, and later submissions work."""
     own_installation.start("redis", "web")
     wait_for(lambda: len(psutil.Process(own_installation.pid("web")).children()) == 2)
     for process in psutil.Process(own_installation.pid("web")).children():
@@ -373,8 +373,8 @@ def post(installation: Installation, path: str, **fields: str) -> Answer:
     return ask(installation, path, "POST", urlencode(fields), **form)
 
 
-def test_a_job_is_cancelled_and_deleted(installation: Installation) -> None:
-    """By its buttons; then its address leads nowhere."""
+def test_a_job_can_be_cancelled_and_then_deleted(installation: Installation) -> None:
+    """Cancelling keeps the partial result, and the address of a deleted job is 404."""
     job = submit(installation, "expensive_greet", person="Ada", total="1000")
     wait_for(lambda: "Running" in ask(installation, job).body)
     assert f'action="{job}/cancel"' in ask(installation, job).body
@@ -393,8 +393,8 @@ def test_a_job_is_cancelled_and_deleted(installation: Installation) -> None:
     assert ask(installation, job + "/cancel").status == 405
 
 
-def test_a_job_is_run_again_as_it_was_or_edited(installation: Installation) -> None:
-    """With the same input, file and label; a second click makes no second job."""
+def test_a_job_can_be_run_again_unchanged_or_edited(installation: Installation) -> None:
+    """The new job has the same input, file and label, and a second click creates no second job."""
     fasta = ">q\nVHLTPEEKSAVTALWGKVNVDEVGGEALGRLLVVYPWTQRF"
     job = submit(installation, "phmmer", query=fasta, evalue="0.5", label="my globin")
     ended = end_of(installation, job)
@@ -412,24 +412,24 @@ def test_a_job_is_run_again_as_it_was_or_edited(installation: Installation) -> N
     assert ask(installation, f"/jobs/{'0' * 32}/edit").status == 404
 
 
-def test_the_same_form_twice_is_one_job(installation: Installation) -> None:
-    """A double click, or the POST loaded again."""
+def test_submitting_the_same_form_twice_creates_one_job(installation: Installation) -> None:
+    """A double click or a repeated POST returns the same job; different input with the same token creates another."""
     token = re.findall('name="token" value="([^"]+)"', ask(installation, "/tools/expensive_greet").body)[0]
     jobs = [submit(installation, "expensive_greet", person="Ada", total="1", token=token) for _ in range(3)]
     assert len(set(jobs)) == 1
     assert submit(installation, "expensive_greet", person="Bob", total="1", token=token) not in jobs
 
 
-def test_the_title_tells_how_far_the_job_is(installation: Installation) -> None:
-    """With the label, in the page and in the fragment, from which htmx takes it."""
+def test_title_shows_progress_and_label(installation: Installation) -> None:
+    """The title of the page and of the fragment, from which htmx takes it, includes the job's label."""
     job = submit(installation, "expensive_greet", person="Ada", total="4", label="my <job>")
     wait_for(lambda: re.search(r"<title>(25|50|75) % - my &lt;job&gt;", ask(installation, job).body))
     end_of(installation, job)
     assert "<title>Finished - my &lt;job&gt; - greeter</title>" in ask(installation, job + "/progress").body
 
 
-def test_the_page_of_an_ended_job_tells_how_it_was_made(installation: Installation) -> None:
-    """Versions, parameters, times and attempts."""
+def test_an_ended_job_shows_its_provenance(installation: Installation) -> None:
+    """The page shows versions, parameters, times and attempts."""
     job = submit(installation, "phmmer", query=">q\nVHLTPEEKSAVTALWGKVNV", evalue="0.5")
     ended = end_of(installation, job)
     for text in (
@@ -444,8 +444,8 @@ def test_the_page_of_an_ended_job_tells_how_it_was_made(installation: Installati
     assert re.search(r"Kept until \d+ \w+ \d{4}\.", ended)
 
 
-def test_one_visitor_may_not_have_all_places(own_installation: Installation) -> None:
-    """429 for one, 503 when the queue is full, each with all that was entered; and no worker is told as such."""
+def test_job_limits_apply_to_each_visitor_and_to_the_queue(own_installation: Installation) -> None:
+    """Too many jobs of one visitor give 429 and a full queue 503, both with the input; a missing worker is shown."""
     own_installation.settings = dataclasses.replace(own_installation.settings, max_active=2, max_waiting=2)
     own_installation.start("redis", "web")
     jobs = [submit(own_installation, "expensive_greet", person=f"P{n}", total="1") for n in range(2)]

@@ -1,4 +1,4 @@
-"""How often one client may ask."""
+"""Tests of the limits on requests and submissions per client."""
 
 import dataclasses
 from pathlib import Path
@@ -25,14 +25,14 @@ from tests.web.test_jobs import ask, post, submit
         ("", "unknown"),
     ],
 )
-def test_a_client_is_an_address_or_the_network_of_one_customer(app: Flask, address: str, client: str) -> None:
-    """Who has a /64 has more addresses than anybody can count."""
+def test_clients_are_identified_by_ipv4_address_or_ipv6_network(app: Flask, address: str, client: str) -> None:
+    """All addresses of an IPv6 /64 network count as one client, because one customer controls them all."""
     with app.test_request_context(environ_base={"REMOTE_ADDR": address}):
         assert name_of_client() == client
 
 
-def test_one_client_that_asks_too_often_waits(tmp_path: Path) -> None:
-    """For a minute at most, and nobody else with it; each page and file counts, and what is not there."""
+def test_too_many_requests_from_one_client_get_429(tmp_path: Path) -> None:
+    """Pages, files and missing pages all count, the wait is at most a minute, and other clients are not affected."""
     redis_url = f"redis://127.0.0.1:{free_port()}/0"
     visitor = create_app(Settings(data_dir=tmp_path, redis_url=redis_url, requests_per_minute=4)).test_client()
     for path in ("/", "/nowhere", "/tools/phmmer", f"/jobs/{'0' * 32}"):
@@ -44,8 +44,8 @@ def test_one_client_that_asks_too_often_waits(tmp_path: Path) -> None:
     assert visitor.get("/", environ_base={"REMOTE_ADDR": "203.0.113.9"}).status_code == 200
 
 
-def test_a_forged_address_is_nobody_else(tmp_path: Path) -> None:
-    """Without a proxy; behind one, the address that it adds counts."""
+def test_forged_client_addresses_do_not_evade_the_limit(tmp_path: Path) -> None:
+    """Without a proxy, the header is ignored; behind one, only the address that the proxy adds counts."""
     for hops, last in ((0, 429), (1, 200)):
         app = create_app(Settings(data_dir=tmp_path, proxy_hops=hops, requests_per_minute=1))
         forged = [{"X-Forwarded-For": f"203.0.113.{number}"} for number in range(2)]
@@ -53,8 +53,8 @@ def test_a_forged_address_is_nobody_else(tmp_path: Path) -> None:
         assert app.test_client().get("/", headers={"X-Forwarded-For": "8.8.8.8, 203.0.113.1"}).status_code == 429
 
 
-def test_25_without_redis_submissions_are_counted_all_the_same(tmp_path: Path) -> None:
-    """In the process, so that nobody can use the outage."""
+def test_submissions_are_limited_even_without_redis(tmp_path: Path) -> None:
+    """Each process counts on its own, so that an outage cannot be exploited."""
     redis_url = f"redis://127.0.0.1:{free_port()}/0"
     visitor = create_app(Settings(data_dir=tmp_path, redis_url=redis_url, submits_per_minute=2)).test_client()
     entered = {"person": "Ada", "total": "5"}
@@ -63,8 +63,8 @@ def test_25_without_redis_submissions_are_counted_all_the_same(tmp_path: Path) -
 
 
 @pytest.mark.slow
-def test_25_one_client_that_submits_too_often_waits(own_installation: Installation) -> None:
-    """With all that was entered; every process of the web knows, and polls, which ask Redis once, go on."""
+def test_too_many_submissions_from_one_client_get_429(own_installation: Installation) -> None:
+    """The limit applies across web processes and keeps the input; polls, with one Redis call each, are not limited."""
     own_installation.settings = dataclasses.replace(own_installation.settings, submits_per_minute=4)
     own_installation.start("redis", "web")
     jobs = [submit(own_installation, "expensive_greet", person="Ada", total="1") for _ in range(3)]

@@ -1,4 +1,4 @@
-"""What Prometheus reads, and who else can."""
+"""Tests of the metrics for Prometheus, and of their protection."""
 
 import dataclasses
 import re
@@ -19,14 +19,14 @@ TOKEN = "a token of sixteen or more"
 LOGIN = {"Authorization": f"Bearer {TOKEN}"}
 
 
-def test_without_a_token_in_the_settings_nothing_is_there(client: FlaskClient) -> None:
-    """Whatever somebody sends."""
+def test_metrics_are_404_without_a_configured_token(client: FlaskClient) -> None:
+    """No Authorization header changes that."""
     for headers in ({}, {"Authorization": "Bearer "}, {"Authorization": "Bearer None"}):
         assert client.get("/metrics", headers=headers).status_code == 404
 
 
-def test_only_the_token_opens(tmp_path: Path) -> None:
-    """Nothing else does, in any letters; without Redis the rest is there."""
+def test_metrics_require_the_token(tmp_path: Path) -> None:
+    """Any other login gets 401; with the token, metrics are served even when Redis is down."""
     redis_url = f"redis://127.0.0.1:{free_port()}/0"
     client = create_app(Settings(data_dir=tmp_path, redis_url=redis_url, metrics_token=TOKEN)).test_client()
     for login in ("", "Bearer", f"Bearer {TOKEN} ", f"Bearer {TOKEN[:-1]}", f"Basic {TOKEN}", TOKEN, "Bearer \xe9"):
@@ -40,8 +40,8 @@ def test_only_the_token_opens(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_everything_is_counted_once_and_for_good(own_installation: Installation) -> None:
-    """Jobs by tool and end, in Redis, over restarts; requests in all processes; a poll asks Redis once."""
+def test_job_counts_survive_restarts_and_requests_count_in_every_process(own_installation: Installation) -> None:
+    """Jobs are counted by tool and outcome, requests across web processes, and a poll makes one Redis call."""
     site = own_installation
     site.settings = dataclasses.replace(site.settings, metrics_token=TOKEN)
 
@@ -88,7 +88,7 @@ def test_everything_is_counted_once_and_for_good(own_installation: Installation)
         while asked.count("PING") < 2:
             command = monitor.next_command()
             asked += [command["command"].split()[0]] if command["client_type"] != "lua" else []
-    greetings = {"HELLO", "AUTH", "CLIENT", "SELECT"}  # of a connection that is new
+    greetings = {"HELLO", "AUTH", "CLIENT", "SELECT"}  # sent by new connections
     assert [one for one in asked if one not in greetings] == ["PING", "EVALSHA", "PING"]
 
     site.stop("web")

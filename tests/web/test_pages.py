@@ -1,4 +1,4 @@
-"""The pages, without any server behind them."""
+"""Tests of the pages that work without Redis or a worker."""
 
 import io
 import re
@@ -15,16 +15,16 @@ from tests.conftest import free_port
 FASTA = ">a\nMKVLAWTRH\n"
 
 
-def test_the_front_page_lists_every_tool(client: FlaskClient) -> None:
-    """With what it does, in a sentence."""
+def test_front_page_lists_every_tool(client: FlaskClient) -> None:
+    """Each tool has a link and a one-sentence description."""
     page = client.get("/").text
     assert "Greeting" in page
     assert "/tools/phmmer" in page
     assert "Search proteins against proteins with HMMER" in page
 
 
-def test_a_form_states_its_limits(client: FlaskClient) -> None:
-    """Before anybody submits."""
+def test_forms_state_their_limits(client: FlaskClient) -> None:
+    """Limits on sizes, time and values are visible before submission."""
     page = client.get("/tools/phmmer").text
     assert "At most 50,000 sequences of up to 100,000 residues, 10,000,000 residues in all." in page
     assert "10 MiB" in page
@@ -36,7 +36,7 @@ def test_a_form_states_its_limits(client: FlaskClient) -> None:
 
 
 def test_load_example_fills_the_form(client: FlaskClient) -> None:
-    """With a real case, whose files can be viewed."""
+    """The example is a real case, and its files can be viewed."""
     page = unescape(client.get("/tools/phmmer?example").text)
     assert ">HBB_HUMAN Human beta hemoglobin.\nVHLTPEEKSAVT" in page.replace("\r", "")
     assert ">MYG_ESCGI" in page
@@ -79,10 +79,10 @@ def test_load_example_fills_the_form(client: FlaskClient) -> None:
         ),
     ],
 )
-def test_bad_input_comes_back_with_what_is_wrong(
+def test_invalid_input_is_redisplayed_with_error_messages(
     client: FlaskClient, tool: str, entered: dict[str, str], messages: list[str], kept: list[str]
 ) -> None:
-    """422, the messages at their fields, and every entered value."""
+    """The response is 422, with an error message at each field and every entered value."""
     response = client.post(f"/tools/{tool}", data=entered)
     page = unescape(response.text).replace("\r", "")
     assert response.status_code == 422
@@ -92,8 +92,8 @@ def test_bad_input_comes_back_with_what_is_wrong(
     assert "<b>Ada</b>" not in response.text
 
 
-def test_what_was_wrong_in_a_file_can_be_mended_in_the_form(client: FlaskClient) -> None:
-    """An upload comes back as text; a file wins over what was pasted."""
+def test_an_invalid_upload_is_redisplayed_as_editable_text(client: FlaskClient) -> None:
+    """The content of the file replaces any pasted text."""
     for content, shown in ((b"\xef\xbb\xbf>up\r\nMK1V", ">up\nMK1V"), (b">up \xe9\nMK1V", ">up \u00e9\nMK1V")):
         upload = {"query": [(io.BytesIO(content), "x.fa"), "pasted"], "evalue": "10", "targets": FASTA}
         page = unescape(client.post("/tools/phmmer", data=upload).text).replace("\r", "")
@@ -110,8 +110,8 @@ def test_what_was_wrong_in_a_file_can_be_mended_in_the_form(client: FlaskClient)
         (">a\nMKV".encode("utf-16"), "This is not a text file."),
     ],
 )
-def test_a_file_that_cannot_be_used_is_never_ignored(client: FlaskClient, content: bytes, message: str) -> None:
-    """An empty file of targets must not become a search of the queries among themselves."""
+def test_an_unusable_file_is_an_error(client: FlaskClient, content: bytes, message: str) -> None:
+    """An empty file of targets must not turn the job into a search of the queries against themselves."""
     entered = {"query": FASTA, "targets": [(io.BytesIO(content), "t.fa"), "pasted"], "evalue": "10"}
     response = client.post("/tools/phmmer", data=entered)
     assert response.status_code == 422
@@ -130,24 +130,24 @@ def test_a_file_that_cannot_be_used_is_never_ignored(client: FlaskClient, conten
         "/jobs/" + "a" * 32 + "/files/../x",
     ],
 )
-def test_what_cannot_be_there_is_a_friendly_404(client: FlaskClient, path: str) -> None:
-    """Nothing asks Redis, which is not there in this test."""
+def test_invalid_addresses_get_a_404_page_without_asking_redis(client: FlaskClient, path: str) -> None:
+    """Redis is not running in this test."""
     response = client.get(path)
     assert response.status_code == 404
     assert "Nothing is here" in response.text
     assert "All tools" in response.text
 
 
-def test_too_much_is_a_clear_413(tmp_path) -> None:
-    """The limit of the whole submission, for pasted text too."""
+def test_too_large_a_submission_gets_413(tmp_path) -> None:
+    """The limit covers the whole submission, including pasted text."""
     app = create_app(Settings(data_dir=tmp_path, max_upload_bytes=1000, redis_url="redis://127.0.0.1:1/0"))
     response = app.test_client().post("/tools/phmmer", data={"query": "A" * 100_000, "evalue": "10"})
     assert response.status_code == 413
     assert "too much at once" in response.text
 
 
-def test_without_redis_nothing_is_lost(client: FlaskClient, app: Flask) -> None:
-    """Pages that need no Redis work; a submission is refused with everything that was entered."""
+def test_without_redis_submissions_are_refused_and_the_input_kept(client: FlaskClient, app: Flask) -> None:
+    """Pages that need no Redis work, and the others return 503 with Retry-After."""
     response = client.post("/tools/expensive_greet", data={"person": "Ada", "total": "5"})
     assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
     assert 'value="Ada"' in response.text
@@ -157,8 +157,8 @@ def test_without_redis_nothing_is_lost(client: FlaskClient, app: Flask) -> None:
     assert (job.status_code, job.headers["Retry-After"]) == (503, "5")
 
 
-def test_our_bug_is_a_page_with_a_reference(tmp_path, caplog: pytest.LogCaptureFixture) -> None:
-    """The log has the traceback under the same reference."""
+def test_an_unexpected_error_shows_a_reference_to_the_log(tmp_path, caplog: pytest.LogCaptureFixture) -> None:
+    """The page hides the details, and the log has the traceback under the same reference."""
     app = create_app(Settings(data_dir=tmp_path, redis_url=f"redis://127.0.0.1:{free_port()}/0"))
 
     @app.get("/bug")
@@ -172,8 +172,8 @@ def test_our_bug_is_a_page_with_a_reference(tmp_path, caplog: pytest.LogCaptureF
     assert record.getMessage().removeprefix("Reference ") in response.text
 
 
-def test_a_wrong_method_is_said_so(client: FlaskClient) -> None:
-    """Also what has no page of its own ends in what to do next."""
+def test_a_wrong_method_gets_a_405_page_with_a_next_step(client: FlaskClient) -> None:
+    """Errors without a page of their own link to the front page too."""
     response = client.delete("/")
     assert response.status_code == 405
     assert "Allow" in response.headers

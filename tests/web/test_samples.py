@@ -1,4 +1,4 @@
-"""The sample results, which behave like real ones."""
+"""Tests of the sample results, which behave like real jobs."""
 
 import re
 from html import unescape
@@ -13,8 +13,8 @@ from greeter.web import services
 from tests.conftest import Installation
 
 
-def test_a_sample_is_shown_without_any_server(client: FlaskClient) -> None:
-    """The page of a job, from the same templates, with its downloads."""
+def test_samples_are_shown_without_redis_or_a_worker(client: FlaskClient) -> None:
+    """A sample has the page of a job with its downloads, made from the same templates."""
     page = client.get("/jobs/sample-phmmer").text
     for text in (
         "This is a sample result",
@@ -37,15 +37,15 @@ def test_a_sample_is_shown_without_any_server(client: FlaskClient) -> None:
 
 
 def test_a_sample_can_be_edited_and_run_again(client: FlaskClient) -> None:
-    """Its form has its input; what is submitted needs Redis, which is not there in this test."""
+    """The form contains the sample's input; running it returns 503, because Redis is not running in this test."""
     form = unescape(client.get("/jobs/sample-phmmer/edit").text)
     assert ">HBB_HUMAN" in form
     assert client.get("/jobs/sample-expensive_greet/edit").status_code == 200
     assert client.post("/jobs/sample-phmmer/again").status_code == 503
 
 
-def test_a_sample_cannot_be_ended_or_deleted(client: FlaskClient) -> None:
-    """It stays, and says so by being there."""
+def test_a_sample_cannot_be_cancelled_or_deleted(client: FlaskClient) -> None:
+    """Both actions redirect to the unchanged sample, and unknown samples are 404."""
     for action in ("cancel", "delete"):
         answer = client.post(f"/jobs/sample-phmmer/{action}")
         assert (answer.status_code, answer.headers["Location"]) == (303, "/jobs/sample-phmmer")
@@ -54,10 +54,10 @@ def test_a_sample_cannot_be_ended_or_deleted(client: FlaskClient) -> None:
 
 
 @pytest.mark.slow
-def test_a_finished_job_becomes_the_sample_of_its_tool(
+def test_keep_sample_makes_a_finished_job_the_sample_of_its_tool(
     installation: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By one command, which refuses what would be no good sample."""
+    """The command refuses jobs that have not finished or do not exist."""
     monkeypatch.setattr(services, "Samples", lambda folder: Samples(tmp_path))
     app = create_app(installation.settings)
     keep = app.test_cli_runner()

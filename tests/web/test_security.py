@@ -1,4 +1,4 @@
-"""What every response says to the browser, and which requests are refused because of where they come from."""
+"""Tests of the security headers of every response, and of the refusal of requests from other sites."""
 
 import gzip
 import re
@@ -18,10 +18,11 @@ HERE = "http://localhost"
 
 
 def observatory(response: TestResponse) -> tuple[int, str]:
-    """Score a page as the MDN HTTP Observatory does, by its table of 2025.
+    """Score a response by the rules of the MDN HTTP Observatory (2025).
 
-    https://developer.mozilla.org/en-US/observatory/docs/tests_and_scoring; what depends on the deployment, such as
-    the redirection from http, and what needs neither, such as no cookies, is 0. Bonuses count from 90 points.
+    Source: https://developer.mozilla.org/en-US/observatory/docs/tests_and_scoring. Rules that depend on the deployment,
+    such as the redirect from http, and rules that do not apply, such as those for cookies, count 0. Bonuses are added
+    from 90 points.
     """
     headers = response.headers
     policy = {name: sources for name, *sources in map(str.split, headers["Content-Security-Policy"].split(";"))}
@@ -51,7 +52,7 @@ def observatory(response: TestResponse) -> tuple[int, str]:
 
 @pytest.fixture
 def every_answer(tmp_path: Path) -> Iterator[list[TestResponse]]:
-    """A response of every kind, over https."""
+    """One response of every kind, over https."""
     app = create_app(
         Settings(
             data_dir=tmp_path,
@@ -93,12 +94,12 @@ def every_answer(tmp_path: Path) -> Iterator[list[TestResponse]]:
 
 
 def test_every_response_scores_a_plus(every_answer: list[TestResponse]) -> None:
-    """Pages, files, refusals and errors: 130 points, the most that headers can bring."""
+    """Pages, files, refusals and errors all score 130 points, the maximum that headers can earn."""
     assert {observatory(answer) for answer in every_answer} == {(130, "A+")}
 
 
-def test_every_response_says_what_the_score_does_not_ask_for(every_answer: list[TestResponse]) -> None:
-    """Each header once, and neither more nor less for what went wrong."""
+def test_every_response_has_the_security_headers_outside_the_score(every_answer: list[TestResponse]) -> None:
+    """Each header occurs exactly once, in successful and failed responses alike."""
     for answer in every_answer:
         assert answer.headers.getlist("Cross-Origin-Opener-Policy") == ["same-origin"]
         assert "camera=()" in answer.headers["Permissions-Policy"]
@@ -108,8 +109,8 @@ def test_every_response_says_what_the_score_does_not_ask_for(every_answer: list[
         assert all(len(answer.headers.getlist(name)) == 1 for name, _ in answer.headers)
 
 
-def test_without_https_nothing_insists_on_it(client: FlaskClient) -> None:
-    """Or a laboratory's own server without a certificate could not be reached any more."""
+def test_hsts_is_not_sent_over_http(client: FlaskClient) -> None:
+    """HSTS over http would make a lab server without a certificate unreachable."""
     assert "Strict-Transport-Security" not in client.get("/").headers
 
 
@@ -119,7 +120,7 @@ ORIGINS = [None, HERE, "null", "https://evil.example", "https://localhost", HERE
 
 @pytest.mark.parametrize("origin", ORIGINS)
 @pytest.mark.parametrize(
-    ("site", "let_in"),
+    ("site", "allowed_origins"),
     [
         (None, [None, HERE]),
         ("same-origin", ORIGINS),
@@ -130,12 +131,12 @@ ORIGINS = [None, HERE, "null", "https://evil.example", "https://localhost", HERE
         ("same-origin, cross-site", []),
     ],
 )
-def test_27_only_this_site_may_change_something(
-    client: FlaskClient, site: str | None, let_in: list[str | None], origin: str | None
+def test_only_requests_from_this_site_can_change_data(
+    client: FlaskClient, site: str | None, allowed_origins: list[str | None], origin: str | None
 ) -> None:
-    """By Sec-Fetch-Site, or else by Origin, whatever the route and method; who only looks may come from anywhere."""
+    """Sec-Fetch-Site, or else Origin, decides for every route and method; reading is allowed from anywhere."""
     headers = {name: value for name, value in (("Sec-Fetch-Site", site), ("Origin", origin)) if value is not None}
-    refused = origin not in let_in
+    refused = origin not in allowed_origins
     for path in ROUTES:
         for method in ("POST", "PUT", "PATCH", "DELETE"):
             answer = client.open(path, method=method, headers=headers)
@@ -147,8 +148,8 @@ def test_27_only_this_site_may_change_something(
 
 
 @pytest.mark.parametrize("coding", ["gzip", "br", "x-gzip", "gzip, identity"])
-def test_a_compressed_body_is_refused(client: FlaskClient, coding: str) -> None:
-    """So that nothing small can become large."""
+def test_a_compressed_request_body_is_refused(client: FlaskClient, coding: str) -> None:
+    """Otherwise a small body could expand into a very large one."""
     body = gzip.compress(b"person=Ada&total=5")
     form = "application/x-www-form-urlencoded"
     answer = client.post("/tools/expensive_greet", data=body, content_type=form, headers={"Content-Encoding": coding})

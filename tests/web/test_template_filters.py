@@ -1,10 +1,11 @@
-"""How numbers and texts are shown."""
+"""Tests of how pages show numbers and texts."""
 
 import pytest
 from flask import Flask, render_template_string
 
 from greeter.web.template_filters import duration, plural, printable
 
+# Characters that change the direction of writing.
 TURNING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c"
 CONTROL = "\0\x07\x1b\x7f\x80\x9f\ud800\ufeff"
 
@@ -20,8 +21,8 @@ CONTROL = "\0\x07\x1b\x7f\x80\x9f\ud800\ufeff"
         (12_000, "3 hours and 20 minutes"),
     ],
 )
-def test_a_time_is_told_as_exactly_as_it_matters(seconds: int, words: str) -> None:
-    """Seconds only in the first minute, as the tag of a record counts them."""
+def test_durations_show_seconds_only_below_one_minute(seconds: int, words: str) -> None:
+    """The tag of a record counts time in the same steps."""
     assert duration(seconds) == words
 
 
@@ -35,8 +36,8 @@ def test_a_time_is_told_as_exactly_as_it_matters(seconds: int, words: str) -> No
         ("match", None, "matches"),
     ],
 )
-def test_a_unit_has_its_plural(unit: str, number: int | None, words: str) -> None:
-    """As English has it."""
+def test_units_get_english_plurals(unit: str, number: int | None, words: str) -> None:
+    """One takes the singular; zero, an unknown number and all others the plural."""
     assert plural(unit, number) == words
 
 
@@ -50,13 +51,13 @@ def test_a_unit_has_its_plural(unit: str, number: int | None, words: str) -> Non
         (f"Ada{TURNING}".encode(), None),
     ],
 )
-def test_what_cannot_be_shown_is_removed(entered: str, shown: str | None) -> None:
-    """All scripts of the world can be, and what is no text is left alone."""
+def test_unprintable_characters_are_removed(entered: str, shown: str | None) -> None:
+    """Text in any script is kept, line breaks become spaces, and values that are not text are returned unchanged."""
     assert printable(entered) == (shown or entered)
 
 
-def test_no_page_shows_what_cannot_be_shown(app: Flask) -> None:
-    """Whoever put it there; line breaks stay, for texts that are edited, and what is escaped stays so."""
+def test_templates_never_output_unprintable_characters(app: Flask) -> None:
+    """Any text is filtered on output; line breaks stay for editable texts, and escaped text is not escaped twice."""
     with app.test_request_context():
         page = render_template_string("{{ text }}{{ text|e }}", text=f"<b>\r\n\tA{TURNING}{CONTROL}da")
     assert page == "&lt;b&gt;\n\tAda" * 2

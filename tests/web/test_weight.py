@@ -1,4 +1,4 @@
-"""What travels over the wire."""
+"""Tests of how many bytes pages and polls transfer."""
 
 import re
 from urllib.parse import urljoin
@@ -14,7 +14,7 @@ FIRST_VISIT = 40_000
 
 
 def bytes_of_a_visit(client: FlaskClient, path: str) -> int:
-    """The bodies of a page and of everything that it loads, as they are sent to a browser."""
+    """The total size of a page and everything that it loads, as sent to a browser."""
     seen, waiting, total = set(), [path], 0
     while waiting:
         address = waiting.pop()
@@ -30,16 +30,16 @@ def bytes_of_a_visit(client: FlaskClient, path: str) -> int:
 
 
 @pytest.mark.parametrize("path", ["/", "/help", "/tools/phmmer", "/jobs/sample-expensive_greet", "/jobs/sample-phmmer"])
-def test_a_first_visit_is_light(client: FlaskClient, path: str) -> None:
-    """A page with its style, icons and scripts, compressed."""
+def test_a_first_visit_transfers_at_most_40_kb(client: FlaskClient, path: str) -> None:
+    """The limit covers a page with its style sheet, icons and scripts, compressed."""
     weight = bytes_of_a_visit(client, path)
     print(f"first visit of {path}: {weight:,} bytes")
     assert 1000 < weight <= FIRST_VISIT
 
 
 @pytest.mark.slow
-def test_a_poll_weighs_nothing_when_nothing_changed(installation: Installation) -> None:
-    """And little when something did."""
+def test_a_poll_of_an_unchanged_job_has_no_body(installation: Installation) -> None:
+    """A poll of a changed job transfers at most 1,500 bytes."""
     job = submit(installation, "nap")
     raw = ask(installation, job + "/progress")
     changed = ask(installation, job + "/progress", **BROWSER)
