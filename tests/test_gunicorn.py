@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 import pytest
 
 from tests.conftest import Installation
-from tests.web.test_jobs import ask
+from tests.http import ask
 
 pytestmark = pytest.mark.slow
 

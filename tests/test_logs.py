@@ -11,7 +11,7 @@ import pytest
 
 from greeter.logs import JOB, REQUEST, JsonLine, TextLine
 from tests.conftest import Installation, wait_for
-from tests.web.test_jobs import ask, end_of, post, submit
+from tests.http import ask, end_of, post, submit
 
 ID = "0123456789abcdef" * 2
 

@@ -16,7 +16,7 @@ import pytest
 from greeter.jobs.errors import UNAVAILABLE
 from greeter.jobs.store import MAX_ATTEMPTS
 from tests.conftest import Installation, wait_for
-from tests.web.test_jobs import ask
+from tests.http import ask
 
 SECONDS = int(os.environ.get("NEMESIS_SECONDS", "60"))
 WORKERS = ("worker", "worker-2")

@@ -9,7 +9,7 @@ import pytest
 from greeter.settings import Settings
 from tests.conftest import ROOT, Installation, free_port, listens, wait_for
 from tests.deploy.test_nginx import FORM, request
-from tests.web.test_jobs import Answer
+from tests.http import Answer
 
 CADDYFILE = ROOT / "deploy" / "caddy" / "Caddyfile"
 

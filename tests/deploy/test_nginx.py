@@ -19,7 +19,7 @@ import pytest
 
 from greeter.settings import Settings
 from tests.conftest import ROOT, Installation, free_port, listens, wait_for
-from tests.web.test_jobs import Answer
+from tests.http import Answer
 
 NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not NGINX, reason="nginx is not installed")]

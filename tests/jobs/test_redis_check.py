@@ -14,7 +14,7 @@ from greeter.jobs import redis_check
 from greeter.jobs.celery_app import CeleryApp
 from greeter.jobs.errors import UNAVAILABLE
 from tests.conftest import PROCFILE, ROOT, Installation, free_port, wait_for
-from tests.web.test_jobs import end_of, submit
+from tests.http import end_of, submit
 
 REDIS = shutil.which("redis-server")
 

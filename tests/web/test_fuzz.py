@@ -16,7 +16,7 @@ from werkzeug.routing import Rule
 
 from greeter import create_app
 from tests.conftest import Installation
-from tests.web.test_jobs import ask
+from tests.http import ask
 from tests.web.test_template_filters import CONTROL, TURNING
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]

@@ -8,7 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.conftest import Installation, wait_for
-from tests.web.test_jobs import ask
+from tests.http import ask
 
 
 def test_liveness_does_not_depend_on_redis(client: FlaskClient) -> None:

@@ -11,7 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.conftest import Installation
-from tests.web.test_jobs import ask
+from tests.http import ask
 
 
 def test_help_page_covers_results_limits_privacy_and_citation(client: FlaskClient) -> None:

@@ -7,12 +7,11 @@ import shutil
 import signal
 import time
 from base64 import b64encode
-from collections.abc import Iterable
 from hashlib import sha256
 from html import unescape
-from http.client import HTTPConnection, HTTPResponse
+from http.client import HTTPConnection
 from importlib.metadata import version
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 import psutil
 import pytest
@@ -21,50 +20,10 @@ from markupsafe import escape
 from greeter import __version__
 from greeter.jobs.runner import Runner
 from tests.conftest import Installation, wait_for
+from tests.http import Answer, ask, end_of, post, submit
 from tests.web.test_template_filters import CONTROL, TURNING
 
 pytestmark = pytest.mark.slow
-
-
-class Answer:
-    """What came back over the wire."""
-
-    def __init__(self, response: HTTPResponse, raw: bytes) -> None:
-        self.status, self.headers, self.raw = response.status, response.headers, raw
-
-    @property
-    def body(self) -> str:
-        """What came back as text."""
-        return self.raw.decode()
-
-
-def ask(
-    installation: Installation,
-    path: str,
-    method: str = "GET",
-    body: str | Iterable[bytes] | None = None,
-    **headers: str,
-) -> Answer:
-    """Send one request over the wire."""
-    connection = HTTPConnection("127.0.0.1", installation.settings.web_port, timeout=30)
-    try:
-        connection.request(method, path, body, headers)
-        response = connection.getresponse()
-        return Answer(response, response.read())
-    finally:
-        connection.close()
-
-
-def submit(installation: Installation, tool: str, **fields: str) -> str:
-    """Submit a form and return the address of the job."""
-    answer = post(installation, f"/tools/{tool}", **fields)
-    assert answer.status == 303, answer.body
-    return str(answer.headers["Location"])
-
-
-def end_of(installation: Installation, job: str) -> str:
-    """Wait for the fragment of a job that has ended."""
-    return wait_for(lambda: "hx-get" not in (body := ask(installation, job + "/progress").body) and body)
 
 
 def test_greeting_runs_from_form_to_result(installation: Installation) -> None:
@@ -365,12 +324,6 @@ def test_a_full_disk_refuses_submissions_and_keeps_the_input(own_installation: I
     assert not list((own_installation.settings.data_dir / "jobs").iterdir())
     assert own_installation.redis.zcard("jobs:waiting") == 0
     assert ask(own_installation, submit(own_installation, "phmmer", query=">a\nMKVLA", evalue="7.5")).status == 200
-
-
-def post(installation: Installation, path: str, **fields: str) -> Answer:
-    """Send a form."""
-    form = {"Content-Type": "application/x-www-form-urlencoded"}
-    return ask(installation, path, "POST", urlencode(fields), **form)
 
 
 def test_a_job_can_be_cancelled_and_then_deleted(installation: Installation) -> None:

@@ -10,7 +10,7 @@ from greeter import create_app
 from greeter.settings import Settings
 from greeter.web.limits import client as name_of_client
 from tests.conftest import Installation, free_port
-from tests.web.test_jobs import ask, post, submit
+from tests.http import ask, post, submit
 
 
 @pytest.mark.parametrize(

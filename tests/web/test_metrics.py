@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from greeter import create_app
 from greeter.settings import Settings
 from tests.conftest import Installation, free_port, wait_for
-from tests.web.test_jobs import ask
+from tests.http import ask
 
 TOKEN = "a token of sixteen or more"
 LOGIN = {"Authorization": f"Bearer {TOKEN}"}

@@ -7,7 +7,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.conftest import Installation, wait_for
-from tests.web.test_jobs import Answer, ask, post, submit
+from tests.http import Answer, ask, post, submit
 
 BROWSER = {"Accept-Encoding": "gzip, deflate, br, zstd"}
 FIRST_VISIT = 40_000

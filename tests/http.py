@@ -1,0 +1,54 @@
+"""Requests over HTTP to the web server of an installation."""
+
+from collections.abc import Iterable
+from http.client import HTTPConnection, HTTPResponse
+from urllib.parse import urlencode
+
+from tests.conftest import Installation, wait_for
+
+
+class Answer:
+    """A response, received completely."""
+
+    def __init__(self, response: HTTPResponse, raw: bytes) -> None:
+        self.status, self.headers, self.raw = response.status, response.headers, raw
+
+    @property
+    def body(self) -> str:
+        """The body as text."""
+        return self.raw.decode()
+
+
+def ask(
+    installation: Installation,
+    path: str,
+    method: str = "GET",
+    body: str | Iterable[bytes] | None = None,
+    **headers: str,
+) -> Answer:
+    """Send one request and return the response."""
+    connection = HTTPConnection("127.0.0.1", installation.settings.web_port, timeout=30)
+    try:
+        connection.request(method, path, body, headers)
+        response = connection.getresponse()
+        return Answer(response, response.read())
+    finally:
+        connection.close()
+
+
+def post(installation: Installation, path: str, **fields: str) -> Answer:
+    """Send a form and return the response."""
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    return ask(installation, path, "POST", urlencode(fields), **form)
+
+
+def submit(installation: Installation, tool: str, **fields: str) -> str:
+    """Submit the form of a tool and return the path of the job."""
+    answer = post(installation, f"/tools/{tool}", **fields)
+    assert answer.status == 303, answer.body
+    return str(answer.headers["Location"])
+
+
+def end_of(installation: Installation, job: str) -> str:
+    """Wait until a job has ended and return its fragment."""
+    return wait_for(lambda: "hx-get" not in (body := ask(installation, job + "/progress").body) and body)
