@@ -100,4 +100,4 @@ def test_26_more_parts_than_any_form_has_are_too_much(client: FlaskClient, more:
     """Each one costs memory before anything looks at it."""
     answer = client.post("/tools/phmmer", data={f"field{number}": "x" for number in range(100)} | more)
     assert answer.status_code == 413
-    assert "too much at once" in answer.text
+    assert "submission is too large" in answer.text

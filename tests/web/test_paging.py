@@ -17,7 +17,7 @@ def test_the_pages_of_a_file_are_all_of_it(tmp_path: Path) -> None:
     while start is not None:
         page = read_rows(path, start)
         pages.append(page.rows)
-        start = page.following
+        start = page.next_start
     assert [len(page) for page in pages] == [100, 100, 50]
     assert [row for page in pages for row in page] == rows
 
