@@ -121,7 +121,7 @@ def _drain_body() -> None:
 
 def _redis_unavailable(error: Exception) -> ResponseReturnValue:
     if request.endpoint not in UNLOGGED_ENDPOINTS:
-        # A ResponseError may be a bug of ours, so it is logged with its traceback.
+        # A ResponseError may be our own bug, so it is logged with its traceback.
         current_app.logger.warning("Redis: %s", error, exc_info=error if isinstance(error, ResponseError) else None)
     if request.endpoint == "jobs.progress":
         return render_template("_outage.html"), 503, {"Retry-After": str(_RETRY_AFTER)}

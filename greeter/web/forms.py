@@ -17,7 +17,7 @@ from greeter.toolkit.tool import Tool
 from greeter.web.services import services
 from greeter.web.template_filters import printable
 
-# WTForms' own messages that do not say what to do, and the ones that we show instead.
+# Messages of WTForms that do not explain what to do, and our replacements.
 _MESSAGES = {
     "This field is required.": "Fill in this field.",
     "Not a valid integer value.": "Enter a whole number, such as 10.",
