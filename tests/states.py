@@ -52,7 +52,7 @@ def _wrong_input(page: Page, installation: Installation) -> None:
     page.fill("[name=evalue]", "1e9")
     page.evaluate("document.querySelector('form').noValidate = true")
     page.click("text=Submit")
-    page.wait_for_selector("text=Nothing was submitted yet")
+    page.wait_for_selector("text=Nothing has been submitted yet")
 
 
 def _upload(query: str, sign: str) -> Arrival:
@@ -104,13 +104,13 @@ WITH_WORKER: dict[str, Arrival] = {
     "cancelled-without-result": _then(_job("nap", "text=running for"), "text=Cancel", "text=has no result"),
     "failed": _job("blame", "text=Try another one"),
     "failed-bug": _job("stumble", "text=with the reference"),
-    "deleted": _then(_short, "text=Delete now", "text=is deleted"),
+    "deleted": _then(_short, "text=Delete now", "text=has been deleted"),
     "edit": _go("/jobs/sample-phmmer/edit"),
     "sample": _go("/jobs/sample-phmmer"),
     "404": _go("/nowhere"),
     "404-removed": _removed,
     "405": _go("/jobs/" + "0" * 32 + "/cancel"),
-    "413": _upload(">a\n" + "MKVLAWTRH\n" * 1_200_000, "text=This is too much at once"),
+    "413": _upload(">a\n" + "MKVLAWTRH\n" * 1_200_000, "text=This submission is too large"),
     "500": _go("/bug"),
 }
 
@@ -126,7 +126,7 @@ def _stale(page: Page, installation: Installation) -> None:
     installation.store.claim(job_id, Runner("somebody", 1), {})
     installation.redis.hincrbyfloat(f"job:{job_id}", "heartbeat_at", -100)
     page.goto(f"/jobs/{job_id}")
-    page.wait_for_selector("text=No sign of life")
+    page.wait_for_selector("text=has not responded")
 
 
 def _refused(page: Page, installation: Installation) -> None:

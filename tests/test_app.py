@@ -18,7 +18,7 @@ def test_an_untrusted_host_gets_an_error_page(tmp_path: Path, host: str) -> None
     app = create_app(Settings(data_dir=tmp_path, trusted_hosts=("localhost", ".greeter.example")))
     answer = app.test_client().get("/tools/phmmer", headers={"Host": host})
     assert answer.status_code == 400
-    assert "Open this site by its own address" in answer.text
+    assert "Open this site at its usual address" in answer.text
     assert 'href="/static/style.css"' in answer.text
 
 

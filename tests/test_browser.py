@@ -81,11 +81,11 @@ def test_polling_survives_outages(own_installation: Installation, browser: Brows
     with page.expect_response(lambda response: response.status == 503):
         pass
     assert page.locator("progress[value]").is_visible()
-    page.wait_for_selector("text=what you see may be old")
+    page.wait_for_selector("text=this page may be out of date")
     own_installation.signal("redis", signal.SIGCONT)
     with page.expect_response(lambda response: response.status == 200):
         pass
-    page.wait_for_selector("text=what you see may be old", state="hidden")
+    page.wait_for_selector("text=this page may be out of date", state="hidden")
     own_installation.signal("redis", signal.SIGKILL)
     with page.expect_response(lambda response: response.status == 503):
         pass
@@ -225,9 +225,9 @@ def test_a_job_that_disappears_while_watched_is_reported(installation: Installat
     page.goto(address(installation, f"/jobs/{job}"))
     page.wait_for_selector("text=running for")
     installation.redis.delete(f"job:{job}")
-    page.wait_for_selector("text=This job is not here")
+    page.wait_for_selector("text=Job not found")
     assert "problem" in (page.get_attribute("#icon", "href") or "")
-    assert page.inner_text("#milestone") == "This job is not here"
+    assert page.inner_text("#milestone") == "Job not found"
     page.click("text=Submit it again")
     page.wait_for_selector("text=What would you like to run?")
     page.close()
@@ -263,7 +263,7 @@ def test_the_error_summary_gets_the_focus_and_links_to_its_fields(installation: 
     page.goto(address(installation, "/tools/phmmer"))
     page.fill("[name=query]", ">a\nMK1")
     page.click("text=Submit")
-    page.wait_for_selector("text=Nothing was submitted yet")
+    page.wait_for_selector("text=Nothing has been submitted yet")
     assert page.evaluate("document.activeElement.className") == "problems"
     page.click(".problems a")
     page.keyboard.type("x")
@@ -311,7 +311,7 @@ def test_everything_works_without_javascript(installation: Installation, browser
     page.click("text=Cancel")
     page.wait_for_selector("text=Greetings, fallback!")
     page.click("text=Delete now")
-    page.wait_for_selector("text=The job is deleted")
+    page.wait_for_selector("text=The job has been deleted")
     page.goto("/tools/phmmer")
     page.fill("[name=query]", ">a\nMKV1")
     page.click("button")
@@ -337,7 +337,7 @@ def test_too_large_an_upload_shows_the_sites_error_page(
     page.fill("[name=evalue]", "0.5")
     page.set_input_files("[name=query][type=file]", tmp_path / "large.fa")
     page.click("button")
-    page.wait_for_selector("text=This is too much at once")
+    page.wait_for_selector("text=This submission is too large")
     page.go_back()
     assert page.input_value("[name=evalue]") == "0.5"
     page.close()
@@ -355,12 +355,12 @@ def test_over_http_the_sites_own_forms_work_and_cross_site_forms_are_refused(
     page.fill("[name=total]", "1000")
     for button in ("Submit", "Cancel", "Edit and run again", "Submit", "Cancel", "Run again", "Cancel", "Delete now"):
         page.click(f"text={button} >> visible=true")
-    page.wait_for_selector("text=The job is deleted")
+    page.wait_for_selector("text=The job has been deleted")
     assert [headers.get("origin") for headers in sent] == [site] * 7
     assert not any("sec-fetch-site" in headers for headers in sent)
     trap = f'<form method="post" action="{site}/tools/expensive_greet"><button>Win</button></form>'
     page.route("http://other.test/", lambda route: route.fulfill(body=trap, content_type="text/html"))
     page.goto("http://other.test/")
     page.click("text=Win")
-    page.wait_for_selector("text=This did not come from a page of this site")
+    page.wait_for_selector("text=This request did not come from a page of this site")
     page.close()

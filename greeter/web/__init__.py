@@ -1,1 +1,1 @@
-"""The pages. Nothing but the application factory imports this package."""
+"""The web application: the application factory and a module for each kind of page. Only the entry points import it."""

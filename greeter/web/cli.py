@@ -1,17 +1,17 @@
-"""What whoever keeps the site runs by hand: `honcho run flask COMMAND`, so that .env is read."""
+"""Commands for the operator. Run them as `honcho run flask COMMAND`, which also reads .env."""
 
 from __future__ import annotations
 
 import sys
 import time
 from contextlib import suppress
-from typing import Any
 
 import click
 from flask import Flask
 from flask.cli import with_appcontext
 
 from greeter.jobs.errors import UNAVAILABLE, JobNotFound, QueueFull
+from greeter.jobs.reader import Params
 from greeter.toolkit import ProteinFastaField
 from greeter.toolkit.tool import Tool
 from greeter.web.forms import make_form
@@ -26,54 +26,52 @@ def init_app(app: Flask) -> None:
 
 @click.command("check-settings")
 def check_settings() -> None:
-    """Say whether the settings can be used."""
-    # Otherwise there would be no app: Settings.load() ends the process, with the list of what is wrong.
+    """Check the settings."""
+    # This runs only with valid settings: for others, Settings.load() has printed the problems and exited.
     click.echo("The settings can be used.")
 
 
 @click.command()
-@click.option("--seconds", default=300, show_default=True, help="How long each job may wait and run.")
+@click.option("--seconds", default=300, show_default=True, help="Maximum time for each job to wait and run.")
 @with_appcontext
 def selftest(seconds: int) -> None:
-    """Run the example of each tool through the queue, and compare its result with the tool's sample."""
-    wrong = False
+    """Run the example of each tool through the queue and compare its result with the tool's sample."""
+    failed = False
     for tool in services().tools.values():
-        began = time.monotonic()
+        started = time.monotonic()
         try:
-            problem = _try(tool, seconds)
+            problem = _run_example(tool, seconds)
         except (QueueFull, *UNAVAILABLE, OSError) as error:
-            problem = f"{type(error).__name__}: ask /health/ready, then look into the log"
-        as_expected = (
-            "as the sample" if services().samples.of(tool.name) else "finished, with no sample to compare with"
-        )
-        said = problem or as_expected
-        click.echo(f"{tool.name}: {said}, {time.monotonic() - began:.1f} s")
-        wrong = wrong or bool(problem)
-    sys.exit(wrong)
+            problem = f"{type(error).__name__}: check /health/ready, then the log"
+        success = "same result as the sample" if services().samples.of(tool.name) else "finished, without a sample"
+        click.echo(f"{tool.name}: {problem or success}, {time.monotonic() - started:.1f} s")
+        failed = failed or bool(problem)
+    sys.exit(failed)
 
 
-def _try(tool: Tool, seconds: int) -> str:
-    """Run the example of a tool, and return what is wrong with its result."""
-    job_id = services().jobs.submit(tool, _example(tool))
-    end = time.monotonic() + seconds
+def _run_example(tool: Tool, seconds: int) -> str:
+    """Run the example of a tool, and return what is wrong with its result, or an empty string."""
+    jobs, samples = services().jobs, services().samples
+    job_id = jobs.submit(tool, _example_params(tool))
+    deadline = time.monotonic() + seconds
     try:
-        while (record := services().jobs.store.find(job_id)).active:
-            if time.monotonic() > end:
-                return f"still {record.phase}, with {record.workers} workers: ask /health/ready, then look into the log"
+        while (record := jobs.store.find(job_id)).active:
+            if time.monotonic() > deadline:
+                return f"still {record.phase}, with {record.workers} workers: check /health/ready, then the log"
             time.sleep(0.1)
         if record.phase != "finished":
-            return f"{record.phase}: look into the log for {record.reference}"
-        sample = services().samples.of(tool.name)
-        differs = sample and record.result != services().samples.find(sample).result
-        return "another result than the sample's: run the example, and see where it differs" if differs else ""
+            return f"{record.phase}: search the log for {record.reference}"
+        sample = samples.of(tool.name)
+        differs = sample and record.result != samples.find(sample).result
+        return "result differs from the sample: run the example and compare them" if differs else ""
     finally:
         with suppress(JobNotFound, *UNAVAILABLE):
-            services().jobs.cancel(job_id)
-            services().jobs.delete(job_id)
+            jobs.cancel(job_id)
+            jobs.delete(job_id)
 
 
-def _example(tool: Tool) -> dict[str, Any]:
-    """The example's parameters as a form would give them."""
+def _example_params(tool: Tool) -> Params:
+    """Return the parameters that the form gives for the tool's example."""
     form = make_form(tool, data=tool.example)
     return {
         field.name: field.data.encode() if isinstance(field, ProteinFastaField) and field.data else field.data
@@ -85,12 +83,12 @@ def _example(tool: Tool) -> dict[str, Any]:
 @click.argument("job_id")
 @with_appcontext
 def keep_sample(job_id: str) -> None:
-    """Make a finished job the sample of its tool, which the site shows for ever and selftest compares with."""
+    """Make a finished job the sample of its tool. The site shows it permanently, and selftest compares with it."""
     try:
         record = services().jobs.store.find(job_id)
     except JobNotFound:
         raise click.ClickException("There is no such job. Copy the id from the address of its page.") from None
     if record.phase != "finished":
-        raise click.ClickException(f"This job is {record.phase}. A sample should be finished: choose another job.")
+        raise click.ClickException(f"This job is {record.phase}. Choose one that is finished.")
     sample = services().samples.keep(services().jobs.store, job_id)
-    click.echo(f"Kept as /jobs/{sample}; commit its folder in greeter/tools/samples.")
+    click.echo(f"Kept as /jobs/{sample}. Commit its folder in greeter/tools/samples.")

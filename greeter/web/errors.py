@@ -1,6 +1,8 @@
-"""What a person sees when a request fails: what happened, and what to do next."""
+"""Error pages: what happened, and what the visitor can do next."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 from flask import Flask, current_app, render_template, request
 from flask.globals import request_ctx
@@ -10,120 +12,131 @@ from werkzeug.exceptions import HTTPException, InternalServerError, NotFound, Se
 
 from greeter.jobs.errors import DISK_FULL, UNAVAILABLE, JobNotFound, QueueFull, TooManyJobs
 from greeter.logs import REQUEST
-from greeter.web.request_log import QUIET
+from greeter.web.request_log import UNLOGGED_ENDPOINTS
 
-_RETRY_AFTER = 5
+_RETRY_AFTER = 5  # seconds, when Redis is unavailable
 
-# Why a submission was not accepted: the status, the seconds after which to try again, and what the form says.
-REFUSALS: dict[type[Exception], tuple[int, int, str]] = {
-    QueueFull: (503, 300, "As many jobs wait as may. Your input is still here: submit it again in a few minutes."),
-    TooManyJobs: (
+
+class Refusal(NamedTuple):
+    """The response to a submission that is not accepted: the HTTP status, Retry-After in seconds, the user message."""
+
+    status: int
+    retry_after: int
+    message: str
+
+
+REFUSALS: dict[type[Exception], Refusal] = {
+    QueueFull: Refusal(503, 300, "The queue is full. Your input is saved below; try again in a few minutes."),
+    TooManyJobs: Refusal(
         429,
         60,
-        "You have as many jobs as one visitor may have at the same time. Your input is still here: submit it again "
-        "when one of them has ended, or cancel one.",
+        "You have reached the limit of jobs that one visitor can have waiting or running. Your input is saved below; "
+        "submit it again when one of your jobs has ended, or cancel one.",
     ),
-    TooManyRequests: (
+    TooManyRequests: Refusal(
         429,
         60,
-        "You have submitted as often as one visitor may in a minute. Your input is still here: wait a minute, and "
-        "submit it again.",
+        "You have reached the limit of submissions per minute. Your input is saved below; wait a minute, then submit "
+        "it again.",
     ),
-    OSError: (503, 300, DISK_FULL + " Your input is still here."),
+    OSError: Refusal(503, 300, DISK_FULL + " Your input is saved below."),
 } | dict.fromkeys(
     UNAVAILABLE,
-    (
+    Refusal(
         503,
         _RETRY_AFTER,
-        "The queue cannot be reached at the moment. Your input is still here: wait a few seconds, and submit it again.",
+        "The queue is unavailable at the moment. Your input is saved below; wait a few seconds, then submit it again.",
     ),
 )
+"""The refusal for each exception that JobService.submit or Limits.count_submission raises."""
 
-_SAID = {
+# Title and advice by HTTP status.
+_ERROR_PAGES = {
     400: (
         "This request was not understood",
-        "Open this site by its own address, and try again from there.",
+        "Open this site at its usual address, then try again from there.",
     ),
     403: (
-        "This did not come from a page of this site",
-        "Nothing was changed. If you wanted it, open this site itself, and do it there.",
+        "This request did not come from a page of this site",
+        "Nothing was changed. If you wanted to make this change, open this site and make it there.",
     ),
     404: (
-        "Nothing is here",
-        "The address may be incomplete, or the job may have been removed. Check the address, or start a new job.",
+        "Page not found",
+        "The address may be incomplete, or the job may have been deleted. Check the address, or start a new job.",
     ),
     413: (
-        "This is too much at once",
-        "Go back, where your input still is, and submit less: the limits stand in the form.",
+        "This submission is too large",
+        "Go back to the form, which still contains your input, and submit less data. The form shows the limits.",
     ),
     415: (
-        "This was sent compressed",
-        "Send it again as it is, without a Content-Encoding.",
+        "Compressed requests are not supported",
+        "Send the request again without a Content-Encoding header.",
     ),
     429: (
-        "This is more than one visitor may ask for",
-        "Wait a minute, then load this page again. Jobs that were accepted go on meanwhile.",
+        "Too many requests",
+        "Wait a minute, then reload this page. The jobs that you have submitted are not affected.",
     ),
     500: (
         "Something went wrong on our side",
-        "Try again. If it happens again, tell whoever runs this site the reference {reference}.",
+        "Try again. If it happens again, write to the address below with the reference {reference}.",
     ),
     503: (
-        "The queue cannot be reached",
-        "Jobs that were accepted are safe. Wait a few seconds, then load this page again.",
+        "The queue is unavailable",
+        "The jobs that you have submitted are safe. Wait a few seconds, then reload this page.",
     ),
 }
 
 
 def init_app(app: Flask) -> None:
-    """Give every kind of failure its page."""
-    app.register_error_handler(HTTPException, _refused)
-    app.register_error_handler(NotFound, missing)
-    app.register_error_handler(JobNotFound, missing)
+    """Register an error handler for every kind of failure."""
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(NotFound, not_found)
+    app.register_error_handler(JobNotFound, not_found)
     for kind in UNAVAILABLE:
-        app.register_error_handler(kind, _unavailable)
+        app.register_error_handler(kind, _redis_unavailable)
     if not app.debug:
-        app.register_error_handler(Exception, _bug)
+        app.register_error_handler(Exception, _internal_error)
 
 
-def _page(error: HTTPException, **details: str) -> ResponseReturnValue:
-    title, advice = _SAID.get(error.code or 500, (error.name, "Go back and try again, or start from the front page."))
-    if not request_ctx.url_adapter:  # the host is none of ours, or none at all: links within the site need none
-        request_ctx.url_adapter = current_app.url_map.bind("", script_name=request.root_path)
-    headers = {name: value for name, value in error.get_headers() if name != "Content-Type"}
-    return render_template("error.html", title=title, advice=advice.format(**details)), error.code or 500, headers
-
-
-def missing(error: Exception) -> ResponseReturnValue:
-    """Answer what is not there; a job that is gone and one that cannot be look the same."""
+def not_found(error: Exception) -> ResponseReturnValue:
+    """Render the 404 page, which is the same for a job that was deleted and one that never existed."""
     if request.path.startswith("/jobs/") and request.path.endswith("/progress"):
-        # It takes the place of a job's progress, and nothing in it polls.
+        # This replaces the section of the job and has no polling attributes, so polling stops.
         return render_template("_gone.html"), 404
-    return _page(NotFound())
+    return _error_page(NotFound())
 
 
-def _refused(error: HTTPException) -> ResponseReturnValue:
+def _http_error(error: HTTPException) -> ResponseReturnValue:
     if error.code == 413:
-        _read_what_is_still_sent()
-    return _page(error)
+        _drain_body()
+    return _error_page(error)
 
 
-def _read_what_is_still_sent() -> None:
-    # A browser that is still sending when the connection closes shows its own error instead of our page.
+def _drain_body() -> None:
+    # If the connection closes while a browser is still sending, the browser shows its own error instead of our page.
     allowance = 10 * current_app.config["MAX_CONTENT_LENGTH"]
     while allowance > 0 and (read := len(request.environ["wsgi.input"].read(65536))):
         allowance -= read
 
 
-def _unavailable(error: Exception) -> ResponseReturnValue:
-    # A refusal by Redis may be our mistake, unlike a Redis that is away.
-    if request.endpoint not in QUIET:
+def _redis_unavailable(error: Exception) -> ResponseReturnValue:
+    if request.endpoint not in UNLOGGED_ENDPOINTS:
+        # A ResponseError may be our own bug, so it is logged with its traceback.
         current_app.logger.warning("Redis: %s", error, exc_info=error if isinstance(error, ResponseError) else None)
     if request.endpoint == "jobs.progress":
         return render_template("_outage.html"), 503, {"Retry-After": str(_RETRY_AFTER)}
-    return _page(ServiceUnavailable(retry_after=_RETRY_AFTER))
+    return _error_page(ServiceUnavailable(retry_after=_RETRY_AFTER))
 
 
-def _bug(error: Exception) -> ResponseReturnValue:
+def _internal_error(error: Exception) -> ResponseReturnValue:
     current_app.logger.error("Reference %s", REQUEST.get(), exc_info=error)
-    return _page(InternalServerError(), reference=REQUEST.get())
+    return _error_page(InternalServerError(), reference=REQUEST.get())
+
+
+def _error_page(error: HTTPException, **details: str) -> ResponseReturnValue:
+    status = error.code or 500
+    title, advice = _ERROR_PAGES.get(status, (error.name, "Go back and try again, or start from the front page."))
+    if not request_ctx.url_adapter:  # Flask has none for an untrusted or missing host, but url_for needs one
+        request_ctx.url_adapter = current_app.url_map.bind("", script_name=request.root_path)
+    headers = {name: value for name, value in error.get_headers() if name != "Content-Type"}
+    return render_template("error.html", title=title, advice=advice.format(**details)), status, headers

@@ -1,4 +1,4 @@
-"""The form of a tool on its page: the limits of this installation, our words, and no character that cannot be shown."""
+"""The forms of the tools: with the limits of this installation, our error messages, and printable text only."""
 
 from __future__ import annotations
 
@@ -17,48 +17,59 @@ from greeter.toolkit.tool import Tool
 from greeter.web.services import services
 from greeter.web.template_filters import printable
 
+# Messages of WTForms that do not explain what to do, and our replacements.
+_MESSAGES = {
+    "This field is required.": "Fill in this field.",
+    "Not a valid integer value.": "Enter a whole number, such as 10.",
+    "Not a valid float value.": "Enter a number, such as 0.001.",
+    "Number must be between %(min)s and %(max)s.": "Enter a number from %(min)s to %(max)s.",
+    "Field cannot be longer than %(max)d character.": "Shorten this to %(max)d characters.",
+}
 
-def make_form(found: Tool, formdata: Any = None, data: Mapping[str, Any] | None = None) -> Form:
-    """A tool's form, with the limits of this installation."""
+
+def make_form(tool: Tool, formdata: MultiDict[str, Any] | None = None, data: Mapping[str, Any] | None = None) -> Form:
+    """Create the form of a tool.
+
+    Args:
+        tool: The tool.
+        formdata: What a visitor submitted, if anything.
+        data: Values of fields by name, used for the fields that are not in `formdata`.
+
+    Returns:
+        The form, not validated yet.
+    """
     settings = services().settings
     meta = {
         "limits": {"records": settings.max_records, "residues": settings.max_residues},
         "get_translations": lambda form: _Messages(),
-        "bind_field": _bind,
+        "bind_field": _bind_field,
     }
-    return found.form(formdata, data=data, meta=meta)
+    return tool.form(formdata, data=data, meta=meta)
 
 
-def submitted(found: Tool) -> CombinedMultiDict[str, Any]:
-    """What was entered, with the files for the fields that take one."""
-    takers = {name for name, field in found.form()._fields.items() if isinstance(field, ProteinFastaField)}
-    files = MultiDict((name, file) for name, file in request.files.items(multi=True) if name in takers)
+def submitted_data(tool: Tool) -> MultiDict[str, Any]:
+    """Return what the current request submitted, with files only for the fields that take a file."""
+    file_fields = {name for name, field in tool.form()._fields.items() if isinstance(field, ProteinFastaField)}
+    files = MultiDict((name, file) for name, file in request.files.items(multi=True) if name in file_fields)
     return CombinedMultiDict([files, request.form])
 
 
-def _bind(form: Form, unbound: UnboundField[Any], options: dict[str, Any]) -> Field:
+def _bind_field(form: Form, unbound: UnboundField[Any], options: dict[str, Any]) -> Field:
+    """Remove unprintable characters from text fields. A ProteinFastaField rejects them and names the line instead."""
     field: Field = unbound.bind(form=form, **options)
-    if isinstance(field, StringField) and not isinstance(field, ProteinFastaField):  # which says in which line it is
+    if isinstance(field, StringField) and not isinstance(field, ProteinFastaField):
         keep = "\n\t" if isinstance(field, TextAreaField) else ""
         field.filters = (*field.filters, partial(printable, keep=keep))
     return field
 
 
 class _Messages(DummyTranslations):
-    """WTForms' own messages, where they do not say what to do."""
+    """Replace some messages of WTForms."""
 
     def gettext(self, string: str) -> str:
-        """A message in our words."""
-        ours = {
-            "This field is required.": "Fill in this field.",
-            "Not a valid integer value.": "Write a whole number, such as 10.",
-            "Not a valid float value.": "Write a number, such as 0.001.",
-            "Number must be between %(min)s and %(max)s.": "Write a number from %(min)s to %(max)s.",
-            "Field cannot be longer than %(max)d character.": "Shorten this to %(max)d characters.",
-        }
-        return ours.get(string, string)
+        """Return the message to show for a message of WTForms."""
+        return _MESSAGES.get(string, string)
 
     def ngettext(self, singular: str, plural: str, n: int) -> str:
-        """A message about a number of things."""
-        ours = self.gettext(singular)
-        return super().ngettext(singular, plural, n) if ours == singular else ours
+        """Return the message to show for a message of WTForms with a number."""
+        return _MESSAGES.get(singular) or super().ngettext(singular, plural, n)

@@ -1,4 +1,4 @@
-"""Whether the site works, for whatever watches over it: a proxy, a container engine, or a monitor."""
+"""Health checks for proxies, container engines and monitors."""
 
 from __future__ import annotations
 
@@ -12,28 +12,30 @@ bp = Blueprint("health", __name__, url_prefix="/health")
 
 
 def init_app(app: Flask) -> None:
-    """Add the answers to the app."""
+    """Add the health checks to the app."""
     app.register_blueprint(bp)
 
 
 @bp.get("/live")
 def live() -> ResponseReturnValue:
-    """Say that this process answers."""
-    return _answer("")
+    """Answer 200, because this process can answer."""
+    return _health("")
 
 
 @bp.get("/ready")
 def ready() -> ResponseReturnValue:
-    """Say whether a job that is submitted now would run: Redis takes writes, and a worker was heard of."""
+    """Answer 200 if a job that is submitted now would run: Redis accepts writes and there is a worker."""
     try:
         statistics = services().jobs.store.statistics()
     except RedisError as error:
-        return _answer(f"Redis does not answer, or takes no writes ({type(error).__name__}). Look into its log.")
-    return _answer("" if statistics.workers else "No worker was heard of lately. Start one, or look into its log.")
+        return _health(f"Redis does not answer or refuses writes ({type(error).__name__}). Check its log.")
+    return _health(
+        "" if statistics.workers else "No worker has sent a heartbeat recently. Start one, or check its log."
+    )
 
 
-def _answer(reason: str) -> ResponseReturnValue:
+def _health(problem: str) -> ResponseReturnValue:
     headers = {"Cache-Control": "no-store"}
-    if reason:
-        return {"status": "unavailable", "reason": reason}, 503, headers | {"Retry-After": "5"}
+    if problem:
+        return {"status": "unavailable", "reason": problem}, 503, headers | {"Retry-After": "5"}
     return {"status": "ok"}, 200, headers

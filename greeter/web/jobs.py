@@ -1,32 +1,80 @@
-"""The page of each job, its result files, and what can be done with it."""
+"""The page of a job with its fragment, its result files, and the actions on it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from secrets import token_urlsafe
-from typing import Any
+from typing import Any, TypedDict
 
 from flask import Blueprint, Flask, abort, redirect, render_template, request, send_from_directory, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.routing import BaseConverter
 
-from greeter.jobs.record import Record
+from greeter.jobs.reader import Provenance
+from greeter.jobs.record import Phase, Record, ReportedProgress
 from greeter.jobs.samples import PREFIX
-from greeter.web.errors import missing
+from greeter.web.errors import not_found
 from greeter.web.forms import make_form
-from greeter.web.pages import accept, find_tool, form_page
-from greeter.web.paging import Rows, read_rows
+from greeter.web.pages import find_tool, form_page, submit_job
+from greeter.web.paging import Page, read_rows
 from greeter.web.services import services
 
 bp = Blueprint("jobs", __name__)
-bp.register_error_handler(FileNotFoundError, missing)  # the job was removed after its record was read
+bp.register_error_handler(FileNotFoundError, not_found)  # the job was removed after its record was read
 
 
 class JobId(BaseConverter):
-    """Matches what can be the id of a job, so that nothing else gets as far as Redis or the disk."""
+    """Matches only possible ids of jobs, so that no other text reaches Redis or the disk."""
 
     regex = f"[0-9a-f]{{32}}|{PREFIX}[a-z0-9_]+"
+
+
+class JobStatus(TypedDict):
+    """The state of a job for scripts. Times are in seconds.
+
+    Attributes:
+        phase: The phase of the job.
+        active: Whether the job has not ended.
+        ahead: The number of jobs ahead of it in the queue; None unless it is waiting.
+        progress: How far it is; empty if unknown.
+        elapsed: The time since the start, or since the submission if it is waiting.
+        result: What the tool returned; None if there is no result.
+        problem: Why it failed and what to do; None if it did not fail, or failed because of a bug.
+        files: The URLs of the result files.
+    """
+
+    phase: Phase
+    active: bool
+    ahead: int | None
+    progress: ReportedProgress | Mapping[str, Any]
+    elapsed: int
+    result: Any
+    problem: str | None
+    files: list[str]
+
+
+class JobContext(TypedDict):
+    """The variables of the templates that show a job, including `tools/<tool>/_result.html`.
+
+    Attributes:
+        record: The record of the job.
+        title: The title of the tool, or its name if it no longer exists.
+        labels: The labels of the form's fields, by the name of the parameter.
+        files: The result files.
+        rows: Reads the rows of a result file for the current page; see `read_rows`.
+        provenance: How the result was made; None while the job is active.
+        token: A token for the form that runs the job again.
+    """
+
+    record: Record
+    title: str
+    labels: dict[str, str]
+    files: list[Path]
+    rows: Callable[[str], Page]
+    provenance: Provenance | None
+    token: str
 
 
 def init_app(app: Flask) -> None:
@@ -37,23 +85,23 @@ def init_app(app: Flask) -> None:
 
 @bp.get("/jobs/<job_id:job_id>")
 def job(job_id: str) -> str:
-    """Show a job: its progress, and its result when it has one."""
-    return render_template("job.html", **job_context(services().reader_for(job_id).find(job_id)))
+    """Show a job: its progress, and its result when there is one."""
+    return render_template("job.html", **_context(_find(job_id)))
 
 
 @bp.get("/jobs/<job_id:job_id>/progress")
 def progress(job_id: str) -> ResponseReturnValue:
-    """Render the fragment of a job's page that htmx polls, or answer 304 if the page shows it already."""
-    record = services().reader_for(job_id).find(job_id)
+    """Render the fragment that htmx polls, or answer 304 if the page already shows the current state."""
+    record = _find(job_id)
     if request.headers.get("HX-PTag") == record.tag:
         return "", 304
-    return render_template("_live.html", **job_context(record)), {"HX-PTag": record.tag}
+    return render_template("_live.html", **_context(record)), {"HX-PTag": record.tag}
 
 
 @bp.get("/jobs/<job_id:job_id>.json")
-def status(job_id: str) -> dict[str, Any]:
-    """Tell a script how far a job is, and where its result files are."""
-    record = services().reader_for(job_id).find(job_id)
+def status(job_id: str) -> JobStatus:
+    """Return the state of a job for scripts."""
+    record = _find(job_id)
     return {
         "phase": record.phase,
         "active": record.active,
@@ -68,56 +116,58 @@ def status(job_id: str) -> dict[str, Any]:
 
 @bp.get("/jobs/<job_id:job_id>/files/<name>")
 def file(job_id: str, name: str) -> ResponseReturnValue:
-    """Download a result file of a job that has a result."""
-    path = _file(services().reader_for(job_id).find(job_id), name) or abort(404)
+    """Download a result file."""
+    path = _file(_find(job_id), name) or abort(404)
     return send_from_directory(path.parent, path.name, as_attachment=True, mimetype="text/plain")
 
 
 @bp.post("/jobs/<job_id:job_id>/cancel")
 def cancel(job_id: str) -> ResponseReturnValue:
-    """End a job that has not ended."""
-    if services().reader_for(job_id).find(job_id).active:
+    """Cancel a job, unless it has ended."""
+    if _find(job_id).active:
         services().jobs.cancel(job_id)
     return redirect(url_for(".job", job_id=job_id), 303)
 
 
 @bp.post("/jobs/<job_id:job_id>/delete")
 def delete(job_id: str) -> ResponseReturnValue:
-    """Remove a job that has ended, with all its files."""
-    record = services().reader_for(job_id).find(job_id)
-    if not record.kept_until or not services().jobs.delete(job_id):
+    """Delete an ended job with all its files; neither an active job nor a sample."""
+    if not _find(job_id).kept_until or not services().jobs.delete(job_id):
         return redirect(url_for(".job", job_id=job_id), 303)
     return render_template("deleted.html")
 
 
 @bp.get("/jobs/<job_id:job_id>/edit")
 def edit(job_id: str) -> str:
-    """Show the form of a job's tool with the same input."""
-    record = services().reader_for(job_id).find(job_id)
-    found = find_tool(record.tool)
-    return form_page(found, make_form(found, data=services().reader_for(job_id).params(job_id)), record.label)
+    """Show the form of a job's tool, filled with the input of the job."""
+    record = _find(job_id)
+    tool = find_tool(record.tool)
+    return form_page(tool, make_form(tool, data=services().reader_for(job_id).params(job_id)), record.label)
 
 
 @bp.post("/jobs/<job_id:job_id>/again")
 def again(job_id: str) -> ResponseReturnValue:
-    """Submit the same input once more."""
-    record = services().reader_for(job_id).find(job_id)
-    found = find_tool(record.tool)
-    given = services().reader_for(job_id).params(job_id)
-    params = {name: value.read_bytes() if isinstance(value, Path) else value for name, value in given.items()}
-    return accept(found, make_form(found, data=given), params, record.label)
+    """Submit the input of a job as a new job."""
+    record = _find(job_id)
+    tool = find_tool(record.tool)
+    params = services().reader_for(job_id).params(job_id)
+    contents = {name: value.read_bytes() if isinstance(value, Path) else value for name, value in params.items()}
+    return submit_job(tool, make_form(tool, data=params), contents, record.label)
 
 
-def job_context(record: Record) -> dict[str, Any]:
-    """What the templates of a job need."""
-    reader, known = services().reader_for(record.id), services().tools.get(record.tool)
+def _find(job_id: str) -> Record:
+    return services().reader_for(job_id).find(job_id)
+
+
+def _context(record: Record) -> JobContext:
+    tool = services().tools.get(record.tool)
     return {
         "record": record,
-        "title": known.title if known else record.tool,
-        "labels": {field.name: field.label.text for field in known.form()} if known else {},
+        "title": tool.title if tool else record.tool,
+        "labels": {field.name: field.label.text for field in tool.form()} if tool else {},
         "files": _files(record),
         "rows": partial(_rows, record),
-        "provenance": None if record.active else reader.provenance(record.id),
+        "provenance": None if record.active else services().reader_for(record.id).provenance(record.id),
         "token": token_urlsafe(16),
     }
 
@@ -130,10 +180,10 @@ def _file(record: Record, name: str) -> Path | None:
     return next((path for path in _files(record) if path.name == name), None)
 
 
-def _rows(record: Record, name: str) -> Rows:
-    """The rows of a result file, from the place on that the address gives as `start`."""
+def _rows(record: Record, name: str) -> Page:
+    """Read the rows of a result file for one page, from the position that the query parameter `start` gives."""
     path = _file(record, name)
     try:
-        return read_rows(path, request.args.get("start", 0, type=int)) if path else Rows([], None)
+        return read_rows(path, request.args.get("start", 0, type=int)) if path else Page([], None)
     except LookupError:
         abort(404)

@@ -1,4 +1,4 @@
-"""How often one client may ask, and who counts as one."""
+"""Limits on how often one client may send requests and submit jobs."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from werkzeug.exceptions import TooManyRequests
 
 from greeter.web.services import Services
 
-A_MINUTE = 60
+_RETRY_AFTER = 60  # seconds
 
 
 class Limits:
-    """Counts by the minute: requests in this process, submissions in Redis, and in this process while it is away."""
+    """Counts per minute: requests in this process; submissions in Redis, or in this process if it is unavailable."""
 
     def __init__(self, services: Services) -> None:
         settings, pool = services.settings, services.jobs.store.redis.connection_pool
@@ -29,22 +29,22 @@ class Limits:
         self._in_redis = FixedWindowRateLimiter(redis)
 
     def count_request(self) -> None:
-        """Count a request, without a word to Redis. Raises TooManyRequests."""
-        if not self._in_process.hit(self._requests, client()):
-            raise TooManyRequests(retry_after=A_MINUTE)
+        """Count a request without using Redis. Raises TooManyRequests."""
+        if not self._in_process.hit(self._requests, client_address()):
+            raise TooManyRequests(retry_after=_RETRY_AFTER)
 
     def count_submission(self) -> None:
         """Count a submission. Raises TooManyRequests."""
         try:
-            allowed = self._in_redis.hit(self._submissions, client())
+            allowed = self._in_redis.hit(self._submissions, client_address())
         except RedisError:
-            allowed = self._in_process.hit(self._submissions, client())
+            allowed = self._in_process.hit(self._submissions, client_address())
         if not allowed:
-            raise TooManyRequests(retry_after=A_MINUTE)
+            raise TooManyRequests(retry_after=_RETRY_AFTER)
 
 
 def limits() -> Limits:
-    """The limits of the installation that the current request is for."""
+    """Return the limits of the current application."""
     return cast(Limits, current_app.extensions["limits"])
 
 
@@ -54,12 +54,12 @@ def init_app(app: Flask) -> None:
     app.before_request(app.extensions["limits"].count_request)
 
 
-def client() -> str:
-    """Who asks: an address, or the network that one customer has in IPv6."""
+def client_address() -> str:
+    """Return the client's IPv4 address or its IPv6 /64 network, which usually belongs to one customer."""
     try:
         address = ip_address(request.remote_addr or "")
-    except ValueError:  # a proxy that tells no address
+    except ValueError:  # the proxy does not pass on an address
         return "unknown"
     if address.version == 6:
-        address = address.ipv4_mapped or address  # a server that listens on IPv6 sees all of IPv4 in one /64
+        address = address.ipv4_mapped or address  # an IPv6 socket sees all IPv4 clients in one /64
     return str(address) if address.version == 4 else str(ip_network((address, 64), strict=False))

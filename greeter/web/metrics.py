@@ -1,4 +1,4 @@
-"""What Prometheus asks for: how many jobs of each tool ended and how, and how long requests take."""
+"""Metrics for Prometheus: jobs by tool and phase, how long they ran, workers, and the duration of requests."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def init_app(app: Flask) -> None:
 
 @bp.get("/metrics")
 def metrics() -> Response:
-    """Show everything that is measured to whoever has the token; without one in the settings, nobody has."""
+    """Return all metrics to a client with the bearer token METRICS_TOKEN; answer 404 if the setting is empty."""
     token = services().settings.metrics_token or abort(404)
     if not compare_digest(request.headers.get("Authorization", "").encode(), f"Bearer {token}".encode()):
-        return Response("The bearer token is not that of METRICS_TOKEN.\n", 401, {"WWW-Authenticate": "Bearer"})
+        return Response("The bearer token does not match METRICS_TOKEN.\n", 401, {"WWW-Authenticate": "Bearer"})
     registry = CollectorRegistry()
     registry.register(_Jobs(services().jobs.store))
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
@@ -43,7 +43,7 @@ def metrics() -> Response:
 
 
 class _Jobs(Collector):
-    """What Redis knows, in one round trip. The numbers are exact, and go on after a restart."""
+    """Metrics from Redis, read in one round trip. The counts are exact and survive restarts."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -55,13 +55,11 @@ class _Jobs(Collector):
             yield GaugeMetricFamily("greeter_redis_up", "Whether Redis answers.", 0)
             return
         yield GaugeMetricFamily("greeter_redis_up", "Whether Redis answers.", 1)
-        yield GaugeMetricFamily("greeter_jobs_waiting", "Jobs that wait.", statistics.waiting)
-        yield GaugeMetricFamily("greeter_jobs_running", "Jobs that run.", statistics.running)
-        yield GaugeMetricFamily("greeter_workers", "Workers that were heard of lately.", statistics.workers)
-        jobs = CounterMetricFamily(
-            "greeter_jobs_ended", "Jobs that ended, by tool and phase.", labels=["tool", "phase"]
-        )
-        seconds = HistogramMetricFamily("greeter_job_seconds", "Time that ended jobs had run.", labels=["tool"])
+        yield GaugeMetricFamily("greeter_jobs_waiting", "Waiting jobs.", statistics.waiting)
+        yield GaugeMetricFamily("greeter_jobs_running", "Running jobs.", statistics.running)
+        yield GaugeMetricFamily("greeter_workers", "Workers that sent a heartbeat recently.", statistics.workers)
+        jobs = CounterMetricFamily("greeter_jobs_ended", "Ended jobs by tool and phase.", labels=["tool", "phase"])
+        seconds = HistogramMetricFamily("greeter_job_seconds", "How long ended jobs ran, in seconds.", labels=["tool"])
         for (kind, tool, *phase), number in statistics.ended.items():
             if kind == "ended":
                 jobs.add_metric([tool, *phase], number)
@@ -72,7 +70,7 @@ class _Jobs(Collector):
 
 
 def _buckets(tool: str, statistics: Statistics) -> list[tuple[str, float]]:
-    """How many jobs of a tool ran no longer than each bound."""
+    """Return the cumulative histogram: for each upper bound in seconds, how many jobs ran no longer."""
     bounds = [*map(str, statistics.bounds), "+Inf"]
     sums = accumulate(statistics.ended.get(("bucket", tool, bound), 0) for bound in bounds)
     return list(zip(bounds, sums, strict=True))

@@ -1,24 +1,23 @@
-"""What the site offers: the front page, and the form of each tool."""
+"""The front page, the help page, and the form of each tool."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from secrets import token_urlsafe
-from typing import Any
 
 from flask import Blueprint, Flask, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from wtforms import Form
 
+from greeter.jobs.reader import Params
 from greeter.jobs.store import Submission
 from greeter.toolkit.tool import Tool
 from greeter.web.errors import REFUSALS
-from greeter.web.forms import make_form, submitted
-from greeter.web.limits import client, limits
+from greeter.web.forms import make_form, submitted_data
+from greeter.web.limits import client_address, limits
 from greeter.web.services import services
 from greeter.web.template_filters import printable
 
-_LONGEST_LABEL = 80
+_MAX_LABEL_LENGTH = 80
 
 bp = Blueprint("pages", __name__)
 
@@ -36,46 +35,47 @@ def index() -> str:
 
 @bp.get("/help")
 def help() -> str:  # noqa: A001  the name of its address
-    """Show how to read the results, what the limits are, and what happens to the data."""
+    """Show how to read the results, the limits, and what happens to the data."""
     return render_template("help.html", tools=services().tools.values())
 
 
 @bp.get("/tools/<name>")
 def tool(name: str) -> str:
-    """Show a tool's form, filled with its example on request."""
-    found = find_tool(name)
-    return form_page(found, make_form(found, data=found.example if "example" in request.args else None))
+    """Show the form of a tool, filled with its example if the query has `example`."""
+    tool = find_tool(name)
+    return form_page(tool, make_form(tool, data=tool.example if "example" in request.args else None))
 
 
 @bp.post("/tools/<name>")
 def submit(name: str) -> ResponseReturnValue:
-    """Accept a job and go to its page, or show the form again with all that was entered."""
-    found = find_tool(name)
-    form = make_form(found, submitted(found))
-    label = printable(request.form.get("label", "")[:_LONGEST_LABEL]).strip()
+    """Submit a job and redirect to its page, or show the form again with the input and its errors."""
+    tool = find_tool(name)
+    form = make_form(tool, submitted_data(tool))
+    label = printable(request.form.get("label", "")[:_MAX_LABEL_LENGTH]).strip()
     if not form.validate():
-        return form_page(found, form, label), 422
-    return accept(found, form, form.data, label)
+        return form_page(tool, form, label), 422
+    return submit_job(tool, form, form.data, label)
 
 
-def accept(found: Tool, form: Form, params: Mapping[str, Any], label: str) -> ResponseReturnValue:
-    """Accept a job and go to its page, or say in its form why not now, and when to try again."""
-    submission = Submission(label, client(), request.form.get("token", ""))
+def submit_job(tool: Tool, form: Form, params: Params, label: str) -> ResponseReturnValue:
+    """Submit a job and redirect to its page, or show the form again with the reason why it was refused."""
+    submission = Submission(label, client_address(), request.form.get("token", ""))
     try:
         limits().count_submission()
-        job_id = services().jobs.submit(found, params, submission)
+        job_id = services().jobs.submit(tool, params, submission)
     except tuple(REFUSALS) as error:
-        status, seconds, sentence = next(said for kind, said in REFUSALS.items() if isinstance(error, kind))
-        return form_page(found, form, label, problem=sentence), status, {"Retry-After": str(seconds)}
+        refusal = next(refusal for kind, refusal in REFUSALS.items() if isinstance(error, kind))
+        page = form_page(tool, form, label, problem=refusal.message)
+        return page, refusal.status, {"Retry-After": str(refusal.retry_after)}
     return redirect(url_for("jobs.job", job_id=job_id), 303)
 
 
 def find_tool(name: str) -> Tool:
-    """The tool of that name, or a 404 page."""
+    """Return the tool with this name, or abort with a 404 page."""
     return services().tools.get(name) or abort(404)
 
 
-def form_page(found: Tool, form: Form, label: str = "", problem: str = "") -> str:
-    """The page of a tool's form; `problem` says why what was submitted was not accepted."""
+def form_page(tool: Tool, form: Form, label: str = "", problem: str = "") -> str:
+    """Render the page with the form of a tool; `problem` is the reason why the submission was refused, if it was."""
     token = request.form.get("token") or token_urlsafe(16)
-    return render_template("tool.html", tool=found, form=form, label=label, token=token, problem=problem)
+    return render_template("tool.html", tool=tool, form=form, label=label, token=token, problem=problem)

@@ -1,4 +1,4 @@
-"""What is noted of each request: how long it took, and a line in the log unless it came by itself."""
+"""The log line and the measured duration of each request."""
 
 import logging
 import time
@@ -11,37 +11,37 @@ from greeter.web.metrics import REQUEST_SECONDS
 
 log = logging.getLogger("greeter.request")
 
-QUIET = {"static", "jobs.progress", "health.live", "health.ready", "metrics.metrics"}
-"""What a page or a monitor asks for all the time; the log has no line for each."""
+UNLOGGED_ENDPOINTS = {"static", "jobs.progress", "health.live", "health.ready", "metrics.metrics"}
+"""Endpoints that pages and monitors request all the time."""
 
 
 def init_app(app: Flask) -> None:
-    """Give each request an id, measure it, and give the log its line."""
-    app.before_request(_begin)
-    app.after_request(_tell)
-    app.teardown_request(_end)
+    """Give each request an id, measure it, and log it."""
+    app.before_request(_start_request)
+    app.after_request(_log_request)
+    app.teardown_request(_end_request)
 
 
-def _begin() -> None:
-    REQUEST.set(token_hex(6))  # never one that a client sends
-    g.began = time.perf_counter()
+def _start_request() -> None:
+    REQUEST.set(token_hex(6))  # our own, because a client could forge one
+    g.started = time.perf_counter()
 
 
-def _tell(response: Response) -> Response:
-    seconds = time.perf_counter() - g.began
+def _log_request(response: Response) -> Response:
+    seconds = time.perf_counter() - g.started
     route = request.url_rule.rule if request.url_rule else "none"
     REQUEST_SECONDS.labels(route, response.status_code).observe(seconds)
-    if request.endpoint not in QUIET:
-        told = {
+    if request.endpoint not in UNLOGGED_ENDPOINTS:
+        fields = {
             "method": request.method,
             "route": route,
             "status": response.status_code,
             "seconds": round(seconds, 3),
             "job": (request.view_args or {}).get("job_id", "")[:8],
         }
-        log.info("request", extra=told)
+        log.info("request", extra=fields)
     return response
 
 
-def _end(error: BaseException | None) -> None:
-    REQUEST.set("")  # what this thread does next is of another
+def _end_request(error: BaseException | None) -> None:
+    REQUEST.set("")  # the thread will handle other requests

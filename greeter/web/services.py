@@ -1,4 +1,4 @@
-"""What the views of one installation share: its settings, tools, jobs and samples."""
+"""What the views share: the settings, tools, jobs and samples of the application."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from greeter.tools import SAMPLES
 
 @dataclass(frozen=True)
 class Services:
-    """The parts of an installation that views use."""
+    """The settings, tools, jobs and samples of the application."""
 
     settings: Settings
     tools: dict[str, Tool]
@@ -26,7 +26,7 @@ class Services:
     samples: Samples
 
     def reader_for(self, job_id: str) -> JobReader:
-        """Return what reads the job with this id."""
+        """Return the reader for the job with this id."""
         return self.samples if job_id.startswith(PREFIX) else self.jobs.store
 
 
@@ -38,5 +38,5 @@ def services() -> Services:
 def init_app(app: Flask, settings: Settings, tools: dict[str, Tool]) -> None:
     """Add the services to the app."""
     celery_app = CeleryApp(settings)
-    celery_app.set_default()  # so that AsyncResult(job_id) needs no app
+    celery_app.set_default()  # so that AsyncResult(job_id) works without an app argument
     app.extensions["greeter"] = Services(settings, tools, celery_app.jobs, Samples(SAMPLES))

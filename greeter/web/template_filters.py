@@ -1,8 +1,8 @@
-"""What pages show everywhere, and how they show numbers and texts."""
+"""Template filters for numbers and text, and the variables of every template."""
 
 import mimetypes
 from shlex import quote
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import Flask
 from humanize import naturalsize, precisedelta
@@ -10,28 +10,30 @@ from humanize import naturalsize, precisedelta
 from greeter.version import __version__
 from greeter.web.services import services
 
+Value = TypeVar("Value")
+
 
 def init_app(app: Flask) -> None:
-    """Add the filters and the settings to the templates, and let nothing that cannot be shown out of any."""
-    app.context_processor(_common)
+    """Add the filters and variables to the templates, and remove unprintable characters from all output."""
+    app.context_processor(_common_variables)
     app.jinja_env.finalize = lambda value: printable(value, keep="\r\n\t")
     app.jinja_env.filters |= {"duration": duration, "plural": plural, "size": naturalsize, "quote": quote}
-    mimetypes.add_type("text/plain", ".fa")  # an example opens in the browser
+    mimetypes.add_type("text/plain", ".fa")  # so that a browser shows an example instead of downloading it
 
 
-def _common() -> dict[str, Any]:
+def _common_variables() -> dict[str, Any]:
     return {"settings": services().settings, "version": __version__, "sample_of": services().samples.of}
 
 
 def duration(seconds: int) -> str:
-    """Seconds up to a minute, then minutes: `42 seconds`, `3 hours and 20 minutes`."""
+    """Format a duration: in seconds up to a minute, then in whole minutes, as in `3 hours and 20 minutes`."""
     if seconds < 1:
         return "less than a second"
     return precisedelta(seconds // 60 * 60 if seconds >= 60 else seconds, minimum_unit="seconds", format="%d")
 
 
 def plural(unit: str, number: int | None) -> str:
-    """The unit for a number of them: `step`, 2 -> `steps`; `query`, 2 -> `queries`."""
+    """Return the form of a unit for a number: `step` and 2 give `steps`, `query` and 2 give `queries`."""
     if number == 1:
         return unit
     if unit.endswith("y") and unit[-2:-1] not in "aeiou":
@@ -39,10 +41,15 @@ def plural(unit: str, number: int | None) -> str:
     return unit + ("es" if unit.endswith(("s", "x", "ch", "sh")) else "s")
 
 
-def printable(text: Any, keep: str = "") -> Any:
-    """A text without the characters that control a terminal or turn the direction of others, but for those to `keep`.
+def printable(text: Value, keep: str = "") -> Value:
+    """Remove control characters and characters that change the text direction.
 
-    Other white space becomes a blank. What is no text stays as it is.
+    Args:
+        text: The text. A value that is not a str is returned unchanged.
+        keep: Control characters to keep.
+
+    Returns:
+        The text, with other white space replaced by spaces.
     """
     if not isinstance(text, str) or text.isprintable():
         return text

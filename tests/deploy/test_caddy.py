@@ -68,4 +68,4 @@ def test_forged_forwarding_headers_are_ignored(port: int, site: Installation) ->
 def test_oversized_upload_gets_greeters_error_page(port: int) -> None:
     """An upload slightly above MAX_UPLOAD_BYTES passes Caddy and gets greeter's own 413 page."""
     large = ask(port, "/tools/phmmer", b"query=" + b"A" * (Settings().max_upload_bytes + 1_500_000), **FORM)
-    assert (large.status, "too much at once" in large.body) == (413, True)
+    assert (large.status, "submission is too large" in large.body) == (413, True)

@@ -133,7 +133,7 @@ def test_oversized_upload_gets_greeters_error_page(proxy: Proxy) -> None:
     most = Settings().max_upload_bytes
     for size, ours in ((most + 1_500_000, True), (2 * most, False)):
         answer = proxy.ask("/tools/phmmer", b"query=" + b"A" * size, **FORM)
-        assert (answer.status, "too much at once" in answer.body) == (413, ours)
+        assert (answer.status, "submission is too large" in answer.body) == (413, ours)
 
 
 def test_all_urls_have_the_prefix_when_served_under_a_path(proxy: Proxy) -> None:

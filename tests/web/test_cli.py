@@ -32,7 +32,10 @@ def test_selftest_compares_each_tool_with_its_sample(own_installation: Installat
     own_installation.start("redis", "worker")
     status, said = selftest(own_installation)
     assert status == 0, said
-    assert [line.partition(",")[0] for line in said] == ["expensive_greet: as the sample", "phmmer: as the sample"]
+    assert [line.partition(",")[0] for line in said] == [
+        "expensive_greet: same result as the sample",
+        "phmmer: same result as the sample",
+    ]
     app = create_app(own_installation.settings)
     tried = app.extensions["greeter"].tools
     other = dataclasses.replace(tried["expensive_greet"], example={"person": "Bob", "total": 1})
@@ -41,8 +44,8 @@ def test_selftest_compares_each_tool_with_its_sample(own_installation: Installat
     tried |= {"expensive_greet": other, "blame": failing}
     result = app.test_cli_runner().invoke(args=["selftest"])
     assert result.exit_code == 1
-    assert "expensive_greet: another result than the sample's" in result.output
-    assert "blame: failed: look into the log for " in result.output
+    assert "expensive_greet: result differs from the sample" in result.output
+    assert "blame: failed: search the log for " in result.output
     assert not list((own_installation.settings.data_dir / "jobs").iterdir())
     assert own_installation.redis.zcard("jobs:ended") == 0
 
@@ -51,7 +54,7 @@ def test_selftest_fails_without_redis_or_a_worker(own_installation: Installation
     """Without Redis or a worker, the output gives the reason and the exit status is 1."""
     status, said = selftest(own_installation)
     assert (status, len(said)) == (1, 2)
-    assert "expensive_greet: ConnectionError: ask /health/ready" in said[0]
+    assert "expensive_greet: ConnectionError: check /health/ready" in said[0]
     own_installation.start("redis")
     status, said = selftest(own_installation, "--seconds", "1")
     assert (status, len(said)) == (1, 2)

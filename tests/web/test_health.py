@@ -33,11 +33,11 @@ def test_readiness_requires_a_worker_and_a_writable_redis(own_installation: Inst
         return body.get("reason", "")
 
     own_installation.start("redis", "web")
-    assert "No worker was heard of lately" in reason()
+    assert "No worker has sent a heartbeat recently" in reason()
     own_installation.start("worker")
     wait_for(lambda: reason() == "")
     own_installation.redis.config_set("maxmemory", "1mb")
-    assert "takes no writes (OutOfMemoryError)" in reason()
+    assert "refuses writes (OutOfMemoryError)" in reason()
     own_installation.redis.config_set("maxmemory", 0)
     own_installation.signal("redis", signal.SIGSTOP)
     assert "Redis does not answer" in reason()

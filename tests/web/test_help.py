@@ -18,7 +18,7 @@ def test_help_page_covers_results_limits_privacy_and_citation(client: FlaskClien
     """The page explains results, limits of this installation, privacy and citation, and links every sample."""
     page = client.get("/help").text
     for text in (
-        "How many hits as good as this one chance alone gives",
+        "The number of hits at least as good as this one",
         "10 MiB",
         "50,000 sequences",
         "1 hour and 23 minutes",
@@ -27,7 +27,7 @@ def test_help_page_covers_results_limits_privacy_and_citation(client: FlaskClien
         "Please cite: Eddy SR (2011)",
         'href="/jobs/sample-phmmer"',
         'href="/jobs/sample-expensive_greet"',
-        "Must I have JavaScript?",
+        "Do I need JavaScript?",
     ):
         assert text in page
     for name in re.findall(r'href="#([^"]+)"', page):

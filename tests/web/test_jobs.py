@@ -107,7 +107,7 @@ def test_an_unknown_job_is_a_404_that_ends_polling(installation: Installation) -
     """The job page is a full 404 page, and the fragment is a 404 without a polling trigger."""
     page = ask(installation, "/jobs/" + "0" * 32)
     assert page.status == 404
-    assert "Nothing is here" in page.body
+    assert "Page not found" in page.body
     fragment = ask(installation, "/jobs/" + "0" * 32 + "/progress")
     assert fragment.status == 404
     assert "<html" not in fragment.body
@@ -263,7 +263,7 @@ def test_uploads_of_ten_megabytes_work_and_larger_ones_get_413(installation: Ins
     for body in (start + text[:2_000_000] + query + end, in_chunks):
         refused = ask(installation, "/tools/phmmer", "POST", body, **multipart)
         assert refused.status == 413
-        assert "too much at once" in refused.body
+        assert "submission is too large" in refused.body
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["down", "hung"])
@@ -303,7 +303,7 @@ def test_a_full_redis_refuses_submissions_and_keeps_the_input(own_installation: 
     assert (refused.status, refused.headers["Retry-After"]) == (503, "5")
     for kept in ('value="Grace"', 'value="7"', 'value="mine"', "submit it again"):
         assert kept in refused.body
-    assert "Yours is the next job" in ask(own_installation, job).body
+    assert "Your job is next" in ask(own_installation, job).body
     assert [path.name for path in (own_installation.settings.data_dir / "jobs").iterdir()] == [job[6:]]
     assert post(own_installation, job + "/cancel").status == 303
     assert "This job was cancelled" in ask(own_installation, job).body
@@ -339,7 +339,7 @@ def test_a_job_can_be_cancelled_and_then_deleted(installation: Installation) -> 
     assert "This result is partial" in ended
     assert f'action="{job}/cancel"' not in ended
     deleted = post(installation, job + "/delete")
-    assert (deleted.status, "The job is deleted" in deleted.body) == (200, True)
+    assert (deleted.status, "The job has been deleted" in deleted.body) == (200, True)
     assert ask(installation, job).status == 404
     assert post(installation, job + "/delete").status == 404
     assert post(installation, job + "/cancel").status == 404
@@ -406,7 +406,7 @@ def test_job_limits_apply_to_each_visitor_and_to_the_queue(own_installation: Ins
     assert "No worker is running at the moment" in ask(own_installation, jobs[1]).body
     full = post(own_installation, "/tools/expensive_greet", person="Grace", total="7", label="mine")
     assert (full.status, full.headers["Retry-After"]) == (503, "300")
-    for kept in ('value="Grace"', 'value="7"', 'value="mine"', "As many jobs wait as may"):
+    for kept in ('value="Grace"', 'value="7"', 'value="mine"', "The queue is full"):
         assert kept in full.body
     post(own_installation, jobs[0] + "/cancel")
     own_installation.store.claim(jobs[1].removeprefix("/jobs/"), Runner("worker", 1), {})

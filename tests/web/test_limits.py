@@ -8,7 +8,7 @@ from flask import Flask
 
 from greeter import create_app
 from greeter.settings import Settings
-from greeter.web.limits import client as name_of_client
+from greeter.web.limits import client_address as name_of_client
 from tests.conftest import Installation, free_port
 from tests.http import ask, post, submit
 
@@ -40,7 +40,7 @@ def test_too_many_requests_from_one_client_get_429(tmp_path: Path) -> None:
     for path in ("/", f"/jobs/{'0' * 32}/progress"):
         refused = visitor.get(path)
         assert (refused.status_code, refused.headers["Retry-After"]) == (429, "60")
-        assert "Wait a minute, then load this page again." in refused.text
+        assert "Wait a minute, then reload this page." in refused.text
     assert visitor.get("/", environ_base={"REMOTE_ADDR": "203.0.113.9"}).status_code == 200
 
 
@@ -74,7 +74,7 @@ def test_too_many_submissions_from_one_client_get_429(own_installation: Installa
         refused = post(own_installation, path, **fields)
         assert (refused.status, refused.headers["Retry-After"]) == (429, "60")
         assert f'value="{fields.get("person", "Ada")}"' in refused.body
-        assert "wait a minute, and submit it again" in refused.body
+        assert "wait a minute, then submit it again" in refused.body
     assert own_installation.redis.zcard("jobs:waiting") == 3
     own_installation.redis.config_resetstat()
     assert [ask(own_installation, jobs[1] + "/progress").status for _ in range(10)] == [200] * 10

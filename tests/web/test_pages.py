@@ -53,21 +53,21 @@ def test_load_example_fills_the_form(client: FlaskClient) -> None:
         (
             "expensive_greet",
             {"person": "<b>Ada</b>", "total": "x"},
-            ["Write a whole number, such as 10."],
+            ["Enter a whole number, such as 10."],
             ["<b>Ada</b>", "x"],
         ),
         (
             "expensive_greet",
             {"person": "A" * 81, "total": "0"},
-            ["Shorten this to 80 characters.", "Write a number from 1 to 10000."],
+            ["Shorten this to 80 characters.", "Enter a number from 1 to 10000."],
             ["A" * 81],
         ),
         ("phmmer", {"query": "", "evalue": "1e-5"}, ["Paste or upload at least one protein."], ['value="1e-5"']),
-        ("phmmer", {"query": FASTA, "evalue": "many"}, ["Write a number, such as 0.001."], [FASTA, 'value="many"']),
+        ("phmmer", {"query": FASTA, "evalue": "many"}, ["Enter a number, such as 0.001."], [FASTA, 'value="many"']),
         (
             "phmmer",
             {"query": FASTA, "evalue": "nan"},
-            ["Write a number from 1e-300 to 1000000.0."],
+            ["Enter a number from 1e-300 to 1000000.0."],
             [FASTA, 'value="nan"'],
         ),
         ("phmmer", {"query": FASTA + ">a\nM1", "evalue": "1"}, ["Line 3: the name 'a'"], [FASTA + ">a\nM1"]),
@@ -86,7 +86,7 @@ def test_invalid_input_is_redisplayed_with_error_messages(
     response = client.post(f"/tools/{tool}", data=entered)
     page = unescape(response.text).replace("\r", "")
     assert response.status_code == 422
-    assert "Nothing was submitted yet" in page
+    assert "Nothing has been submitted yet" in page
     for text in messages + kept:
         assert text in page
     assert "<b>Ada</b>" not in response.text
@@ -134,7 +134,7 @@ def test_invalid_addresses_get_a_404_page_without_asking_redis(client: FlaskClie
     """Redis is not running in this test."""
     response = client.get(path)
     assert response.status_code == 404
-    assert "Nothing is here" in response.text
+    assert "Page not found" in response.text
     assert "All tools" in response.text
 
 
@@ -143,7 +143,7 @@ def test_too_large_a_submission_gets_413(tmp_path) -> None:
     app = create_app(Settings(data_dir=tmp_path, max_upload_bytes=1000, redis_url="redis://127.0.0.1:1/0"))
     response = app.test_client().post("/tools/phmmer", data={"query": "A" * 100_000, "evalue": "10"})
     assert response.status_code == 413
-    assert "too much at once" in response.text
+    assert "submission is too large" in response.text
 
 
 def test_without_redis_submissions_are_refused_and_the_input_kept(client: FlaskClient, app: Flask) -> None:

@@ -17,7 +17,7 @@ def test_pages_cover_every_row_of_the_file(tmp_path: Path) -> None:
     while start is not None:
         page = read_rows(path, start)
         pages.append(page.rows)
-        start = page.following
+        start = page.next_start
     assert [len(page) for page in pages] == [100, 100, 50]
     assert [row for page in pages for row in page] == rows
 
