@@ -14,7 +14,7 @@ from redis.exceptions import AuthenticationError
 from greeter import embedded_redis
 from tests.conftest import ROOT, Installation
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.redis
 
 
 def test_it_keeps_the_jobs_and_is_closed(own_installation: Installation) -> None:

@@ -102,7 +102,6 @@ def test_what_cannot_go_together_is_refused(name: str, given: dict[str, str]) ->
         Settings.from_env(given)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "command",
     [*(line.removeprefix("exec ") for line in PROCFILE.values()), "flask check-settings", "flask selftest"],
@@ -118,7 +117,6 @@ def test_no_process_starts_with_bad_settings(command: str) -> None:
     assert ended.stderr.strip().endswith("and start again.")
 
 
-@pytest.mark.slow
 def test_good_settings_are_told_to_be_good() -> None:
     """With exit status 0, and without Redis."""
     ended = run("flask check-settings", SECRETS | {"PRODUCTION": "yes"} | PUBLIC)

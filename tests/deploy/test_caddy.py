@@ -1,19 +1,18 @@
 """The site of deploy/caddy, in a real Caddy, before a real gunicorn and Flower; without its certificate."""
 
-import shutil
 import subprocess
 from collections.abc import Iterator
 
 import pytest
 
 from greeter.settings import Settings
-from tests.conftest import ROOT, Installation, free_port, listens, wait_for
+from tests.conftest import ROOT, Installation, free_port, listens, needs, wait_for
 from tests.deploy.test_nginx import FORM, request
 from tests.web.test_jobs import Answer
 
 CADDYFILE = ROOT / "deploy" / "caddy" / "Caddyfile"
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(not shutil.which("caddy"), reason="there is no Caddy here")]
+pytestmark = [pytest.mark.slow, needs("caddy", "caddy")]
 
 
 @pytest.fixture(scope="module")

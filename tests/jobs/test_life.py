@@ -14,7 +14,7 @@ from greeter.jobs.errors import JobNotFound
 from greeter.jobs.store import MOST_ATTEMPTS, Store, Submission
 from tests.conftest import Installation
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.redis
 
 WORKERS = st.sampled_from(["w1", "w2"])
 STATES = {"waiting": "PENDING", "running": "STARTED"}

@@ -2,7 +2,6 @@
 
 import dataclasses
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,10 +11,10 @@ from redis import Redis, RedisError
 
 from greeter.jobs import redis_check
 from greeter.jobs.service import UNAVAILABLE, Queue
-from tests.conftest import PROCFILE, ROOT, Installation, free_port, wait_for
+from tests.conftest import PROCFILE, ROOT, Installation, find_program, free_port, needs, wait_for
 from tests.web.test_jobs import end_of, submit
 
-REDIS = shutil.which("redis-server")
+REDIS = find_program("redis-server")
 
 
 @pytest.mark.parametrize(
@@ -35,7 +34,7 @@ def test_an_old_server_or_one_that_forgets_is_named(told: dict[str, str], wrong:
     assert bool(wrong) == bool(list(redis_check._problems({"maxmemory_policy": "noeviction"} | told)))
 
 
-@pytest.mark.slow
+@pytest.mark.redis
 @pytest.mark.parametrize("name", ["web", "worker"])
 def test_an_unfit_redis_is_refused_with_the_reason(own_installation: Installation, name: str) -> None:
     """In one message without the password; one that is away is waited for, as other tests show."""
@@ -58,7 +57,7 @@ def test_an_unfit_redis_is_refused_with_the_reason(own_installation: Installatio
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not REDIS, reason="there is no redis-server here, and the embedded one has no TLS")
+@needs("redis-server", "redis-server")  # the embedded Redis has no TLS
 def test_a_redis_elsewhere_is_reached_by_tls(own_installation: Installation, tmp_path: Path) -> None:
     """Web and worker check its certificate, and nothing crosses the wire in the clear."""
     site, port = own_installation, free_port()

@@ -5,7 +5,7 @@ import pytest
 from greeter.jobs.sweeper import Keeper
 from tests.conftest import Installation
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.redis
 
 
 def sweep(keeper: Keeper) -> None:

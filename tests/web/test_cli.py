@@ -11,8 +11,6 @@ import pytest
 from greeter import create_app
 from tests.conftest import ROOT, Installation
 
-pytestmark = pytest.mark.slow
-
 
 def selftest(installation: Installation, *options: str) -> tuple[int, list[str]]:
     """Run the command with the tools of the site, and return its status and what it said."""
@@ -27,6 +25,7 @@ def selftest(installation: Installation, *options: str) -> tuple[int, list[str]]
     return ended.returncode, ended.stdout.splitlines()
 
 
+@pytest.mark.slow
 def test_the_example_of_each_tool_gives_its_known_result(own_installation: Installation) -> None:
     """Through Redis and a worker; a tool that gives another, or fails, is named; nothing is left either way."""
     own_installation.start("redis", "worker")
@@ -47,6 +46,7 @@ def test_the_example_of_each_tool_gives_its_known_result(own_installation: Insta
     assert own_installation.redis.zcard("jobs:ended") == 0
 
 
+@pytest.mark.redis
 def test_without_a_worker_or_redis_it_says_so(own_installation: Installation) -> None:
     """And ends, with another status."""
     status, said = selftest(own_installation)
