@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
+from greeter.version import __version__
 from tests.conftest import Installation
 from tests.web.test_jobs import ask
 
@@ -39,7 +40,7 @@ def test_every_page_says_who_runs_it_and_on_which_terms(client: FlaskClient, pat
     """Free use without login, contact, licence, version; the way to the tools and to the help."""
     page = client.get(path).text
     assert "This website is free and open to all users and there is no login requirement." in page
-    for text in ("mailto:operator@example.org", "MIT licence", "greeter 0.1.0", 'href="/help"', 'href="/"'):
+    for text in ("mailto:operator@example.org", "MIT licence", f"greeter {__version__}", 'href="/help"', 'href="/"'):
         assert text in page
 
 
