@@ -1,4 +1,4 @@
-"""Flower's settings; it reads this file by itself."""
+"""Configuration of Flower, which loads this file by its name."""
 
 from greeter.settings import Settings
 
@@ -9,5 +9,5 @@ port = _settings.flower_port
 url_prefix = _settings.flower_url_prefix
 basic_auth = [_settings.flower_basic_auth]
 read_only = True
-max_tasks = 5000  # in memory
-purge_offline_workers = 300
+max_tasks = 5000  # kept in memory
+purge_offline_workers = 300  # seconds

@@ -1,4 +1,4 @@
-"""The web entry: `gunicorn wsgi:app`, or `flask run`."""
+"""WSGI entry point of the web app: `gunicorn wsgi:app` or `flask run`."""
 
 from greeter import create_app
 

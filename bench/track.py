@@ -1,6 +1,8 @@
-"""What a step of `job.track` costs, beside tqdm and a bare loop, taken in turns in one run.
+"""Benchmark of one step of `job.track` against tqdm and a bare loop.
 
-python -m bench.track
+    python -m bench.track
+
+The measurements alternate within one run.
 """
 
 import os
@@ -12,14 +14,14 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from greeter.jobs.task import staying_in_touch
+from greeter.jobs.reporting import reporting
 from greeter.toolkit import Job
 
 STEPS, ROUNDS = 1_000_000, 7
 
 
 def nanoseconds_a_step(steps: Iterable[int]) -> float:
-    """Go through the steps and do nothing."""
+    """Iterate without doing anything and return the mean time of one step, in nanoseconds."""
     began = time.perf_counter_ns()
     for _ in steps:
         pass
@@ -27,9 +29,9 @@ def nanoseconds_a_step(steps: Iterable[int]) -> float:
 
 
 def main() -> None:
-    """Print the median of each, and the ratio to tqdm."""
+    """Print the median time of each loop and its ratio to tqdm."""
     job, reports = Job(Path(tempfile.gettempdir())), []
-    with Path(os.devnull).open("w") as nowhere, staying_in_touch(job, reports.append, lambda: "running"):
+    with Path(os.devnull).open("w") as nowhere, reporting(job, reports.append, lambda: "running"):
         loops: dict[str, Callable[[], Iterable[int]]] = {
             "bare loop": lambda: range(STEPS),
             "job.track": lambda: job.track(range(STEPS)),
@@ -40,7 +42,7 @@ def main() -> None:
         seconds = time.monotonic() - began
     medians = {name: statistics.median(one[name] for one in taken) for name in loops}
     for name, cost in medians.items():
-        print(f"{name:10} {cost:6.1f} ns a step, {cost / medians['tqdm']:.2f} of tqdm")
+        print(f"{name:10} {cost:6.1f} ns per step, {cost / medians['tqdm']:.2f} times tqdm")
     print(f"job.track reported {len(reports)} times in {seconds:.1f} s")
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from greeter.settings import Settings
 from greeter.version import __version__
 
 if TYPE_CHECKING:
     from flask import Flask
+
+    from greeter.settings import Settings
 
 __all__ = ["__version__", "create_app"]
 

@@ -1,7 +1,7 @@
-"""The log of every process: one event a line, as JSON in production.
+"""Log format of every process: one event per line, as JSON in production.
 
-A line holds no whole id of a job, for who knows the id can see the job, and in production no text of an exception,
-for that may quote what a user gave: the job's record has it.
+No line contains a complete job id, because anyone who has the id can see the job. In production, no line contains the
+message of an exception, because it may quote user input; the job's record keeps it.
 """
 
 from __future__ import annotations
@@ -16,17 +16,21 @@ from logging.config import dictConfig
 from typing import Any
 
 REQUEST: ContextVar[str] = ContextVar("REQUEST", default="")
-"""The id of the request that the web answers, or that submitted the job which this process runs."""
+"""The id of the current request or, in a worker, of the request that submitted the current job."""
 
 JOB: ContextVar[str] = ContextVar("JOB", default="")
-"""The start of the id of the job that this process runs."""
+"""The first characters of the id of the job that this process runs."""
 
-_TOLD = ("request", "job", "tool", "state", "attempts", "seconds", "method", "route", "status")
-_WHOLE_ID = re.compile(r"\b([0-9a-f]{8})[0-9a-f]{24}\b")
+_FIELDS = ("request", "job", "tool", "state", "attempts", "seconds", "method", "route", "status")
+_COMPLETE_ID = re.compile(r"\b([0-9a-f]{8})[0-9a-f]{24}\b")
 
 
 def configure(production: bool) -> None:
-    """Let everything in this process write as we do."""
+    """Use this log format for everything in this process.
+
+    Args:
+        production: Whether to write JSON lines, rather than text.
+    """
     logging.captureWarnings(True)
     dictConfig(_configuration(production))
 
@@ -36,54 +40,54 @@ def _configuration(production: bool) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"line": {"()": JsonLine if production else TextLine}},
-        "filters": {"not_of_a_task": {"()": lambda: _not_of_a_task}},
+        "filters": {"not_about_a_task": {"()": lambda: _not_about_a_task}},
         "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
         "root": {"level": "INFO", "handlers": ["console"]},
         "loggers": {
             "gunicorn.error": {"handlers": [], "propagate": True},
-            "multiprocessing": {"handlers": ["console"]},  # Celery's pool, which lets nothing through to the root
-            "celery.app.trace": {"filters": ["not_of_a_task"]},
-            "celery.worker.strategy": {"filters": ["not_of_a_task"]},
+            "multiprocessing": {"handlers": ["console"]},  # the logger of Celery's pool, which does not propagate
+            "celery.app.trace": {"filters": ["not_about_a_task"]},
+            "celery.worker.strategy": {"filters": ["not_about_a_task"]},
         },
     }
 
 
-def _not_of_a_task(record: logging.LogRecord) -> bool:
-    """Leave out what Celery tells of a task: the arguments or the exception are in it, and our lines tell the rest."""
+def _not_about_a_task(record: logging.LogRecord) -> bool:
+    """Drop Celery's lines about single tasks, which contain arguments or exceptions; greeter logs its own."""
     return not hasattr(record, "data") or record.levelno >= logging.CRITICAL
 
 
 class TextLine(logging.Formatter):
-    """For people: the time, who speaks, the event, what is known of it, and the traceback where there is one."""
+    """Format an event for people: time, level, logger, event, fields, and the traceback if there is one."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line; control characters in it are written as Python would."""
-        told = "".join(f" {name}={value}" for name, value in _told(record).items())
-        text = f"{self.formatTime(record, '%H:%M:%S')} {record.levelname} {record.name}: {record.getMessage()}{told}"
+        """Return the event as text, with control characters escaped as in a Python string."""
+        fields = "".join(f" {name}={value}" for name, value in _event_fields(record).items())
+        text = f"{self.formatTime(record, '%H:%M:%S')} {record.levelname} {record.name}: {record.getMessage()}{fields}"
         text = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
         if record.exc_info:
             text += "\n" + self.formatException(record.exc_info)
-        return _WHOLE_ID.sub(r"\1", text)
+        return _COMPLETE_ID.sub(r"\1", text)
 
 
 class JsonLine(logging.Formatter):
-    """For programs: one JSON object."""
+    """Format an event for programs: one JSON object per line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line."""
+        """Return the event as a JSON object."""
         line = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
             "logger": record.name,
             "event": record.getMessage(),
-        } | _told(record)
+        } | _event_fields(record)
         if record.exc_info:
-            line["traceback"] = _where(record.exc_info[1])
-        return _WHOLE_ID.sub(r"\1", json.dumps(line, default=str))
+            line["traceback"] = _traceback_without_messages(record.exc_info[1])
+        return _COMPLETE_ID.sub(r"\1", json.dumps(line, default=str))
 
 
-def _where(error: BaseException | None) -> str:
-    """Where an error was raised, and its kind, from its first cause on."""
+def _traceback_without_messages(error: BaseException | None) -> str:
+    """Return the frames and the type of an exception and of its causes, the first cause first."""
     parts = []
     while error:
         frames = "".join(traceback.format_tb(error.__traceback__))
@@ -92,7 +96,7 @@ def _where(error: BaseException | None) -> str:
     return "\n".join(reversed(parts))
 
 
-def _told(record: logging.LogRecord) -> dict[str, Any]:
-    """What is known of an event beside its name."""
-    known = {"request": REQUEST.get(), "job": JOB.get()} | vars(record)
-    return {name: known[name] for name in _TOLD if known.get(name) not in (None, "")}
+def _event_fields(record: logging.LogRecord) -> dict[str, Any]:
+    """Return the fields of an event that have a value; the record's own override those of the context."""
+    values = {"request": REQUEST.get(), "job": JOB.get()} | vars(record)
+    return {name: values[name] for name in _FIELDS if values.get(name) not in (None, "")}

@@ -1,144 +1,179 @@
-"""Every setting of greeter, read once from the environment; `.env.example` explains each one."""
+"""Every setting of greeter, declared once. `python -m greeter.settings` prints `.env.example` from the declarations."""
+
+# ruff: noqa: RUF009  the defaults that setting() makes are immutable
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
+from greeter import env
+from greeter.env import at_least, folder, mail_address, port, redis_server, setting, user_and_password, words, yes_or_no
+
 _SHORTEST_SECRET = 16
-_SHORTEST_SILENCE_LIMIT = 5  # a worker gives a sign of life every two seconds
-_WHAT_TO_DO = "Correct them in .env, or where else this process gets its environment from, and start again."
+_WHAT_TO_DO = "Correct them in .env, or wherever this process gets its environment from, and start again."
 
 
 class SettingsError(ValueError):
-    """The settings that cannot be used, one a line, each with what it should be; no value is in it."""
-
-
-def _yes_or_no(text: str) -> bool:
-    if text.lower() not in ("yes", "true", "no", "false"):
-        raise ValueError("should be yes or no")
-    return text.lower() in ("yes", "true")
-
-
-def _whole_number(text: str) -> int:
-    if not text.isdecimal() or int(text) == 0:
-        raise ValueError("should be a whole number above 0")
-    return int(text)
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal():
-        raise ValueError("should be a whole number, or 0")
-    return int(text)
-
-
-def _port(text: str) -> int:
-    if not text.isdecimal() or not 0 < int(text) < 65536:
-        raise ValueError("should be a port: a whole number from 1 to 65535")
-    return int(text)
-
-
-def _redis_url(text: str) -> str:
-    url = urlsplit(text)
-    if url.scheme not in ("redis", "rediss") or not url.hostname or (url.port is not None and not url.port):
-        raise ValueError("should be like redis://:PASSWORD@HOST:PORT/0, or rediss:// for TLS")
-    return text
-
-
-def _user_and_password(text: str) -> str:
-    if not all(text.partition(":")):
-        raise ValueError("should be USER:PASSWORD")
-    return text
-
-
-def _mail_address(text: str) -> str:
-    if not all(text.partition("@")) or not text.isprintable() or " " in text:
-        raise ValueError("should be a mail address")
-    return text
-
-
-_READERS: dict[str, Callable[[str], Any]] = {
-    "bool": _yes_or_no,
-    "int": _whole_number,
-    "str": str,
-    "tuple[str, ...]": lambda text: tuple(text.replace(",", " ").split()),
-    "Path": lambda text: Path(text).absolute(),
-    "web_port": _port,
-    "proxy_hops": _count,
-    "flower_port": _port,
-    "contact": _mail_address,
-    "redis_url": _redis_url,
-    "flower_basic_auth": _user_and_password,
-}
+    """Some settings cannot be used. The message names each of them and what it should be, but never its value."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The settings of one installation. Times are in seconds, sizes in bytes."""
+    """The settings of one installation. Times are in seconds unless the name has another unit, sizes in bytes."""
 
-    production: bool = False
-    web_host: str = "127.0.0.1"
-    web_port: int = 5554
-    contact: str = "operator@example.org"
-    proxy_hops: int = 0
-    trusted_hosts: tuple[str, ...] = ()
-    flower_host: str = "127.0.0.1"
-    flower_port: int = 5555
-    flower_url_prefix: str = ""
-    flower_basic_auth: str = "greeter:change-me"
-    metrics_token: str = ""
-    redis_url: str = "redis://:change-me@127.0.0.1:5556/0"
-    data_dir: Path = Path("var").absolute()  # noqa: RUF009  a Path never changes
-    worker_concurrency: int = 2
-    soft_time_limit: int = 5000
-    time_limit_grace: int = 300
-    max_upload_bytes: int = 10 * 1024 * 1024
-    max_records: int = 50_000
-    max_residues: int = 10_000_000
-    max_file_bytes: int = 1024 * 1024 * 1024
-    max_waiting: int = 1000
-    max_active: int = 20
-    submits_per_minute: int = 60
-    requests_per_minute: int = 6000
-    retention_days: int = 7
-    silence_limit: int = 60
+    production: bool = setting(
+        "no",
+        yes_or_no,
+        "Whether this is a public site: yes or no. With yes, the log is JSON, and nothing starts without TRUSTED_HOSTS "
+        "and a CONTACT, or with a secret that is short or comes from this file.",
+        section="Web app",
+    )
+    web_host: str = setting(
+        "127.0.0.1",
+        str,
+        "Address on which the web app listens. 127.0.0.1 accepts connections from this machine only; put a reverse "
+        "proxy in front of it.",
+    )
+    web_port: int = setting("5554", port, "Port of the web app.")
+    contact: str = setting(
+        "operator@example.org", mail_address, "Mail address for questions from visitors, shown on every page."
+    )
+    proxy_hops: int = setting(
+        "0",
+        at_least(0),
+        "Number of reverse proxies in front of the web app. Each must set X-Forwarded-For, -Proto, -Host and -Prefix. "
+        "With 0, these headers are ignored, because any client can send them.",
+    )
+    trusted_hosts: tuple[str, ...] = setting(
+        "",
+        words,
+        "Host names at which the site answers, separated by commas. .example.org is example.org and every name below "
+        "it. Empty: any host name.",
+    )
+
+    flower_host: str = setting(
+        "127.0.0.1", str, "Address on which Flower, the monitor for operators, listens.", section="Monitoring"
+    )
+    flower_port: int = setting("5555", port, "Port of Flower.")
+    flower_url_prefix: str = setting(
+        "", str, "Path at which a reverse proxy serves Flower, such as flower. Empty: the root."
+    )
+    flower_basic_auth: str = setting("greeter:change-me", user_and_password, "Login for Flower, as USER:PASSWORD.")
+    metrics_token: str = setting(
+        "", str, "Bearer token with which Prometheus reads /metrics. Empty: /metrics is disabled."
+    )
+
+    redis_url: str = setting(
+        "redis://:change-me@127.0.0.1:5556/0",
+        redis_server,
+        "URL of the Redis 7+ or Valkey server that stores the jobs. If its host is this machine, the Procfile starts "
+        "an embedded server with this port and password.",
+        section="Storage",
+    )
+    data_dir: Path = setting(
+        "var",
+        folder,
+        "Folder for the files of the jobs and of the embedded Redis. A relative path starts at the directory in which "
+        "you start the processes.",
+    )
+    retention_days: int = setting(
+        "7", at_least(1), "Days for which a job is kept after its end. Then its record and files are removed."
+    )
+
+    worker_concurrency: int = setting(
+        "2",
+        at_least(1),
+        "Number of jobs that one worker runs at the same time. A job uses one core.",
+        section="Workers",
+    )
+    soft_time_limit: int = setting(
+        "5000",
+        at_least(1),
+        "Seconds after which a tool is asked to stop and to return what it has. A tool may set its own limit.",
+    )
+    time_limit_grace: int = setting(
+        "300",
+        at_least(1),
+        "Seconds after the soft time limit at which a tool that has not stopped is killed. Make it longer than the "
+        "longest single step of any tool: for phmmer, that is one query of 100,000 residues against 10 million, a "
+        "little over a minute.",
+    )
+    silence_limit: int = setting(
+        "60",
+        at_least(5),
+        "Seconds without a heartbeat, from the process that runs a job or from its worker, after which the job is "
+        "requeued. At least 5, because heartbeats are two seconds apart.",
+    )
+
+    max_upload_bytes: int = setting(
+        "10485760",
+        at_least(1),
+        "Maximum size of one submission in bytes, all its fields together (10 MiB).",
+        section="Limits",
+    )
+    max_records: int = setting("50000", at_least(1), "Maximum number of sequences in one field of a submission.")
+    max_residues: int = setting(
+        "10000000", at_least(1), "Maximum number of residues in one field of a submission, all its sequences together."
+    )
+    max_file_bytes: int = setting(
+        "1073741824", at_least(1), "Maximum size in bytes of a file that a job writes (1 GiB)."
+    )
+    max_waiting: int = setting(
+        "1000", at_least(1), "Maximum number of waiting jobs. New ones are refused when it is reached."
+    )
+    max_active: int = setting(
+        "20",
+        at_least(1),
+        "Maximum number of jobs that one visitor has waiting or running. More of them are refused.",
+    )
+    submits_per_minute: int = setting("60", at_least(1), "Maximum number of submissions by one visitor per minute.")
+    requests_per_minute: int = setting(
+        "6000",
+        at_least(1),
+        "Maximum number of requests by one visitor per minute, of any kind. Each web process counts on its own. A page "
+        "sends one request per second while its job runs, and a class of forty may share one address.",
+    )
 
     @property
     def retention(self) -> int:
-        """How many seconds an ended job is kept."""
+        """How long an ended job is kept, in seconds."""
         return self.retention_days * 86_400
 
     @classmethod
     def load(cls) -> Settings:
-        """The settings of this process, which ends with one message when they cannot be used."""
-        os.umask(0o077)  # what it writes is its visitors', and for no other user of this machine to read
+        """Read the settings of this process and make its files private.
+
+        If a setting cannot be used, print every problem and exit with status 78 (EX_CONFIG).
+        """
+        os.umask(0o077)  # the files belong to visitors, and no other user of this machine may read them
         try:
             return cls.from_env(os.environ)
         except SettingsError as error:
             print(error, file=sys.stderr)
-            sys.exit(os.EX_CONFIG)  # the units in deploy/ know it: starting again would not help
+            sys.exit(os.EX_CONFIG)  # the units in deploy/systemd do not restart after this status
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:
-        """Read the settings from a mapping such as `os.environ`; what is missing or empty keeps its default.
+        """Read the settings from a mapping.
 
-        Raises SettingsError, which names every setting that cannot be used.
+        Args:
+            environ: Values by variable name, such as `os.environ`. A missing or empty one means the default; other
+                variables are ignored.
+
+        Returns:
+            The settings.
+
+        Raises:
+            SettingsError: Some settings cannot be used.
         """
-        values, problems = {}, {}
-        for field in fields(cls):
-            name = field.name.upper()
-            if text := environ.get(name, "").strip():
-                try:
-                    values[field.name] = _READERS.get(field.name, _READERS[str(field.type)])(text)
-                except ValueError as error:
-                    problems[name] = str(error)
+        values, problems = env.read(fields(cls), environ)
         settings = cls(**values)
-        for name, problem in _impossible(settings):
+        for name, problem in _conflicts(settings):
             problems.setdefault(name, problem)
         if problems:
             lines = [f"{name} {problem}." for name, problem in problems.items()]
@@ -146,31 +181,33 @@ class Settings:
         return settings
 
 
-def _impossible(settings: Settings) -> Iterator[tuple[str, str]]:
-    """The settings that do not go with others, each with what it should be."""
+def _conflicts(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Find the settings that conflict with others: the name of each and what it should be."""
     redis = urlsplit(settings.redis_url)
-    own_redis = redis.port if redis.hostname in ("127.0.0.1", "localhost", "::1") else None
-    if settings.flower_port in (settings.web_port, own_redis):
+    local_redis_port = redis.port if redis.hostname in ("127.0.0.1", "localhost", "::1") else None
+    if settings.flower_port in (settings.web_port, local_redis_port):
         yield "FLOWER_PORT", "should differ from WEB_PORT and from the port of REDIS_URL"
-    if settings.web_port == own_redis:
+    if settings.web_port == local_redis_port:
         yield "WEB_PORT", "should differ from the port of REDIS_URL"
     if settings.retention < settings.soft_time_limit + settings.time_limit_grace:
         yield "RETENTION_DAYS", "should be longer than a job may run: SOFT_TIME_LIMIT + TIME_LIMIT_GRACE"
-    if settings.silence_limit < _SHORTEST_SILENCE_LIMIT:
-        yield "SILENCE_LIMIT", f"should be {_SHORTEST_SILENCE_LIMIT} or more, or jobs that run seem lost"
     if settings.production:
-        yield from _weak_secrets(settings, redis.password or "")
-        if not settings.trusted_hosts:
-            yield "TRUSTED_HOSTS", "should name the host of this site, such as your.host"
-        if settings.contact.endswith("@example.org"):
-            yield "CONTACT", "should be an address of yours, to which visitors can write"
+        yield from _unfit_for_production(settings, redis.password or "")
 
 
-def _weak_secrets(settings: Settings, redis_password: str) -> Iterator[tuple[str, str]]:
-    """The secrets of a public site that somebody might guess."""
+def _unfit_for_production(settings: Settings, redis_password: str) -> Iterator[tuple[str, str]]:
+    """Find the settings that a public site must not have: secrets that can be guessed, no host name, no contact."""
     secrets = {"FLOWER_BASIC_AUTH": settings.flower_basic_auth.partition(":")[2], "REDIS_URL": redis_password}
     if settings.metrics_token:
         secrets["METRICS_TOKEN"] = settings.metrics_token
     for name, secret in secrets.items():
         if len(secret) < _SHORTEST_SECRET or "change-me" in secret:
             yield name, f"should have a secret of your own, of {_SHORTEST_SECRET} characters or more"
+    if not settings.trusted_hosts:
+        yield "TRUSTED_HOSTS", "should name the host of this site, such as your.host"
+    if settings.contact.endswith("@example.org"):
+        yield "CONTACT", "should be your own address, to which visitors can write"
+
+
+if __name__ == "__main__":
+    print(env.example(fields(Settings)), end="")

@@ -1,10 +1,11 @@
-"""The worker's entry, and Flower's: `celery -A greeter.worker worker`. Nothing imports it."""
+"""The entry point of a worker and of Flower: `celery --app greeter.worker worker`."""
 
 import ctypes
 import os
 import resource
 import signal
 import sys
+from dataclasses import replace
 from secrets import token_hex
 from socket import gethostname
 from threading import Thread
@@ -14,23 +15,26 @@ from celery.signals import celeryd_init, heartbeat_sent, setup_logging, worker_p
 
 from greeter import tools
 from greeter.jobs import redis_check
-from greeter.jobs.service import Queue
-from greeter.jobs.sweeper import Keeper
+from greeter.jobs.celery_app import CeleryApp
+from greeter.jobs.runner import Runner
+from greeter.jobs.sweeper import Sweeper
+from greeter.jobs.task import register_tools
 from greeter.logs import configure
 from greeter.settings import Settings
 
 settings = Settings.load()
 configure(settings.production)
-app = Queue(settings, tools.load().values())
+app = CeleryApp(settings)
+app.runner = Runner(f"{gethostname()}-{token_hex(8)}")
 app.set_default()  # so that AsyncResult(job_id) needs no app
-app.worker_id = f"{gethostname()}-{token_hex(8)}"
-keeper = Keeper(app)
+register_tools(app, tools.load().values())
+sweeper = Sweeper(app.jobs, app.runner.worker)
 
-# A worker waits for messages in calls of one second, and has nobody who waits for its answer.
+# A worker waits for messages in calls of one second, and nobody waits for its reply.
 app.conf.broker_transport_options |= {"socket_timeout": 10, "socket_connect_timeout": 3, "socket_keepalive": True}
-# One that refuses to write, as when its disk is full, refuses messages too; that must not end a worker.
+# Taking a message is a write, which Redis refuses when its disk is full. That must not end the worker.
 app.conf.broker_channel_error_retry = True
-# A job that has ended must not be lost because Redis is away at that second.
+# The result of a job must not be lost because Redis is unavailable when the job ends.
 app.conf.result_backend_always_retry = True
 app.conf.result_backend_max_retries = 10**9
 app.conf.result_backend_base_sleep_between_retries_ms = 200
@@ -38,8 +42,8 @@ app.conf.result_backend_max_sleep_between_retries_ms = 5000
 
 
 @setup_logging.connect
-def _log(**_: Any) -> None:
-    """Keep Celery from setting up the log: it does not when somebody else does."""
+def _keep_logging(**_: Any) -> None:
+    """Keep Celery from configuring the log; it does so unless this signal has a receiver."""
 
 
 @celeryd_init.connect
@@ -48,9 +52,9 @@ def _check_redis(**_: Any) -> None:
 
 
 @worker_process_init.connect
-def _stand_alone(**_: Any) -> None:
-    """Let a process that runs jobs live as long as its worker: no signal to the group ends it before."""
-    app.process = os.getpid()
+def _prepare_process(**_: Any) -> None:
+    """Shield a pool process from signals to the worker's group, but end it when the worker dies."""
+    app.runner = replace(app.runner, process=os.getpid())
     os.setpgrp()
     resource.setrlimit(resource.RLIMIT_FSIZE, (settings.max_file_bytes, settings.max_file_bytes))
     if sys.platform == "linux":
@@ -59,11 +63,11 @@ def _stand_alone(**_: Any) -> None:
 
 
 @heartbeat_sent.connect
-def _tend(**_: Any) -> None:
-    keeper.tend()
+def _sweep(**_: Any) -> None:
+    sweeper.run()
 
 
 @worker_shutting_down.connect
 def _release(**_: Any) -> None:
-    # In a thread, because this is a signal's handler, and what it interrupts may hold a lock.
-    Thread(target=keeper.release, name="release").start()
+    # In a thread, because this runs in a signal handler, and the code that it interrupts may hold a lock.
+    Thread(target=sweeper.release, name="release").start()

@@ -22,8 +22,12 @@ from playwright.sync_api import Browser, sync_playwright
 from redis import Redis, RedisError
 
 from greeter import create_app, tools
+from greeter.jobs.celery_app import CeleryApp
+from greeter.jobs.errors import UNAVAILABLE
 from greeter.jobs.record import Record
-from greeter.jobs.service import UNAVAILABLE, Queue
+from greeter.jobs.service import JobService
+from greeter.jobs.store import Store
+from greeter.jobs.task import register_tools
 from greeter.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -89,10 +93,25 @@ class Installation:
             silence_limit=6,
             **{"max_active": 1000, "submits_per_minute": 100_000, "requests_per_minute": 1_000_000} | settings,
         )
-        self.queue = Queue(self.settings, tools.load().values())
-        self.redis: Redis = self.queue.store.redis
+        self.celery = CeleryApp(self.settings)
+        register_tools(self.celery, tools.load().values())
         self.log = folder / "log"
         self._running: dict[str, subprocess.Popen[bytes]] = {}
+
+    @property
+    def jobs(self) -> JobService:
+        """Its job service."""
+        return self.celery.jobs
+
+    @property
+    def store(self) -> Store:
+        """Its records."""
+        return self.jobs.store
+
+    @property
+    def redis(self) -> Redis:
+        """The connection of its store."""
+        return self.store.redis
 
     @property
     def environ(self) -> dict[str, str]:
@@ -145,16 +164,16 @@ class Installation:
     def close(self) -> None:
         """End all processes and connections."""
         self.stop()
-        self.queue.close()
+        self.celery.close()
         self.redis.close()
 
     def submit(self, tool: str, **params: Any) -> str:
         """Submit a job and return its id."""
-        return self.queue.submit(tools.load()[tool], params)
+        return self.jobs.submit(tools.load()[tool], params)
 
     def ended(self, job_id: str, seconds: float = 20) -> Record:
         """Wait for the end of a job."""
-        return wait_for(lambda: (record := self.queue.store.find(job_id)).active is False and record, seconds)
+        return wait_for(lambda: (record := self.store.find(job_id)).active is False and record, seconds)
 
     def _redis_answers(self, name: str) -> bool:
         with suppress(RedisError):
@@ -163,7 +182,7 @@ class Installation:
 
     def _worker_answers(self, name: str) -> bool:
         with suppress(*UNAVAILABLE):
-            return bool(self.queue.control.ping([f"{name}@test"], timeout=0.3))
+            return bool(self.celery.control.ping([f"{name}@test"], timeout=0.3))
         return False
 
     def _web_answers(self, name: str) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 from playwright.sync_api import Page
 
 from greeter.jobs.errors import QueueFull
+from greeter.jobs.runner import Runner
 from tests.conftest import ROOT, Installation
 
 Arrival = Callable[[Page, Installation], object]
@@ -72,9 +73,9 @@ def _upload(query: str, sign: str) -> Arrival:
 def _removed(page: Page, installation: Installation) -> None:
     _long(page, installation)
     job_id = page.url.rpartition("/")[2]
-    installation.queue.store.cancel(job_id)
+    installation.store.cancel(job_id)
     installation.ended(job_id)
-    installation.queue.store.delete(job_id)
+    installation.store.delete(job_id)
     page.goto(page.url)
 
 
@@ -115,15 +116,15 @@ WITH_WORKER: dict[str, Arrival] = {
 
 
 def _waiting(page: Page, installation: Installation) -> None:
-    installation.queue.store.announce("somebody", [])
+    installation.store.worker_heartbeat("somebody", [])
     installation.submit("nap")
     _job("expensive_greet", "text=ahead of you")(page, installation)
 
 
 def _silent(page: Page, installation: Installation) -> None:
     job_id = installation.submit("nap")
-    installation.queue.store.claim(job_id, "somebody", 1, {})
-    installation.redis.hincrbyfloat(f"job:{job_id}", "seen", -100)
+    installation.store.claim(job_id, Runner("somebody", 1), {})
+    installation.redis.hincrbyfloat(f"job:{job_id}", "heartbeat_at", -100)
     page.goto(f"/jobs/{job_id}")
     page.wait_for_selector("text=No sign of life")
 

@@ -1,4 +1,4 @@
-"""What the application factory does with the settings of a proxy and of hosts."""
+"""The application factory: trusted hosts, proxies and URL prefixes."""
 
 import re
 from pathlib import Path
@@ -13,8 +13,8 @@ HOSTS = ["evil.example", "localhost.evil.example", "notlocalhost", "a..b", "", "
 
 
 @pytest.mark.parametrize("host", HOSTS)
-def test_another_host_gets_our_page(tmp_path: Path, host: str) -> None:
-    """Whose links work all the same."""
+def test_an_untrusted_host_gets_an_error_page(tmp_path: Path, host: str) -> None:
+    """The status is 400, and the page is the site's own, with working links."""
     app = create_app(Settings(data_dir=tmp_path, trusted_hosts=("localhost", ".greeter.example")))
     answer = app.test_client().get("/tools/phmmer", headers={"Host": host})
     assert answer.status_code == 400
@@ -22,8 +22,8 @@ def test_another_host_gets_our_page(tmp_path: Path, host: str) -> None:
     assert 'href="/static/style.css"' in answer.text
 
 
-def test_a_trusted_host_may_have_any_port_and_name_below_a_dot(tmp_path: Path) -> None:
-    """And any host is right when none is named, even one that is none."""
+def test_trusted_hosts_match_any_port_and_subdomains_after_a_dot(tmp_path: Path) -> None:
+    """A name with a leading dot matches the domain and its subdomains; an empty setting accepts every host."""
     app = create_app(Settings(data_dir=tmp_path, trusted_hosts=("localhost", ".greeter.example")))
     for host in ("localhost", "localhost:5554", "greeter.example", "www.greeter.example:443"):
         assert app.test_client().get("/", headers={"Host": host}).status_code == 200
@@ -39,15 +39,15 @@ def test_a_trusted_host_may_have_any_port_and_name_below_a_dot(tmp_path: Path) -
         (2, "203.0.113.8", "https://one.example/a/tools/phmmer"),
     ],
 )
-def test_only_a_configured_proxy_is_believed(tmp_path: Path, hops: int, client_address: str, link: str) -> None:
-    """Each hop adds at the right, so what a client forged stays at the left and counts for nothing."""
+def test_only_configured_proxies_are_trusted(tmp_path: Path, hops: int, client_address: str, link: str) -> None:
+    """Each proxy appends to the right, so values that a client forged stay at the left and are ignored."""
     app = create_app(Settings(data_dir=tmp_path, proxy_hops=hops))
     seen = address_and_link(app)
     assert seen == [client_address, link]
 
 
 def address_and_link(app: Flask) -> list[str]:
-    """What the application takes for the address of a client that claims several, and for its own."""
+    """Return the client address and the external link that the application derives from forged headers."""
 
     @app.get("/seen")
     def seen() -> list[str]:
@@ -62,8 +62,8 @@ def address_and_link(app: Flask) -> list[str]:
     return list(app.test_client().get("/seen", headers=headers).json)
 
 
-def test_pages_below_a_prefix_link_to_each_other(tmp_path: Path) -> None:
-    """Links, forms and files, also where nothing is found."""
+def test_all_links_of_a_page_have_the_url_prefix(tmp_path: Path) -> None:
+    """X-Forwarded-Prefix precedes links, forms and static files, on the 404 page too."""
     visitor = create_app(Settings(data_dir=tmp_path, proxy_hops=1)).test_client()
     for path in ("/tools/phmmer", "/nowhere"):
         page = visitor.get(path, headers={"X-Forwarded-Prefix": "/greeter"}).text

@@ -207,14 +207,14 @@ def test_what_moves_moves_smoothly_or_not_at_all(installation: Installation, pag
 def test_an_unchanged_job_moves_no_body(installation: Installation, page: Page) -> None:
     """Once its time is told in minutes."""
     job = installation.submit("nap")
-    wait_for(lambda: installation.queue.store.find(job).phase == "running")
+    wait_for(lambda: installation.store.find(job).phase == "running")
     installation.redis.hincrbyfloat(f"job:{job}", "started", -120)
     page.goto(address(installation, f"/jobs/{job}"))
     page.wait_for_selector("text=running for 2 minutes")
     with page.expect_response(lambda response: response.status == 304) as unchanged:
         pass
     assert unchanged.value.request.sizes()["responseBodySize"] == 0
-    installation.queue.cancel(job)
+    installation.jobs.cancel(job)
     page.wait_for_selector("text=has no result")
 
 

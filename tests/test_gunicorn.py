@@ -1,4 +1,4 @@
-"""gunicorn as the Procfile starts it, against clients that do not behave."""
+"""gunicorn, as the Procfile starts it, with slow and hostile clients."""
 
 import socket
 import time
@@ -21,7 +21,7 @@ HALF_A_BODY = (
 
 @contextmanager
 def half_sent(installation: Installation, request: bytes, number: int) -> Iterator[None]:
-    """So many clients that have sent half a request, and go on with a byte now and then."""
+    """Keep a number of clients connected that have sent half a request, and a byte more a second later."""
     address = ("127.0.0.1", installation.settings.web_port)
     with ExitStack() as stack:
         clients = [stack.enter_context(socket.create_connection(address)) for _ in range(number)]
@@ -34,8 +34,8 @@ def half_sent(installation: Installation, request: bytes, number: int) -> Iterat
 
 
 @pytest.mark.parametrize("request_so_far", [HALF_A_HEAD, HALF_A_BODY, b""], ids=["head", "body", "nothing"])
-def test_23_slow_clients_keep_nobody_waiting(installation: Installation, request_so_far: bytes) -> None:
-    """Twelve of them, and another person waits for less than a second, each time."""
+def test_slow_clients_do_not_delay_others(installation: Installation, request_so_far: bytes) -> None:
+    """While twelve slow clients are connected, every other request is answered within a second."""
     with half_sent(installation, request_so_far, 12):
         for _ in range(20):
             began = time.monotonic()
@@ -52,23 +52,21 @@ def test_23_slow_clients_keep_nobody_waiting(installation: Installation, request
     ],
     ids=["line", "field", "fields"],
 )
-def test_a_head_that_is_too_large_is_refused(installation: Installation, path: str, headers: dict[str, str]) -> None:
-    """Before anything of ours is asked."""
+def test_too_large_a_request_head_is_refused(installation: Installation, path: str, headers: dict[str, str]) -> None:
+    """gunicorn refuses a long request line, a long header and many headers before the application is called."""
     assert ask(installation, path, **headers).status in (400, 414, 431)
 
 
-def test_without_a_proxy_nobody_is_believed(installation: Installation) -> None:
-    """Neither by gunicorn, which would believe whoever comes from this machine, nor by the application."""
+def test_without_a_proxy_forwarded_headers_are_ignored(installation: Installation) -> None:
+    """Neither gunicorn, which by default trusts clients on this machine, nor the application uses them."""
     forged = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.9", "SCRIPT_NAME": "/evil"}
     answer = ask(installation, "/", **forged)
     assert "Strict-Transport-Security" not in answer.headers
     assert "evil" not in answer.body
 
 
-def test_a_worker_is_replaced_without_anybody_noticing(
-    own_installation: Installation, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """After as many requests as it takes; here, few."""
+def test_replacing_a_worker_fails_no_request(own_installation: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    """gunicorn replaces a worker after max_requests, here set low, and every request still succeeds."""
     monkeypatch.setenv("GUNICORN_CMD_ARGS", "--max-requests 20 --max-requests-jitter 5")
     own_installation.start("web")
     assert [ask(own_installation, "/").status for _ in range(200)] == [200] * 200

@@ -1,15 +1,21 @@
-"""The imports point one way."""
+"""The imports within greeter point one way, without cycles, and a worker does not load Flask."""
+
+from __future__ import annotations
 
 import ast
 import subprocess
 import sys
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
+MODULES = sorted(ROOT.glob("greeter/**/*.py"))
 MAY_IMPORT = {
-    "settings": set(),
+    "env": set(),
+    "settings": {"env"},
     "version": set(),
     "logs": set(),
     "toolkit": {"toolkit"},
@@ -18,31 +24,80 @@ MAY_IMPORT = {
     "web": {"settings", "version", "logs", "toolkit", "tools", "jobs", "web"},
     "worker": {"settings", "logs", "tools", "jobs"},
     "embedded_redis": {"settings"},
-    "__init__": {"settings", "version", "web"},
+    "": {"settings", "version", "web"},  # greeter/__init__.py, the entry point of the web
 }
+"""What each part of greeter may import. Nothing may import the entry points: greeter itself, worker, embedded_redis."""
 
 
-def imported_parts(path: Path) -> set[str]:
-    """The parts of greeter that a module imports, wherever in the module it does."""
-    names = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+def name_of(path: Path) -> str:
+    """Return the dotted name of a module."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+NAMES = {name_of(path) for path in MODULES}
+
+
+def imports_of(source: str, own_name: str) -> set[str]:
+    """Return the modules of greeter that a source imports, anywhere in it, including under TYPE_CHECKING."""
+    return {found for found in _imported_names(ast.parse(source)) if found in NAMES and found != own_name}
+
+
+def _imported_names(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
+            yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            names |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return {name.split(".")[1] for name in names if name.startswith("greeter.")}
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            # `from greeter import tools` imports a module; `from greeter import create_app` imports greeter itself.
+            yield from (name if name in NAMES else str(node.module) for name in names)
 
 
-@pytest.mark.parametrize("path", sorted(ROOT.glob("greeter/**/*.py")), ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_module_imports_only_what_lies_below(path: Path) -> None:
-    """web -> tools -> toolkit, web -> jobs -> toolkit, worker -> tools and jobs; nothing imports an entry."""
-    part = path.relative_to(ROOT / "greeter").parts[0].removesuffix(".py")
-    assert imported_parts(path) <= MAY_IMPORT[part]
+def part_of(module: str) -> str:
+    """Return the part of greeter that a module belongs to, empty for greeter itself."""
+    return module.partition(".")[2].partition(".")[0]
+
+
+def upward_imports(source: str, module: str) -> set[str]:
+    """Return the imports of a module that its part may not have."""
+    return {found for found in imports_of(source, module) if part_of(found) not in MAY_IMPORT[part_of(module)]}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_a_module_imports_only_what_its_part_may_import(path: Path) -> None:
+    """The arrows are web -> tools -> toolkit, web -> jobs -> toolkit, and worker -> tools and jobs."""
+    assert upward_imports(path.read_text(), name_of(path)) == set()
+
+
+@pytest.mark.parametrize(
+    ("module", "line"),
+    [
+        ("greeter.jobs.task", "import greeter"),
+        ("greeter.jobs.task", "from greeter import create_app"),
+        ("greeter.jobs.task", "from greeter.web import services"),
+        ("greeter.jobs.task", "def run():\n    from greeter.web.app import create_app"),
+        ("greeter.toolkit.job", "from greeter.jobs.files import JobFiles"),
+        ("greeter.toolkit.job", "if TYPE_CHECKING:\n    from greeter.settings import Settings"),
+        ("greeter.tools.greet", "import greeter.jobs.store"),
+        ("greeter.web.pages", "from greeter import worker"),
+    ],
+)
+def test_an_upward_import_is_found(module: str, line: str) -> None:
+    """Whether it is at the top of the module, in a function, or for type checking only."""
+    assert upward_imports(line, module)
+
+
+def test_there_is_no_import_cycle() -> None:
+    """Neither between the parts nor within one."""
+    graph = {name_of(path): imports_of(path.read_text(), name_of(path)) for path in MODULES}
+    list(TopologicalSorter(graph).static_order())
+    with pytest.raises(CycleError):
+        list(TopologicalSorter(graph | {"greeter.jobs.store": {"greeter.jobs.service"}}).static_order())
 
 
 @pytest.mark.parametrize("module", ["greeter.worker", "greeter.tools.phmmer", "greeter.embedded_redis"])
-def test_a_worker_loads_no_flask(module: str) -> None:
-    """What a worker imports knows nothing of the web."""
+def test_a_worker_does_not_load_flask(module: str) -> None:
+    """Importing a worker's entry point, a tool or the embedded Redis loads nothing of the web."""
     code = f"import sys, {module}; print({{'flask', 'greeter.web', 'jinja2'}} & set(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert loaded.stdout.strip() == "set()"

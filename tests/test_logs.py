@@ -1,4 +1,4 @@
-"""What the log holds, and what it does not."""
+"""The log: its format, its fields, and what it must not contain."""
 
 import json
 import logging
@@ -17,13 +17,13 @@ ID = "0123456789abcdef" * 2
 
 
 def record(message: str, *arguments: object, **extra: object) -> logging.LogRecord:
-    """What a logger hands to a formatter, with the exception that is being handled."""
+    """Return the record that a logger passes to a formatter, with the exception that is being handled."""
     exc_info = sys.exc_info() if sys.exc_info()[0] else None
     return logging.getLogger("x").makeRecord("x", logging.INFO, "", 1, message, arguments, exc_info, extra=extra)
 
 
-def test_a_line_is_one_line_and_has_no_whole_id() -> None:
-    """Whoever writes it, and whatever is in the message."""
+def test_an_event_is_one_line_without_a_complete_job_id() -> None:
+    """Control characters are escaped, job ids are shortened, and unknown fields are left out."""
     hostile = record("Task %s\r\n2026 said \x1b[31m\u202e", ID, job=ID, secret="no", status=200)
     text, line = TextLine().format(hostile), json.loads(JsonLine().format(hostile))
     assert re.fullmatch(
@@ -35,8 +35,8 @@ def test_a_line_is_one_line_and_has_no_whole_id() -> None:
     assert "secret" not in line
 
 
-def test_every_line_within_a_request_or_a_job_tells_which() -> None:
-    """Also those of libraries; what the line itself says comes first."""
+def test_every_event_names_its_request_and_job() -> None:
+    """The ids are added to every event, those of libraries included; an event's own fields take precedence."""
     tokens = REQUEST.set("r1"), JOB.set("j1")
     line = json.loads(JsonLine().format(record("x")))
     other = json.loads(JsonLine().format(record("x", job="j2")))
@@ -46,8 +46,8 @@ def test_every_line_within_a_request_or_a_job_tells_which() -> None:
     assert "request" not in json.loads(JsonLine().format(record("x")))
 
 
-def test_an_exception_tells_where_and_not_what() -> None:
-    """In production: its text may quote a user, as that of its cause may; for an author both are there."""
+def test_production_logs_tracebacks_without_exception_messages() -> None:
+    """Messages may quote user input, so JSON has only frames and types, causes included; text has messages too."""
     try:
         try:
             int("MKVLA")
@@ -62,8 +62,8 @@ def test_an_exception_tells_where_and_not_what() -> None:
 
 
 @pytest.mark.slow
-def test_the_log_of_a_site_follows_a_job_and_keeps_its_secrets(own_installation: Installation) -> None:
-    """From the request to the worker's last word, each event once, in JSON, without anything that a user gave."""
+def test_the_log_follows_each_job_and_contains_no_user_input(own_installation: Installation) -> None:
+    """Each event of a job is logged once, as JSON, from the request to its end, without input, secrets or whole ids."""
     site = own_installation
     site.settings = replace(site.settings, production=True, trusted_hosts=("127.0.0.1",), contact="me@your.host")
     site.start("redis", "worker", "web", "flower")
@@ -87,7 +87,7 @@ def test_the_log_of_a_site_follows_a_job_and_keeps_its_secrets(own_installation:
     assert post(site, job + "/delete").status == 200
 
     text = site.log.read_text()
-    others = r"\d+:|$|worker: Warm shutdown"  # Redis has a log of its own, and Celery says its farewell past any log
+    others = r"\d+:|$|worker: Warm shutdown"  # Redis has its own format, and Celery prints its farewell
     lines = [json.loads(line) for line in text.splitlines() if not re.match(others, line)]
     assert {"gunicorn.error", "celery.apps.worker", "kombu.mixins"} < {
         line["logger"] for line in lines
@@ -101,10 +101,10 @@ def test_the_log_of_a_site_follows_a_job_and_keeps_its_secrets(own_installation:
         reference = job.removeprefix("/jobs/")[:8]
         return [line["event"] for line in lines if line.get("job") == reference and line["logger"] == "greeter.job"]
 
-    assert events(job) == ["accepted", "began", "ended", "deleted"]
-    assert events(bug) == ["accepted", "began", "ended"]
-    assert events(cancelled) == ["accepted", "began", "to be cancelled", "ended"]
-    assert events(killed) == ["accepted", "began", "given back", "began", "ended"]
+    assert events(job) == ["submitted", "started", "ended", "deleted"]
+    assert events(bug) == ["submitted", "started", "ended"]
+    assert events(cancelled) == ["submitted", "started", "cancel requested", "ended"]
+    assert events(killed) == ["submitted", "started", "returned", "started", "ended"]
     ends = {line["job"]: line for line in lines if line["event"] == "ended"}
     assert {end["state"] for end in ends.values()} == {"finished", "failed", "cancelled"}
     assert all("seconds" in end and "tool" in end for end in ends.values())
@@ -118,7 +118,7 @@ def test_the_log_of_a_site_follows_a_job_and_keeps_its_secrets(own_installation:
         "none",
     }
     of_killed = {line["request"] for line in lines if line.get("job") == killed.removeprefix("/jobs/")[:8]}
-    assert len(of_killed) == 1, "also after it was given back, the worker tells which request it was"
+    assert len(of_killed) == 1, "a requeued job keeps its request id"
     assert of_killed < {line["request"] for line in requests}
     (trace,) = [line for line in lines if line["event"] == "bug in the tool stumble"]
     assert trace["job"] == bug.removeprefix("/jobs/")[:8]

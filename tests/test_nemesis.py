@@ -1,4 +1,4 @@
-"""Everything at once: processes are killed and stopped at random while jobs are submitted, and none comes to harm."""
+"""Fault injection: processes are killed, stopped and suspended at random while jobs are submitted."""
 
 import os
 import random
@@ -13,8 +13,8 @@ from http.client import HTTPException
 import psutil
 import pytest
 
-from greeter.jobs.service import UNAVAILABLE
-from greeter.jobs.store import MOST_ATTEMPTS
+from greeter.jobs.errors import UNAVAILABLE
+from greeter.jobs.store import MAX_ATTEMPTS
 from tests.conftest import Installation, wait_for
 from tests.web.test_jobs import ask
 
@@ -25,15 +25,15 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(SECONDS + 300)]
 
 
 class Visitors(threading.Thread):
-    """Submit jobs, and look at those that were accepted, until told to stop."""
+    """Submits jobs, and reads the pages of accepted ones, until stopped."""
 
     def __init__(self, site: Installation) -> None:
         super().__init__()
         self.site, self.accepted, self.stopped = site, [], threading.Event()
-        self.troubles: list[Exception] = []
+        self.errors: list[Exception] = []
 
     def run(self) -> None:
-        """Take a refusal for an answer, and nothing else."""
+        """Accept a refusal as an answer, but nothing else."""
         choose = random.Random(1)
         while not self.stopped.wait(0.25):
             try:
@@ -42,62 +42,62 @@ class Visitors(threading.Thread):
                 with suppress(ConnectionError, HTTPException):  # the web was killed
                     assert ask(self.site, f"/jobs/{choose.choice(self.accepted)}").status in (200, 503)
                 if choose.random() < 0.05:
-                    self.site.queue.store.cancel(choose.choice(self.accepted))
+                    self.site.store.cancel(choose.choice(self.accepted))
             except UNAVAILABLE:
                 pass
-            except (OSError, AssertionError) as trouble:  # an accepted job that is not found, above all
-                self.troubles.append(trouble)
+            except (OSError, AssertionError) as error:  # above all, an accepted job that is not found
+                self.errors.append(error)
 
 
 class Nemesis:
-    """What happens to the processes of the installation."""
+    """Injects faults into the processes of an installation."""
 
     def __init__(self, site: Installation) -> None:
         seed = int(os.environ.get("NEMESIS_SEED", random.randrange(1_000_000)))
-        print(f"\nNEMESIS_SEED={seed}")  # the same harms in the same order, if not at the same moments
+        print(f"\nNEMESIS_SEED={seed}")  # the same faults in the same order, but not at the same moments
         self.site, self.choose, self.done = site, random.Random(seed), Counter[str]()
-        self.ahead: list[Callable[[], None]] = []
+        self.queued: list[Callable[[], None]] = []
 
-    def strike(self) -> None:
-        """Do one harm, and mend it; each kind comes round."""
-        if not self.ahead:
-            harms = [self.kill_redis, self.hang_redis, self.fill_redis, self.kill_web]
-            self.ahead = [*harms, self.kill_job, self.kill_job, self.kill_worker, self.stop_worker, self.hang_worker]
-            self.choose.shuffle(self.ahead)
-        kind = self.ahead.pop()
+    def inject(self) -> None:
+        """Inject one fault and repair it. Each kind comes up once per round."""
+        if not self.queued:
+            faults = [self.kill_redis, self.hang_redis, self.fill_redis, self.kill_web]
+            self.queued = [*faults, self.kill_job, self.kill_job, self.kill_worker, self.stop_worker, self.hang_worker]
+            self.choose.shuffle(self.queued)
+        kind = self.queued.pop()
         self.done[kind.__name__] += 1
         kind()
 
     def kill_job(self) -> None:
-        """End a process that runs jobs, as the kernel does when memory is short."""
+        """Kill a pool process, as the kernel does when memory is short."""
         for child in psutil.Process(self.site.pid(self.choose.choice(WORKERS))).children()[:1]:
             with suppress(psutil.NoSuchProcess):
                 child.kill()
 
     def kill_worker(self) -> None:
-        """End a worker without a word."""
+        """Kill a worker."""
         worker = self.choose.choice(WORKERS)
         self.site.signal(worker, signal.SIGKILL)
         self.site.start(worker)
 
     def stop_worker(self) -> None:
-        """End a worker as a deployment does."""
+        """Stop a worker, as a deployment does."""
         worker = self.choose.choice(WORKERS)
         self.site.stop(worker)
         self.site.start(worker)
 
     def hang_worker(self) -> None:
-        """Let a worker and its processes do nothing for a while, but not for so long that its jobs are given away."""
+        """Suspend a worker and its processes, but not for SILENCE_LIMIT."""
         worker = psutil.Process(self.site.pid(self.choose.choice(WORKERS)))
         all_of_it = [worker.pid, *(child.pid for child in worker.children())]
         for number, pause in ((signal.SIGSTOP, self.choose.uniform(1, 4)), (signal.SIGCONT, 0)):
             for pid in all_of_it:
-                with suppress(ProcessLookupError):  # a process that had lost its job has ended
+                with suppress(ProcessLookupError):  # it had lost its job and ended
                     os.kill(pid, number)
             time.sleep(pause)
 
     def kill_web(self) -> None:
-        """End the web without a word."""
+        """Kill the web."""
         web = psutil.Process(self.site.pid("web"))
         processes = [web, *web.children()]
         self.site.signal("web", signal.SIGKILL)
@@ -105,26 +105,26 @@ class Nemesis:
         self.site.start("web")
 
     def kill_redis(self) -> None:
-        """End Redis without a word, and start it a moment later."""
+        """Kill Redis, and start it a moment later."""
         self.site.signal("redis", signal.SIGKILL)
         time.sleep(self.choose.uniform(0, 3))
         self.site.start("redis")
 
     def hang_redis(self) -> None:
-        """Let Redis do nothing for a while."""
+        """Suspend Redis."""
         self.site.signal("redis", signal.SIGSTOP)
         time.sleep(self.choose.uniform(1, 6))
         self.site.signal("redis", signal.SIGCONT)
 
     def fill_redis(self) -> None:
-        """Let Redis refuse to write for a while."""
+        """Make Redis refuse writes."""
         self.site.redis.config_set("maxmemory", 1)
         time.sleep(self.choose.uniform(1, 6))
         self.site.redis.config_set("maxmemory", 0)
 
 
-def test_34_no_job_comes_to_harm(own_installation: Installation) -> None:
-    """Each accepted one reaches one end, none runs twice at once or too often, and nothing is left over."""
+def test_accepted_jobs_survive_random_faults(own_installation: Installation) -> None:
+    """Each one reaches exactly one end state, is never run concurrently or too often, and leaves nothing behind."""
     site = own_installation
     site.start("redis", "web", *WORKERS)
     visitors, nemesis = Visitors(site), Nemesis(site)
@@ -132,37 +132,37 @@ def test_34_no_job_comes_to_harm(own_installation: Installation) -> None:
     end = time.monotonic() + SECONDS
     try:
         while time.monotonic() < end:
-            nemesis.strike()
+            nemesis.inject()
             time.sleep(2)
     finally:
         visitors.stopped.set()
         visitors.join()
     records = [site.ended(job, 200) for job in visitors.accepted]
     print(f"\n{len(records)} jobs: {dict(Counter(record.phase for record in records))}; {dict(nemesis.done)}")
-    assert visitors.troubles == []
+    assert visitors.errors == []
     assert len(nemesis.done) == 8 or SECONDS < 60
-    assert max(record.attempts for record in records) <= MOST_ATTEMPTS
+    assert max(record.attempts for record in records) <= MAX_ATTEMPTS
     assert {record.phase for record in records} <= {"finished", "failed", "cancelled"}
     assert Counter(record.phase for record in records)["finished"] > len(records) / 2
-    no_two_at_once(site)
+    assert_no_concurrent_attempts(site)
     wait_for(lambda: site.redis.llen("celery") == 0, 60)
     assert (site.redis.zcard("jobs:waiting"), site.redis.zcard("jobs:running")) == (0, 0)
     assert site.redis.zcard("jobs:ended") == len(records) == len(set(visitors.accepted))
     assert programs_of(site) == []
 
 
-def no_two_at_once(site: Installation) -> None:
-    """Once a process has begun a job, no other one has anything more to say of it."""
-    begun: dict[str, list[str]] = defaultdict(list)
+def assert_no_concurrent_attempts(site: Installation) -> None:
+    """Once a process has started a job, no other process writes to its diary."""
+    started: dict[str, list[str]] = defaultdict(list)
     for line in (site.settings.data_dir / "diary").read_text().splitlines():
         job, what, *_, process = line.split()
         if what == "start":
-            begun[job].append(process)
-        assert process == begun[job][-1], f"job {job} ran in two processes at once"
+            started[job].append(process)
+        assert process == started[job][-1], f"job {job} ran in two processes at once"
 
 
 def programs_of(site: Installation) -> list[psutil.Process]:
-    """The programs that tools of this installation started and that are still there."""
+    """Return the programs that tools of this installation started and that are still running."""
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):

@@ -1,4 +1,4 @@
-"""What can fail, and what then happens: each with the real Redis, worker and web, and the real failure."""
+"""Recovery from every kind of failure, with a real Redis, worker and web. tests/README.md lists the failures."""
 
 import os
 import resource
@@ -12,9 +12,8 @@ import psutil
 import pytest
 
 from greeter.jobs import redis_check
-from greeter.jobs.errors import DISK_FULL, JobNotFound
+from greeter.jobs.errors import DISK_FULL, UNAVAILABLE, JobNotFound
 from greeter.jobs.record import Record
-from greeter.jobs.service import UNAVAILABLE
 from tests.conftest import Installation, wait_for
 
 pytestmark = pytest.mark.slow
@@ -22,41 +21,44 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def site(own_installation: Installation) -> Installation:
-    """Redis and a worker with two places, which the test may break."""
+    """Redis and a worker with two processes, which the test may break."""
     own_installation.start("redis", "worker")
     return own_installation
 
 
 def running(site: Installation, job_id: str, done: int = 1) -> Record:
     """Wait until a job has done some of its units."""
-    return wait_for(
-        lambda: (record := site.queue.store.find(job_id)).progress.get("current", -1) >= done and record, seconds=40
-    )
+
+    def has_done() -> Record | None:
+        record = site.store.find(job_id)
+        return record if record.progress and record.progress["current"] >= done else None
+
+    return wait_for(has_done, seconds=40)
 
 
 def diary(site: Installation) -> Counter[tuple[str, str]]:
-    """How often each job started and ended."""
+    """Return how often each job started and ended."""
     entries = [line.split() for line in (site.settings.data_dir / "diary").read_text().splitlines()]
     return Counter((job, what) for job, what, *_ in entries if what in ("start", "end"))
 
 
 def children(site: Installation, name: str = "worker") -> list[psutil.Process]:
-    """The processes of a worker that run jobs."""
+    """Return the processes of a worker that run jobs."""
     return psutil.Process(site.pid(name)).children()
 
 
 def process_of(site: Installation, job_id: str) -> int:
-    """The process that runs a job."""
+    """Return the id of the process that runs a job."""
     return int(site.redis.hget(f"job:{job_id}", "process"))
 
 
-def nothing_is_left(site: Installation) -> None:
-    """No message and no place in the queue."""
+def assert_queue_is_empty(site: Installation) -> None:
+    """Wait until there is no message and no waiting job."""
     wait_for(lambda: site.redis.llen("celery") == 0 and site.redis.zcard("jobs:waiting") == 0, seconds=30)
 
 
-def test_01_redis_restarts_while_jobs_run_and_wait(site: Installation) -> None:
-    """The worker survives, and every job runs once."""
+def test_jobs_survive_a_restart_of_redis(site: Installation) -> None:
+    """The worker reconnects, and every running or waiting job runs once."""
     jobs = [site.submit("diary", seconds=5.0) for _ in range(3)]
     running(site, jobs[1])
     site.signal("redis", signal.SIGKILL)
@@ -65,33 +67,33 @@ def test_01_redis_restarts_while_jobs_run_and_wait(site: Installation) -> None:
     assert [site.ended(job, 40).phase for job in jobs] == ["finished"] * 3
     assert set(diary(site).values()) == {1}
     assert psutil.pid_exists(site.pid("worker"))
-    nothing_is_left(site)
+    assert_queue_is_empty(site)
 
 
-def test_02_a_memory_error_ends_the_job_and_not_the_worker(site: Installation) -> None:
+def test_a_memory_error_fails_the_job_but_not_the_worker(site: Installation) -> None:
     """The same worker runs the next job."""
     worker = site.pid("worker")
-    assert "out of memory" in str(site.ended(site.submit("gorge")).sentence)
+    assert "out of memory" in str(site.ended(site.submit("gorge")).user_message)
     assert site.ended(site.submit("diary", seconds=0.1)).phase == "finished"
     assert psutil.Process(worker).status() != psutil.STATUS_ZOMBIE
 
 
 @pytest.mark.parametrize("times", [1, 2])
-def test_03_the_process_of_a_job_is_killed(site: Installation, times: int) -> None:
-    """The job is begun once more, and its page tells of two attempts; the second time it fails, with a sentence."""
+def test_a_job_restarts_when_its_process_is_killed(site: Installation, times: int) -> None:
+    """The second time it fails with a user message."""
     job = site.submit("diary", seconds=2.0)
     for attempt in range(1, times + 1):
-        wait_for(lambda attempt=attempt: site.queue.store.find(job).attempts == attempt, 30)
+        wait_for(lambda attempt=attempt: site.store.find(job).attempts == attempt, 30)
         running(site, job)
         os.kill(process_of(site, job), signal.SIGKILL)
     record = site.ended(job, 30)
     assert (record.phase, record.attempts) == ("finished" if times == 1 else "failed", 2)
-    assert times == 1 or "lost each time" in str(record.sentence)
+    assert times == 1 or "lost on every attempt" in str(record.user_message)
     assert diary(site)[job, "end"] == (times == 1)
 
 
-def test_04_a_worker_is_killed(site: Installation) -> None:
-    """Its processes end with it; the next worker begins its jobs anew, and waiting ones too."""
+def test_jobs_restart_when_their_worker_is_killed(site: Installation) -> None:
+    """Its processes end with it, and another worker runs its jobs and the waiting ones."""
     jobs = [site.submit("diary", seconds=3.0) for _ in range(3)]
     running(site, jobs[1])
     before = children(site)
@@ -102,11 +104,11 @@ def test_04_a_worker_is_killed(site: Installation) -> None:
     records = [site.ended(job, 60) for job in jobs]
     assert [record.phase for record in records] == ["finished"] * 3
     assert [record.attempts for record in records] == [2, 2, 1]
-    nothing_is_left(site)
+    assert_queue_is_empty(site)
 
 
-def test_04_a_worker_that_slept_finds_its_job_given_away(site: Installation) -> None:
-    """It ends its process when it wakes, and the other one's result counts."""
+def test_a_suspended_worker_abandons_a_job_that_another_took_over(site: Installation) -> None:
+    """Its process ends when it resumes, and the result of the other worker counts."""
     job = site.submit("diary", seconds=12.0)
     running(site, job)
     first = psutil.Process(process_of(site, job))
@@ -114,7 +116,7 @@ def test_04_a_worker_that_slept_finds_its_job_given_away(site: Installation) -> 
     for process in asleep:
         process.suspend()
     site.start("worker-2")
-    wait_for(lambda: site.queue.store.find(job).attempts == 2, 40)
+    wait_for(lambda: site.store.find(job).attempts == 2, 40)
     for process in asleep:
         process.resume()
     first.wait(5)
@@ -122,20 +124,20 @@ def test_04_a_worker_that_slept_finds_its_job_given_away(site: Installation) -> 
     assert (diary(site)[job, "start"], diary(site)[job, "end"]) == (2, 1)
 
 
-def test_05_a_message_is_delivered_more_than_once(site: Installation) -> None:
-    """Further copies do nothing, while the job runs and after its end."""
+def test_a_duplicate_message_does_nothing(site: Installation) -> None:
+    """Neither while the job is running nor after its end."""
     job = site.submit("diary", seconds=2.0)
     running(site, job)
-    site.queue.publish(job)
+    site.jobs.publish(job)
     assert site.ended(job).phase == "finished"
-    site.queue.publish(job)
-    nothing_is_left(site)
+    site.jobs.publish(job)
+    assert_queue_is_empty(site)
     assert site.ended(site.submit("diary", seconds=0.1)).phase == "finished"
     assert diary(site)[job, "start"] == 1
 
 
-def test_06_a_message_is_lost(site: Installation) -> None:
-    """One of three, or all of them: they are sent again."""
+def test_a_lost_message_is_sent_again(site: Installation) -> None:
+    """Whether one message is lost or all of them."""
     site.stop("worker")
     jobs = [site.submit("diary", seconds=0.1) for _ in range(3)]
     site.redis.lpop("celery")
@@ -150,8 +152,8 @@ def test_06_a_message_is_lost(site: Installation) -> None:
 
 
 @pytest.mark.parametrize("way", ["end", "cancel", "soft limit", "hard limit", "kill job", "kill worker", "stop worker"])
-def test_07_no_program_outlives_its_job(site: Installation, way: str) -> None:
-    """Nor what the program started, also when that left its group and session."""
+def test_no_program_outlives_its_job(site: Installation, way: str) -> None:
+    """Nor do its children, even in a process group and session of their own."""
     tool = "outsource_and_cling" if way == "hard limit" else "outsource"
     params = {} if way == "hard limit" else {"seconds": 1.5 if way == "end" else 200.0}
     job = site.submit(tool, **params)
@@ -163,7 +165,7 @@ def test_07_no_program_outlives_its_job(site: Installation, way: str) -> None:
     programs = wait_for(lambda: len(found := started()) >= (2 if way == "hard limit" else 4) and found)
     match way:
         case "cancel":
-            site.queue.store.cancel(job)
+            site.store.cancel(job)
         case "kill job":
             site.redis.hset(f"job:{job}", "attempts", 2)
             os.kill(process_of(site, job), signal.SIGKILL)
@@ -174,16 +176,16 @@ def test_07_no_program_outlives_its_job(site: Installation, way: str) -> None:
     _, alive = psutil.wait_procs(programs, timeout=10)
     assert not [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
     phases = {"end": "finished", "cancel": "cancelled", "stop worker": "waiting", "kill worker": "running"}
-    assert wait_for(lambda: site.queue.store.find(job).phase == phases.get(way, "failed"))
+    assert wait_for(lambda: site.store.find(job).phase == phases.get(way, "failed"))
 
 
 def family(site: Installation) -> set[int]:
-    """The ids of everything that a worker's processes started."""
+    """Return the ids of all descendants of the worker."""
     return {process.pid for process in psutil.Process(site.pid("worker")).children(recursive=True)}
 
 
-def test_08_redis_is_away_when_a_job_ends(site: Installation) -> None:
-    """The result is kept until Redis is back."""
+def test_a_result_waits_for_redis(site: Installation) -> None:
+    """A job that ends while Redis is down is finished once Redis is back."""
     job = site.submit("diary", seconds=2.0)
     running(site, job, done=10)
     site.signal("redis", signal.SIGKILL)
@@ -194,8 +196,8 @@ def test_08_redis_is_away_when_a_job_ends(site: Installation) -> None:
     assert record.progress["current"] == record.progress["total"] == 20
 
 
-def test_09_redis_hangs_while_a_job_runs(site: Installation) -> None:
-    """The job goes on, and ends as if nothing had been; the web's side is in tests/web/test_jobs.py."""
+def test_jobs_continue_while_redis_hangs(site: Installation) -> None:
+    """They end as usual. tests/web/test_jobs.py has the pages meanwhile."""
     jobs = [site.submit("diary", seconds=3.0), site.submit("diary", seconds=14.0)]
     running(site, jobs[1])
     site.signal("redis", signal.SIGSTOP)
@@ -206,8 +208,8 @@ def test_09_redis_hangs_while_a_job_runs(site: Installation) -> None:
     assert set(diary(site).values()) == {1}
 
 
-def test_10_redis_is_full(site: Installation) -> None:
-    """A submission is refused whole; jobs that run go on, end, and are cancelled; one that waits begins later."""
+def test_jobs_end_and_are_cancelled_while_redis_is_full(site: Installation) -> None:
+    """A submission is refused and leaves nothing, and a waiting job starts when there is room."""
     jobs = [site.submit("diary", seconds=seconds) for seconds in (2.0, 60.0, 0.5, 60.0)]
     for job in jobs[:2]:
         running(site, job)
@@ -216,17 +218,17 @@ def test_10_redis_is_full(site: Installation) -> None:
         site.submit("diary", seconds=0.1)
     assert {path.name for path in (site.settings.data_dir / "jobs").iterdir()} == set(jobs)
     for job in (jobs[3], jobs[1]):
-        site.queue.cancel(job)
+        site.jobs.cancel(job)
     for job, phase in zip(jobs, ("finished", "cancelled", "waiting", "cancelled"), strict=True):
         assert phase == "waiting" or site.ended(job).phase == phase
-    assert site.queue.store.find(jobs[1]).result == {"slept": "not all of it"}
+    assert site.store.find(jobs[1]).result == {"slept": "not all of it"}
     site.redis.config_set("maxmemory", 0)
     assert site.ended(jobs[2], 30).phase == "finished"
     assert site.ended(site.submit("diary", seconds=0.1)).phase == "finished"
 
 
-def test_10_redis_refuses_every_write(site: Installation) -> None:
-    """A submission is refused whole; a job that ends meanwhile keeps its result until it is taken."""
+def test_a_result_waits_while_redis_refuses_writes(site: Installation) -> None:
+    """A submission is refused and leaves nothing."""
     job = site.submit("diary", seconds=2.0)
     running(site, job)
     site.redis.config_set("min-replicas-to-write", 1)
@@ -235,22 +237,22 @@ def test_10_redis_refuses_every_write(site: Installation) -> None:
     assert site.redis.zcard("jobs:waiting") == 0
     assert [path.name for path in (site.settings.data_dir / "jobs").iterdir()] == [job]
     time.sleep(4)
-    assert site.queue.store.find(job).active
+    assert site.store.find(job).active
     site.redis.config_set("min-replicas-to-write", 0)
     assert site.ended(job, 30).result == {"slept": 2.0}
     assert site.ended(site.submit("diary", seconds=0.1)).phase == "finished"
 
 
-def test_12_a_job_is_cancelled_when_no_worker_runs(site: Installation) -> None:
-    """It never runs, and its place is free at once."""
+def test_a_waiting_job_is_cancelled_without_a_worker(site: Installation) -> None:
+    """It never runs, and its place in the queue is free at once."""
     site.stop("worker")
     job, next_job = site.submit("diary", seconds=0.1), site.submit("diary", seconds=0.1)
-    assert site.queue.store.cancel(job) == "cancelled"
-    assert site.queue.store.find(next_job).ahead == 0
-    wait_for(lambda: site.queue.store.find(next_job).workers == 0)
+    assert site.store.cancel(job) == "cancelled"
+    assert site.store.find(next_job).ahead == 0
+    wait_for(lambda: site.store.find(next_job).workers == 0)
     site.start("worker")
     assert site.ended(next_job).phase == "finished"
-    assert (site.queue.store.find(job).phase, diary(site)[job, "start"]) == ("cancelled", 0)
+    assert (site.store.find(job).phase, diary(site)[job, "start"]) == ("cancelled", 0)
 
 
 @pytest.mark.parametrize(
@@ -262,13 +264,15 @@ def test_12_a_job_is_cancelled_when_no_worker_runs(site: Installation) -> None:
         ("hog_for_long", {}, None),
     ],
 )
-def test_13_a_running_job_is_cancelled(site: Installation, tool: str, params: dict, result: dict | None) -> None:
-    """Within ten seconds, whatever the tool does; it keeps what it has, and its place is free."""
+def test_a_running_job_is_cancelled_within_ten_seconds(
+    site: Installation, tool: str, params: dict, result: dict | None
+) -> None:
+    """Whatever its tool does. It keeps the result that it has, and its process is free."""
     job = site.submit(tool, **params)
-    process = psutil.Process(wait_for(lambda: site.queue.store.find(job).phase == "running" and process_of(site, job)))
+    process = psutil.Process(wait_for(lambda: site.store.find(job).phase == "running" and process_of(site, job)))
     began = time.monotonic()
-    site.queue.store.cancel(job)
-    assert site.queue.store.find(job).cancelling
+    site.store.cancel(job)
+    assert site.store.find(job).cancel_requested
     record = site.ended(job)
     if tool.endswith("for_long"):
         process.wait(10)
@@ -278,30 +282,30 @@ def test_13_a_running_job_is_cancelled(site: Installation, tool: str, params: di
 
 
 @pytest.mark.parametrize("tool", ["cling", "hog"])
-def test_15_a_tool_that_does_not_stop_is_ended(site: Installation, tool: str) -> None:
-    """It swallows the soft limit, or is in a call that lets nothing else run: the hard limit ends it."""
+def test_the_hard_limit_ends_a_tool_that_ignores_the_soft_one(site: Installation, tool: str) -> None:
+    """Whether it swallows the exception or is in a call that holds the interpreter."""
     began = time.monotonic()
     record = site.ended(site.submit(tool), 30)
-    assert "time limit" in str(record.sentence)
+    assert "time limit" in str(record.user_message)
     assert time.monotonic() - began < 10
 
 
-def test_16_a_worker_is_stopped_with_jobs_running(site: Installation) -> None:
-    """It ends soon, its jobs wait again, and no attempt is counted; the next worker finishes them."""
+def test_a_stopping_worker_returns_its_jobs(site: Installation) -> None:
+    """It exits soon, no attempt is counted, and the next worker finishes the jobs."""
     jobs = [site.submit("diary", seconds=4.0) for _ in range(3)]
     running(site, jobs[1])
     began = time.monotonic()
     site.stop("worker")
     assert time.monotonic() - began < 10
-    assert [site.queue.store.find(job).phase for job in jobs] == ["waiting"] * 3
-    assert [site.queue.store.find(job).attempts for job in jobs] == [0] * 3
+    assert [site.store.find(job).phase for job in jobs] == ["waiting"] * 3
+    assert [site.store.find(job).attempts for job in jobs] == [0] * 3
     site.start("worker")
     records = [site.ended(job, 40) for job in jobs]
     assert [(record.phase, record.attempts) for record in records] == [("finished", 1)] * 3
 
 
-def test_16_another_worker_takes_over(site: Installation) -> None:
-    """At once, when one is running."""
+def test_another_worker_takes_over_from_a_stopping_one(site: Installation) -> None:
+    """At once, if one is running."""
     site.start("worker-2")
     jobs = [site.submit("diary", seconds=3.0) for _ in range(4)]
     running(site, jobs[3])
@@ -310,30 +314,30 @@ def test_16_another_worker_takes_over(site: Installation) -> None:
     assert [(record.phase, record.attempts) for record in records] == [("finished", 1)] * 4
 
 
-def test_18_a_poison_job_fails_and_others_run_on(site: Installation) -> None:
-    """After two attempts."""
+def test_a_job_that_kills_its_process_fails_after_two_attempts(site: Installation) -> None:
+    """Other jobs are not affected."""
     others = [site.submit("diary", seconds=1.0) for _ in range(2)]
     poison = site.submit("vanish")
     record = site.ended(poison, 30)
     assert (record.phase, record.attempts) == ("failed", 2)
-    assert "lost each time it was tried" in str(record.sentence)
+    assert "lost on every attempt" in str(record.user_message)
     assert [site.ended(job).phase for job in others] == ["finished"] * 2
 
 
-def test_19_submitting_leaves_nothing_open(site: Installation) -> None:
-    """No subscription and no connection for each submission."""
+def test_submissions_leave_no_connections_open(site: Installation) -> None:
+    """There is no subscription and no connection for each of them."""
     site.submit("blame")
     subscribed, clients = site.redis.info("clients")["pubsub_clients"], len(site.redis.client_list())
     for _ in range(100):
         site.submit("blame")
     assert site.redis.info("clients")["pubsub_clients"] == subscribed
     assert len(site.redis.client_list()) <= clients + 2
-    nothing_is_left(site)
+    assert_queue_is_empty(site)
 
 
-def test_31_the_disk_is_full(site: Installation) -> None:
-    """A job says so; a submission is refused and leaves nothing."""
-    assert site.ended(site.submit("flood")).sentence == DISK_FULL
+def test_a_full_disk_fails_a_job_and_refuses_a_submission(site: Installation) -> None:
+    """Both have a user message, and the submission leaves nothing."""
+    assert site.ended(site.submit("flood")).user_message == DISK_FULL
     with largest_file(1000), pytest.raises(OSError, match="File too large"):
         site.submit("phmmer", query=b"x" * 2000, targets=None, evalue=1.0)
     assert site.redis.zcard("jobs:waiting") == 0
@@ -343,7 +347,7 @@ def test_31_the_disk_is_full(site: Installation) -> None:
 
 @contextmanager
 def largest_file(size: int) -> Iterator[None]:
-    """Let this process write no larger files."""
+    """Limit the size of the files that this process may write."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:
@@ -352,8 +356,8 @@ def largest_file(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_32_old_jobs_go_and_running_ones_stay(site: Installation) -> None:
-    """Record and folder together, by the time of the end."""
+def test_expired_jobs_are_deleted_and_running_ones_are_not(site: Installation) -> None:
+    """The record and the folder are deleted together, by the time of the end."""
     old, young = site.submit("diary", seconds=0.1), site.submit("diary", seconds=0.1)
     site.ended(old), site.ended(young)
     long = site.submit("diary", seconds=12.0)
@@ -363,34 +367,34 @@ def test_32_old_jobs_go_and_running_ones_stay(site: Installation) -> None:
 
     def is_gone() -> bool:
         try:
-            return not site.queue.store.find(old)
+            return not site.store.find(old)
         except JobNotFound:
             return True
 
     wait_for(is_gone)
-    assert wait_for(lambda: not site.queue.store.folders.of(old).exists())
-    assert site.queue.store.find(young).phase == "finished"
+    assert wait_for(lambda: not site.store.files.folder(old).exists())
+    assert site.store.find(young).phase == "finished"
     assert site.ended(long, 30).phase == "finished"
 
 
 @pytest.mark.parametrize("wrong", [("kombu", "5.6.9"), ("redis", "9.0.0b1"), ("redis", "7.4.0")])
-def test_33_other_versions_than_those_that_were_measured(
+def test_untested_versions_of_kombu_and_redis_are_refused(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], wrong: tuple[str, str]
 ) -> None:
-    """They are refused at the start, for pip replaces a library although others forbid it."""
-    redis_check.check("redis://127.0.0.1:1/0")  # those of the lock are taken
+    """At the start, because pip may install them although the lock forbids it."""
+    redis_check.check("redis://127.0.0.1:1/0")  # the versions in the lock are accepted
     monkeypatch.setattr(redis_check, "version", ({"kombu": "5.7.0", "redis": "8.1.0"} | dict([wrong])).__getitem__)
     with pytest.raises(SystemExit):
         redis_check.check("redis://127.0.0.1:1/0")
     assert " ".join(wrong) in capsys.readouterr().err
 
 
-def test_a_worker_that_lost_its_job_ends_it(site: Installation) -> None:
-    """A process that was cut off finds its job given to another: it writes nothing more, and ends."""
+def test_a_process_that_lost_its_job_ends(site: Installation) -> None:
+    """It writes nothing more."""
     job = site.submit("diary", seconds=30.0)
     running(site, job)
     process = psutil.Process(process_of(site, job))
     site.redis.hset(f"job:{job}", "worker", "another")
     process.wait(5)
     assert diary(site) == {(job, "start"): 1}
-    assert site.queue.store.find(job).phase == "running"
+    assert site.store.find(job).phase == "running"

@@ -1,4 +1,4 @@
-"""The settings."""
+"""Settings: defaults, parsing, checks, and what processes do with bad ones."""
 
 import os
 import re
@@ -15,28 +15,40 @@ from tests.conftest import PROCFILE, ROOT
 EXAMPLE = ROOT / ".env.example"
 
 
-def test_the_example_lists_exactly_the_settings_and_their_defaults():
-    """Whoever copies .env.example sees every setting, and gets the default of each."""
+def test_the_example_is_printed_from_the_declarations() -> None:
+    """`.env.example` is exactly the output of `python -m greeter.settings`, which warns about nothing."""
+    printed = run("python -m greeter.settings", {})
+    assert (printed.returncode, printed.stderr) == (0, "")
+    assert printed.stdout == EXAMPLE.read_text(), "run: python -m greeter.settings > .env.example"
+
+
+def test_the_example_has_lines_of_at_most_120_characters() -> None:
+    """Comments in `.env.example` are wrapped, headings and values included."""
+    assert max(map(len, EXAMPLE.read_text().splitlines())) <= 120
+
+
+def test_the_example_lists_every_setting_with_its_default() -> None:
+    """`.env.example` lists the settings in the order of their declarations, and gives the defaults when it is read."""
     lines = [line for line in EXAMPLE.read_text().splitlines() if line and not line.startswith("#")]
     example = dict(line.split("=", 1) for line in lines)
     assert list(example) == [field.name.upper() for field in fields(Settings)]
     assert Settings.from_env(example) == Settings()
 
 
-def test_what_is_missing_or_empty_keeps_its_default():
-    """A .env needs only the lines that differ."""
+def test_missing_and_empty_settings_keep_their_defaults() -> None:
+    """A `.env` needs only the lines that differ from the defaults; unknown names are ignored."""
     assert Settings.from_env({"WEB_PORT": " ", "OTHER": "x"}) == Settings()
     assert Settings.from_env({"WEB_PORT": "8000"}).web_port == 8000
 
 
-def test_no_proxy_is_a_number_and_hosts_are_a_list():
-    """As a person writes them."""
+def test_zero_proxies_and_lists_of_hosts_are_parsed() -> None:
+    """PROXY_HOPS may be 0, and TRUSTED_HOSTS is split at commas and spaces."""
     assert Settings.from_env({"PROXY_HOPS": "0"}).proxy_hops == 0
     assert Settings.from_env({"TRUSTED_HOSTS": "a.org, .b.org,"}).trusted_hosts == ("a.org", ".b.org")
 
 
-def test_all_problems_come_in_one_message():
-    """Nobody should have to start five times to find five mistakes."""
+def test_one_message_names_all_bad_settings() -> None:
+    """Every bad setting is in the message, so that one attempt is enough to find all mistakes."""
     wrong = {"WEB_PORT": "http", "MAX_RECORDS": "0", "REDIS_URL": "localhost", "FLOWER_BASIC_AUTH": "greeter"}
     wrong |= {"FLOWER_PORT": "65536", "PROXY_HOPS": "-1"}
     with pytest.raises(SettingsError) as raised:
@@ -44,16 +56,26 @@ def test_all_problems_come_in_one_message():
     assert all(name in str(raised.value) for name in wrong)
 
 
-@pytest.mark.parametrize("url", ["redis://", "redis://:secret@host:port", "http://host", "redis://host:99999"])
-def test_a_redis_url_is_checked_and_not_shown(url: str) -> None:
-    """A password may be in it."""
-    with pytest.raises(SettingsError, match="REDIS_URL") as raised:
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://",
+        "redis://:secret@host:port",
+        "http://host",
+        "redis://host:99999",
+        "redis://user:secret/words@host",
+        "redis://:secret\u2100@host",
+    ],
+)
+def test_a_bad_redis_url_is_refused_without_showing_it(url: str) -> None:
+    """The message says what REDIS_URL should be, but does not quote it, because it may contain a password."""
+    with pytest.raises(SettingsError, match="REDIS_URL should") as raised:
         Settings.from_env({"REDIS_URL": url})
     assert "secret" not in str(raised.value)
 
 
-def test_the_data_folder_is_absolute():
-    """A worker that changes its folder must find the same files."""
+def test_the_data_folder_is_absolute() -> None:
+    """A relative DATA_DIR becomes absolute, so that a worker in another directory finds the same files."""
     assert Settings.from_env({"DATA_DIR": "data"}).data_dir == Path("data").absolute()
 
 
@@ -62,11 +84,11 @@ SECRETS = {"FLOWER_BASIC_AUTH": "greeter:" + "x" * 16, "REDIS_URL": f"redis://:{
 PUBLIC = {"TRUSTED_HOSTS": "your.host", "CONTACT": "you@your.host"}
 
 
-def test_production_wants_secrets_of_its_own():
-    """Neither those of the example, nor short ones, nor none; the message has none of them."""
+def test_production_requires_strong_secrets() -> None:
+    """Default, short and missing secrets are refused, and the message does not quote them; so are default hosts."""
     production = SECRETS | {"PRODUCTION": "yes"} | PUBLIC
     assert Settings.from_env(production).production
-    with pytest.raises(SettingsError, match="CONTACT should be an address of yours"):
+    with pytest.raises(SettingsError, match="CONTACT should be your own address"):
         Settings.from_env(production | {"CONTACT": ""})
     with pytest.raises(SettingsError, match="TRUSTED_HOSTS should name"):
         Settings.from_env(production | {"TRUSTED_HOSTS": ""})
@@ -96,8 +118,8 @@ def test_production_wants_secrets_of_its_own():
         ("TIME_LIMIT_GRACE", {"TIME_LIMIT_GRACE": "-1"}),
     ],
 )
-def test_what_cannot_go_together_is_refused(name: str, given: dict[str, str]) -> None:
-    """In production or not. A hard time limit below the soft one cannot even be written: it is what comes on top."""
+def test_conflicting_and_impossible_settings_are_refused(name: str, given: dict[str, str]) -> None:
+    """The message names the setting. TIME_LIMIT_GRACE is above 0, so the hard limit is above the soft one."""
     with pytest.raises(SettingsError, match=f"\n{name} should"):
         Settings.from_env(given)
 
@@ -107,7 +129,7 @@ def test_what_cannot_go_together_is_refused(name: str, given: dict[str, str]) ->
     [*(line.removeprefix("exec ") for line in PROCFILE.values()), "flask check-settings", "flask selftest"],
 )
 def test_no_process_starts_with_bad_settings(command: str) -> None:
-    """The web, the worker, Flower, the embedded Redis and the commands: one message, no traceback, one exit status."""
+    """Each process and command prints one message, without a traceback, and exits with status 78."""
     wrong = {"PRODUCTION": "yes", "FLOWER_BASIC_AUTH": "greeter:change-me", "SILENCE_LIMIT": "1"}
     ended = run(command, wrong)
     assert ended.returncode == os.EX_CONFIG
@@ -117,16 +139,16 @@ def test_no_process_starts_with_bad_settings(command: str) -> None:
     assert ended.stderr.strip().endswith("and start again.")
 
 
-def test_good_settings_are_told_to_be_good() -> None:
-    """With exit status 0, and without Redis."""
+def test_check_settings_accepts_good_settings() -> None:
+    """`flask check-settings` needs no Redis, and exits with status 0."""
     ended = run("flask check-settings", SECRETS | {"PRODUCTION": "yes"} | PUBLIC)
     assert (ended.returncode, ended.stdout) == (0, "The settings can be used.\n")
 
 
 def run(command: str, settings: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """Run a command of the environment that the tests run in."""
+    """Run a command from the Python environment of the tests."""
     program, *arguments = command.split()
     program = str(Path(sys.executable).parent / program)
     environ = {name: value for name, value in os.environ.items() if name not in SECRETS} | settings
-    environ["FLASK_SKIP_DOTENV"] = "1"  # or Flask tells where a .env lies that it does not read
+    environ["FLASK_SKIP_DOTENV"] = "1"  # or Flask warns about a .env that it does not read
     return subprocess.run([program, *arguments], env=environ, cwd=ROOT, capture_output=True, text=True, check=False)

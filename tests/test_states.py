@@ -73,7 +73,7 @@ def visit(installation: Installation, browser: Browser, state: str) -> None:
     assert hosts == {urlsplit(base).netloc}
     assert context.cookies() == []
     with suppress(JobNotFound):  # a job that runs holds the next one up
-        installation.queue.store.cancel(page.url.rpartition("/")[2])
+        installation.store.cancel(page.url.rpartition("/")[2])
     context.close()
 
 

@@ -1,81 +1,81 @@
-"""Celery's result backend on the job's own record: one record, one truth."""
+"""Celery's result backend, which keeps the state of a task in the record of its job."""
 
 from __future__ import annotations
 
 import logging
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import redis
 from celery import states
 from celery.backends.base import BaseBackend
 from celery.exceptions import NotRegistered, TaskRevokedError, WorkerLostError
 
-from greeter.jobs.errors import JobNotFound, explain
+from greeter.jobs.celery_app import CeleryApp
+from greeter.jobs.errors import JobNotFound, failure_result
+from greeter.jobs.runner import Runner
 from greeter.toolkit.job import Fallback
-
-if TYPE_CHECKING:
-    from greeter.jobs.service import Queue
 
 log = logging.getLogger(__name__)
 
 
 class JobBackend(BaseBackend):
-    """Keeps a task's state and meta in its job's record, where an end state is never overwritten."""
+    """A result backend whose end states are final, because the store refuses to leave them."""
 
-    supports_autoexpire = True  # nothing for Celery's clean-up to do
+    supports_autoexpire = True  # Celery has nothing to clean up
 
-    def __init__(self, app: Queue, **kwargs: Any) -> None:
+    def __init__(self, app: CeleryApp, **kwargs: Any) -> None:
         super().__init__(app, **kwargs)
-        self.url = None  # Celery shows it, and it is that of the broker
-        self._queue = app
+        self.url = None  # Celery would print it, and it has the password of the broker
+        self._app = app
+        self._jobs = app.jobs
 
     def prepare_exception(self, exc: Exception, serializer: str | None = None) -> Any:
-        """Add the sentence for the user to what Celery keeps of an exception."""
-        return super().prepare_exception(exc, serializer) | {"sentence": explain(exc)}
+        """Return what is stored of an exception, which includes the user message."""
+        return failure_result(exc)
 
     def exception_safe_to_retry(self, exc: BaseException) -> bool:
-        """An end state waits for a Redis that is away or full, as `result_backend_always_retry` says."""
+        """Let `result_backend_always_retry` store an end state as soon as Redis is available."""
         return isinstance(exc, redis.RedisError)
 
     def mark_as_failure(self, task_id: str, exc: Exception, *args: Any, **kwargs: Any) -> None:
-        """Keep the failure; a job whose process is gone has not failed yet, but waits for another."""
+        """Store a failure, or requeue the job if it only lost its process."""
         if isinstance(exc, WorkerLostError):
-            self._queue.lose(task_id, self._queue.worker_id, counted=not self._queue.stopping)
-        else:
-            if isinstance(exc, NotRegistered):  # nobody has claimed it, and it would wait for ever
-                self._queue.store.claim(task_id, self._queue.worker_id, 0, {})
-            super().mark_as_failure(task_id, exc, *args, **kwargs)
+            self._jobs.requeue(task_id, self._app.runner.worker, counted=not _is_stopping())
+            return
+        if isinstance(exc, NotRegistered):  # no task has claimed the job, and only a claimed job can fail
+            self._jobs.store.claim(task_id, Runner(self._app.runner.worker, 0), {})
+        super().mark_as_failure(task_id, exc, *args, **kwargs)
 
     def _store_result(
         self, task_id: str, result: Any, state: str, traceback: Any = None, request: Any = None, **kwargs: Any
     ) -> None:
-        if state == states.PENDING:  # only the queue lets a job wait
+        if state == states.PENDING:  # only the job service makes a job wait
             return
         if state == states.REVOKED:
             with suppress(JobNotFound):
-                self._queue.cancel(task_id)
+                self._jobs.cancel(task_id)
             return
-        ended = state in states.READY_STATES
-        fields: dict[str, Any] = {"result" if ended else "progress": self.encode(result)}
+        is_end = state in states.READY_STATES
+        fields: dict[str, str | bytes | int] = {"result" if is_end else "progress": self.encode(result)}
         if traceback:
             fields["traceback"] = str(traceback)
         if isinstance(result, Fallback):
             fields["partial"] = 1
         try:
-            if self._queue.store.write(task_id, self._queue.worker_id, state, fields, self._queue.process) and ended:
-                self._queue.tell("ended", task_id)
+            if self._jobs.store.update(task_id, self._app.runner, state, fields) and is_end:
+                self._jobs.log_event("ended", task_id)
         except redis.RedisError:
-            if ended:
+            if is_end:
                 raise
-            log.warning("Redis cannot be reached: the state %s of job %s was not kept", state, task_id)
+            log.warning("Redis is unavailable: state %s of job %s was not stored", state, task_id)
 
     def _get_task_meta_for(self, task_id: str) -> dict[str, Any]:
         try:
-            record = self._queue.store.find(task_id)
+            record = self._jobs.store.find(task_id)
         except JobNotFound:
             return {"status": states.PENDING, "result": None}
-        fields = self._queue.store.fields(task_id, "process", "worker", "traceback")
+        fields = self._jobs.store.fields(task_id, "process", "worker", "traceback")
         meta = {"status": record.state, "result": record.meta if record.active else record.result, "children": []}
         meta |= {"traceback": fields.get("traceback"), "date_done": None}
         if not record.active:
@@ -88,4 +88,11 @@ class JobBackend(BaseBackend):
 
     def _forget(self, task_id: str) -> None:
         with suppress(JobNotFound):
-            self._queue.delete(task_id)
+            self._jobs.delete(task_id)
+
+
+def _is_stopping() -> bool:
+    """Whether the worker, whose main process this is, has been told to stop."""
+    from celery.worker import state  # imported here because the web, which has a backend too, does not need it
+
+    return state.should_stop is not None or state.should_terminate is not None

@@ -1,48 +1,67 @@
-"""The two kinds of failure: one that its user can act on, and everything else, which is a bug."""
+"""Why a job is refused or fails, and what its user is told to do next."""
+
+from __future__ import annotations
 
 from errno import EDQUOT, EFBIG, ENOSPC
+from typing import Any
 
 from celery.exceptions import NotRegistered, SoftTimeLimitExceeded, TimeLimitExceeded, WorkerLostError
+from celery.utils.serialization import ensure_serializable
+from kombu.exceptions import OperationalError
+from kombu.utils.json import dumps
+from redis import RedisError
 
 from greeter.toolkit.errors import ToolError
 
-OUT_OF_MEMORY = "The job ran out of memory. Give the tool less to do at once, and run it again."
-TIME_LIMIT_REACHED = (
-    "The time limit was reached before there was a result. Give the tool less to do at once, and run it again."
+UNAVAILABLE = (OperationalError, RedisError)
+"""The exceptions raised when Redis is down, does not answer, or refuses to write."""
+
+OUT_OF_MEMORY = "The job ran out of memory. Submit less data at once, and run it again."
+TIME_LIMIT_REACHED = "The job reached its time limit without a result. Submit less data at once, and run it again."
+FILE_TOO_LARGE = "A file grew larger than a job may write. Submit less data at once, and run it again."
+DISK_FULL = "There is not enough disk space for this job. Try again later; if it happens again, contact this site."
+TOOL_REMOVED = "This tool is no longer available here. Choose another one on the front page."
+LOST = (
+    "The process running this job was lost on every attempt, possibly because it ran out of memory. "
+    "Submit less data at once, and run it again."
 )
 
 
 class JobNotFound(LookupError):
-    """No job has this id: it never existed, or it was removed."""
+    """There is no job with this id: it never existed, or it was removed."""
 
 
 class QueueFull(Exception):
-    """As many jobs wait as may."""
+    """MAX_WAITING jobs are waiting already."""
 
 
 class TooManyJobs(Exception):
-    """As many jobs of this client wait or run as may."""
+    """The client has MAX_ACTIVE jobs waiting or running already."""
 
 
-FILE_TOO_LARGE = "A file grew larger than a job may write. Give the tool less to do at once, and run it again."
-DISK_FULL = "The disk has no room for this job. Try again later; if it lasts, tell whoever runs this site."
-
-_OF_THE_DISK = {ENOSPC: DISK_FULL, EDQUOT: DISK_FULL, EFBIG: FILE_TOO_LARGE}
-_SENTENCES: dict[type[BaseException], str] = {
+_BY_ERRNO = {ENOSPC: DISK_FULL, EDQUOT: DISK_FULL, EFBIG: FILE_TOO_LARGE}
+_BY_TYPE: dict[type[BaseException], str] = {
     SoftTimeLimitExceeded: TIME_LIMIT_REACHED,
     TimeLimitExceeded: TIME_LIMIT_REACHED,
-    NotRegistered: "This tool is not offered here any more. Choose another one from the front page.",
-    WorkerLostError: (
-        "The process that ran this job was lost each time it was tried, perhaps for want of memory. "
-        "Give the tool less to do at once, and run it again."
-    ),
+    NotRegistered: TOOL_REMOVED,
+    WorkerLostError: LOST,
 }
 
 
-def explain(error: BaseException) -> str | None:
-    """The sentence for the user of a job that `error` ended, or None when the error is our bug."""
+def user_message(error: BaseException) -> str | None:
+    """Return the message for the user of a job that failed with `error`, or None if the error is a bug."""
     if isinstance(error, ToolError):
         return str(error)
-    if isinstance(error, OSError) and error.errno in _OF_THE_DISK:
-        return _OF_THE_DISK[error.errno]
-    return next((text for kind, text in _SENTENCES.items() if isinstance(error, kind)), None)
+    if isinstance(error, OSError) and error.errno in _BY_ERRNO:
+        return _BY_ERRNO[error.errno]
+    return next((message for kind, message in _BY_TYPE.items() if isinstance(error, kind)), None)
+
+
+def failure_result(error: BaseException) -> dict[str, Any]:
+    """Return the result of a failed job: the error in the form of Celery's JSON backends, and the user message."""
+    return {
+        "exc_type": type(error).__qualname__,
+        "exc_message": ensure_serializable(list(error.args), dumps),
+        "exc_module": type(error).__module__,
+        "user_message": user_message(error),
+    }

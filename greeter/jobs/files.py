@@ -1,4 +1,4 @@
-"""The jobs' folders on disk: `inputs/` holds what was submitted, `outputs/` what the tool made."""
+"""The folders of jobs on disk: `inputs/` has what was submitted, `outputs/` what the tool wrote."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from pathlib import Path
 from greeter.toolkit.job import RESULT_NAME
 
 
-class Folders:
-    """One folder for each job, named after its id."""
+class JobFiles:
+    """One folder for each job, named by its id."""
 
-    def __init__(self, folder: Path) -> None:
-        self._all = folder
+    def __init__(self, root: Path) -> None:
+        self._root = root
 
-    def of(self, job_id: str) -> Path:
-        """The folder of a job."""
-        return self._all / job_id
+    def folder(self, job_id: str) -> Path:
+        """Return the folder of a job."""
+        return self._root / job_id
 
     def create(self, job_id: str, inputs: Mapping[str, bytes]) -> None:
-        """Make the folder of a job with its inputs. Raises OSError when the disk has no room; then none is left."""
-        folder = self.of(job_id) / "inputs"
+        """Create the folder of a job with its inputs. Raises OSError when the disk is full, and leaves nothing."""
+        folder = self.folder(job_id) / "inputs"
         try:
             folder.mkdir(parents=True)
             for name, content in inputs.items():
@@ -33,26 +33,26 @@ class Folders:
             raise
 
     def inputs(self, job_id: str) -> dict[str, Path]:
-        """The submitted files of a job, each by the name of its parameter."""
-        return {path.name: path for path in (self.of(job_id) / "inputs").iterdir()}
+        """Return the submitted files of a job by the name of their parameter."""
+        return {path.name: path for path in (self.folder(job_id) / "inputs").iterdir()}
 
     def outputs(self, job_id: str) -> list[Path]:
-        """The result files of a job, by name. What a program made of another kind or name is not offered."""
-        found = (self.of(job_id) / "outputs").glob("*")
-        files = (path for path in found if path.is_file() and not path.is_symlink())
-        return sorted(path for path in files if RESULT_NAME.fullmatch(path.name))
+        """Return the result files of a job, sorted by name: regular files with names that `Job.open` accepts."""
+        found = (self.folder(job_id) / "outputs").glob("*")
+        regular = (path for path in found if path.is_file() and not path.is_symlink())
+        return sorted(path for path in regular if RESULT_NAME.fullmatch(path.name))
 
     def remove_outputs(self, job_id: str) -> None:
-        """Remove what the tool made."""
-        shutil.rmtree(self.of(job_id) / "outputs", ignore_errors=True)
+        """Remove what the tool wrote."""
+        shutil.rmtree(self.folder(job_id) / "outputs", ignore_errors=True)
 
     def remove(self, job_id: str) -> None:
-        """Remove the folder of a job with all that is in it."""
-        shutil.rmtree(self.of(job_id), ignore_errors=True)
+        """Remove the folder of a job."""
+        shutil.rmtree(self.folder(job_id), ignore_errors=True)
 
-    def untouched_for(self, seconds: float) -> Iterator[str]:
-        """The jobs whose folders have not changed for so long."""
-        for path in self._all.glob("*"):
-            with suppress(FileNotFoundError):  # it has gone meanwhile
+    def unchanged_for(self, seconds: float) -> Iterator[str]:
+        """Yield the ids of jobs whose folders have not changed for this long."""
+        for path in self._root.glob("*"):
+            with suppress(FileNotFoundError):  # removed in the meantime
                 if path.stat().st_mtime < time.time() - seconds:
                     yield path.name

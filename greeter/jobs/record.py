@@ -1,181 +1,242 @@
-"""A job's record as it was read from Redis, in the words that people see."""
+"""The record of a job as it was read from Redis."""
 
 from __future__ import annotations
 
 import json
 from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
 from functools import cached_property
 from hashlib import blake2b
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 from celery import states
 from kombu.utils.json import loads
 
-_PHASES = {states.PENDING: "waiting", states.SUCCESS: "finished", states.FAILURE: "failed", states.REVOKED: "cancelled"}
+from greeter.toolkit.job import Progress
+
+
+class Phase(StrEnum):
+    """The phases of a job as people see them. STOPPED means a partial result at the time limit."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    FINISHED = "finished"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+_PHASES = {
+    states.PENDING: Phase.WAITING,
+    states.SUCCESS: Phase.FINISHED,
+    states.FAILURE: Phase.FAILED,
+    states.REVOKED: Phase.CANCELLED,
+}
+
+
+class Snapshot(TypedDict):
+    """What lua/read.lua returns. Times are seconds since the epoch, by the clock of Redis."""
+
+    state: str
+    tool: str
+    submitted: str
+    attempts: str
+    elapsed: int
+    workers: int
+    today: int
+    started: NotRequired[str]
+    ended: NotRequired[str]
+    label: NotRequired[str]
+    request: NotRequired[str]
+    progress: NotRequired[str]
+    result: NotRequired[str]
+    partial: NotRequired[str]
+    cancel_requested: NotRequired[str]
+    silence: NotRequired[int]
+    ahead: NotRequired[int]
+
+
+class ReportedProgress(Progress):
+    """How far a job was at its last report.
+
+    Attributes:
+        seconds: Seconds since the first unit.
+    """
+
+    seconds: float
 
 
 class Record:
-    """One reading of a job's record. It is decoded when something is asked of it: most polls ask for the tag alone."""
+    """One reading of a job's record. It is decoded only when needed, because most polls compare the tag alone."""
 
-    def __init__(self, job_id: str, shown: bytes, retention_days: int | None) -> None:
-        """Take what the script READ gives; `retention_days` is None for a job that is kept for ever."""
+    def __init__(self, job_id: str, snapshot: bytes, retention_days: int | None) -> None:
+        """Take the JSON of a Snapshot; `retention_days` is None for a job that is kept forever."""
         self.id = job_id
-        self.shown = shown
+        self.snapshot = snapshot
         self._retention_days = retention_days
 
     @property
     def tag(self) -> str:
-        """A short text that changes when what a page shows of the job changes."""
-        return blake2b(self.shown, digest_size=9).hexdigest()
+        """A short text that changes whenever the page of the job changes."""
+        return blake2b(self.snapshot, digest_size=9).hexdigest()
 
     @cached_property
-    def _raw(self) -> dict[str, Any]:
-        return dict(json.loads(self.shown))
+    def _fields(self) -> Snapshot:
+        fields: Snapshot = json.loads(self.snapshot)
+        return fields
 
     @property
     def state(self) -> str:
         """Celery's state of the task."""
-        return str(self._raw["state"])
+        return self._fields["state"]
 
     @property
-    def phase(self) -> str:
-        """The state in our words: waiting, running, finished, stopped (at the time limit), failed or cancelled."""
+    def phase(self) -> Phase:
+        """The phase of the job."""
         if self.state == states.SUCCESS and self.partial:
-            return "stopped"
-        return _PHASES.get(self.state, "running")
+            return Phase.STOPPED
+        return _PHASES.get(self.state, Phase.RUNNING)
 
     @property
-    def words(self) -> str:
-        """The phase as a title."""
-        if self.phase == "running" and self.cancelling:
+    def heading(self) -> str:
+        """The phase as a heading."""
+        if self.phase == Phase.RUNNING and self.cancel_requested:
             return "Cancelling"
-        return "Stopped at the time limit" if self.phase == "stopped" else self.phase.capitalize()
+        return "Stopped at the time limit" if self.phase == Phase.STOPPED else self.phase.capitalize()
 
     @property
     def active(self) -> bool:
-        """Whether anything can still change."""
+        """Whether the job has not ended."""
         return self.state not in states.READY_STATES
 
     @property
     def tool(self) -> str:
         """The name of the job's tool."""
-        return str(self._raw["tool"])
+        return self._fields["tool"]
 
     @property
     def label(self) -> str:
-        """What its user calls the job; may be empty."""
-        return str(self._raw.get("label", ""))
+        """The name that the user gave the job; may be empty."""
+        return self._fields.get("label", "")
 
     @property
     def request(self) -> str:
         """The id of the request that submitted the job; may be empty."""
-        return str(self._raw.get("request", ""))
+        return self._fields.get("request", "")
 
     @property
     def attempts(self) -> int:
-        """How many times a worker has begun the job, without those that were stopped in an orderly way."""
-        return int(self._raw["attempts"])
+        """How often the job has started, not counting attempts that an orderly stop of their worker ended."""
+        return int(self._fields["attempts"])
 
     @property
-    def cancelling(self) -> bool:
-        """Whether the job runs although its end was asked for."""
-        return "cancel" in self._raw
+    def cancel_requested(self) -> bool:
+        """Whether the job was cancelled but is still running."""
+        return "cancel_requested" in self._fields
 
     @property
     def partial(self) -> bool:
-        """Whether the result is what there was when the job had to stop."""
-        return "partial" in self._raw
+        """Whether the result is a fallback."""
+        return "partial" in self._fields
 
     @property
     def has_result(self) -> bool:
-        """Whether the tool returned something: all of it, or what it had when it had to stop."""
-        return "result" in self._raw and self.state != states.FAILURE
+        """Whether the tool returned a result, complete or partial."""
+        return "result" in self._fields and self.state != states.FAILURE
 
     @property
     def ahead(self) -> int | None:
-        """How many jobs wait before this one; None when it does not wait."""
-        return self._raw.get("ahead")
+        """How many jobs are ahead of this one in the queue; None unless it is waiting."""
+        return self._fields.get("ahead")
 
     @property
     def workers(self) -> int:
-        """How many workers have been heard of lately."""
-        return int(self._raw["workers"])
+        """How many workers sent a heartbeat recently."""
+        return self._fields["workers"]
 
     @property
     def elapsed(self) -> int:
-        """Seconds since the job began, or since it was submitted while it waits; until its end when it has one.
-
-        After the first minute, in whole minutes.
-        """
-        return int(self._raw["elapsed"])
+        """Seconds since the job started, or was submitted if it is waiting. Whole minutes after the first."""
+        return int(self._fields["elapsed"])
 
     @property
     def silence(self) -> int:
-        """Seconds without a sign of life from the process that runs the job and its worker; 0 when they are few."""
-        return int(self._raw.get("silence", 0))
+        """Seconds since the last heartbeat of a running job; 0 if there was one within 30 seconds."""
+        return int(self._fields.get("silence", 0))
 
     @cached_property
     def meta(self) -> Any:
-        """The meta of Celery's state, which a tool may set to anything."""
-        return loads(self._raw["progress"]) if "progress" in self._raw else None
+        """The meta of Celery's state, which a tool may set to any JSON value."""
+        return loads(self._fields["progress"]) if "progress" in self._fields else None
 
     @property
-    def progress(self) -> dict[str, Any]:
-        """What the job last told of itself: `current` of `total` (which may be None) in `unit`s, in `seconds`.
-
-        May be empty.
-        """
-        meta = {"total": None, "unit": "step", "seconds": 0} | (self.meta if isinstance(self.meta, dict) else {})
-        kinds = {"current": int, "total": int | None, "seconds": int | float}
-        return meta if all(isinstance(meta.get(name), kind) for name, kind in kinds.items()) else {}
+    def progress(self) -> ReportedProgress | None:
+        """How far the job is; None before it reports, or if the tool set another meta."""
+        if not isinstance(self.meta, dict):
+            return None
+        meta: dict[str, Any] = {"total": None, "unit": "step", "seconds": 0} | self.meta
+        types = {"current": int, "total": int | None, "seconds": int | float}
+        if not all(isinstance(meta.get(name), kind) for name, kind in types.items()):
+            return None
+        return ReportedProgress(
+            current=meta["current"], total=meta["total"], unit=meta["unit"], seconds=meta["seconds"]
+        )
 
     @property
     def percent(self) -> int | None:
-        """How much of the job is done, where that is known."""
-        total = self.progress.get("total")
-        return int(100 * self.progress["current"] / total) if total else None
+        """How much of the job is done, if the total is known."""
+        progress = self.progress
+        return int(100 * progress["current"] / progress["total"]) if progress and progress["total"] else None
 
     @property
     def remaining(self) -> int | None:
-        """Seconds that the rest takes at the pace so far; None before 3 units and 5 seconds, when it is a guess."""
-        done, total, seconds = (self.progress.get(name) or 0 for name in ("current", "total", "seconds"))
-        return int(seconds * (total - done) / done) if total and done >= 3 and seconds >= 5 else None
+        """Seconds left at the rate so far; None before 3 units and 5 seconds, when it would be a guess."""
+        progress = self.progress
+        if not progress or not progress["total"] or progress["current"] < 3 or progress["seconds"] < 5:
+            return None
+        return int(progress["seconds"] * (progress["total"] - progress["current"]) / progress["current"])
 
     @property
     def times(self) -> dict[str, datetime]:
-        """When the job was submitted, started and ended, as far as it was."""
-        stamps = {name: self._raw[name] for name in ("submitted", "started", "ended") if name in self._raw}
-        return {name: datetime.fromtimestamp(int(float(stamp)), UTC) for name, stamp in stamps.items()}
+        """When the job was submitted, started and ended, without what has not happened yet."""
+        fields = self._fields
+        stamps = {"submitted": fields["submitted"], "started": fields.get("started"), "ended": fields.get("ended")}
+        return {name: datetime.fromtimestamp(int(float(stamp)), UTC) for name, stamp in stamps.items() if stamp}
 
     @property
     def kept_until(self) -> date | None:
-        """The day on which the job is removed; as long as it is active, the earliest that it can be; None for never."""
+        """The day when the job is removed, at the earliest if it is active; None if it is kept forever."""
         if self._retention_days is None:
             return None
-        today = date(1970, 1, 1) + timedelta(days=self._raw["today"])
+        today = date(1970, 1, 1) + timedelta(days=self._fields["today"])
         return self.times.get("ended", today) + timedelta(days=self._retention_days)
 
     @cached_property
     def result(self) -> Any:
-        """What the tool returned; of a failed job, its error as Celery keeps it; None when there is nothing."""
-        return loads(self._raw["result"]) if "result" in self._raw else None
+        """What the tool returned; for a failed job, see `errors.failure_result`; None if there is nothing."""
+        return loads(self._fields["result"]) if "result" in self._fields else None
 
     @property
-    def sentence(self) -> str | None:
-        """Why the job failed, for its user; None when the reason is our bug."""
-        return self.result.get("sentence") if self.state == states.FAILURE else None
+    def user_message(self) -> str | None:
+        """Why the job failed and what to do; None if it did not fail, or failed because of a bug."""
+        return self.result.get("user_message") if self.state == states.FAILURE else None
 
     @property
     def reference(self) -> str:
-        """The start of the id, which stands in the log; whoever knows only that cannot open the page."""
+        """The start of the id, as in the log; it does not give access to the job's page."""
         return self.id[:8]
 
     @property
-    def told(self) -> dict[str, Any]:
-        """What the log tells of the job: nothing that its user gave."""
-        told = {"job": self.reference, "request": self.request, "tool": self.tool, "attempts": self.attempts}
+    def log_fields(self) -> dict[str, str | int]:
+        """The fields of a log line about the job; nothing that the user entered."""
+        fields: dict[str, str | int] = {
+            "job": self.reference,
+            "request": self.request,
+            "tool": self.tool,
+            "attempts": self.attempts,
+        }
         if not self.active:
             times = self.times
-            began = times.get("started", times["ended"])
-            told |= {"state": self.phase, "seconds": int((times["ended"] - began).total_seconds())}
-        return told
+            started = times.get("started", times["ended"])
+            fields |= {"state": self.phase, "seconds": int((times["ended"] - started).total_seconds())}
+        return fields

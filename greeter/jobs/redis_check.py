@@ -1,4 +1,4 @@
-"""Whether Redis, and what speaks with it, keep jobs safe: asked once, when the web or a worker starts."""
+"""The check, when the web or a worker starts, that Redis and its client libraries keep jobs safe."""
 
 from __future__ import annotations
 
@@ -19,35 +19,41 @@ _OLDEST = {"redis_version": (7, 0), "valkey_version": (7, 2)}
 
 
 def check(redis_url: str) -> None:
-    """End this process, and say why, when Redis cannot serve; one that is not there yet may still come."""
+    """Exit with a message if Redis, or a client library, is not suitable. A Redis that is down may still come up."""
     kombu, client = version("kombu"), version("redis")
-    if _numbers(kombu) < (5, 7) or not (8, 0) <= _numbers(client) < (9, 0):
-        print(f"The Python packages kombu {kombu} and redis {client} are not those known to work.", file=sys.stderr)
-        print("Install what requirements.txt names, and start again.", file=sys.stderr)
-        sys.exit(os.EX_CONFIG)
+    if _major_minor(kombu) < (5, 7) or not (8, 0) <= _major_minor(client) < (9, 0):
+        _exit(
+            f"greeter was not tested with these versions of its packages: kombu {kombu} and redis {client}.",
+            "Install the versions in requirements.txt, and start again.",
+        )
     try:
         with Redis.from_url(redis_url, socket_timeout=1, retry=Retry(NoBackoff(), 0)) as server:
             problems = list(_problems(server.info()))
     except AuthenticationError:
         problems = ["its password is not the one in REDIS_URL"]
     except RedisError as error:
-        log.warning("Redis cannot be asked for its version yet: %s", error)
+        log.warning("Redis is unavailable, so its version could not be checked: %s", error)
         return
     if problems:
-        print(f"The Redis of REDIS_URL cannot be used: {'; '.join(problems)}.", file=sys.stderr)
-        print("Mend it, or name another in REDIS_URL, and start again.", file=sys.stderr)
-        sys.exit(os.EX_CONFIG)
+        _exit(
+            f"The Redis server in REDIS_URL cannot be used: {'; '.join(problems)}.",
+            "Fix its configuration or name another server in REDIS_URL, and start again.",
+        )
 
 
-def _problems(told: Mapping[str, Any]) -> Iterator[str]:
-    """What is wrong with a server that tells this of itself."""
-    name = "valkey_version" if "valkey_version" in told else "redis_version"
-    if _numbers(told[name]) < _OLDEST[name]:
-        yield f"its version is {told[name]}, and it takes Redis 7.0 or Valkey 7.2, or newer"
-    if told["maxmemory_policy"] != "noeviction":
-        yield f"its maxmemory-policy is {told['maxmemory_policy']}, and any but noeviction may drop jobs unseen"
+def _exit(problem: str, advice: str) -> None:
+    print(problem, advice, sep="\n", file=sys.stderr)
+    sys.exit(os.EX_CONFIG)
 
 
-def _numbers(version: Any) -> tuple[int, ...]:
-    """The first two numbers of a version."""
+def _problems(info: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what makes a server unsuitable, given its reply to INFO."""
+    name = "valkey_version" if "valkey_version" in info else "redis_version"
+    if _major_minor(info[name]) < _OLDEST[name]:
+        yield f"its version is {info[name]}, but Redis 7.0 or Valkey 7.2, or newer, is required"
+    if info["maxmemory_policy"] != "noeviction":
+        yield f"its maxmemory-policy is {info['maxmemory_policy']}, but any policy except noeviction may drop jobs"
+
+
+def _major_minor(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in str(version).split(".")[:2])

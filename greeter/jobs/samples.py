@@ -1,14 +1,16 @@
-"""The samples: jobs that ended well and are kept for ever, each as a folder with its record beside the files."""
+"""Sample results: finished jobs that are kept forever, each in a folder with its record and files."""
 
 from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from greeter.jobs.errors import JobNotFound
-from greeter.jobs.files import Folders
+from greeter.jobs.files import JobFiles
+from greeter.jobs.reader import Params, Provenance
 from greeter.jobs.record import Record
 from greeter.jobs.store import Store
 
@@ -17,42 +19,46 @@ PREFIX = "sample-"
 
 
 class Samples:
-    """The sample of each tool. Its id is `sample-` and the name of the tool; it is read as a job in the Store is."""
+    """The sample of each tool, a JobReader. The id of a sample is `sample-` and the name of its tool."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folders = Folders(folder)
+    def __init__(self, root: Path) -> None:
+        self.files = JobFiles(root)
 
     def of(self, tool: str) -> str | None:
-        """The id of the sample of a tool, if it has one."""
+        """Return the id of a tool's sample, or None if it has none."""
         sample_id = PREFIX + tool
-        return sample_id if self.folders.of(sample_id).exists() else None
+        return sample_id if self.files.folder(sample_id).exists() else None
 
     def keep(self, store: Store, job_id: str) -> str:
-        """Make a job that has ended the sample of its tool, and return the sample's id. Raises JobNotFound."""
+        """Make an ended job the sample of its tool, and return the id of the sample. Raises JobNotFound."""
         record = store.find(job_id)
         sample_id = PREFIX + record.tool
-        self.folders.remove(sample_id)
-        shutil.copytree(store.folders.of(job_id), self.folders.of(sample_id))
-        kept = {"shown": json.loads(record.shown) | {"label": ""}, "details": store.details(job_id)}
-        (self.folders.of(sample_id) / _RECORD).write_text(json.dumps(kept, indent=1) + "\n")
+        self.files.remove(sample_id)
+        shutil.copytree(store.files.folder(job_id), self.files.folder(sample_id))
+        kept = {
+            "snapshot": json.loads(record.snapshot) | {"label": ""},
+            "provenance": asdict(store.provenance(job_id)),
+        }
+        (self.files.folder(sample_id) / _RECORD).write_text(json.dumps(kept, indent=1) + "\n")
         return sample_id
 
     def find(self, job_id: str) -> Record:
-        """Read a sample as `Store.find` reads a record. Raises JobNotFound."""
-        return Record(job_id, json.dumps(self._kept(job_id)["shown"]).encode(), None)
+        """Read a sample. Raises JobNotFound."""
+        return Record(job_id, json.dumps(self._read(job_id)["snapshot"]).encode(), None)
 
-    def details(self, job_id: str) -> dict[str, Any]:
-        """What `Store.details` tells."""
-        return dict(self._kept(job_id)["details"])
+    def provenance(self, job_id: str) -> Provenance:
+        """Read how a sample was made. Raises JobNotFound."""
+        return Provenance(**self._read(job_id)["provenance"])
 
-    def params(self, job_id: str) -> dict[str, Any]:
-        """What `Store.params` tells."""
-        details = self.details(job_id)
-        # Without files there is no folder for them: git keeps none that is empty.
-        return {**details["params"], **(self.folders.inputs(job_id) if details["sums"] else {})}
+    def params(self, job_id: str) -> Params:
+        """Read the parameters of a sample; a file is given as its Path. Raises JobNotFound."""
+        provenance = self.provenance(job_id)
+        # A sample without input files has no folder for them, because git keeps no empty folders.
+        return {**provenance.params, **(self.files.inputs(job_id) if provenance.checksums else {})}
 
-    def _kept(self, job_id: str) -> dict[str, Any]:
+    def _read(self, job_id: str) -> dict[str, Any]:
         try:
-            return dict(json.loads((self.folders.of(job_id) / _RECORD).read_text()))
+            kept: dict[str, Any] = json.loads((self.files.folder(job_id) / _RECORD).read_text())
         except FileNotFoundError:
             raise JobNotFound(job_id) from None
+        return kept

@@ -1,19 +1,28 @@
-"""The jobs' records in Redis: with its scripts, the only place that knows a Redis key.
+"""The records of jobs in Redis. This module and the scripts in lua/ are the only code that uses Redis keys.
 
-A record is one hash, `job:<id>`. Celery's task state is one of its fields (greeter/jobs/backend.py writes it), so
-whoever reads a record reads everything about the job in one round trip. Each id is in one of three sorted sets:
-`jobs:waiting`, by time of submission, so that a job's rank there is its place in the queue; `jobs:running`;
-`jobs:ended`, by time of end. `workers` has the time at which each worker last announced itself, `asked` the one at
-which somebody last asked how many; `counted` is how many jobs ended, and how; `limits:...` is how often each
-client submitted in this minute (greeter/web/limits.py).
+| key | type | what it has |
+|---|---|---|
+| `job:<id>` | hash | the record; Celery's task state is one of its fields |
+| `jobs:waiting` | sorted set | ids by time of submission: the rank of an id is its place in the queue |
+| `jobs:running` | sorted set | ids by time of start |
+| `jobs:ended` | sorted set | ids by time of end |
+| `workers` | sorted set | workers by time of their last heartbeat |
+| `client:<address>` | set | the active jobs of one client |
+| `token:<sha256>` | string | the id of the job that a form created |
+| `statistics` | hash | how many jobs ended, how, and how long they ran |
+| `write_check` | string | shows that Redis takes writes |
+| `limits:...` | string | how often each client submitted in this minute (greeter/web/limits.py) |
+
+Celery's broker has keys of its own: the list `celery` and `_kombu...`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from hashlib import sha256
-from typing import Any
+from typing import Any, Literal
 
 import redis
 from celery.states import READY_STATES
@@ -23,197 +32,248 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from greeter.jobs.errors import JobNotFound, QueueFull, TooManyJobs
-from greeter.jobs.files import Folders
-from greeter.jobs.record import Record
-from greeter.jobs.scripts import SCRIPTS
+from greeter.jobs.files import JobFiles
+from greeter.jobs.reader import Params, Provenance
+from greeter.jobs.record import Record, ReportedProgress
+from greeter.jobs.runner import Runner
+from greeter.jobs.scripts import load_scripts
 from greeter.logs import REQUEST
 from greeter.settings import Settings
 
-_BROKERS_LIST = "celery"
-_SECONDS_UNTIL_A_WORKER_IS_MISSED = 15
-_SECONDS_UNTIL_A_MESSAGE_IS_MISSED = 10
-_SECONDS_TO_CANCEL = 6
-MOST_ATTEMPTS = 2
+MAX_ATTEMPTS = 2
 PROGRESS = "PROGRESS"
+_BROKER_LIST = "celery"
+_WORKER_TIMEOUT = 15  # seconds without a heartbeat after which a worker counts as gone
+_MESSAGE_TIMEOUT = 10  # seconds that a job waits before its message can count as lost
+_CANCEL_TIMEOUT = 6  # seconds that a cancelled job has to end by itself
+
+
+Fields = Mapping[str, str | bytes | int]
+"""Fields of a record."""
 
 
 @dataclass(frozen=True)
 class Submission:
-    """What is told of a submission beside the tool and its parameters; all of it may be left out."""
+    """What is known of a submission apart from the tool and its parameters. Everything is optional.
+
+    Attributes:
+        label: The name that the user gave the job.
+        client: Who submits, to limit the active jobs of one client.
+        token: The token of the form, so that submitting it twice creates one job.
+
+    """
 
     label: str = ""
-    client: str = ""  # who submits, to count the active jobs of one
-    token: str = ""  # of the form, so that submitting it twice makes one job
+    client: str = ""
+    token: str = ""
+
+
+class Order(StrEnum):
+    """What the process of a job has to do, as the reply to its heartbeat says."""
+
+    CONTINUE = "continue"
+    CANCEL = "cancel"
+    ABANDON = "abandon"  # the job was given to another process
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Numbers of jobs and workers.
+
+    Attributes:
+        waiting: Jobs that are waiting.
+        running: Jobs that are running.
+        workers: Workers with a recent heartbeat.
+        bounds: The bounds of the duration buckets, in seconds.
+        ended: Numbers of ended jobs and sums of their durations: `("ended", tool, phase)`, `("seconds", tool)`, and
+            `("bucket", tool, bound)` for jobs that ran no longer than a bound but longer than the one before it.
+
+    """
+
+    waiting: int
+    running: int
+    workers: int
+    bounds: list[int]
+    ended: dict[tuple[str, ...], float]
 
 
 class Store:
-    """The jobs' records, with their folders. Methods that ask Redis raise redis.RedisError when it cannot be had."""
+    """The records of jobs, and their folders. Methods raise redis.RedisError when Redis is unavailable."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self.folders = Folders(settings.data_dir / "jobs")
-        # A connection that Redis closed is opened anew; a Redis that hangs is not asked twice, for a page should
-        # say so within three seconds, even when many ask.
+        self.files = JobFiles(settings.data_dir / "jobs")
+        # Reconnect once if Redis has closed the connection. Do not retry timeouts: a page has to report within three
+        # seconds that Redis does not answer, even to many visitors at once.
         retry = Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,))
         self.redis = Redis.from_url(settings.redis_url, socket_timeout=1, socket_connect_timeout=1, retry=retry)
-        self._scripts = {name: self.redis.register_script(source) for name, source in SCRIPTS.items()}
+        self._scripts = load_scripts(self.redis)
 
     def _run(self, script: str, *args: Any) -> Any:
         return self._scripts[script](args=args)
 
-    # What the web asks for.
+    # For the web.
 
-    def create(self, job_id: str, tool: str, params: Mapping[str, Any], submission: Submission) -> str:
-        """Keep a new job and return its id, or that of the job that the same form made before.
+    def create(self, job_id: str, tool: str, params: Params, submission: Submission) -> str:
+        """Create a waiting job and return its id, or the id of the job that the same form created before.
 
-        A parameter given as bytes becomes the file `inputs/<its name>`. Raises QueueFull or TooManyJobs, and
-        OSError when the disk has no room; then nothing is kept.
+        A parameter given as bytes becomes the file `inputs/<its name>`. Raises QueueFull, TooManyJobs, or OSError when
+        the disk is full; then nothing is kept.
         """
         files = {name: value for name, value in params.items() if isinstance(value, bytes)}
-        plain = dumps({name: value for name, value in params.items() if name not in files})
-        sums = {name: sha256(content).hexdigest() for name, content in files.items()}
         fields = {
             "tool": tool,
-            "params": plain,
-            "sums": dumps(sums),
+            "params": dumps({name: value for name, value in params.items() if name not in files}),
+            "checksums": dumps({name: sha256(content).hexdigest() for name, content in files.items()}),
             "label": submission.label,
             "request": REQUEST.get(),
         }
-        # The same form with other input is another job.
-        same = sha256(f"{submission.token} {tool} {plain} {sums}".encode()).hexdigest() if submission.token else ""
-        limits, kept_for = (self._settings.max_waiting, self._settings.max_active), self._settings.retention
-        self.redis.ping()  # before anything is written for nothing
-        self.folders.create(job_id, files)
-        # When the answer is lost, the job may be there or not: its folder stays, and remove_orphans() may find it.
+        self.redis.ping()  # write no files for nothing
+        self.files.create(job_id, files)
         try:
-            kept: str = self._run("create", job_id, same, submission.client, *limits, kept_for, *_flat(fields)).decode()
-        except redis.ResponseError:  # a clear answer: Redis is full, say
-            self.folders.remove(job_id)
+            created = self._create(job_id, fields, submission)
+        except redis.ResponseError:
+            # Redis has refused, for example because it is full. (If there was no reply, the job may have been created,
+            # so its folder stays: remove_orphans() removes it if not.)
+            self.files.remove(job_id)
             raise
-        if kept != job_id:
-            self.folders.remove(job_id)
-        if kept == "full":
+        if created != job_id:
+            self.files.remove(job_id)
+        if created == "full":
             raise QueueFull
-        if kept == "busy":
+        if created == "busy":
             raise TooManyJobs
-        return kept
+        return created
+
+    def _create(self, job_id: str, fields: Mapping[str, str], submission: Submission) -> str:
+        # The token includes the input, because the same form with other input is another job.
+        given = f"{submission.token} {fields['tool']} {fields['params']} {fields['checksums']}"
+        token = sha256(given.encode()).hexdigest() if submission.token else ""
+        limits = (self._settings.max_waiting, self._settings.max_active)
+        remember = self._settings.retention
+        reply: bytes = self._run("create", job_id, token, submission.client, *limits, remember, *_flat(fields))
+        return reply.decode()
 
     def find(self, job_id: str) -> Record:
-        """Read a record, in one round trip. Raises JobNotFound."""
-        shown = self._run("read", job_id, _SECONDS_UNTIL_A_WORKER_IS_MISSED)
-        if shown is None:
+        """Read a record in one round trip. Raises JobNotFound."""
+        snapshot = self._run("read", job_id, _WORKER_TIMEOUT)
+        if snapshot is None:
             raise JobNotFound(job_id)
-        return Record(job_id, shown, self._settings.retention_days)
+        return Record(job_id, snapshot, self._settings.retention_days)
 
-    def details(self, job_id: str) -> dict[str, Any]:
-        """The `params` of a job that are no files, the SHA-256 `sums` of the others, the `versions` it ran with."""
-        found = self.fields(job_id, "params", "sums", "versions")
-        return {"params": {}, "sums": {}, "versions": {}} | {name: loads(text) for name, text in found.items()}
+    def provenance(self, job_id: str) -> Provenance:
+        """Read how the result of a job was made."""
+        fields = self.fields(job_id, "params", "checksums", "versions")
+        return Provenance(**{name: loads(text) for name, text in fields.items()})
 
-    def params(self, job_id: str, plain: bytes | None = None) -> dict[str, Any]:
-        """The parameters of a job, of which `plain` are those that are no files; files as their Path."""
-        values = loads(plain) if plain else self.details(job_id)["params"]
-        return {**values, **self.folders.inputs(job_id)}
+    def params(self, job_id: str) -> Params:
+        """Read the parameters of a job; a file is given as its Path."""
+        return {**self.provenance(job_id).params, **self.files.inputs(job_id)}
 
     def fields(self, job_id: str, *names: str) -> dict[str, str]:
-        """Fields of a record that find() leaves out, those of them that it has."""
+        """Read fields of a record that are not in its snapshot, leaving out the ones that it does not have."""
         values: Any = self.redis.hmget(f"job:{job_id}", names)
         return {name: value.decode() for name, value in zip(names, values, strict=True) if value}
 
-    def cancel(self, job_id: str) -> str:
-        """Ask for the end of a job. Raises JobNotFound.
+    def cancel(self, job_id: str) -> Literal["cancelled", "requested", "ended"]:
+        """Cancel a job. Raises JobNotFound.
 
-        Returns "cancelled" for one that waited, or that nobody runs; "running" for one that is told so by its next
-        beat, "ended" for one that had ended.
+        Returns:
+            "cancelled" for a job that was waiting or stale, which has ended now; "requested" for a running one, which
+            learns of it from its next heartbeat; "ended" for one that had ended before.
+
         """
-        if answer := self._run("cancel", job_id, self._settings.silence_limit):
-            return str(answer.decode())
-        raise JobNotFound(job_id)
+        reply: bytes | None = self._run("cancel", job_id, self._settings.silence_limit)
+        if reply is None:
+            raise JobNotFound(job_id)
+        return reply.decode()  # type: ignore[return-value]  # one of the three, see lua/cancel.lua
 
     def delete(self, job_id: str) -> bool:
-        """Remove the folder and the record of a job that has ended; False when it has not. Raises JobNotFound."""
+        """Delete the folder and the record of a job, or return False if it is active. Raises JobNotFound."""
         if self.find(job_id).active:
             return False
-        self.folders.remove(job_id)  # first: when Redis goes away now, the record is left, and this is done again
+        self.files.remove(job_id)  # first: if Redis fails now, the record is still there for the next try
         self._run("delete", job_id)
         return True
 
-    def counts(self) -> tuple[dict[str, int], dict[tuple[str, ...], float]]:
-        """The jobs `waiting` and `running` and the `workers` heard of lately, and what was counted of jobs at ends.
-
-        That is the number that `("ended", tool, phase)`, the time that they ran in `("seconds", tool)`, and the number
-        that ran no longer than one of BOUNDS, but longer than the one before, in `("bucket", tool, bound)`. Raises
-        redis.RedisError also when Redis takes no writes.
-        """
-        *now, counted = self._run("counts", "", _SECONDS_UNTIL_A_WORKER_IS_MISSED)
+    def statistics(self) -> Statistics:
+        """Count jobs and workers. Raises redis.RedisError also when Redis refuses writes."""
+        waiting, running, workers, bounds, counted = self._run("statistics", "", _WORKER_TIMEOUT)
         fields = iter(_texts(counted))
         ended = {tuple(name.split()): float(number) for name, number in zip(fields, fields, strict=True)}
-        return dict(zip(("waiting", "running", "workers"), now, strict=True)), ended
+        return Statistics(waiting, running, workers, bounds, ended)
 
-    # What the process that runs a job says. `worker` and `process` are those that claimed it; nobody else is listened
-    # to but the main process of the worker, which is "".
+    # For the process that runs a job. Only the runner that claimed a job, or its worker's main process, can change it.
 
-    def claim(self, job_id: str, worker: str, process: int | str, versions: Mapping[str, str]) -> dict[str, Any] | None:
-        """Begin a waiting job and return its parameters; None when it does not wait, or not any more."""
-        plain = self._run("claim", job_id, worker, process, dumps(versions))
+    def claim(self, job_id: str, runner: Runner, versions: Mapping[str, str]) -> Params | None:
+        """Start a waiting job and return its parameters, or None if it is not waiting any more."""
+        plain = self._run("claim", job_id, *runner.args, dumps(versions))
         if not plain:
             return None
-        self.folders.remove_outputs(job_id)  # of an attempt that was lost
-        return self.params(job_id, plain)
+        self.files.remove_outputs(job_id)  # of a lost attempt
+        return {**loads(plain), **self.files.inputs(job_id)}
 
-    def beat(self, job_id: str, worker: str, process: int | str = "") -> str | None:
-        """Say that the job goes on; returns "running", "cancel" when that was asked for, None when it was lost."""
-        answer = self._run("beat", job_id, worker, process)
-        return answer.decode() if answer else None
+    def heartbeat(self, job_id: str, runner: Runner) -> Order:
+        """Record that a job is running, and return what to do."""
+        return Order(self._run("heartbeat", job_id, *runner.args).decode())
 
-    def report(self, job_id: str, worker: str, process: int | str, progress: Mapping[str, Any]) -> None:
-        """Keep how far a running job is."""
-        self.write(job_id, worker, PROGRESS, {"progress": dumps(progress)}, process)
+    def report_progress(self, job_id: str, runner: Runner, progress: ReportedProgress) -> None:
+        """Store how far a running job is."""
+        self.update(job_id, runner, PROGRESS, {"progress": dumps(progress)})
 
-    def write(self, job_id: str, worker: str, state: str, fields: Mapping[str, Any], process: int | str = "") -> bool:
-        """Change the state and fields of a running job; False, and nothing changes, when it was lost."""
-        return bool(self._run("write", job_id, worker, process, state, int(state in READY_STATES), *_flat(fields)))
+    def update(self, job_id: str, runner: Runner, state: str, fields: Fields) -> bool:
+        """Change the Celery state and fields of a running job, or return False if the runner has lost it."""
+        is_end = int(state in READY_STATES)
+        return bool(self._run("update", job_id, *runner.args, state, is_end, *_flat(fields)))
 
-    # What the main process of a worker sees to.
+    # For the main process of a worker.
 
-    def announce(self, worker: str, jobs: Iterable[str]) -> list[str]:
-        """Say that a worker is there and runs these jobs; returns those of them that were to end some seconds ago."""
-        return _texts(self._run("announce", worker, _SECONDS_TO_CANCEL, *jobs))
+    def worker_heartbeat(self, worker: str, jobs: Iterable[str]) -> list[str]:
+        """Record that a worker is running these jobs; return those that were cancelled but have not ended in time."""
+        return _texts(self._run("worker_heartbeat", "", worker, _CANCEL_TIMEOUT, *jobs))
 
-    def lose(self, job_id: str, worker: str, silent: bool, counted: bool, result: bytes = b"") -> str | None:
-        """Let a running job wait again, because its process is gone, or so it seems when it is `silent`.
+    def requeue(self, job_id: str, worker: str, *, stale: bool, counted: bool, result: str = "") -> str | None:
+        """Make a job wait again after its process was lost.
 
-        When this attempt is `counted` and was the last one, the job fails with `result`. Returns the job's new
-        state, or None when the worker had lost it already, or has been heard of again.
+        Args:
+            job_id: The job.
+            worker: The worker that ran it.
+            stale: Whether the process only seems lost, because its heartbeats have stopped.
+            counted: Whether the attempt counts. If it was the last one, the job fails.
+            result: The result of the job if it fails, in JSON.
+
+        Returns:
+            The new Celery state, or None if the job was taken from this worker before, or had a heartbeat since.
+
         """
-        silence = self._settings.silence_limit if silent else 0
-        state = self._run("lose", job_id, worker, silence, int(counted), MOST_ATTEMPTS, result)
+        silence = self._settings.silence_limit if stale else 0
+        state = self._run("requeue", job_id, worker, silence, int(counted), MAX_ATTEMPTS, result)
         return state.decode() if state else None
 
-    def silent(self) -> list[tuple[str, str]]:
-        """The running jobs, each with its worker, of which nobody has heard for too long."""
-        found = iter(_texts(self._run("silent", "", self._settings.silence_limit)))
-        return list(zip(found, found, strict=True))
+    def stale(self) -> list[tuple[str, str]]:
+        """Return the running jobs without a heartbeat for SILENCE_LIMIT, each with its worker."""
+        reply = iter(_texts(self._run("stale", "", self._settings.silence_limit)))
+        return list(zip(reply, reply, strict=True))
 
-    def unsent(self) -> list[str]:
-        """The waiting jobs of some age whose messages are lost; they now wait behind the others."""
-        return _texts(self._run("unsent", "", _BROKERS_LIST, _SECONDS_UNTIL_A_MESSAGE_IS_MISSED))
+    def lost_messages(self) -> list[str]:
+        """Return the waiting jobs whose messages are lost, after moving them to the end of the queue."""
+        return _texts(self._run("lost_messages", "", _BROKER_LIST, _MESSAGE_TIMEOUT))
 
     def expired(self) -> list[str]:
-        """Some of the jobs that have been kept as long as was promised."""
+        """Return some of the jobs whose retention time is over."""
         return _texts(self._run("expired", "", self._settings.retention))
 
     def remove_orphans(self) -> None:
-        """Remove the folders without a record: of submissions whose answer was lost.
+        """Remove folders without a record, left by submissions that got no reply from Redis.
 
-        Not before jobs of their age are removed anyway, for REDIS_URL may name the wrong Redis.
+        They are kept for the retention time, in case REDIS_URL names the wrong server.
         """
-        for job_id in self.folders.untouched_for(self._settings.retention):
+        for job_id in self.files.unchanged_for(self._settings.retention):
             if not self.redis.exists(f"job:{job_id}"):
-                self.folders.remove(job_id)
+                self.files.remove(job_id)
 
 
-def _flat(fields: Mapping[str, Any]) -> list[Any]:
+def _flat(fields: Fields) -> list[str | bytes | int]:
     return [part for pair in fields.items() for part in pair]
 
 

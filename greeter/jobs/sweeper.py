@@ -1,4 +1,4 @@
-"""What the main process of a worker sees to, so that no job is lost, and none is left running that does not run."""
+"""Worker maintenance: requeue lost jobs, kill overdue ones, delete expired ones."""
 
 from __future__ import annotations
 
@@ -11,67 +11,69 @@ from contextlib import suppress
 from celery.worker import state
 from redis import RedisError
 
-from greeter.jobs.errors import JobNotFound
-from greeter.jobs.service import UNAVAILABLE, Queue
+from greeter.jobs.errors import UNAVAILABLE, JobNotFound
+from greeter.jobs.service import JobService
 
 log = logging.getLogger(__name__)
 
-_SECONDS_BETWEEN_SWEEPS = 5
-_SECONDS_BETWEEN_LOOKS_FOR_ORPHANS = 3600
+_SWEEP_INTERVAL = 5  # seconds
+_ORPHAN_INTERVAL = 3600  # seconds
 
 
-class Keeper:
-    """Announces a worker, ends what was cancelled, and sweeps: lost jobs wait again, old ones are removed.
+class Sweeper:
+    """Maintenance in the main process of a worker. Every worker does it, and all of it may be done twice."""
 
-    Every worker does this, and all of it may be done twice.
-    """
+    def __init__(self, jobs: JobService, worker: str) -> None:
+        self._jobs = jobs
+        self._worker = worker
+        self._stale: set[tuple[str, str]] = set()
+        self._next_sweep = self._next_orphans = 0.0
 
-    def __init__(self, queue: Queue) -> None:
-        self._queue = queue
-        self._silent: set[tuple[str, str]] = set()
-        self._next_sweep = self._next_look_for_orphans = 0.0
-
-    def tend(self) -> None:
-        """Do what is due; called every two seconds."""
+    def run(self) -> None:
+        """Send the worker's heartbeat, and sweep when it is time. Called every two seconds."""
         now = time.monotonic()
         try:
-            overdue = self._queue.store.announce(self._queue.worker_id, [str(job.id) for job in state.active_requests])
+            overdue = self._jobs.store.worker_heartbeat(self._worker, _active_jobs())
             _kill(overdue)
             if now >= self._next_sweep:
-                self._next_sweep = now + _SECONDS_BETWEEN_SWEEPS
+                self._next_sweep = now + _SWEEP_INTERVAL
                 self._sweep()
         except UNAVAILABLE as error:
-            self._silent = set()
-            log.warning("Redis cannot be reached: %s", error)
+            self._stale = set()
+            log.warning("Redis is unavailable: %s", error)
 
     def _sweep(self) -> None:
-        # Whoever was cut off, or slept with the whole machine, has until the next sweep to be heard of again.
-        before, self._silent = self._silent, set(self._queue.store.silent())
-        for job_id, worker in before & self._silent:
-            self._queue.lose(job_id, worker, silent=True)
-        for job_id in self._queue.store.unsent():
-            self._queue.publish(job_id)
-        for job_id in self._queue.store.expired():
+        # A job is requeued only if two sweeps in a row find it stale. The first may come right after the whole machine
+        # was suspended, before a healthy worker could send a heartbeat.
+        previous, self._stale = self._stale, set(self._jobs.store.stale())
+        for job_id, worker in previous & self._stale:
+            self._jobs.requeue(job_id, worker, stale=True)
+        for job_id in self._jobs.store.lost_messages():
+            self._jobs.publish(job_id)
+        for job_id in self._jobs.store.expired():
             with suppress(JobNotFound):  # another worker was faster
-                self._queue.delete(job_id)
-        if time.monotonic() >= self._next_look_for_orphans:
-            self._next_look_for_orphans = time.monotonic() + _SECONDS_BETWEEN_LOOKS_FOR_ORPHANS
-            self._queue.store.remove_orphans()
+                self._jobs.delete(job_id)
+        if time.monotonic() >= self._next_orphans:
+            self._next_orphans = time.monotonic() + _ORPHAN_INTERVAL
+            self._jobs.store.remove_orphans()
 
     def release(self) -> None:
-        """End the jobs of this worker, which is about to stop, and let them wait for another; no attempt is counted."""
+        """End the jobs of this worker, which is stopping, and requeue them without counting the attempt."""
         while state.should_stop is None and state.should_terminate is None:
-            time.sleep(0.01)  # until it takes no new ones
-        self._queue.stopping = True  # Celery may be the first to see that their processes are gone
-        jobs = [str(job.id) for job in state.active_requests]
+            time.sleep(0.01)  # until it takes no new jobs
+        jobs = _active_jobs()
         _kill(jobs)
         for job_id in jobs:
-            with suppress(RedisError):  # then the next worker finds it
-                self._queue.lose(job_id, self._queue.worker_id, counted=False)
+            with suppress(RedisError):  # then a sweep of another worker finds it
+                self._jobs.requeue(job_id, self._worker, counted=False)
+
+
+def _active_jobs() -> list[str]:
+    return [str(request.id) for request in state.active_requests]
 
 
 def _kill(jobs: list[str]) -> None:
-    """End the processes that run these jobs, each with its group."""
+    """Kill the processes that run these jobs, each with its process group."""
     for request in list(state.active_requests):
         if request.id in jobs and request.worker_pid:
             with suppress(ProcessLookupError):

@@ -1,10 +1,10 @@
-"""What every tool needs. The names here are all that the author of a tool has to know."""
+"""Everything that a tool needs to import from greeter."""
 
 from celery.exceptions import SoftTimeLimitExceeded
 
 from greeter.toolkit.errors import ToolError
-from greeter.toolkit.fasta import FastaField
-from greeter.toolkit.job import Job
+from greeter.toolkit.fields import ProteinFastaField
+from greeter.toolkit.job import Job, Result
 from greeter.toolkit.tool import tool
 
-__all__ = ["FastaField", "Job", "SoftTimeLimitExceeded", "ToolError", "tool"]
+__all__ = ["Job", "ProteinFastaField", "Result", "SoftTimeLimitExceeded", "ToolError", "tool"]

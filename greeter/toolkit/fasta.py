@@ -1,149 +1,123 @@
-"""Protein sequences in FASTA format: the form's field for them, and the checks that it makes."""
+"""Check protein sequences in FASTA format."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
+from typing import NamedTuple, TypedDict
 
-from wtforms import TextAreaField
-from wtforms.form import BaseForm
-from wtforms.validators import StopValidation, ValidationError
-from wtforms.widgets import TextArea
+LONGEST_SEQUENCE = 100_000  # residues: the limit of HMMER's search pipeline
+_LONGEST_HEADER = 1000  # characters
+_SHORTEST_NUCLEOTIDES = 10  # letters: fewer that look like DNA may well be a peptide
 
-# The amino alphabet of HMMER's Easel library: 20 amino acids, B J Z O U X, and * for a stop; no gaps.
+# The amino acid alphabet of HMMER's Easel library: 20 amino acids, B J Z O U X, and * for a stop; no gaps.
 _NOT_PROTEIN = re.compile("[^ACDEFGHIKLMNPQRSTVWYBJZOUXacdefghiklmnpqrstvwybjzoux*]")
 _BLANKS = str.maketrans("", "", " \t")
-_SHORTEST_DNA = 10
-_LONGEST_SEQUENCE = 100_000  # HMMER's pipeline takes none longer
-_LONGEST_HEADER = 1000
-_COMPRESSED = (b"\x1f\x8b", b"BZh", b"(\xb5/\xfd")  # gzip, bzip2, zstd: unlike zip and xz, without a zero byte at times
 
 
-class _TextOrFile(TextArea):
-    validation_attrs: list[str] = []  # noqa: RUF012  not `required`: a file may stand in for the text
+class FastaError(ValueError):
+    """Invalid protein FASTA text. The message names the line and the record, and ends in what to do."""
 
 
-class FastaField(TextAreaField):
-    """Proteins, pasted or uploaded; a file wins over pasted text.
+class Limits(TypedDict):
+    """The limits of one input."""
 
-    Its data is None or FASTA text as bytes, which reach the tool's function as the Path of a file. Put
-    `DataRequired()` among the validators unless the field may stay empty.
-    """
+    records: int
+    residues: int  # in all records together
 
-    widget = _TextOrFile()
-    takes_file = True
-    data: Any
 
-    def _value(self) -> str:
-        return self.data.decode() if isinstance(self.data, bytes) else self.data or ""
-
-    def process_data(self, value: Any) -> None:
-        """Take an example or a former input: a text, or the Path of a file with it."""
-        self.data = value.read_text() if isinstance(value, Path) else value
-
-    def process_formdata(self, valuelist: list[Any]) -> None:
-        """Take what was uploaded, or else what was pasted."""
-        self.data = "".join(value for value in valuelist if isinstance(value, str))
-        for file in (value for value in valuelist if hasattr(value, "read") and value.filename):
-            self.data = _decode(file.read())
-
-    def pre_validate(self, form: BaseForm) -> None:
-        """Let what is wrong with a file be said, rather than that there is no text."""
-        if self.process_errors:
-            raise StopValidation
-
-    def post_validate(self, form: BaseForm, validation_stopped: bool) -> None:
-        """Check the sequences, unless a validator has found something already."""
-        if not validation_stopped:
-            self.data = check_proteins(self.data, self.meta.limits) if (self.data or "").strip() else None
+class _Record(NamedTuple):
+    line: int  # of the header, counted from 1
+    header: str  # without the >
+    body: list[str]  # the lines below the header
 
     @property
-    def limits(self) -> str:
-        """The limits of the field in words."""
-        limits = self.meta.limits
-        return (
-            f"At most {limits['records']:,} sequences of up to {_LONGEST_SEQUENCE:,} residues, "
-            f"{limits['residues']:,} residues in all."
-        )
+    def name(self) -> str:
+        return self.header.split(maxsplit=1)[0]
+
+    @property
+    def sequence(self) -> str:
+        return "".join(self.body).translate(_BLANKS)
+
+    def error(self, problem: str, line: int | None = None) -> FastaError:
+        return FastaError(f"Line {line or self.line}, record {self.name!r}: {problem}")
 
 
-def _decode(content: bytes) -> str:
-    if not content.strip():
-        raise ValueError("The file is empty. Choose another one, or none.")
-    if b"\0" in content or content.startswith(_COMPRESSED):
-        raise ValueError("This is not a text file. Unpack it, or save it as plain text, and choose it again.")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return content.decode("latin-1")
+def check_proteins(text: str, limits: Limits) -> bytes:
+    """Check protein sequences in FASTA format.
 
+    Args:
+        text: FASTA text with any kind of line ending.
+        limits: The maximum number of records, and of residues in all of them together.
 
-def check_proteins(text: str, limits: Mapping[str, int]) -> bytes:
-    """Return FASTA text with plain line ends as UTF-8.
+    Returns:
+        The text with Unix line endings, encoded as UTF-8 and otherwise unchanged.
 
-    `limits` holds the most `records` and the most `residues` in all of them. Raises ValidationError, whose message
-    names the first record in which something is wrong, and its line, counted from 1.
+    Raises:
+        FastaError: A record is missing, invalid, not protein, or beyond a limit. The message names the first such
+            record and its line, counted from 1.
     """
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    seen: dict[str, int] = {}
+    line_of: dict[str, int] = {}
     residues = 0
-    for start, header, body in _records(lines):
-        name = _name(header, start)
-        sequence = "".join(body).translate(_BLANKS)
-        if name in seen:
-            raise ValidationError(
-                f"Line {start}: the name {name!r} is already that of the record in line {seen[name]}. "
-                "Give each record a name of its own."
+    for record in _records(lines):
+        _check_header(record)
+        if record.name in line_of:
+            raise FastaError(
+                f"Line {record.line}: the name {record.name!r} is already used in line {line_of[record.name]}. "
+                "Give each record a unique name."
             )
-        _check_sequence(sequence, body, f"record {name!r}", start)
-        seen[name] = start
-        residues += len(sequence)
-        if len(seen) > limits["records"] or residues > limits["residues"]:
-            raise ValidationError(
-                f"Line {start}, record {name!r}: here the input passes its limit of {limits['records']:,} sequences "
+        line_of[record.name] = record.line
+        residues += _check_sequence(record)
+        if len(line_of) > limits["records"] or residues > limits["residues"]:
+            raise record.error(
+                f"here the input exceeds the limits of {limits['records']:,} sequences "
                 f"and {limits['residues']:,} residues. Split it into several jobs."
             )
     return "\n".join(lines).encode()
 
 
-def _records(lines: list[str]) -> Iterator[tuple[int, str, list[str]]]:
-    """Each record as the number of its header's line, its header without the >, and its other lines."""
+def _records(lines: list[str]) -> Iterator[_Record]:
     headers = [index for index, line in enumerate(lines) if line.startswith(">")]
     first = headers[0] if headers else len(lines)
     stray = next((index for index, line in enumerate(lines[:first]) if line.strip()), None)
     if stray is not None or not headers:
-        raise ValidationError(
-            f"Line {(stray or 0) + 1}: no record has begun yet. Put a line with > and a name before each sequence."
-        )
+        problem = "there is no record" if stray is None else "text before the first header"
+        raise FastaError(f"Line {(stray or 0) + 1}: {problem}. Start each record with a line such as >name.")
     for index, end in zip(headers, [*headers[1:], len(lines)], strict=True):
-        yield index + 1, lines[index][1:], lines[index + 1 : end]
+        yield _Record(index + 1, lines[index][1:], lines[index + 1 : end])
 
 
-def _name(header: str, line: int) -> str:
-    if not header.strip():
-        raise ValidationError(f"Line {line}: the record has no name. Write one right after the >.")
-    if len(header) > _LONGEST_HEADER:
-        raise ValidationError(f"Line {line}: the header is longer than {_LONGEST_HEADER:,} characters. Shorten it.")
-    if not header.replace("\t", " ").isprintable():
-        raise ValidationError(f"Line {line}: the header has a character that cannot be shown. Retype the header.")
-    return header.split(maxsplit=1)[0]
+def _check_header(record: _Record) -> None:
+    if not record.header.strip():
+        raise FastaError(f"Line {record.line}: the record has no name. Write one directly after the >.")
+    if len(record.header) > _LONGEST_HEADER:
+        raise FastaError(f"Line {record.line}: the header is longer than {_LONGEST_HEADER:,} characters. Shorten it.")
+    if not record.header.replace("\t", " ").isprintable():
+        raise FastaError(f"Line {record.line}: the header has a character that cannot be shown. Retype the header.")
 
 
-def _check_sequence(sequence: str, body: list[str], record: str, start: int) -> None:
+def _check_sequence(record: _Record) -> int:
+    """Check the sequence of a record, and return its length in residues."""
+    sequence = record.sequence
     if not sequence.strip("*"):
-        raise ValidationError(f"Line {start}, {record}: no sequence follows. Add it, or remove the record.")
-    if len(sequence) > _LONGEST_SEQUENCE:
-        raise ValidationError(
-            f"Line {start}, {record}: the sequence is longer than {_LONGEST_SEQUENCE:,} residues. Cut it into parts."
-        )
+        raise record.error("the header has no sequence. Add one, or remove the record.")
+    if len(sequence) > LONGEST_SEQUENCE:
+        raise record.error(f"the sequence is longer than {LONGEST_SEQUENCE:,} residues. Split it into parts.")
     if _NOT_PROTEIN.search(sequence):
-        for number, line in enumerate(body, start + 1):
-            if wrong := _NOT_PROTEIN.search(line.translate(_BLANKS)):
-                raise ValidationError(
-                    f"Line {number}, {record}: {wrong[0]!r} is not an amino acid. Remove it, or write X in its place."
-                )
+        _raise_wrong_letter(record)
+    if _looks_like_nucleotides(sequence):
+        raise record.error("this looks like DNA or RNA. Translate it into protein first.")
+    return len(sequence)
+
+
+def _raise_wrong_letter(record: _Record) -> None:
+    for number, line in enumerate(record.body, record.line + 1):
+        if wrong := _NOT_PROTEIN.search(line.translate(_BLANKS)):
+            raise record.error(f"{wrong[0]!r} is not an amino acid. Remove it or replace it with X.", number)
+
+
+def _looks_like_nucleotides(sequence: str) -> bool:
     letters = set(sequence.upper())
-    if len(sequence) >= _SHORTEST_DNA and letters <= set("ACGTUN") and letters >= set("ACG") and letters & set("TU"):
-        raise ValidationError(f"Line {start}, {record}: this looks like DNA or RNA. Translate it into protein first.")
+    only_nucleotides = letters <= set("ACGTUN") and letters >= set("ACG") and bool(letters & set("TU"))
+    return only_nucleotides and len(sequence) >= _SHORTEST_NUCLEOTIDES

@@ -1,118 +1,147 @@
-"""A job as the function of its tool sees it."""
+"""The job that a tool's function works on."""
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, Any, TypedDict, TypeVar
+
+from greeter.toolkit.program import find_program, run_guarded
 
 Item = TypeVar("Item")
-
+Result = dict[str, Any]  # what a tool returns; the values must be serializable as JSON
 RESULT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
-_LEASH = Path(__file__).with_name("process_guard.py")
+
+class Fallback(Result):
+    """A partial result: what a tool returns at its soft time limit or when its job is cancelled."""
 
 
-class Fallback(dict[str, Any]):
-    """A partial result: what a tool returns at its soft time limit."""
+class Progress(TypedDict):
+    """The progress of a job."""
+
+    current: int  # the number of items that are done
+    total: int | None  # None: unknown
+    unit: str  # one item, in the singular
 
 
-class _Track:
-    __slots__ = ("began", "done", "ended", "total", "unit")
+class _Loop:
+    """The progress of one loop over `Job.track`."""
+
+    __slots__ = ("done", "ended", "started", "total", "unit")
 
     def __init__(self, total: int | None, unit: str) -> None:
-        self.done, self.total, self.unit, self.ended, self.began = 0, total, unit, False, time.monotonic()
+        self.done, self.total, self.unit, self.ended, self.started = 0, total, unit, False, time.monotonic()
 
 
 class Job:
-    """A job as the function of its tool sees it: where it says how far it is, and where it puts its files."""
+    """The job that a tool's function works on: reports progress, writes result files, runs programs.
+
+    Args:
+        folder: The job's own folder, with the result files in its subfolder `outputs`. A test passes an empty one.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._shown: _Track | None = None
+        self._shown: _Loop | None = None
 
     def track(self, iterable: Iterable[Item], total: int | None = None, unit: str = "step") -> Iterator[Item]:
-        """Wrap an iterable as `tqdm` does, so that the job's page shows how many of its items are done.
+        """Show the progress of a loop on the job's page. Wraps an iterable as `tqdm` does.
 
-        `total` is the number of items where `len(iterable)` does not tell it; `unit` is one item, in the
-        singular. An item counts as done when the next one is asked for.
+        An item counts as done when the loop requests the next one. In nested loops, only the outermost is shown.
+
+        Args:
+            iterable: The items to loop over.
+            total: The number of items, if `iterable` has no length. Without it, the page shows only a count.
+            unit: The name of one item in the singular, such as "query".
+
+        Yields:
+            The items of `iterable`.
         """
-        # The loop only counts. A thread of the worker looks at the count four times a second, which costs a
-        # step less than asking for the time would, and shows the last step of a loop that has become slow.
+        # The loop only counts; a thread of the worker reads the count a few times a second. This costs less per step
+        # than reading the clock here, and shows the last step of a loop that has become slow.
         if total is None and isinstance(iterable, Sized):
             total = len(iterable)
-        track = _Track(None if total is None else int(total), unit)  # that of a library may be no int
-        if self._shown is None or self._shown.ended:  # otherwise this is a loop within the one that is shown
-            self._shown = track
+        loop = _Loop(None if total is None else int(total), unit)  # NumPy's integers, for example, are not JSON
+        if self._shown is None or self._shown.ended:  # otherwise, this is a nested loop
+            self._shown = loop
         try:
             for item in iterable:
                 yield item
-                track.done += 1
+                loop.done += 1
         finally:
-            track.ended = True
+            loop.ended = True
 
     @property
-    def progress(self) -> dict[str, Any] | None:
-        """How far the outermost `track` is, as the meta of Celery's state PROGRESS; None before the first one."""
+    def progress(self) -> Progress | None:
+        """The progress of the outermost loop over `track`, or None before the first one."""
         if self._shown is None:
             return None
         return {"current": self._shown.done, "total": self._shown.total, "unit": self._shown.unit}
 
     @property
     def seconds(self) -> float:
-        """How long the track goes on that `progress` is of."""
-        return round(time.monotonic() - self._shown.began, 1) if self._shown else 0
+        """The time in seconds since the loop that `progress` describes started."""
+        return round(time.monotonic() - self._shown.started, 1) if self._shown else 0
 
-    def fallback(self, result: dict[str, Any]) -> Fallback:
-        """Label a result as partial: what was finished when the soft time limit was reached."""
+    def fallback(self, result: Result) -> Fallback:
+        """Label a result as partial, to return it after SoftTimeLimitExceeded.
+
+        Args:
+            result: What was finished by then, with the keys of a complete result.
+
+        Returns:
+            The result with a label. The job's page shows it with a note that it is partial.
+        """
         return Fallback(result)
 
     def open(self, name: str, mode: str = "w") -> IO[Any]:
-        """Open a result file, which the job's page offers for download once the job has ended.
+        """Open a result file. The job's page offers it for download once the job has ended.
 
-        Raises ValueError for a name with anything but letters, digits and `._-`.
+        Args:
+            name: The file name: up to 80 letters, digits and `._-`, of which the first is a letter or digit.
+            mode: As in the built-in `open`; with "b" for binary.
+
+        Returns:
+            The open file, for a `with` statement. Text is encoded as UTF-8.
+
+        Raises:
+            ValueError: The name breaks these rules.
         """
         if not RESULT_NAME.fullmatch(name):
-            raise ValueError(f"{name!r} is no name for a result file: use letters, digits and ._-")
+            rule = "Use up to 80 letters, digits and ._- and start with a letter or digit."
+            raise ValueError(f"{name!r} is not a valid name for a result file. {rule}")
         return (self._outputs / name).open(mode, encoding=None if "b" in mode else "utf-8")
 
     def run(
         self, argv: Sequence[str | Path], stdout: str, *, memory: int = 4_000_000_000, file_size: int = 1_000_000_000
     ) -> None:
-        """Run a program among the result files and write what it prints to the result file `stdout`.
+        """Run a program and write its standard output to a result file.
 
-        It gets no shell, no input and a clean environment, may use `memory` bytes and write files of `file_size`
-        bytes, and ends, with everything that it started, when the job ends, however that is. Its error output is in
-        the file `log` of the job's folder. What it writes under names that `open` takes is offered for download.
-        Raises FileNotFoundError where there is no such program, and subprocess.CalledProcessError when it ends with
-        another status than 0.
+        The program runs in the folder of the result files, so its own output files are offered for download too. It
+        gets no shell, an empty standard input and a minimal environment. Its error output is appended to the file
+        `log` in the job's folder. It ends, with every process that it started, when the job ends for any reason.
+
+        Args:
+            argv: The program and its arguments.
+            stdout: The name of the result file, as for `open`.
+            memory: The maximum address space in bytes, for each process.
+            file_size: The maximum size in bytes of each file that it writes.
+
+        Raises:
+            FileNotFoundError: The program is not installed.
+            subprocess.CalledProcessError: The program ended with a status other than 0.
+            ValueError: `stdout` is not a valid name.
         """
-        program = shutil.which(argv[0])
-        if program is None:
-            raise FileNotFoundError(f"there is no program {str(argv[0])!r} on this machine")
-        leash = [sys.executable, "-I", str(_LEASH), str(memory), str(file_size)]
-        environ = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "LC_ALL": "C.UTF-8"}
-        with (
-            self.open(stdout, "wb") as out,
-            (self.folder / "log").open("ab") as log,
-            subprocess.Popen(  # no shell, and the tool names the program  # nosec B603
-                [*leash, str(program), *map(str, argv[1:])],
-                stdin=subprocess.PIPE,
-                stdout=out,
-                stderr=log,
-                cwd=self._outputs,
-                env=environ,
-                start_new_session=True,
-            ) as running,
-        ):
-            if status := running.wait():
-                raise subprocess.CalledProcessError(status, list(map(str, argv)))
+        program = find_program(argv[0])
+        with self.open(stdout, "wb") as out, (self.folder / "log").open("ab") as log:
+            command = [program, *map(str, argv[1:])]
+            status = run_guarded(command, self._outputs, self.folder, out, log, memory, file_size)
+        if status:
+            raise subprocess.CalledProcessError(status, list(map(str, argv)))
 
     @property
     def _outputs(self) -> Path:

@@ -1,8 +1,8 @@
-"""Runs a program for a job, and ends it, with everything that it started, as soon as the job's process is gone.
+"""Run a program for a job, and kill it and all its descendants when the job's process ends.
 
-`python -I process_guard.py MEMORY FILE_SIZE PROGRAM ARGUMENT ...`, with the limits in bytes. Its standard input is a
-pipe whose other end only the job's process holds: however that process ends, the pipe closes. On Linux, whatever the
-program starts and leaves behind becomes a child of this process, so nothing can slip away.
+Usage: `python -I process_guard.py MEMORY FILE_SIZE PROGRAM ARGUMENT ...`, with the limits in bytes. Only the job's
+process has the other end of the pipe that is this script's standard input. The pipe closes when that process ends for
+any reason. On Linux, orphaned descendants of the program become children of this process, so none can escape.
 """
 
 import ctypes
@@ -17,42 +17,45 @@ from contextlib import suppress
 
 import psutil
 
-_PARENT_DEATH_SIGNAL, _CHILD_SUBREAPER = 1, 36  # of Linux's prctl(2)
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # from <linux/prctl.h>
 
 
 def main() -> int:
-    """Run the program; returns its exit status, negative for a signal."""
+    """Run the program, and return its exit status: negative if a signal ended it."""
     memory, file_size, *command = sys.argv[1:]
-    _prctl(_CHILD_SUBREAPER, 1)
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
-    def prepare() -> None:
+    def limit_program() -> None:
         _limit(resource.RLIMIT_AS, int(memory))
         _limit(resource.RLIMIT_FSIZE, int(file_size))
         _limit(resource.RLIMIT_CORE, 0)
-        _prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL)
+        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
-    program = subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=prepare)  # as in job.py  # nosec B603
-    threading.Thread(target=_end_all_with_the_job, daemon=True).start()
+    program = subprocess.Popen(  # the job chose the command  # nosec B603
+        command, stdin=subprocess.DEVNULL, preexec_fn=limit_program
+    )
+    threading.Thread(target=_kill_when_the_job_ends, daemon=True).start()
     status = program.wait()
-    _end_all()
+    _kill_descendants()
     return status
 
 
-def _limit(kind: int, most: int) -> None:
-    _, already = resource.getrlimit(kind)
-    if already != resource.RLIM_INFINITY:
-        most = min(most, already)  # nobody may raise what was lowered
-    resource.setrlimit(kind, (most, most))
+def _limit(kind: int, value: int) -> None:
+    _, hard_limit = resource.getrlimit(kind)
+    if hard_limit != resource.RLIM_INFINITY:
+        value = min(value, hard_limit)  # a hard limit cannot be raised
+    resource.setrlimit(kind, (value, value))
 
 
-def _end_all_with_the_job() -> None:
-    os.read(0, 1)
-    _end_all()
+def _kill_when_the_job_ends() -> None:
+    os.read(0, 1)  # returns when the pipe closes
+    _kill_descendants()
 
 
-def _end_all() -> None:
-    while left := [child for child in psutil.Process().children(recursive=True) if _lives(child)]:
-        for child in left:
+def _kill_descendants() -> None:
+    # A descendant may fork while it is being killed, so repeat until none is left.
+    while running := [child for child in psutil.Process().children(recursive=True) if _is_running(child)]:
+        for child in running:
             child.kill()
         time.sleep(0.01)
     with suppress(ChildProcessError):
@@ -60,7 +63,7 @@ def _end_all() -> None:
             pass
 
 
-def _lives(process: psutil.Process) -> bool:
+def _is_running(process: psutil.Process) -> bool:
     try:
         return process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

@@ -1,4 +1,4 @@
-"""`@tool` makes something that the site offers out of a form and a plain function."""
+"""The decorator `tool`, which turns a form and a plain function into a tool of the site."""
 
 from __future__ import annotations
 
@@ -9,14 +9,26 @@ from typing import Any
 
 from wtforms import Form
 
-from greeter.toolkit.job import Job
+from greeter.toolkit.job import Job, Result
 
-Function = Callable[..., dict[str, Any]]
+Function = Callable[..., Result]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tool:
-    """A tool of the site. Calling it calls its function, as a test does."""
+    """A tool of the site, made by the decorator `tool`.
+
+    Attributes:
+        name: The name of the function, which identifies the tool in URLs and in Celery.
+        title: The title on its pages.
+        summary: One sentence for the front page: the first line of the function's docstring.
+        form: The form class, whose fields are the function's parameters.
+        function: The function that computes the result.
+        example: Values of form fields, by name, for the example.
+        duration: The usual duration of a job, in words.
+        soft_time_limit: The time limit in seconds, or None for the setting SOFT_TIME_LIMIT.
+        libraries: The packages whose versions the page of a job shows.
+    """
 
     name: str
     title: str
@@ -28,8 +40,8 @@ class Tool:
     soft_time_limit: int | None = None
     libraries: Sequence[str] = ()
 
-    def __call__(self, job: Job, **params: Any) -> dict[str, Any]:
-        """Call the function."""
+    def __call__(self, job: Job, **params: Any) -> Result:
+        """Call the function, as the worker and tests do."""
         return self.function(job, **params)
 
 
@@ -42,23 +54,32 @@ def tool(
     soft_time_limit: int | None = None,
     libraries: Sequence[str] = (),
 ) -> Callable[[Function], Tool]:
-    """Make a tool of a function `(job, **fields of the form) -> dict`.
+    """Turn a function into a tool of the site.
 
-    The function's name is the tool's name in addresses and in Celery, the first line of its docstring the
-    sentence that the front page shows. It runs in a worker, returns what JSON can hold, and raises ToolError
-    where its user can mend the cause. `example` fills the form on request; `duration` tells in words how long
-    a job usually takes, for those who have not begun one. After `soft_time_limit` seconds
-    (None: the setting SOFT_TIME_LIMIT) it gets SoftTimeLimitExceeded and should return `job.fallback(...)`.
-    The page of a job tells the versions of the `libraries`, given as the names of installed packages.
+    The function takes a `Job` and then one parameter for each field of the form, with the same name. A worker calls
+    it. It returns a dict that can be serialized as JSON, or raises `ToolError` if the user can fix the cause. Its
+    name identifies the tool in URLs and in Celery. The first line of its docstring is the tool's summary on the front
+    page.
 
-    Raises TypeError when the form's fields are not the function's parameters.
+    Args:
+        title: The title of the tool's pages.
+        form: A subclass of `wtforms.Form`.
+        example: Values of form fields, by name, that fill the form on request. The value of a `ProteinFastaField` may
+            be the pathlib.Path of a file.
+        duration: The usual duration of a job in words, such as "10 seconds", shown on the form.
+        soft_time_limit: The time in seconds after which the function gets `SoftTimeLimitExceeded` and should return
+            `job.fallback(...)`. None: the setting SOFT_TIME_LIMIT.
+        libraries: The names of installed packages whose versions each job's page shows.
+
+    Returns:
+        A decorator that makes a `Tool` of the function.
+
+    Raises:
+        TypeError: The decorated function's parameters are not a job and the fields of the form.
     """
 
     def decorate(function: Function) -> Tool:
-        parameters = list(inspect.signature(function).parameters)[1:]
-        fields = list(form()._fields)
-        if sorted(parameters) != sorted(fields):
-            raise TypeError(f"{function.__name__} takes {parameters} after the job, but its form has {fields}")
+        _check_parameters(function, form)
         return Tool(
             name=function.__name__,
             title=title,
@@ -72,3 +93,10 @@ def tool(
         )
 
     return decorate
+
+
+def _check_parameters(function: Function, form: type[Form]) -> None:
+    parameters = list(inspect.signature(function).parameters)[1:]
+    fields = list(form()._fields)
+    if sorted(parameters) != sorted(fields):
+        raise TypeError(f"{function.__name__} takes {parameters} after the job, but its form has {fields}.")

@@ -1,4 +1,4 @@
-"""The tools of the site: every module in this folder that has one. Adding a tool is adding a file here."""
+"""The tools of the site. To add one, add a module to this folder."""
 
 from importlib import import_module
 from pathlib import Path
@@ -10,7 +10,14 @@ SAMPLES = Path(__file__).with_name("samples")
 
 
 def load() -> dict[str, Tool]:
-    """Every tool of this folder by its name. Raises ValueError when two have the same name."""
+    """Import the modules of this folder and find their tools.
+
+    Returns:
+        The tools by name.
+
+    Raises:
+        ValueError: Two tools have the same name.
+    """
     tools: dict[str, Tool] = {}
     for module in iter_modules(__path__, f"{__name__}."):
         for found in vars(import_module(module.name)).values():

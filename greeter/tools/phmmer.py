@@ -1,36 +1,39 @@
-"""Protein similarity search with phmmer, from the HMMER library in process (pyhmmer)."""
+"""Protein similarity search with phmmer of the HMMER library, without an external program (pyhmmer)."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from pyhmmer.easel import Alphabet, SequenceFile
+from pyhmmer.easel import Alphabet, DigitalSequence, SequenceFile
 from pyhmmer.hmmer import phmmer as search
 from pyhmmer.plan7 import TopHits
 from wtforms import FloatField, Form
 from wtforms.validators import DataRequired, InputRequired, NumberRange
 
-from greeter.toolkit import FastaField, Job, SoftTimeLimitExceeded, tool
-from greeter.tools.phmmer_hits import describe
+from greeter.toolkit import Job, ProteinFastaField, Result, SoftTimeLimitExceeded, tool
+from greeter.tools.phmmer_hits import hit_rows
 
 EXAMPLES = Path(__file__).parents[2] / "static" / "examples"
-HITS_SHOWN = 10_000  # with their alignments, which take most of the room
+HITS_SHOWN = 10_000  # in hits.jsonl, whose alignments need most of the space
 QUERIES_LISTED = 1000
 
 
 class PhmmerForm(Form):
-    """Which proteins to search with, and where."""
+    """The query and target proteins, and the E-value threshold."""
 
-    query = FastaField("Query proteins", [DataRequired("Paste or upload at least one protein.")])
-    targets = FastaField("Target proteins", description="Leave this empty to compare the queries with each other.")
+    query = ProteinFastaField("Query proteins", [DataRequired("Paste or upload at least one protein.")])
+    targets = ProteinFastaField(
+        "Target proteins", description="Leave this empty to compare the queries with each other."
+    )
     evalue = FloatField(
         "E-value threshold",
         [InputRequired(), NumberRange(1e-300, 1e6)],
         default=10.0,
-        description="A hit is reported when no more than this many as good are expected by chance.",
+        description="Report hits with an E-value up to this.",
     )
 
 
@@ -41,19 +44,32 @@ class PhmmerForm(Form):
     duration="seconds for a few proteins, minutes for hundreds against hundreds",
     example={"query": EXAMPLES / "HBB_HUMAN.fa", "targets": EXAMPLES / "globins45.fa", "evalue": 10.0},
 )
-def phmmer(job: Job, query: Path, targets: Path | None, evalue: float) -> dict[str, Any]:
-    """Find the proteins that resemble yours, as the program phmmer of HMMER does.
+def phmmer(job: Job, query: Path, targets: Path | None, evalue: float) -> Result:
+    """Search proteins against proteins with HMMER's phmmer.
 
-    `query` and `targets` are FASTA files of proteins (no targets: the queries), `evalue` is the largest E-value
-    of a hit. E-values count expected chance hits among all targets; scores and biases are in bits. The files
-    `targets.tbl` and `domains.tbl` hold all hits in HMMER's own tables (--tblout, --domtblout); `hits.jsonl` holds
-    the first 10,000 with their alignments, a JSON object on each line, for the page and for scripts.
+    Writes three result files. `targets.tbl` and `domains.tbl` are HMMER's own tables of all hits (--tblout,
+    --domtblout). `hits.jsonl` has the first 10,000 hits with their alignments, one JSON object per line: the keys of
+    `phmmer_hits.HitRow`, and `query`, `query_length` (residues) and `hits` (the number of hits of the query).
 
-    Sources: Eddy SR (2011) Accelerated Profile HMM Searches, PLoS Comput Biol 7:e1002195;
-    Larralde M, Zeller G (2023) PyHMMER, Bioinformatics 39:btad214.
+    Args:
+        job: The job.
+        query: A FASTA file of the query proteins.
+        targets: A FASTA file of the target proteins. None: the queries are also the targets.
+        evalue: The largest E-value of a reported hit: the number of hits at least as good that chance alone is
+            expected to give among all targets.
+
+    Returns:
+        `queries` and `hits`: how many there are. `searches`: the name, length in residues and number of hits of each
+        of the first 1,000 queries, and as `start` the offset in bytes of its first row in `hits.jsonl`, or None if it
+        has no row there. `all_shown`: whether `hits.jsonl` has all hits. At the soft time limit, a fallback with the
+        queries that are complete by then.
+
+    Sources:
+        Eddy SR (2011) Accelerated Profile HMM Searches, PLoS Comput Biol 7:e1002195.
+        Larralde M, Zeller G (2023) PyHMMER, Bioinformatics 39:btad214.
     """
-    queries = _read(query)
-    database = _read(targets) if targets else queries
+    queries = _read_proteins(query)
+    database = _read_proteins(targets) if targets else queries
     with (
         job.open("targets.tbl", "wb") as target_table,
         job.open("domains.tbl", "wb") as domain_table,
@@ -66,53 +82,54 @@ def phmmer(job: Job, query: Path, targets: Path | None, evalue: float) -> dict[s
                 report.add(hits)
             return report.result()
         except SoftTimeLimitExceeded:
-            report.stop(len(queries))
+            report.end_early(len(queries))
             return job.fallback(report.result())
 
 
-def _read(path: Path) -> Any:  # a DigitalSequenceBlock; the stubs of pyhmmer would not let it be searched
+def _read_proteins(path: Path) -> Any:  # a DigitalSequenceBlock, which pyhmmer's type stubs do not accept as queries
     with SequenceFile(path, format="fasta", digital=True, alphabet=Alphabet.amino()) as sequences:
         return sequences.read_block()
 
 
 class _Report:
-    """The hits of the queries that are complete: in files, and counted and listed for the page."""
+    """The hits of the completed queries: written to the result files, and summarized for the page."""
 
     def __init__(self, target_table: IO[bytes], domain_table: IO[bytes], rows: IO[bytes]) -> None:
         self._tables, self._rows = (target_table, domain_table), rows
-        self._searches: list[dict[str, Any]] = []
-        self._complete = _Extent()
+        self._searches: list[dict[str, object]] = []
+        self._complete = _Checkpoint()
 
-    def add(self, hits: TopHits[Any]) -> None:
-        """Take the hits of the next query."""
+    def add(self, hits: TopHits[DigitalSequence]) -> None:
+        """Add the hits of the next query."""
         before = self._complete
         for table, layout in zip(self._tables, ("targets", "domains"), strict=True):
             hits.write(table, format=layout, header=before.queries == 0)  # type: ignore[arg-type]  # stale stubs
-        search = {"query": hits.query.name, "query_length": len(hits.query), "hits": len(hits.reported)}
-        room = max(HITS_SHOWN - before.hits, 0) if search["hits"] else 1  # for no hit, a row that says so
+        count = len(hits.reported)
+        search = {"query": hits.query.name, "query_length": len(hits.query), "hits": count}
+        room = max(HITS_SHOWN - before.hits, 0) if count else 1  # without hits, one row that shows so
         if before.queries < QUERIES_LISTED:
-            self._searches.append(search | {"start": before.ends[-1] if room else None})
-        for row in islice(describe(hits) if search["hits"] else [{}], room):
-            self._rows.write(json.dumps(search | row).encode() + b"\n")
-        self._complete = _Extent(  # one assignment: the time limit may strike before or after it, never within
+            self._searches.append({**search, "start": before.ends[-1] if room else None})
+        rows: Iterable[Mapping[str, object]] = hit_rows(hits) if count else [{}]
+        for row in islice(rows, room):
+            self._rows.write(json.dumps({**search, **row}).encode() + b"\n")
+        self._complete = _Checkpoint(  # one assignment, which the time limit cannot interrupt halfway
             queries=before.queries + 1,
-            hits=before.hits + search["hits"],
+            hits=before.hits + count,
             ends=tuple(file.tell() for file in (*self._tables, self._rows)),
         )
 
-    def stop(self, total: int) -> None:
-        """Drop what is there of a query that is not complete, and say in the tables that queries are missing."""
+    def end_early(self, total: int) -> None:
+        """Remove the parts of an incomplete query, and note in the tables how many of all queries are complete."""
         del self._searches[self._complete.queries :]
         for file, end in zip((*self._tables, self._rows), self._complete.ends, strict=True):
             file.seek(end)
             file.truncate()
+        note = f"# Stopped at the time limit: {self._complete.queries} of {total} queries were searched.\n"
         for table in self._tables:
-            table.write(
-                f"# Stopped at the time limit: {self._complete.queries} of {total} queries were searched.\n".encode()
-            )
+            table.write(note.encode())
 
-    def result(self) -> dict[str, Any]:
-        """The result for the page; `start` of a query is where its rows begin in `hits.jsonl`, if it has some."""
+    def result(self) -> Result:
+        """Return the result that the page shows."""
         return {
             "queries": self._complete.queries,
             "hits": self._complete.hits,
@@ -121,8 +138,8 @@ class _Report:
         }
 
 
-class _Extent(NamedTuple):
-    """How far a report is complete."""
+class _Checkpoint(NamedTuple):
+    """How much of a report is complete. `ends` are the sizes in bytes of its three files."""
 
     queries: int = 0
     hits: int = 0

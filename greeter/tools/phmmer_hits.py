@@ -1,72 +1,106 @@
-"""The hits of phmmer as the page shows them: with UniProt's accession, and the alignments drawn as HMMER draws them."""
+"""The hits of a phmmer search as the rows of its result page, with UniProt accessions and drawn alignments."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import TypedDict
 
-from pyhmmer.plan7 import Alignment, Domain, TopHits
+from pyhmmer.easel import DigitalSequence
+from pyhmmer.plan7 import Alignment, Domain, Hit, TopHits
 
-# https://www.uniprot.org/help/accession_numbers, alone or as in sp|P68871|HBB_HUMAN, also with the number of an isoform
-# or a version behind it, as in P68871-2 and P68871.2
+# https://www.uniprot.org/help/accession_numbers, bare or as in sp|P68871|HBB_HUMAN, and with the number of an isoform
+# (P68871-2) or of a version (P68871.2).
 _ACCESSION = re.compile(
     r"(?:(?:sp|tr)\|)?([OPQ][0-9][A-Z0-9]{3}[0-9]|[A-NR-Z][0-9](?:[A-Z][A-Z0-9]{2}[0-9]){1,2})"
     r"(?:[-.]\d+)?(?:\|.*)?"
 )
-_COLUMNS = 60  # of an alignment in a line
+_COLUMNS_PER_LINE = 60  # of an alignment
 
 
-def describe(hits: TopHits[Any]) -> Iterator[dict[str, Any]]:
-    """The reported hits of a query, best first, each with its reported domains.
+class DomainRow(TypedDict):
+    """A domain of a hit. Positions are residue numbers, counted from 1, and both ends are included."""
 
-    E-values are expected numbers of chance hits, scores and biases are in bits, places are counted from 1 and
-    include the last. `rank` is the hit's place among those of its query; `uniprot` is the accession where the name
-    is one.
+    evalue: float  # HMMER's independent E-value: that of the hit if this were its only domain
+    score: float  # bits
+    bias: float  # bits
+    query_from: int
+    query_to: int
+    target_from: int
+    target_to: int
+    alignment: str  # as HMMER prints it
+
+
+class HitRow(TypedDict):
+    """A target that matches a query."""
+
+    rank: int  # among the hits of the query, counted from 1
+    target: str
+    target_length: int  # residues
+    description: str
+    uniprot: str | None  # the accession, if the target's name is or contains one
+    evalue: float  # the expected number of chance hits at least as good in the whole search
+    score: float  # bits
+    bias: float  # bits
+    domains: list[DomainRow]
+
+
+def hit_rows(hits: TopHits[DigitalSequence]) -> Iterator[HitRow]:
+    """Convert the hits of one query to rows.
+
+    Args:
+        hits: The result of a search with one query.
+
+    Yields:
+        A row for each reported hit, the best first, with its reported domains.
     """
     for rank, hit in enumerate(hits.reported, 1):
-        accession = _ACCESSION.fullmatch(hit.name)
-        yield {
-            "rank": rank,
-            "target": hit.name,
-            "target_length": hit.length,
-            "description": hit.description or "",
-            "uniprot": accession and accession[1],
-            "evalue": hit.evalue,
-            "score": hit.score,
-            "bias": hit.bias,
-            "domains": [_domain(domain) for domain in hit.domains.reported],
-        }
+        yield _hit_row(rank, hit)
 
 
-def _domain(domain: Domain) -> dict[str, Any]:
-    found = domain.alignment
+def _hit_row(rank: int, hit: Hit) -> HitRow:
+    accession = _ACCESSION.fullmatch(hit.name)
+    return {
+        "rank": rank,
+        "target": hit.name,
+        "target_length": hit.length,
+        "description": hit.description or "",
+        "uniprot": accession and accession[1],
+        "evalue": hit.evalue,
+        "score": hit.score,
+        "bias": hit.bias,
+        "domains": [_domain_row(domain) for domain in hit.domains.reported],
+    }
+
+
+def _domain_row(domain: Domain) -> DomainRow:
+    alignment = domain.alignment
     return {
         "evalue": domain.i_evalue,
         "score": domain.score,
         "bias": domain.bias,
-        "query_from": found.hmm_from,
-        "query_to": found.hmm_to,
-        "target_from": found.target_from,
-        "target_to": found.target_to,
-        "alignment": _draw(found),
+        "query_from": alignment.hmm_from,
+        "query_to": alignment.hmm_to,
+        "target_from": alignment.target_from,
+        "target_to": alignment.target_to,
+        "alignment": _draw(alignment),
     }
 
 
-def _draw(found: Alignment) -> str:
-    """An alignment as HMMER prints it: query, matches, target, and how sure each column is, from 0 to 9 and *."""
-    query_at, target_at = found.hmm_from, found.target_from
+def _draw(alignment: Alignment) -> str:
+    """Draw an alignment as HMMER does: query, matches, target, and each column's posterior probability, 0 to 9 or *."""
+    query_start, target_start = alignment.hmm_from, alignment.target_from
     blocks = []
-    for column in range(0, len(found.target_sequence), _COLUMNS):
-        part = slice(column, column + _COLUMNS)
-        query, query_at = _number(found.hmm_sequence[part], query_at)
-        target, target_at = _number(found.target_sequence[part], target_at)
-        between, sure = found.identity_sequence[part], found.posterior_probabilities[part]
-        blocks.append(f"query  {query}\n{'':13} {between}\ntarget {target}\n{'':13} {sure}")
+    for column in range(0, len(alignment.target_sequence), _COLUMNS_PER_LINE):
+        part = slice(column, column + _COLUMNS_PER_LINE)
+        query, query_start = _numbered(alignment.hmm_sequence[part], query_start)
+        target, target_start = _numbered(alignment.target_sequence[part], target_start)
+        matches, confidence = alignment.identity_sequence[part], alignment.posterior_probabilities[part]
+        blocks.append(f"query  {query}\n{'':13} {matches}\ntarget {target}\n{'':13} {confidence}")
     return "\n\n".join(blocks)
 
 
-def _number(letters: str, first: int) -> tuple[str, int]:
-    """A line of an alignment between the numbers of its first and last residue, and the number of the next."""
-    following = first + sum(letter not in ".-" for letter in letters)
-    return f"{first:6} {letters} {following - 1}", following
+def _numbered(letters: str, start: int) -> tuple[str, int]:
+    """Add the numbers of its first and last residue to a line of an alignment. Also returns the next line's start."""
+    next_start = start + sum(letter not in ".-" for letter in letters)
+    return f"{start:6} {letters} {next_start - 1}", next_start

@@ -11,7 +11,6 @@ from greeter.web import (
     cli,
     compression,
     errors,
-    fragments,
     health,
     jobs,
     limits,
@@ -41,7 +40,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         app.wsgi_app = ProxyFix(app.wsgi_app, hops, hops, hops, x_prefix=hops)  # type: ignore[method-assign]
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     services.init_app(app, settings, tools.load())
-    web = (errors, limits, security, compression, template_filters, pages, jobs, fragments, health, metrics, cli)
+    web = (errors, limits, security, compression, template_filters, pages, jobs, health, metrics, cli)
     for part in (request_log, *web):
         part.init_app(app)
     return app

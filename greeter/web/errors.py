@@ -8,8 +8,7 @@ from flask.typing import ResponseReturnValue
 from redis import ResponseError
 from werkzeug.exceptions import HTTPException, InternalServerError, NotFound, ServiceUnavailable, TooManyRequests
 
-from greeter.jobs.errors import DISK_FULL, JobNotFound, QueueFull, TooManyJobs
-from greeter.jobs.service import UNAVAILABLE
+from greeter.jobs.errors import DISK_FULL, UNAVAILABLE, JobNotFound, QueueFull, TooManyJobs
 from greeter.logs import REQUEST
 from greeter.web.request_log import QUIET
 
@@ -120,7 +119,7 @@ def _unavailable(error: Exception) -> ResponseReturnValue:
     # A refusal by Redis may be our mistake, unlike a Redis that is away.
     if request.endpoint not in QUIET:
         current_app.logger.warning("Redis: %s", error, exc_info=error if isinstance(error, ResponseError) else None)
-    if request.endpoint == "fragments.progress":
+    if request.endpoint == "jobs.progress":
         return render_template("_outage.html"), 503, {"Retry-After": str(_RETRY_AFTER)}
     return _page(ServiceUnavailable(retry_after=_RETRY_AFTER))
 

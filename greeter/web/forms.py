@@ -12,15 +12,15 @@ from wtforms import Field, Form, StringField, TextAreaField
 from wtforms.fields.core import UnboundField
 from wtforms.i18n import DummyTranslations
 
-from greeter.toolkit import FastaField
+from greeter.toolkit import ProteinFastaField
 from greeter.toolkit.tool import Tool
-from greeter.web.services import site
+from greeter.web.services import services
 from greeter.web.template_filters import printable
 
 
 def make_form(found: Tool, formdata: Any = None, data: Mapping[str, Any] | None = None) -> Form:
     """A tool's form, with the limits of this installation."""
-    settings = site().settings
+    settings = services().settings
     meta = {
         "limits": {"records": settings.max_records, "residues": settings.max_residues},
         "get_translations": lambda form: _Messages(),
@@ -31,14 +31,14 @@ def make_form(found: Tool, formdata: Any = None, data: Mapping[str, Any] | None 
 
 def submitted(found: Tool) -> CombinedMultiDict[str, Any]:
     """What was entered, with the files for the fields that take one."""
-    takers = {name for name, field in found.form()._fields.items() if isinstance(field, FastaField)}
+    takers = {name for name, field in found.form()._fields.items() if isinstance(field, ProteinFastaField)}
     files = MultiDict((name, file) for name, file in request.files.items(multi=True) if name in takers)
     return CombinedMultiDict([files, request.form])
 
 
 def _bind(form: Form, unbound: UnboundField[Any], options: dict[str, Any]) -> Field:
     field: Field = unbound.bind(form=form, **options)
-    if isinstance(field, StringField) and not isinstance(field, FastaField):  # which says in which line it is
+    if isinstance(field, StringField) and not isinstance(field, ProteinFastaField):  # which says in which line it is
         keep = "\n\t" if isinstance(field, TextAreaField) else ""
         field.filters = (*field.filters, partial(printable, keep=keep))
     return field

@@ -6,7 +6,7 @@ from flask import Blueprint, Flask
 from flask.typing import ResponseReturnValue
 from redis import RedisError
 
-from greeter.web.services import site
+from greeter.web.services import services
 
 bp = Blueprint("health", __name__, url_prefix="/health")
 
@@ -26,10 +26,10 @@ def live() -> ResponseReturnValue:
 def ready() -> ResponseReturnValue:
     """Say whether a job that is submitted now would run: Redis takes writes, and a worker was heard of."""
     try:
-        now, _ = site().queue.store.counts()
+        statistics = services().jobs.store.statistics()
     except RedisError as error:
         return _answer(f"Redis does not answer, or takes no writes ({type(error).__name__}). Look into its log.")
-    return _answer("" if now["workers"] else "No worker was heard of lately. Start one, or look into its log.")
+    return _answer("" if statistics.workers else "No worker was heard of lately. Start one, or look into its log.")
 
 
 def _answer(reason: str) -> ResponseReturnValue:

@@ -12,7 +12,7 @@ from limits.strategies import FixedWindowRateLimiter
 from redis import RedisError
 from werkzeug.exceptions import TooManyRequests
 
-from greeter.web.services import Site
+from greeter.web.services import Services
 
 A_MINUTE = 60
 
@@ -20,8 +20,8 @@ A_MINUTE = 60
 class Limits:
     """Counts by the minute: requests in this process, submissions in Redis, and in this process while it is away."""
 
-    def __init__(self, here: Site) -> None:
-        settings, pool = here.settings, here.queue.store.redis.connection_pool
+    def __init__(self, services: Services) -> None:
+        settings, pool = services.settings, services.jobs.store.redis.connection_pool
         self._requests = RateLimitItemPerMinute(settings.requests_per_minute, namespace="requests")
         self._submissions = RateLimitItemPerMinute(settings.submits_per_minute, namespace="submissions")
         self._in_process = FixedWindowRateLimiter(MemoryStorage())

@@ -14,9 +14,8 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 from redis import RedisError
 
-from greeter.jobs.scripts import BOUNDS
-from greeter.jobs.store import Store
-from greeter.web.services import site
+from greeter.jobs.store import Statistics, Store
+from greeter.web.services import services
 
 REQUEST_SECONDS = Histogram("greeter_request_seconds", "Time to answer a request.", ["route", "status"], registry=None)
 
@@ -31,11 +30,11 @@ def init_app(app: Flask) -> None:
 @bp.get("/metrics")
 def metrics() -> Response:
     """Show everything that is measured to whoever has the token; without one in the settings, nobody has."""
-    token = site().settings.metrics_token or abort(404)
+    token = services().settings.metrics_token or abort(404)
     if not compare_digest(request.headers.get("Authorization", "").encode(), f"Bearer {token}".encode()):
         return Response("The bearer token is not that of METRICS_TOKEN.\n", 401, {"WWW-Authenticate": "Bearer"})
     registry = CollectorRegistry()
-    registry.register(_Jobs(site().queue.store))
+    registry.register(_Jobs(services().jobs.store))
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         MultiProcessCollector(registry)
     else:
@@ -51,29 +50,29 @@ class _Jobs(Collector):
 
     def collect(self) -> Iterator[Metric]:
         try:
-            now, ended = self._store.counts()
+            statistics = self._store.statistics()
         except RedisError:
             yield GaugeMetricFamily("greeter_redis_up", "Whether Redis answers.", 0)
             return
         yield GaugeMetricFamily("greeter_redis_up", "Whether Redis answers.", 1)
-        yield GaugeMetricFamily("greeter_jobs_waiting", "Jobs that wait.", now["waiting"])
-        yield GaugeMetricFamily("greeter_jobs_running", "Jobs that run.", now["running"])
-        yield GaugeMetricFamily("greeter_workers", "Workers that were heard of lately.", now["workers"])
+        yield GaugeMetricFamily("greeter_jobs_waiting", "Jobs that wait.", statistics.waiting)
+        yield GaugeMetricFamily("greeter_jobs_running", "Jobs that run.", statistics.running)
+        yield GaugeMetricFamily("greeter_workers", "Workers that were heard of lately.", statistics.workers)
         jobs = CounterMetricFamily(
             "greeter_jobs_ended", "Jobs that ended, by tool and phase.", labels=["tool", "phase"]
         )
         seconds = HistogramMetricFamily("greeter_job_seconds", "Time that ended jobs had run.", labels=["tool"])
-        for (kind, tool, *phase), number in ended.items():
+        for (kind, tool, *phase), number in statistics.ended.items():
             if kind == "ended":
                 jobs.add_metric([tool, *phase], number)
             if kind == "seconds":
-                seconds.add_metric([tool], _buckets(tool, ended), number)
+                seconds.add_metric([tool], _buckets(tool, statistics), number)
         yield jobs
         yield seconds
 
 
-def _buckets(tool: str, ended: dict[tuple[str, ...], float]) -> list[tuple[str, float]]:
+def _buckets(tool: str, statistics: Statistics) -> list[tuple[str, float]]:
     """How many jobs of a tool ran no longer than each bound."""
-    bounds = [*map(str, BOUNDS), "+Inf"]
-    sums = accumulate(ended.get(("bucket", tool, bound), 0) for bound in bounds)
+    bounds = [*map(str, statistics.bounds), "+Inf"]
+    sums = accumulate(statistics.ended.get(("bucket", tool, bound), 0) for bound in bounds)
     return list(zip(bounds, sums, strict=True))

@@ -15,7 +15,7 @@ from greeter.toolkit.tool import Tool
 from greeter.web.errors import REFUSALS
 from greeter.web.forms import make_form, submitted
 from greeter.web.limits import client, limits
-from greeter.web.services import site
+from greeter.web.services import services
 from greeter.web.template_filters import printable
 
 _LONGEST_LABEL = 80
@@ -31,13 +31,13 @@ def init_app(app: Flask) -> None:
 @bp.get("/")
 def index() -> str:
     """Show the tools."""
-    return render_template("index.html", tools=site().tools.values())
+    return render_template("index.html", tools=services().tools.values())
 
 
 @bp.get("/help")
 def help() -> str:  # noqa: A001  the name of its address
     """Show how to read the results, what the limits are, and what happens to the data."""
-    return render_template("help.html", tools=site().tools.values())
+    return render_template("help.html", tools=services().tools.values())
 
 
 @bp.get("/tools/<name>")
@@ -63,7 +63,7 @@ def accept(found: Tool, form: Form, params: Mapping[str, Any], label: str) -> Re
     submission = Submission(label, client(), request.form.get("token", ""))
     try:
         limits().count_submission()
-        job_id = site().queue.submit(found, params, submission)
+        job_id = services().jobs.submit(found, params, submission)
     except tuple(REFUSALS) as error:
         status, seconds, sentence = next(said for kind, said in REFUSALS.items() if isinstance(error, kind))
         return form_page(found, form, label, problem=sentence), status, {"Retry-After": str(seconds)}
@@ -72,7 +72,7 @@ def accept(found: Tool, form: Form, params: Mapping[str, Any], label: str) -> Re
 
 def find_tool(name: str) -> Tool:
     """The tool of that name, or a 404 page."""
-    return site().tools.get(name) or abort(404)
+    return services().tools.get(name) or abort(404)
 
 
 def form_page(found: Tool, form: Form, label: str = "", problem: str = "") -> str:

@@ -11,7 +11,7 @@ from greeter.web.metrics import REQUEST_SECONDS
 
 log = logging.getLogger("greeter.request")
 
-QUIET = {"static", "fragments.progress", "health.live", "health.ready", "metrics.metrics"}
+QUIET = {"static", "jobs.progress", "health.live", "health.ready", "metrics.metrics"}
 """What a page or a monitor asks for all the time; the log has no line for each."""
 
 

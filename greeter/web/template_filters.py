@@ -8,7 +8,7 @@ from flask import Flask
 from humanize import naturalsize, precisedelta
 
 from greeter.version import __version__
-from greeter.web.services import site
+from greeter.web.services import services
 
 
 def init_app(app: Flask) -> None:
@@ -20,7 +20,7 @@ def init_app(app: Flask) -> None:
 
 
 def _common() -> dict[str, Any]:
-    return {"settings": site().settings, "version": __version__, "sample_of": site().samples.of}
+    return {"settings": services().settings, "version": __version__, "sample_of": services().samples.of}
 
 
 def duration(seconds: int) -> str:

@@ -1,4 +1,4 @@
-"""The site that the proxies of deploy/ stand before."""
+"""The installation behind the proxies of deploy/."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from tests.conftest import Installation
 
 @pytest.fixture(scope="package")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    """A web and a Flower with the settings that deploy/README.md tells, without a worker."""
+    """The web service and Flower with the settings from deploy/README.md, without a worker."""
     behind_a_proxy = {"flower_url_prefix": "flower", "proxy_hops": 1, "trusted_hosts": ("your.host",)}
     site = Installation(tmp_path_factory.mktemp("site"), **behind_a_proxy)
     try:

@@ -1,4 +1,4 @@
-"""The site of deploy/caddy, in a real Caddy, before a real gunicorn and Flower; without its certificate."""
+"""The configuration in deploy/caddy, run by a real Caddy over http in front of a real gunicorn and Flower."""
 
 import subprocess
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.slow, needs("caddy", "caddy")]
 
 @pytest.fixture(scope="module")
 def port(tmp_path_factory: pytest.TempPathFactory, site: Installation) -> Iterator[int]:
-    """Where Caddy answers, by http and without its own interface for administration."""
+    """Start Caddy without TLS and without its admin API, and return its port."""
     port = free_port()
     text = (
         CADDYFILE.read_text()
@@ -36,27 +36,35 @@ def port(tmp_path_factory: pytest.TempPathFactory, site: Installation) -> Iterat
             running.terminate()
 
 
-def test_caddy_takes_it_as_it_is() -> None:
-    """It is valid, and in Caddy's own format."""
+def test_caddyfile_is_valid_and_formatted() -> None:
+    """`caddy validate` accepts the Caddyfile and `caddy fmt` leaves it unchanged."""
     subprocess.run(["caddy", "validate", "--config", CADDYFILE, "--adapter", "caddyfile"], check=True)
     formatted = subprocess.run(["caddy", "fmt", CADDYFILE], check=True, capture_output=True, text=True).stdout
     assert formatted == CADDYFILE.read_text()
 
 
-def test_the_site_is_open_and_flower_is_closed(port: int, site: Installation) -> None:
-    """As with nginx; what a visitor says of itself is not believed."""
+def ask(port: int, path: str, body: str | bytes | None = None, **headers: str) -> Answer:
+    """Send one request from 127.0.0.4."""
+    return request(port, path, body, "127.0.0.4", **headers)
 
-    def ask(path: str, body: str | bytes | None = None, **headers: str) -> Answer:
-        return request(port, path, body, "127.0.0.4", **headers)
 
-    assert "Greeting" in ask("/").body
-    assert ask("/flower/tasks").status == 401
+def test_site_is_public_and_flower_and_metrics_are_not(port: int) -> None:
+    """The front page needs no password, Flower does, and metrics and health endpoints are 404 in any spelling."""
+    assert "Greeting" in ask(port, "/").body
+    assert ask(port, "/flower/tasks").status == 401
     for path in ("/metrics", "/flower/metrics", "/flower/healthcheck", "/flower/%6detrics", "/flower//metrics"):
-        assert ask(path).status == 404, path
+        assert ask(port, path).status == 404, path
+
+
+def test_forged_forwarding_headers_are_ignored(port: int, site: Installation) -> None:
+    """A job counts for the address that connects, and its redirect has no prefix, despite forged headers."""
     forged = {"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Prefix": "/x"}
-    assert (
-        ask("/tools/expensive_greet", "person=Ada&total=1", **FORM, **forged).headers["Location"].startswith("/jobs/")
-    )
+    answer = ask(port, "/tools/expensive_greet", "person=Ada&total=1", **FORM, **forged)
+    assert answer.headers["Location"].startswith("/jobs/")
     assert site.redis.exists("client:127.0.0.4")
-    large = ask("/tools/phmmer", b"query=" + b"A" * (Settings().max_upload_bytes + 1_500_000), **FORM)
+
+
+def test_oversized_upload_gets_greeters_error_page(port: int) -> None:
+    """An upload slightly above MAX_UPLOAD_BYTES passes Caddy and gets greeter's own 413 page."""
+    large = ask(port, "/tools/phmmer", b"query=" + b"A" * (Settings().max_upload_bytes + 1_500_000), **FORM)
     assert (large.status, "too much at once" in large.body) == (413, True)

@@ -1,4 +1,4 @@
-"""The Dockerfile and compose.yml, as far as they can be judged without an engine; `make lint` runs hadolint."""
+"""Static checks of the Dockerfile and compose.yml, without a container engine; `make lint` also runs hadolint."""
 
 import re
 import shlex
@@ -12,8 +12,8 @@ COMPOSE = yaml.safe_load((ROOT / "deploy/compose.yml").read_text())
 DOCKERFILE = (ROOT / "deploy/Dockerfile").read_text()
 
 
-def test_the_image_has_what_it_needs_and_no_more() -> None:
-    """Every file that is copied exists and is let through, and nobody is root."""
+def test_image_copies_only_what_it_needs_and_does_not_run_as_root() -> None:
+    """Every copied file exists and passes .dockerignore, nothing else passes, and the user is not root."""
     copied = {name for line in re.findall("^COPY (?!--)(.*) ", DOCKERFILE, re.MULTILINE) for name in line.split()}
     assert copied == {
         "requirements.txt", "wsgi.py", "gunicorn.conf.py", "flowerconfig.py", "templates", "static", "greeter"
@@ -24,14 +24,14 @@ def test_the_image_has_what_it_needs_and_no_more() -> None:
     assert re.findall("^USER (.*)", DOCKERFILE, re.MULTILINE) == ["10001"]
 
 
-def test_only_the_web_is_published_and_only_to_this_machine() -> None:
-    """A proxy on the same machine stands before it."""
+def test_only_the_web_service_is_published_and_only_on_loopback() -> None:
+    """The web service is reachable only through a proxy on the same machine; Flower and Valkey are not reachable."""
     published = {name: service["ports"] for name, service in COMPOSE["services"].items() if "ports" in service}
     assert published == {"web": ["127.0.0.1:5554:5554"]}
 
 
-def test_the_services_are_those_of_the_procfile() -> None:
-    """The same commands, with settings that exist."""
+def test_services_run_the_commands_of_the_procfile() -> None:
+    """Each service runs the same command as in the Procfile, and every setting in its environment exists."""
     services = COMPOSE["services"]
     for name in ("worker", "flower"):
         assert services[name]["command"] == shlex.split(PROCFILE[name])[1:]

@@ -1,6 +1,6 @@
-"""The site of deploy/nginx, in a real nginx, before a real gunicorn and Flower.
+"""The configuration in deploy/nginx, run by a real nginx in front of a real gunicorn and Flower.
 
-It runs as it is but for what `OF_THIS_MACHINE` replaces: ports, the certificate, the log, and what listens on IPv6.
+Only what depends on the machine is replaced: the ports, the certificate, the log folder and the IPv6 listeners.
 """
 
 import os
@@ -41,7 +41,7 @@ http {{
 
 
 def connect(port: int, source: str = "127.0.0.1") -> HTTPConnection:
-    """Connect from an address of this machine; by https when the port is given as a negative number."""
+    """Connect from a local address; a negative port number means https."""
     if port > 0:
         return HTTPConnection("127.0.0.1", port, timeout=30, source_address=(source, 0))
     unknown = ssl._create_unverified_context()
@@ -49,7 +49,7 @@ def connect(port: int, source: str = "127.0.0.1") -> HTTPConnection:
 
 
 def request(port: int, path: str, body: str | bytes | None, source: str, **headers: str) -> Answer:
-    """Send one request to your.host; POST when there is a body."""
+    """Send one request to your.host: a POST if there is a body, else a GET."""
     connection = connect(port, source)
     try:
         connection.request("POST" if body else "GET", path, body, {"Host": "your.host"} | headers)
@@ -60,12 +60,12 @@ def request(port: int, path: str, body: str | bytes | None, source: str, **heade
 
 
 class Proxy:
-    """An nginx before an installation: at `http` and `https` as the site has it, at `below` under a path of another."""
+    """nginx in front of an installation: ports `http` and `https` are the site, `below` is the one under /greeter/."""
 
     def __init__(self, folder: Path, site: Installation) -> None:
         self.folder, self.site = folder, site
         self.http, self.https, self.below = free_port(), free_port(), free_port()
-        of_this_machine = {
+        replacements = {
             r"127.0.0.1:5554": f"127.0.0.1:{site.settings.web_port}",
             r"127.0.0.1:5555": f"127.0.0.1:{site.settings.flower_port}",
             r"listen 80;": f"listen 127.0.0.1:{self.http};",
@@ -77,8 +77,8 @@ class Proxy:
         shutil.copytree(ROOT / "deploy" / "nginx", folder, dirs_exist_ok=True)
         for path in [path for path in folder.rglob("*") if path.is_file()]:
             text = path.read_text()
-            for pattern, ours in of_this_machine.items():
-                text = re.sub(pattern, ours, text)
+            for pattern, replacement in replacements.items():
+                text = re.sub(pattern, replacement, text)
             path.write_text(text)
         user = "user root;" if os.geteuid() == 0 else ""
         (folder / "nginx.conf").write_text(MAIN.format(user=user, below=self.below))
@@ -90,13 +90,13 @@ class Proxy:
     def ask(
         self, path: str, body: str | bytes | None = None, *, port: int = 0, source: str = "127.0.0.1", **headers: str
     ) -> Answer:
-        """Send one request, by https unless a port is given."""
+        """Send one request, over https unless a port is given."""
         return request(port or -self.https, path, body, source, **headers)
 
 
 @pytest.fixture(scope="module")
 def proxy(tmp_path_factory: pytest.TempPathFactory, site: Installation) -> Iterator[Proxy]:
-    """The site, with nginx in front."""
+    """Start nginx in front of the site."""
     proxy = Proxy(tmp_path_factory.mktemp("nginx"), site)
     subprocess.run([*proxy.command, "-t"], check=True)
     with subprocess.Popen(proxy.command) as running:
@@ -107,18 +107,18 @@ def proxy(tmp_path_factory: pytest.TempPathFactory, site: Installation) -> Itera
             running.terminate()
 
 
-def test_http_leads_to_https_and_nowhere_else(proxy: Proxy) -> None:
-    """Also for Flower, whose password would cross the wire."""
+def test_http_redirects_to_https(proxy: Proxy) -> None:
+    """Every path is redirected, including Flower's, so that no password is sent unencrypted."""
     for path in ("/", "/flower/tasks", "/jobs/x?y=z"):
         answer = proxy.ask(path, port=proxy.http)
         assert (answer.status, answer.headers["Location"]) == (301, "https://your.host" + path)
     page = proxy.ask("/")
     assert (page.status, "Greeting" in page.body) == (200, True)
-    assert "max-age" in page.headers["Strict-Transport-Security"], "greeter was not told that this is https"
+    assert "max-age" in page.headers["Strict-Transport-Security"], "greeter does not recognise the request as https"
 
 
-def test_a_visitor_is_whoever_connects_and_not_who_it_says(proxy: Proxy) -> None:
-    """Nobody gets more places by X-Forwarded-For, and nobody takes those of another."""
+def test_client_address_is_taken_from_the_connection_not_from_headers(proxy: Proxy) -> None:
+    """A forged X-Forwarded-For neither evades the limit per visitor nor uses up that of another visitor."""
     forged = {"X-Forwarded-For": "203.0.113.9", "Forwarded": "for=203.0.113.9", "X-Forwarded-Prefix": "/x"}
     for number in (2, 3):
         answer = proxy.ask("/tools/expensive_greet", "person=Ada&total=1", source=f"127.0.0.{number}", **FORM, **forged)
@@ -128,16 +128,16 @@ def test_a_visitor_is_whoever_connects_and_not_who_it_says(proxy: Proxy) -> None
     assert "client:203.0.113.9" not in clients
 
 
-def test_what_is_too_large_gets_our_page(proxy: Proxy) -> None:
-    """As long as it is not far too large, which nginx itself refuses."""
+def test_oversized_upload_gets_greeters_error_page(proxy: Proxy) -> None:
+    """greeter itself rejects an upload slightly above MAX_UPLOAD_BYTES; nginx rejects one far above it."""
     most = Settings().max_upload_bytes
     for size, ours in ((most + 1_500_000, True), (2 * most, False)):
         answer = proxy.ask("/tools/phmmer", b"query=" + b"A" * size, **FORM)
         assert (answer.status, "too much at once" in answer.body) == (413, ours)
 
 
-def test_below_a_path_every_address_has_it(proxy: Proxy) -> None:
-    """Links, forms, redirects and files."""
+def test_all_urls_have_the_prefix_when_served_under_a_path(proxy: Proxy) -> None:
+    """Links, form actions, redirects, polls and static files all start with /greeter/."""
     page = proxy.ask("/greeter/tools/expensive_greet?example", port=proxy.below)
     addresses = re.findall(r' (?:href|src|action)="([^"]+)"', page.body)
     assert len(addresses) > 4
@@ -151,13 +151,13 @@ def test_below_a_path_every_address_has_it(proxy: Proxy) -> None:
     assert proxy.ask("/greeter/metrics", port=proxy.below).status == 404
 
 
-def test_flower_is_closed(proxy: Proxy) -> None:
-    """Without the password there is nothing, and what asks for none is not there, however it is written."""
+def test_flower_requires_a_password_and_its_open_endpoints_are_blocked(proxy: Proxy) -> None:
+    """Flower's pages need the password and are read-only; its unauthenticated endpoints are 404 in any spelling."""
     for path in ("/flower/", "/flower/tasks", "/flower/api/tasks"):
         assert proxy.ask(path).status == 401
-    for way in ("metrics", "healthcheck", "/metrics", "%6detrics", "x/../metrics", "metrics/", "./healthcheck?x"):
-        answer = proxy.ask("/flower/" + way)
-        assert (answer.status, "flower_" in answer.body) == (404, False), way
+    for spelling in ("metrics", "healthcheck", "/metrics", "%6detrics", "x/../metrics", "metrics/", "./healthcheck?x"):
+        answer = proxy.ask("/flower/" + spelling)
+        assert (answer.status, "flower_" in answer.body) == (404, False), spelling
     credentials = b64encode(proxy.site.settings.flower_basic_auth.encode()).decode()
     login = {"Authorization": f"Basic {credentials}"}
     tasks = proxy.ask("/flower/tasks", **login)
@@ -168,8 +168,8 @@ def test_flower_is_closed(proxy: Proxy) -> None:
     assert proxy.ask("/metrics", source="127.0.0.2").status == 403
 
 
-def test_23_slow_visitors_keep_nobody_waiting(proxy: Proxy) -> None:
-    """Twelve that send half of their headers, and twelve half of a form: somebody else is served within a second."""
+def test_slow_clients_do_not_delay_other_visitors(proxy: Proxy) -> None:
+    """While 12 clients have sent half of their headers and 12 half of a form, others are served within a second."""
     halves = [b"GET / HTTP/1.1\r\nHost: your.host\r\nX-Slow: ", b"POST /tools/phmmer HTTP/1.1\r\nHost: your.host\r\n"]
     halves[1] += b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 100000\r\n\r\nquery=half"
     slow = [socket.create_connection(("127.0.0.1", proxy.below)) for _ in range(24)]
@@ -184,8 +184,8 @@ def test_23_slow_visitors_keep_nobody_waiting(proxy: Proxy) -> None:
         one.close()
 
 
-def test_one_connection_serves_many_requests(proxy: Proxy) -> None:
-    """Also after one that was refused before it was read."""
+def test_connection_stays_open_after_a_refused_upload(proxy: Proxy) -> None:
+    """One connection serves several requests, even after greeter has refused one without reading its body."""
     connection = connect(-proxy.https)
     for path, body, status in (("/", None, 200), ("/nowhere", "x" * 100_000, 404), ("/health/live", None, 200)):
         connection.request("POST" if body else "GET", path, body, {"Host": "your.host"})
@@ -195,8 +195,8 @@ def test_one_connection_serves_many_requests(proxy: Proxy) -> None:
     connection.close()
 
 
-def test_the_log_has_visitors_and_no_whole_id(proxy: Proxy) -> None:
-    """Nor a line for each poll."""
+def test_access_log_contains_visitors_but_no_polls_and_no_complete_job_ids(proxy: Proxy) -> None:
+    """A visit is logged with its address and a shortened job id; polls, static files and health checks are not."""
     job = "/jobs/" + "0123456789abcdef" * 2
     for path in (job, job + "/progress", "/static/style.css", "/health/ready", "/tools/phmmer?example"):
         proxy.ask(path)

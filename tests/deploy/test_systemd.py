@@ -1,4 +1,4 @@
-"""The units of deploy/systemd: what systemd says of them, and that starting again loses nothing."""
+"""The units in deploy/systemd: systemd's own verification, and a restart of the web service that loses no request."""
 
 import os
 import re
@@ -21,13 +21,13 @@ with_systemd = needs("systemd-analyze", "systemd")
 
 
 def command_of(unit: str) -> list[str]:
-    """What a unit starts, without the folder of the program."""
+    """Return the command that a unit starts, without the folder of the program."""
     (command,) = re.findall("ExecStart=/opt/greeter/.venv/bin/(.*)", (UNITS / unit).read_text())
     return command.split()
 
 
 def analyze(folder: Path, *arguments: str) -> str:
-    """Ask systemd about the units, with a user and the programs that are on this machine."""
+    """Run systemd-analyze on copies of the units that use this machine's programs and an existing user."""
     shutil.copytree(UNITS, folder, dirs_exist_ok=True)
     for path in [path for path in folder.rglob("*") if path.is_file()]:
         text = path.read_text().replace("/opt/greeter/.venv/bin", str(Path(sys.executable).parent))
@@ -39,27 +39,27 @@ def analyze(folder: Path, *arguments: str) -> str:
 
 
 @with_systemd
-def test_systemd_has_nothing_to_say_against_them(tmp_path: Path) -> None:
-    """Every name is known, and every program is there."""
+def test_units_pass_systemd_verification(tmp_path: Path) -> None:
+    """`systemd-analyze verify` has no complaint: every directive is known and every program exists."""
     units = [str(tmp_path / unit) for unit in (*SERVICES, "greeter-web.socket", "greeter.target")]
     assert analyze(tmp_path, "verify", *units) == ""
 
 
 @with_systemd
 @pytest.mark.parametrize("service", SERVICES)
-def test_each_service_is_shut_in(tmp_path: Path, service: str) -> None:
-    """systemd rates what it could do to the machine below 1.5, where 10 is everything."""
+def test_each_service_is_sandboxed(tmp_path: Path, service: str) -> None:
+    """`systemd-analyze security` rates the exposure of the service below 1.5 on its scale from 0 to 10."""
     options = ["--offline=true", "--threshold=15", "--no-pager"]
     assert "OK" in analyze(tmp_path, "security", *options, str(tmp_path / service))
 
 
-def test_they_start_what_the_procfile_starts() -> None:
-    """The same commands, so that what the other tests start is what runs."""
+def test_units_run_the_commands_of_the_procfile() -> None:
+    """Units and Procfile have the same commands, so the other tests start what runs in production."""
     started = {" ".join(command_of(unit.replace("@1", "@"))).partition(" --hostname")[0] for unit in SERVICES}
     assert started == {line.removeprefix("exec ").strip() for line in PROCFILE.values()}
 
 
-# What systemd does before it starts a unit that has a socket.
+# What systemd does before it starts a socket-activated service.
 HAND_OVER = """
 import os, sys
 os.dup2(int(sys.argv[1]), 3)
@@ -69,7 +69,7 @@ os.execvp(sys.argv[2], sys.argv[2:])
 
 
 def start_web(site: Installation, listening: socket.socket) -> subprocess.Popen[bytes]:
-    """Start the web as greeter-web.socket does: with a socket that outlives it."""
+    """Start the web service as greeter-web.socket does: with a socket that outlives it."""
     command = [sys.executable, "-c", HAND_OVER, str(listening.fileno()), *command_of("greeter-web.service")]
     environ = os.environ | site.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     with site.log.open("ab") as log:
@@ -77,8 +77,8 @@ def start_web(site: Installation, listening: socket.socket) -> subprocess.Popen[
 
 
 @pytest.mark.slow
-def test_no_request_is_dropped_while_the_web_starts_again(own_installation: Installation) -> None:
-    """Twice, while four visitors ask all the time: each gets the page. Of a worker, tests/test_recovery.py tells."""
+def test_web_restart_drops_no_request(own_installation: Installation) -> None:
+    """All requests of four constant visitors succeed during two restarts (tests/test_recovery.py restarts workers)."""
     site, stop = own_installation, threading.Event()
     answers: list[int | OSError] = []
     site.start("redis")

@@ -1,17 +1,17 @@
-"""The jobs' folders on disk."""
+"""The folders of jobs on disk."""
 
 from pathlib import Path
 
-from greeter.jobs.files import Folders
+from greeter.jobs.files import JobFiles
 from greeter.toolkit import Job
 
 
-def test_only_plain_files_with_plain_names_are_offered(tmp_path: Path) -> None:
-    """Whatever else a program leaves in its folder."""
-    folders = Folders(tmp_path)
+def test_only_regular_files_with_plain_names_are_results(tmp_path: Path) -> None:
+    """Links, folders and files with unusual names are not offered for download."""
+    files = JobFiles(tmp_path)
     names = ["-x", ".hidden", "a b", "a\r\nSet-Cookie: b", "<b>.txt", "\u202etxt.exe", "a" * 81, "tab\t.tsv"]
     make = 'mkdir folder; ln -s /etc/passwd link; ln -s . loop; for name; do echo x > "./$name"; done; echo said'
-    Job(folders.of("1")).run(["sh", "-c", make, "sh", *names, "good.txt", "B-2_c.tar"], stdout="said.txt")
-    assert len(list((folders.of("1") / "outputs").iterdir())) == len(names) + 6
-    assert [path.name for path in folders.outputs("1")] == ["B-2_c.tar", "good.txt", "said.txt"]
-    assert folders.outputs("2") == []
+    Job(files.folder("1")).run(["sh", "-c", make, "sh", *names, "good.txt", "B-2_c.tar"], stdout="said.txt")
+    assert len(list((files.folder("1") / "outputs").iterdir())) == len(names) + 6
+    assert [path.name for path in files.outputs("1")] == ["B-2_c.tar", "good.txt", "said.txt"]
+    assert files.outputs("2") == []

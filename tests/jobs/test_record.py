@@ -1,4 +1,4 @@
-"""A record in the words that people see."""
+"""A record as people see it."""
 
 import json
 
@@ -8,7 +8,7 @@ from greeter.jobs.record import Record
 
 
 def record(**fields: object) -> Record:
-    """Make a record as Redis would give it."""
+    """Create a record from a snapshot as Redis returns it."""
     known = {"state": "PENDING", "tool": "expensive_greet", "submitted": "0", "attempts": "0", "elapsed": 100}
     return Record("ab" * 16, json.dumps(known | {"workers": 1, "today": 0} | fields).encode(), retention_days=7)
 
@@ -25,22 +25,22 @@ def record(**fields: object) -> Record:
         ("REVOKED", "cancelled", False),
     ],
 )
-def test_celerys_states_become_words(state: str, phase: str, active: bool) -> None:
-    """A state of a tool's own is running."""
+def test_celery_states_map_to_phases(state: str, phase: str, active: bool) -> None:
+    """A state that a tool sets itself counts as running."""
     found = record(state=state)
     assert (found.phase, found.active) == (phase, active)
 
 
 def test_a_partial_result_is_not_finished() -> None:
-    """The label of the fallback wins over Celery's SUCCESS; a cancelled job stays cancelled."""
+    """A fallback is stopped although Celery's state is SUCCESS, and a cancelled job stays cancelled."""
     assert record(state="SUCCESS", partial=1, result="{}").phase == "stopped"
     cancelled = record(state="REVOKED", partial=1, result="{}")
     assert (cancelled.phase, cancelled.has_result) == ("cancelled", True)
     assert not record(state="FAILURE", result="{}").has_result
 
 
-def test_the_remaining_time_is_told_when_it_can_be_trusted() -> None:
-    """After three units and five seconds of the loop that is shown, and only where the total is known."""
+def test_the_remaining_time_needs_enough_data() -> None:
+    """It is estimated after three units and five seconds of a loop with a known total."""
 
     def remaining(done: int, total: int | None, seconds: float) -> int | None:
         progress = json.dumps({"current": done, "total": total, "unit": "step", "seconds": seconds})
@@ -52,12 +52,12 @@ def test_the_remaining_time_is_told_when_it_can_be_trusted() -> None:
     assert remaining(30, None, 50) is None
 
 
-def test_a_job_is_kept_from_its_end() -> None:
-    """Until then the day is the earliest that it can be."""
+def test_retention_starts_at_the_end_of_a_job() -> None:
+    """While a job is active, the date is the earliest possible one."""
     assert f"{record(state='SUCCESS', ended='90000.5', today=5).kept_until:%F}" == "1970-01-09"
     assert f"{record(today=1).kept_until:%F}" == "1970-01-09"
 
 
-def test_the_tag_changes_with_what_is_shown() -> None:
-    """Which is all that Redis gives."""
+def test_the_tag_changes_with_the_snapshot() -> None:
+    """Equal snapshots have equal tags, different ones have different tags."""
     assert record(ahead=3).tag == record(ahead=3).tag != record(ahead=2).tag

@@ -1,4 +1,4 @@
-"""Which Redis is taken, and by what way."""
+"""Which Redis servers are accepted, and the connection to them."""
 
 import dataclasses
 import os
@@ -10,7 +10,8 @@ import pytest
 from redis import Redis, RedisError
 
 from greeter.jobs import redis_check
-from greeter.jobs.service import UNAVAILABLE, Queue
+from greeter.jobs.celery_app import CeleryApp
+from greeter.jobs.errors import UNAVAILABLE
 from tests.conftest import PROCFILE, ROOT, Installation, find_program, free_port, needs, wait_for
 from tests.web.test_jobs import end_of, submit
 
@@ -28,16 +29,16 @@ REDIS = find_program("redis-server")
         ({"redis_version": "7.0.15", "maxmemory_policy": "volatile-lru"}, "its maxmemory-policy is volatile-lru"),
     ],
 )
-def test_an_old_server_or_one_that_forgets_is_named(told: dict[str, str], wrong: str) -> None:
-    """By the version of its own kind: Valkey also tells the version of Redis that it resembles."""
+def test_an_old_or_evicting_server_is_refused(told: dict[str, str], wrong: str) -> None:
+    """The version is that of the server's own kind, because Valkey also reports a version of Redis."""
     assert "; ".join(redis_check._problems({"maxmemory_policy": "noeviction"} | told)).startswith(wrong or "")
     assert bool(wrong) == bool(list(redis_check._problems({"maxmemory_policy": "noeviction"} | told)))
 
 
 @pytest.mark.redis
 @pytest.mark.parametrize("name", ["web", "worker"])
-def test_an_unfit_redis_is_refused_with_the_reason(own_installation: Installation, name: str) -> None:
-    """In one message without the password; one that is away is waited for, as other tests show."""
+def test_an_unsuitable_redis_stops_the_process_with_the_reason(own_installation: Installation, name: str) -> None:
+    """The message is free of passwords and tracebacks."""
     own_installation.start("redis")
     own_installation.redis.config_set("maxmemory-policy", "allkeys-lru")
     environ = os.environ | own_installation.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
@@ -58,8 +59,8 @@ def test_an_unfit_redis_is_refused_with_the_reason(own_installation: Installatio
 
 @pytest.mark.slow
 @needs("redis-server", "redis-server")  # the embedded Redis has no TLS
-def test_a_redis_elsewhere_is_reached_by_tls(own_installation: Installation, tmp_path: Path) -> None:
-    """Web and worker check its certificate, and nothing crosses the wire in the clear."""
+def test_a_remote_redis_is_reached_over_tls(own_installation: Installation, tmp_path: Path) -> None:
+    """Web, worker and Flower verify its certificate, and an unverified one is refused."""
     site, port = own_installation, free_port()
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
     make = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost"]
@@ -69,14 +70,13 @@ def test_a_redis_elsewhere_is_reached_by_tls(own_installation: Installation, tmp
     command += ["--tls-cert-file", str(certificate), "--tls-key-file", str(key), "--tls-auth-clients", "no"]
     url = f"rediss://:secret@localhost:{port}/0"
     site.settings = dataclasses.replace(site.settings, redis_url=f"{url}?ssl_ca_certs={certificate}")
-    site.queue = Queue(site.settings, [])
-    site.redis = site.queue.store.redis
+    site.celery = CeleryApp(site.settings)
     with subprocess.Popen([*command, "--tls-ca-cert-file", str(certificate)], stdout=subprocess.DEVNULL) as running:
         try:
             wait_for(lambda: site._redis_answers("redis"))
             with Redis.from_url(url) as unsure, pytest.raises(RedisError, match="certificate"):
                 unsure.ping()
-            unsure_too = Queue(dataclasses.replace(site.settings, redis_url=url), []).connection()
+            unsure_too = CeleryApp(dataclasses.replace(site.settings, redis_url=url)).connection()
             with unsure_too as broker, pytest.raises(UNAVAILABLE, match="certificate"):
                 broker.connect()
             site.start("worker", "web", "flower")

@@ -1,4 +1,4 @@
-"""The samples that the site shows."""
+"""The sample results."""
 
 import json
 import time
@@ -16,16 +16,14 @@ SAMPLES = Samples(tools.SAMPLES)
 
 
 def test_every_tool_has_a_sample() -> None:
-    """Those of the site, that is; the ones of the zoo need none."""
+    """Each tool of the site has one."""
     assert all(SAMPLES.of(name) for name in ("phmmer", "expensive_greet"))
     assert SAMPLES.of("none") is None
 
 
 @pytest.mark.parametrize("name", ["phmmer", "expensive_greet"])
-def test_a_sample_is_what_the_tool_makes_of_its_example(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The same result and files, today, from the input that the form's example has."""
+def test_a_sample_is_the_result_of_the_example(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Running a tool on its example gives the result and the files of its sample."""
     monkeypatch.setattr(time, "sleep", lambda seconds: None)
     tool, sample = tools.load()[name], SAMPLES.of(name)
     params = SAMPLES.params(sample)
@@ -34,7 +32,7 @@ def test_a_sample_is_what_the_tool_makes_of_its_example(
     }
     assert SAMPLES.find(sample).phase == "finished"
     assert tool(Job(tmp_path), **params) == SAMPLES.find(sample).result
-    for path in SAMPLES.folders.outputs(sample):
+    for path in SAMPLES.files.outputs(sample):
         assert path.read_bytes() == (tmp_path / "outputs" / path.name).read_bytes()
 
 
@@ -42,24 +40,24 @@ def _content(value: object) -> object:
     return value.read_text() if isinstance(value, Path) else value
 
 
-def test_a_sample_tells_how_it_was_made() -> None:
-    """With the sums of its inputs."""
-    details = SAMPLES.details("sample-phmmer")
-    assert details["params"] == {"evalue": 10.0}
-    for name, path in SAMPLES.folders.inputs("sample-phmmer").items():
-        assert details["sums"][name] == sha256(path.read_bytes()).hexdigest()
+def test_a_sample_has_provenance() -> None:
+    """It has the parameters and the checksums of its input files."""
+    provenance = SAMPLES.provenance("sample-phmmer")
+    assert provenance.params == {"evalue": 10.0}
+    for name, path in SAMPLES.files.inputs("sample-phmmer").items():
+        assert provenance.checksums[name] == sha256(path.read_bytes()).hexdigest()
 
 
-def test_a_sample_stays(tmp_path: Path) -> None:
-    """It has no last day."""
+def test_a_sample_never_expires(tmp_path: Path) -> None:
+    """It has no removal date, and an unknown sample is not found."""
     assert SAMPLES.find("sample-phmmer").kept_until is None
     with pytest.raises(JobNotFound):
         SAMPLES.find("sample-none")
 
 
-def test_nothing_of_who_made_a_sample_is_kept() -> None:
-    """Its record lies in the open."""
+def test_a_sample_has_no_trace_of_its_author() -> None:
+    """Its record has no label and no client."""
     for path in tools.SAMPLES.glob("*/record.json"):
         kept = json.loads(path.read_text())
-        assert kept["shown"]["label"] == ""
-        assert set(kept["details"]) == {"params", "sums", "versions"}
+        assert kept["snapshot"]["label"] == ""
+        assert set(kept["provenance"]) == {"params", "checksums", "versions"}

@@ -1,19 +1,20 @@
-"""A job's way through a real Redis and a real worker, and Celery's own view of it."""
+"""Jobs on a real Redis and a real worker, and Celery's view of them."""
 
 import pytest
 from celery.result import AsyncResult
 
 from greeter.jobs.errors import JobNotFound
+from greeter.jobs.runner import Runner
 from greeter.toolkit import ToolError
 from tests.conftest import Installation, wait_for
 
 pytestmark = pytest.mark.slow
 
 
-def test_a_job_progresses_and_finishes_as_celery_tells_it(installation: Installation) -> None:
-    """AsyncResult tells state, meta and result as Celery's manual says."""
+def test_async_result_follows_a_job(installation: Installation) -> None:
+    """AsyncResult has the state, meta and result of a job, as Celery documents."""
     job_id = installation.submit("expensive_greet", person="Ada", total=3)
-    result = AsyncResult(job_id, app=installation.queue)
+    result = AsyncResult(job_id, app=installation.celery)
     seen = wait_for(lambda: result.state == "PROGRESS" and result.info["current"] and result.info)
     assert seen == {"current": seen["current"], "total": 3, "unit": "step", "seconds": seen["seconds"]}
     assert result.get(timeout=10) == {"greeting": "Greetings, Ada!"}
@@ -24,10 +25,10 @@ def test_a_job_progresses_and_finishes_as_celery_tells_it(installation: Installa
 
 
 def test_a_file_parameter_reaches_the_tool_as_a_path(installation: Installation) -> None:
-    """Bytes become a file of the job; the tool reads it."""
+    """Submitted bytes become a file of the job, whose path the tool gets."""
     job_id = installation.submit("phmmer", query=b">a\nMKVLAWTRHMKVLAWTRH\n", targets=None, evalue=10.0)
     assert installation.ended(job_id).result["queries"] == 1
-    assert [path.name for path in installation.queue.store.folders.outputs(job_id)] == [
+    assert [path.name for path in installation.store.files.outputs(job_id)] == [
         "domains.tbl",
         "hits.jsonl",
         "targets.tbl",
@@ -35,7 +36,7 @@ def test_a_file_parameter_reaches_the_tool_as_a_path(installation: Installation)
 
 
 def test_the_soft_limit_gives_a_labelled_fallback(installation: Installation) -> None:
-    """What was done by then is the result, and the record says that it is partial."""
+    """The result has what was done by then, and the record is marked as partial."""
     record = installation.ended(installation.submit("yield_some"))
     assert (record.phase, record.state) == ("stopped", "SUCCESS")
     assert record.result == {"counted": record.progress["current"]}
@@ -49,36 +50,36 @@ def test_the_soft_limit_gives_a_labelled_fallback(installation: Installation) ->
         ("gorge", "ran out of memory"),
         ("dawdle", "time limit"),
         ("cling", "time limit"),
-        ("vanish", "lost each time it was tried"),
+        ("vanish", "lost on every attempt"),
     ],
 )
-def test_a_failure_has_a_sentence_for_its_user(installation: Installation, tool: str, sentence: str) -> None:
-    """What the user can mend, or should know, is said; and the worker goes on."""
+def test_a_failure_has_a_user_message(installation: Installation, tool: str, sentence: str) -> None:
+    """The user learns the cause, and the worker runs the next job."""
     record = installation.ended(installation.submit(tool))
     assert record.phase == "failed"
-    assert sentence in str(record.sentence)
+    assert sentence in str(record.user_message)
     assert installation.ended(installation.submit("blame")).phase == "failed"
 
 
 @pytest.mark.parametrize("tool", ["stumble", "mumble"])
-def test_a_bug_has_a_reference_that_the_log_knows(installation: Installation, tool: str) -> None:
-    """Whoever runs the site finds the traceback by the reference that the user saw."""
+def test_a_bug_is_logged_under_the_reference_on_the_page(installation: Installation, tool: str) -> None:
+    """The log has the traceback and the reference, but not the whole id."""
     record = installation.ended(installation.submit(tool))
-    assert (record.phase, record.sentence) == ("failed", None)
+    assert (record.phase, record.user_message) == ("failed", None)
     bug = f"bug in the tool {tool} job={record.reference}\nTraceback"
     wait_for(lambda: bug in installation.log.read_text())
     assert record.id not in installation.log.read_text()
 
 
-def test_celery_raises_what_the_tool_raised(installation: Installation) -> None:
-    """AsyncResult gives the exception back."""
-    result = AsyncResult(installation.submit("blame"), app=installation.queue)
+def test_async_result_raises_the_error_of_the_tool(installation: Installation) -> None:
+    """AsyncResult.get raises the exception that the tool raised."""
+    result = AsyncResult(installation.submit("blame"), app=installation.celery)
     with pytest.raises(ToolError, match="no gene"):
         result.get(timeout=10)
 
 
-def test_the_log_has_nothing_of_what_the_user_entered(installation: Installation) -> None:
-    """Parameters and results are in the record alone."""
+def test_the_log_has_no_user_input(installation: Installation) -> None:
+    """Parameters and results are only in the record."""
     job_id = installation.submit("expensive_greet", person="Rosalind", total=1)
     installation.ended(job_id)
     log = wait_for(lambda: f"ended job={job_id[:8]}" in (text := installation.log.read_text()) and text)
@@ -87,53 +88,53 @@ def test_the_log_has_nothing_of_what_the_user_entered(installation: Installation
 
 @pytest.mark.parametrize("meta", [None, "aligning", [1, 2], {"done": 3}, {"current": "3", "total": 4}])
 def test_a_tool_may_set_any_meta(installation: Installation, meta: object) -> None:
-    """AsyncResult tells it as it is; the page shows a count only when there is one."""
+    """AsyncResult returns it unchanged, and a meta without a count is not shown as progress."""
     job_id = installation.submit("nap")
-    installation.queue.set_current()  # as create_app does, so that AsyncResult needs no app
+    installation.celery.set_current()  # as create_app does, so that AsyncResult needs no app
     result = AsyncResult(job_id)
     assert wait_for(lambda: result.state == "STARTED" and result.info)["hostname"]
     worker = installation.redis.hget(f"job:{job_id}", "worker").decode()
-    installation.queue.worker_id = worker  # speak as the process that runs the job does
+    installation.celery.runner = Runner(worker)  # write as the process that runs the job
     try:
-        installation.queue.tasks["nap"].update_state(job_id, "ALIGNING", meta)
+        installation.celery.tasks["nap"].update_state(job_id, "ALIGNING", meta)
     finally:
-        installation.queue.worker_id = ""
+        installation.celery.runner = Runner()
     assert (result.state, result.info) == ("ALIGNING", meta)
-    record = installation.queue.store.find(job_id)
-    assert (record.phase, record.progress) == ("running", {})
-    installation.queue.store.cancel(job_id)
+    record = installation.store.find(job_id)
+    assert (record.phase, record.progress) == ("running", None)
+    installation.store.cancel(job_id)
     assert installation.ended(job_id).phase == "cancelled"
     result.forget()
     assert result.state == "PENDING"
 
 
-def test_the_end_of_a_task_is_told_as_celery_does(installation: Installation) -> None:
-    """With its traceback and its date."""
-    result = AsyncResult(installation.submit("stumble"), app=installation.queue)
+def test_async_result_has_the_traceback_and_the_date(installation: Installation) -> None:
+    """Both are set once the task has ended."""
+    result = AsyncResult(installation.submit("stumble"), app=installation.celery)
     wait_for(result.ready)
     assert "ZeroDivisionError" in str(result.traceback)
     assert result.date_done.tzinfo is not None
 
 
-def test_a_state_of_an_unknown_task_is_not_kept(installation: Installation) -> None:
-    """Celery may revoke an id that never existed; no record comes of it."""
-    installation.queue.backend.mark_as_revoked("0" * 32)
+def test_revoking_an_unknown_task_creates_no_record(installation: Installation) -> None:
+    """Celery may revoke an id that never existed."""
+    installation.celery.backend.mark_as_revoked("0" * 32)
     with pytest.raises(JobNotFound):
-        installation.queue.store.find("0" * 32)
-    assert AsyncResult("0" * 32, app=installation.queue).state == "PENDING"
+        installation.store.find("0" * 32)
+    assert AsyncResult("0" * 32, app=installation.celery).state == "PENDING"
 
 
-def test_an_end_state_stays(installation: Installation) -> None:
-    """A late write of any kind changes nothing."""
+def test_an_end_state_is_final(installation: Installation) -> None:
+    """Later writes of any kind change nothing."""
     record = installation.ended(installation.submit("blame"))
-    backend = installation.queue.backend
+    backend = installation.celery.backend
     backend.store_result(record.id, {"current": 1, "total": 2}, "PROGRESS")
     backend.mark_as_done(record.id, {"late": True})
-    assert installation.queue.store.find(record.id).tag == record.tag
+    assert installation.store.find(record.id).tag == record.tag
 
 
 def test_every_tool_is_a_task_with_its_limits(installation: Installation) -> None:
-    """A tool's own soft limit wins over the setting; the hard limit lies the grace above it."""
-    tasks = installation.queue.tasks
+    """A tool's own soft limit overrides the setting, and the hard limit is TIME_LIMIT_GRACE later."""
+    tasks = installation.celery.tasks
     assert (tasks["dawdle"].soft_time_limit, tasks["dawdle"].time_limit) == (1, 3)
     assert tasks["phmmer"].soft_time_limit == installation.settings.soft_time_limit == 5000

@@ -1,4 +1,4 @@
-"""Job records in a real Redis, and their folders."""
+"""The records of jobs in a real Redis, and their folders."""
 
 import dataclasses
 import os
@@ -11,6 +11,7 @@ import redis
 
 from greeter.jobs.errors import JobNotFound, QueueFull, TooManyJobs
 from greeter.jobs.record import Record
+from greeter.jobs.runner import Runner
 from greeter.jobs.store import Store, Submission
 from greeter.settings import Settings
 from tests.conftest import Installation, free_port
@@ -20,42 +21,42 @@ pytestmark = pytest.mark.redis
 
 @pytest.fixture
 def store(own_installation: Installation) -> Store:
-    """A store with nothing in it, and no worker that would take its jobs."""
+    """An empty store, with no worker to take its jobs."""
     own_installation.start("redis")
-    return own_installation.queue.store
+    return own_installation.store
 
 
 def create(store: Store, job_id: str, **told: str) -> str:
-    """Keep a job of the greeting."""
+    """Create a greeting job."""
     return store.create(job_id, "expensive_greet", {"person": "Ada", "total": 1}, Submission(**told))
 
 
-def test_a_job_waits_behind_those_before_it(store: Store) -> None:
-    """The place in the queue is exact, and moves when one begins or is cancelled."""
+def test_jobs_wait_in_order_of_submission(store: Store) -> None:
+    """The place in the queue is exact, and changes when a job ahead starts or is cancelled."""
     ids = [str(number) * 32 for number in range(4)]
     for job_id in ids:
         assert create(store, job_id) == job_id
     assert [store.find(job_id).ahead for job_id in ids] == [0, 1, 2, 3]
-    assert store.claim(ids[0], "w", 1, {}) == {"person": "Ada", "total": 1}
+    assert store.claim(ids[0], Runner("w", 1), {}) == {"person": "Ada", "total": 1}
     assert store.cancel(ids[2]) == "cancelled"
     assert [store.find(job_id).ahead for job_id in (ids[0], ids[1], ids[3])] == [None, 0, 1]
 
 
-def test_parameters_come_back_as_they_were_given(store: Store) -> None:
-    """Plain ones as values, bytes as the Path of a file with them, whose sum is kept."""
+def test_parameters_are_returned_as_submitted(store: Store) -> None:
+    """Bytes are returned as the path of a file, whose checksum is stored."""
     given = {"query": b">a\nMKV\n", "targets": None, "evalue": 1e-5}
     store.create("a" * 32, "phmmer", given, Submission())
-    params = store.claim("a" * 32, "w", 1, {"pyhmmer": "1"}) or {}
+    params = store.claim("a" * 32, Runner("w", 1), {"pyhmmer": "1"}) or {}
     assert params["query"].read_bytes() == b">a\nMKV\n"
     assert (params["targets"], params["evalue"]) == (None, 1e-5)
     assert store.params("a" * 32) == params
-    details = store.details("a" * 32)
-    assert details["sums"] == {"query": sha256(b">a\nMKV\n").hexdigest()}
-    assert details["versions"] == {"pyhmmer": "1"}
+    provenance = store.provenance("a" * 32)
+    assert provenance.checksums == {"query": sha256(b">a\nMKV\n").hexdigest()}
+    assert provenance.versions == {"pyhmmer": "1"}
 
 
 def test_reading_a_record_is_one_round_trip(store: Store) -> None:
-    """One command crosses the wire, whatever state the job is in."""
+    """Only one command is sent, whatever the state of the job."""
     create(store, "a" * 32)
     store.find("a" * 32)
     with store.redis.monitor() as monitor:
@@ -70,10 +71,10 @@ def test_reading_a_record_is_one_round_trip(store: Store) -> None:
     assert asked[-3:] == ["EVALSHA", "PING", "EVALSHA"]
 
 
-def test_what_is_shown_changes_only_with_what_people_see(store: Store) -> None:
-    """Seconds count in the first minute only, silence from half a minute on, and only while the job runs."""
+def test_the_snapshot_changes_only_when_the_page_does(store: Store) -> None:
+    """Seconds are counted in the first minute only, and silence from 30 seconds on while the job is running."""
     create(store, "a" * 32)
-    store.claim("a" * 32, "w", 1, {})
+    store.claim("a" * 32, Runner("w", 1), {})
 
     def shift(field: str, seconds: float) -> Record:
         store.redis.hincrbyfloat("job:" + "a" * 32, field, seconds)
@@ -83,28 +84,28 @@ def test_what_is_shown_changes_only_with_what_people_see(store: Store) -> None:
     assert shift("started", -100).elapsed == 120
     assert shift("started", -40).elapsed == 120
     assert shift("started", -20).elapsed == 180
-    assert shift("seen", -28).silence == 0
-    assert shift("seen", -5).silence == 33
-    assert shift("seen", -60).silence == 60
-    store.write("a" * 32, "w", "SUCCESS", {"result": "{}"})
+    assert shift("heartbeat_at", -28).silence == 0
+    assert shift("heartbeat_at", -5).silence == 33
+    assert shift("heartbeat_at", -60).silence == 60
+    store.update("a" * 32, Runner("w"), "SUCCESS", {"result": "{}"})
     tag = shift("ended", -100).tag
-    record = shift("seen", -100)
+    record = shift("heartbeat_at", -100)
     assert record.tag == tag
     assert (record.silence, record.elapsed) == (0, 60)
 
 
-def test_the_same_form_makes_one_job(store: Store) -> None:
-    """Submitted twice it is one job, with other input another, and without a token each is its own."""
+def test_submitting_a_form_twice_creates_one_job(store: Store) -> None:
+    """Other input creates another job, and so does every submission without a token."""
     assert create(store, "a" * 32, token="form") == "a" * 32
     assert create(store, "b" * 32, token="form") == "a" * 32
-    assert not store.folders.of("b" * 32).exists()
+    assert not store.files.folder("b" * 32).exists()
     other = store.create("c" * 32, "expensive_greet", {"person": "Grace", "total": 1}, Submission(token="form"))
     assert other == "c" * 32
     assert (create(store, "d" * 32), create(store, "e" * 32)) == ("d" * 32, "e" * 32)
 
 
 def test_the_queue_and_each_client_have_a_limit(own_installation: Installation) -> None:
-    """A refused job leaves nothing, and an ended one makes room."""
+    """A refused job leaves nothing behind, and an ended job makes room."""
     own_installation.start("redis")
     settings = dataclasses.replace(own_installation.settings, max_waiting=3, max_active=2)
     store = Store(settings)
@@ -115,91 +116,91 @@ def test_the_queue_and_each_client_have_a_limit(own_installation: Installation) 
     create(store, "c" * 32, client="5.6.7.8")
     with pytest.raises(QueueFull):
         create(store, "d" * 32, client="9.9.9.9")
-    assert not store.folders.of("d" * 32).exists()
+    assert not store.files.folder("d" * 32).exists()
     store.cancel("a" * 32)
     create(store, "d" * 32, client="1.2.3.4")
     store.redis.close()
 
 
-def test_what_cannot_be_kept_leaves_nothing(tmp_path: Path) -> None:
-    """Neither a record nor a folder, when Redis is away."""
+def test_a_failed_submission_leaves_nothing(tmp_path: Path) -> None:
+    """There is neither a record nor a folder when Redis is unavailable."""
     away = Store(Settings(data_dir=tmp_path, redis_url=f"redis://127.0.0.1:{free_port()}/0"))
     with pytest.raises(redis.ConnectionError):
         create(away, "a" * 32)
     assert not list(tmp_path.rglob("*a*"))
 
 
-def test_old_jobs_and_orphaned_folders_are_found(store: Store) -> None:
-    """A job by the time of its end; a folder without a record when it is as old as the oldest job."""
+def test_expired_jobs_and_orphaned_folders_are_found(store: Store) -> None:
+    """A job expires by the time of its end, a folder without a record by its age."""
     create(store, "a" * 32)
     store.cancel("a" * 32)
     assert store.expired() == []
     store.redis.zincrby("jobs:ended", -7 * 86_400 - 1, "a" * 32)
     assert store.expired() == ["a" * 32]
     for age, name in ((0, "b" * 32), (7 * 86_400 + 1, "c" * 32), (7 * 86_400 + 1, "a" * 32)):
-        store.folders.of(name).mkdir(exist_ok=True)
-        os.utime(store.folders.of(name), (time.time() - age,) * 2)
+        store.files.folder(name).mkdir(exist_ok=True)
+        os.utime(store.files.folder(name), (time.time() - age,) * 2)
     store.remove_orphans()
-    assert sorted(path.name[0] for path in store.folders.of("x").parent.iterdir()) == ["a", "b"]
+    assert sorted(path.name[0] for path in store.files.folder("x").parent.iterdir()) == ["a", "b"]
     assert store.delete("a" * 32)
-    assert not store.folders.of("a" * 32).exists()
+    assert not store.files.folder("a" * 32).exists()
     with pytest.raises(JobNotFound):
         store.find("a" * 32)
 
 
-def test_a_job_that_nobody_runs_is_cancelled_at_once(own_installation: Installation) -> None:
-    """Its process has not been heard of for too long, so there is nobody to tell."""
+def test_a_stale_job_is_cancelled_at_once(own_installation: Installation) -> None:
+    """A job with heartbeats is only asked to end."""
     own_installation.start("redis")
-    store = own_installation.queue.store
+    store = own_installation.store
     for job_id, silence in (("a" * 32, 0), ("b" * 32, own_installation.settings.silence_limit + 1)):
         create(store, job_id)
-        store.claim(job_id, "worker", 1, {})
-        store.redis.hincrbyfloat(f"job:{job_id}", "seen", -silence)
-        assert store.cancel(job_id) == ("cancelled" if silence else "running")
-    assert (store.find("a" * 32).cancelling, store.find("b" * 32).phase) == (True, "cancelled")
-    assert not store.write("b" * 32, "worker", "SUCCESS", {"result": '"late"'})
+        store.claim(job_id, Runner("worker", 1), {})
+        store.redis.hincrbyfloat(f"job:{job_id}", "heartbeat_at", -silence)
+        assert store.cancel(job_id) == ("cancelled" if silence else "requested")
+    assert (store.find("a" * 32).cancel_requested, store.find("b" * 32).phase) == (True, "cancelled")
+    assert not store.update("b" * 32, Runner("worker"), "SUCCESS", {"result": '"late"'})
 
 
-def test_a_silent_job_that_is_heard_of_again_is_not_lost(own_installation: Installation) -> None:
-    """However old the list of silent jobs is from which somebody takes it."""
+def test_a_heartbeat_keeps_a_stale_job_from_being_requeued(own_installation: Installation) -> None:
+    """Even if a sweep still has it on its list."""
     own_installation.start("redis")
-    store, silence = own_installation.queue.store, own_installation.settings.silence_limit
+    store, silence = own_installation.store, own_installation.settings.silence_limit
     create(store, "a" * 32)
-    store.claim("a" * 32, "worker", 1, {})
-    store.redis.hincrbyfloat("job:" + "a" * 32, "seen", -silence - 1)
-    assert store.silent() == [("a" * 32, "worker")]
-    store.beat("a" * 32, "worker", 1)
-    assert store.lose("a" * 32, "worker", silent=True, counted=True) is None
-    store.redis.hincrbyfloat("job:" + "a" * 32, "seen", -silence - 1)
-    assert store.lose("a" * 32, "worker", silent=True, counted=True) == "PENDING"
-    store.claim("a" * 32, "worker", 2, {})  # two sweeps had the same list
-    assert store.lose("a" * 32, "worker", silent=True, counted=True) is None
+    store.claim("a" * 32, Runner("worker", 1), {})
+    store.redis.hincrbyfloat("job:" + "a" * 32, "heartbeat_at", -silence - 1)
+    assert store.stale() == [("a" * 32, "worker")]
+    store.heartbeat("a" * 32, Runner("worker", 1))
+    assert store.requeue("a" * 32, "worker", stale=True, counted=True) is None
+    store.redis.hincrbyfloat("job:" + "a" * 32, "heartbeat_at", -silence - 1)
+    assert store.requeue("a" * 32, "worker", stale=True, counted=True) == "PENDING"
+    store.claim("a" * 32, Runner("worker", 2), {})  # two sweeps had the same list
+    assert store.requeue("a" * 32, "worker", stale=True, counted=True) is None
     assert (store.find("a" * 32).phase, store.find("a" * 32).attempts) == ("running", 2)
 
 
-def test_a_lost_message_is_missed_whatever_else_is_sent(own_installation: Installation) -> None:
-    """That of a cancelled job stays, and must not pass for it; the job waits where its new message is."""
+def test_a_lost_message_is_found_among_others(own_installation: Installation) -> None:
+    """The message of a cancelled job does not hide it, and the job moves to the end of the queue."""
     own_installation.start("redis")
-    store, redis = own_installation.queue.store, own_installation.redis
+    store, redis = own_installation.store, own_installation.redis
     cancelled, lost, other = (own_installation.submit("nap") for _ in range(3))
     store.cancel(cancelled)
     redis.lrem("celery", 0, redis.lindex("celery", -2))
     assert redis.llen("celery") == redis.zcard("jobs:waiting") == 2
-    assert store.unsent() == []
+    assert store.lost_messages() == []
     for job_id in (lost, other):
         redis.zincrby("jobs:waiting", -11, job_id)
-    assert store.unsent() == [lost]
+    assert store.lost_messages() == [lost]
     assert (store.find(lost).ahead, store.find(other).ahead) == (1, 0)
-    assert store.unsent() == []
+    assert store.lost_messages() == []
 
 
-def test_an_attempt_begins_without_the_files_of_the_one_before(store: Store) -> None:
-    """Or half of a table would be offered as the result of the next."""
+def test_an_attempt_starts_without_files_of_the_last_one(store: Store) -> None:
+    """Otherwise half a table could be offered as a result."""
     create(store, "a" * 32)
-    store.claim("a" * 32, "worker", 1, {})
-    outputs = store.folders.of("a" * 32) / "outputs"
+    store.claim("a" * 32, Runner("worker", 1), {})
+    outputs = store.files.folder("a" * 32) / "outputs"
     outputs.mkdir()
     (outputs / "half.tsv").write_text("half")
-    store.lose("a" * 32, "worker", silent=False, counted=True)
-    store.claim("a" * 32, "other", 2, {})
-    assert store.folders.outputs("a" * 32) == []
+    store.requeue("a" * 32, "worker", stale=False, counted=True)
+    store.claim("a" * 32, Runner("other", 2), {})
+    assert store.files.outputs("a" * 32) == []

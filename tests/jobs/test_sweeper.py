@@ -1,46 +1,47 @@
-"""What the main process of a worker sees to; that it does so among others is in tests/test_recovery.py."""
+"""The maintenance of one worker; tests/test_recovery.py has it among other workers."""
 
 import pytest
 
-from greeter.jobs.sweeper import Keeper
+from greeter.jobs.runner import Runner
+from greeter.jobs.sweeper import Sweeper
 from tests.conftest import Installation
 
 pytestmark = pytest.mark.redis
 
 
-def sweep(keeper: Keeper) -> None:
-    """Do now what is due every few seconds."""
-    keeper._next_sweep = 0
-    keeper.tend()
+def sweep(sweeper: Sweeper) -> None:
+    """Run the sweep at once."""
+    sweeper._next_sweep = 0
+    sweeper.run()
 
 
-def test_a_job_is_lost_when_two_sweeps_find_it_silent(own_installation: Installation) -> None:
-    """One may come right after the whole machine has slept, before its worker could be heard of again."""
+def test_a_job_is_requeued_when_two_sweeps_find_it_stale(own_installation: Installation) -> None:
+    """One sweep is not enough, because it may come right after the whole machine was suspended."""
     own_installation.start("redis")
-    queue = own_installation.queue
-    keeper = Keeper(queue)
+    jobs, store = own_installation.jobs, own_installation.store
+    sweeper = Sweeper(jobs, "this")
     job_id = own_installation.submit("nap")
-    queue.store.claim(job_id, "other", 1, {})
+    store.claim(job_id, Runner("other", 1), {})
     for _ in range(3):
-        own_installation.redis.hincrbyfloat(f"job:{job_id}", "seen", -100)
-        sweep(keeper)
-        assert queue.store.find(job_id).phase == "running"
-        queue.store.beat(job_id, "other")
-        sweep(keeper)
-    own_installation.redis.hincrbyfloat(f"job:{job_id}", "seen", -100)
-    sweep(keeper)
-    sweep(keeper)
-    assert (queue.store.find(job_id).phase, queue.store.find(job_id).attempts) == ("waiting", 1)
+        own_installation.redis.hincrbyfloat(f"job:{job_id}", "heartbeat_at", -100)
+        sweep(sweeper)
+        assert store.find(job_id).phase == "running"
+        store.heartbeat(job_id, Runner("other"))
+        sweep(sweeper)
+    own_installation.redis.hincrbyfloat(f"job:{job_id}", "heartbeat_at", -100)
+    sweep(sweeper)
+    sweep(sweeper)
+    assert (store.find(job_id).phase, store.find(job_id).attempts) == ("waiting", 1)
 
 
-def test_a_full_redis_still_loses_what_is_old(own_installation: Installation) -> None:
-    """Which makes room."""
+def test_expired_jobs_are_deleted_when_redis_is_full(own_installation: Installation) -> None:
+    """Deleting them makes room."""
     own_installation.start("redis")
-    queue = own_installation.queue
+    jobs, store = own_installation.jobs, own_installation.store
     job_id = own_installation.submit("nap")
-    queue.store.cancel(job_id)
+    store.cancel(job_id)
     own_installation.redis.zincrby("jobs:ended", -own_installation.settings.retention - 1, job_id)
     own_installation.redis.config_set("maxmemory", "1mb")
-    sweep(Keeper(queue))
+    sweep(Sweeper(jobs, "this"))
     assert not own_installation.redis.exists(f"job:{job_id}")
-    assert not queue.store.folders.of(job_id).exists()
+    assert not store.files.folder(job_id).exists()

@@ -1,4 +1,4 @@
-"""A tool's function as the process that runs jobs calls it."""
+"""How a task calls the function of a tool."""
 
 import os
 import signal
@@ -25,39 +25,39 @@ def _signal_as_before() -> Iterator[None]:
 
 
 def tool(function: Callable[[Job], Any], **changes: Any) -> Tool:
-    """A tool without parameters."""
+    """Return a tool without parameters."""
     return replace(load()["nap"], function=function, **changes)
 
 
 def call(function: Callable[[Job], Any], folder: Path) -> dict[str, Any]:
-    """Call it as a task does."""
+    """Call a function as a task does."""
     return ToolTask(tool(function), 10, 10)._call(Job(folder), {})
 
 
-def strike(job: Job | None = None) -> dict[str, Any]:
-    """Do to this process what Celery does at the soft limit."""
+def interrupt(job: Job | None = None) -> dict[str, Any]:
+    """Send this process the signal that Celery sends at the soft limit."""
     os.kill(os.getpid(), signal.SIGUSR1)
-    return {"struck": False}
+    return {"interrupted": False}
 
 
-def test_the_limit_strikes_the_tool_and_not_what_tells_its_end(tmp_path: Path) -> None:
-    """That may wait for a Redis that is away, and the result must not be lost meanwhile."""
+def test_the_soft_limit_interrupts_only_the_tool(tmp_path: Path) -> None:
+    """Storing the result may have to wait for Redis, and must not be interrupted."""
     with pytest.raises(SoftTimeLimitExceeded):
-        call(strike, tmp_path)
-    assert strike() == {"struck": False}
+        call(interrupt, tmp_path)
+    assert interrupt() == {"interrupted": False}
     assert call(lambda job: {"done": True}, tmp_path) == {"done": True}
-    assert strike() == {"struck": False}
+    assert interrupt() == {"interrupted": False}
 
 
 @pytest.mark.parametrize("result", [None, ["a"], "a"])
-def test_what_no_page_can_show_is_no_result(tmp_path: Path, result: object) -> None:
-    """It is a bug of the tool, and told as one."""
-    with pytest.raises(TypeError, match="a tool returns a dict"):
+def test_a_result_must_be_a_dict(tmp_path: Path, result: object) -> None:
+    """Anything else is a bug of the tool."""
+    with pytest.raises(TypeError, match="instead of a dict"):
         call(lambda job: result, tmp_path)
 
 
-def test_a_tool_that_leaves_does_not_take_its_process_with_it(tmp_path: Path) -> None:
-    """As a script that became a tool may do."""
+def test_sys_exit_in_a_tool_does_not_end_the_process(tmp_path: Path) -> None:
+    """It is reported as a bug."""
 
     def leave(job: Job) -> None:
         raise SystemExit(3)
@@ -66,18 +66,18 @@ def test_a_tool_that_leaves_does_not_take_its_process_with_it(tmp_path: Path) ->
         call(leave, tmp_path)
 
 
-def test_a_library_that_is_not_there_is_told_at_the_start() -> None:
-    """And not by jobs that wait for ever."""
+def test_a_missing_library_is_an_error_at_the_start() -> None:
+    """Otherwise the jobs of its tool would wait forever."""
     with pytest.raises(PackageNotFoundError):
-        ToolTask(tool(strike, libraries=("no-such-library",)), 10, 10)
+        ToolTask(tool(interrupt, libraries=("no-such-library",)), 10, 10)
 
 
 @pytest.mark.slow
-def test_a_job_of_a_tool_that_is_gone_fails(installation: Installation) -> None:
-    """With a sentence; it would wait for ever otherwise."""
+def test_a_job_of_a_removed_tool_fails(installation: Installation) -> None:
+    """It has a user message and does not wait forever."""
     gone = replace(load()["nap"], name="gone")
-    record = installation.ended(installation.queue.submit(gone, {}))
-    assert (record.phase, record.sentence) == (
+    record = installation.ended(installation.jobs.submit(gone, {}))
+    assert (record.phase, record.user_message) == (
         "failed",
-        "This tool is not offered here any more. Choose another one from the front page.",
+        "This tool is no longer available here. Choose another one on the front page.",
     )

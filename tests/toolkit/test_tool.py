@@ -1,4 +1,4 @@
-"""The decorator that makes tools."""
+"""The decorator `tool`, and how the site finds its tools."""
 
 import pytest
 from wtforms import Form, StringField
@@ -13,8 +13,8 @@ class NameForm(Form):
     name = StringField()
 
 
-def test_a_tool_is_made_of_its_function(tmp_path) -> None:
-    """Name and summary come from the function; calling the tool calls the function."""
+def test_a_tool_gets_its_name_and_summary_from_its_function(tmp_path) -> None:
+    """The summary is the first line of the docstring, and calling the tool calls the function."""
 
     @tool("Echo", form=NameForm)
     def echo(job: Job, name: str) -> dict[str, str]:
@@ -28,8 +28,8 @@ def test_a_tool_is_made_of_its_function(tmp_path) -> None:
     assert echo(Job(tmp_path), name="Ada") == {"name": "Ada"}
 
 
-def test_a_form_that_does_not_fit_is_found_at_the_start() -> None:
-    """Not when the first job runs."""
+def test_a_form_that_does_not_match_the_function_is_rejected() -> None:
+    """The decorator raises TypeError when the module is imported, not when the first job runs."""
     with pytest.raises(TypeError, match=r"greet takes \['person'\] after the job, but its form has \['name'\]"):
 
         @tool("Greeting", form=NameForm)
@@ -37,8 +37,8 @@ def test_a_form_that_does_not_fit_is_found_at_the_start() -> None:
             return {}
 
 
-def test_a_file_in_the_folder_is_all_that_a_tool_needs(tmp_path, monkeypatch) -> None:
-    """Discovery finds it; a second tool of the same name is an error at the start."""
+def test_a_new_file_in_the_folder_adds_a_tool(tmp_path, monkeypatch) -> None:
+    """`load` finds the tool, and raises ValueError for a second tool of the same name."""
     source = """
 from wtforms import Form
 from greeter.toolkit import tool

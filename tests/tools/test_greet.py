@@ -1,4 +1,4 @@
-"""The greeting as a plain function."""
+"""The greeting, called as a plain function."""
 
 import time
 from pathlib import Path
@@ -9,20 +9,20 @@ from greeter.toolkit import Job, SoftTimeLimitExceeded
 from greeter.tools.greet import expensive_greet
 
 
-def test_it_greets_after_half_a_second_a_step(tmp_path: Path) -> None:
-    """A tool is tested by calling it."""
+def test_the_greeting_takes_half_a_second_per_step(tmp_path: Path) -> None:
+    """The tool returns the greeting after all steps, and its progress is complete."""
     job = Job(tmp_path)
-    began = time.monotonic()
+    start = time.monotonic()
     assert expensive_greet(job, person="Ada", total=2) == {"greeting": "Greetings, Ada!"}
-    assert time.monotonic() - began >= 1
+    assert time.monotonic() - start >= 1
     assert job.progress == {"current": 2, "total": 2, "unit": "step"}
 
 
-def test_at_the_time_limit_it_greets_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The fallback is the tool's own."""
+def test_the_greeting_has_a_fallback_at_the_soft_time_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tool returns its own fallback after SoftTimeLimitExceeded."""
 
-    def too_late(seconds: float) -> None:
+    def time_out(seconds: float) -> None:
         raise SoftTimeLimitExceeded
 
-    monkeypatch.setattr(time, "sleep", too_late)
+    monkeypatch.setattr(time, "sleep", time_out)
     assert expensive_greet(Job(tmp_path), person="Ada", total=2) == {"greeting": "Greetings, fallback!"}

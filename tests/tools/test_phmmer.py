@@ -1,4 +1,4 @@
-"""phmmer against the tables that the program itself made (reference/README.md)."""
+"""phmmer compared with the output of the program (see reference/README.md)."""
 
 import json
 import signal
@@ -20,17 +20,17 @@ HBB_HUMAN, GLOBINS = EXAMPLES / "HBB_HUMAN.fa", EXAMPLES / "globins45.fa"
 
 
 def tables(job: Job) -> dict[str, str]:
-    """The tables that a job made."""
+    """The tables that a job wrote."""
     return {name: (job.folder / "outputs" / f"{name}.tbl").read_text() for name in ("targets", "domains")}
 
 
 def rows(job: Job) -> list[dict[str, Any]]:
-    """The rows that a job's page shows."""
+    """The rows that a job wrote for its page."""
     return [json.loads(line) for line in (job.folder / "outputs" / "hits.jsonl").read_text().splitlines()]
 
 
 def reference(name: str) -> dict[str, str]:
-    """The tables that the program made."""
+    """The tables that the program wrote."""
     return {table: (REFERENCE / f"{name}.{table}").read_text() for table in ("targets", "domains")}
 
 
@@ -43,17 +43,17 @@ def reference(name: str) -> dict[str, str]:
         ("globins45", GLOBINS, None, 10.0),
     ],
 )
-def test_the_tables_are_those_of_the_program(
+def test_the_tables_equal_those_of_the_program(
     tmp_path: Path, name: str, query: Path, targets: Path, evalue: float
 ) -> None:
-    """Every byte of --tblout and --domtblout, but for the comments about the run."""
+    """Every byte equals --tblout and --domtblout, except for the comments about the run."""
     job = Job(tmp_path)
     phmmer(job, query=query, targets=targets, evalue=evalue)
     assert tables(job) == reference(name)
 
 
-def test_the_page_has_the_programs_values(tmp_path: Path) -> None:
-    """Rounded as in the program's tables, for the hits and for their domains."""
+def test_the_rows_have_the_values_of_the_program(tmp_path: Path) -> None:
+    """The values of hits and domains are equal when rounded as in the program's tables."""
     job = Job(tmp_path)
     result = phmmer(job, query=HBB_HUMAN, targets=GLOBINS, evalue=10.0)
     assert (result["queries"], result["hits"], result["all_shown"]) == (1, 45, True)
@@ -78,7 +78,7 @@ def test_the_page_has_the_programs_values(tmp_path: Path) -> None:
 
 
 def test_an_alignment_is_drawn_as_the_program_prints_it(tmp_path: Path) -> None:
-    """Query, matches, target and confidence, letter by letter, with the places of the residues."""
+    """Query, matches, target, confidence and residue numbers are equal, letter by letter."""
     job = Job(tmp_path)
     phmmer(job, query=HBB_HUMAN, targets=GLOBINS, evalue=10.0)
     drawn = [domain["alignment"].split("\n") for hit in rows(job) for domain in hit["domains"]]
@@ -86,12 +86,12 @@ def test_an_alignment_is_drawn_as_the_program_prints_it(tmp_path: Path) -> None:
     whole = [block.split("\n")[-4:] for block in printed if block.endswith("PP")]
     assert len(drawn) == len(whole) == 45
     for lines, (query, matches, target, confidence) in zip(drawn, whole, strict=True):
-        ours = [[line[14:74].split(" ")[0] for line in lines[row::5]] for row in (0, 2)]
-        assert ["".join(part) for part in ours] == [query.split()[2], target.split()[2]]
-        begin = query.index(query.split()[2])
+        sequences = [[line[14:74].split(" ")[0] for line in lines[row::5]] for row in (0, 2)]
+        assert ["".join(part) for part in sequences] == [query.split()[2], target.split()[2]]
+        start = query.index(query.split()[2])
         length = len(query.split()[2])
         for row, line in ((1, matches), (3, confidence)):
-            assert "".join(part[14:74] for part in lines[row::5]) == line[begin : begin + length].ljust(length)
+            assert "".join(part[14:74] for part in lines[row::5]) == line[start : start + length].ljust(length)
         for row, line in ((0, query), (2, target)):
             assert lines[row].split()[1] == line.split()[1]
             assert lines[row::5][-1].split()[-1] == line.split()[3]
@@ -107,8 +107,8 @@ NAMES = {
 }
 
 
-def test_what_a_header_tells_is_shown(tmp_path: Path) -> None:
-    """The description behind the name, and the accession where the name is one."""
+def test_rows_have_the_description_and_accession_of_the_target(tmp_path: Path) -> None:
+    """The description is the text after the name; the accession is found in the usual forms of UniProt names."""
     fasta = tmp_path / "q.fa"
     sequence = "VHLTPEEKSAVTALWGKVNVDEVGGEALGRLLVVYPWTQRFFESFGDLSTPDAVMGNPKVKAHGKKVLGA"
     fasta.write_text("".join(f">{name} Human globin.\n{sequence}\n" for name in NAMES))
@@ -118,15 +118,15 @@ def test_what_a_header_tells_is_shown(tmp_path: Path) -> None:
     assert {hit["description"] for hit in rows(job)} == {"Human globin."}
 
 
-def test_a_query_without_hits_is_told(tmp_path: Path) -> None:
-    """It has a row of its own, without a target."""
+def test_a_query_without_hits_has_a_row(tmp_path: Path) -> None:
+    """The row has no target."""
     job = Job(tmp_path)
     phmmer(job, query=HBB_HUMAN, targets=GLOBINS, evalue=1e-200)
     assert rows(job) == [{"query": "HBB_HUMAN", "query_length": 146, "hits": 0}]
 
 
-def test_the_page_gets_no_more_hits_than_it_can_show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The counts and the tables tell of all hits."""
+def test_the_numbers_of_rows_and_listed_queries_are_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The counts include all hits, and the result records that not all are shown."""
     monkeypatch.setattr(module, "HITS_SHOWN", 100)
     monkeypatch.setattr(module, "QUERIES_LISTED", 10)
     job = Job(tmp_path)
@@ -136,10 +136,8 @@ def test_the_page_gets_no_more_hits_than_it_can_show(tmp_path: Path, monkeypatch
 
 
 @pytest.mark.parametrize("shown", [10_000, 100])
-def test_the_rows_of_a_query_are_found_by_their_place(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shown: int
-) -> None:
-    """So that a page can begin with any of the queries that have rows, also when it gets no more hits."""
+def test_a_query_has_the_offset_of_its_first_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shown: int) -> None:
+    """A page can start at any query that has rows, even if the number of hits shown is limited."""
     monkeypatch.setattr(module, "HITS_SHOWN", shown)
     queries = tmp_path / "queries.fa"
     queries.write_text(GLOBINS.read_text() + ">none\nWPWPGWPWPG\n")
@@ -147,28 +145,28 @@ def test_the_rows_of_a_query_are_found_by_their_place(
     result = phmmer(job, query=queries, targets=GLOBINS, evalue=0.001)
     starts = [search["start"] for search in result["searches"]]
     assert (starts.count(None) > 40) == (shown == 100)
-    assert starts[-1] is not None  # the row that says that there is no hit
+    assert starts[-1] is not None  # the row of a query without hits
     for search in result["searches"]:
         if search["start"] is not None:
             row = read_rows(tmp_path / "outputs/hits.jsonl", search["start"]).rows[0]
             assert (row["query"], row.get("rank", 1)) == (search["query"], 1)
 
 
-def test_at_the_time_limit_the_finished_queries_are_complete(tmp_path: Path) -> None:
-    """A true prefix of the whole result: in the page's rows and in both tables, which say what is missing."""
+def test_the_fallback_has_the_completed_queries(tmp_path: Path) -> None:
+    """Rows and tables are a prefix of the complete output, and the tables note how many queries were searched."""
     job = Job(tmp_path)
 
-    def strike(number: int, frame: Any) -> None:
+    def interrupt(number: int, frame: Any) -> None:
         raise SoftTimeLimitExceeded
 
-    def strike_later() -> None:
+    def interrupt_later() -> None:
         while not (job.progress and job.progress["current"] >= 5):
             time.sleep(0.001)
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
 
-    before = signal.signal(signal.SIGUSR1, strike)
+    before = signal.signal(signal.SIGUSR1, interrupt)
     try:
-        threading.Thread(target=strike_later).start()
+        threading.Thread(target=interrupt_later).start()
         result = phmmer(job, query=GLOBINS, targets=None, evalue=10.0)
     finally:
         signal.signal(signal.SIGUSR1, before)
@@ -184,8 +182,8 @@ def test_at_the_time_limit_the_finished_queries_are_complete(tmp_path: Path) -> 
     assert tables(job)["targets"].count("\n") == 3 + result["hits"] + 1
 
 
-def test_an_interrupted_query_leaves_no_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The limit may strike when one of the two tables has the query's hits and the other has not."""
+def test_an_interrupted_query_is_removed_from_the_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time limit may interrupt a query when only one of its two tables has been written."""
     add, calls = module._Report.add, 0
 
     def half_an_add(report: Any, hits: Any) -> None:

@@ -47,7 +47,7 @@ def test_every_page_says_who_runs_it_and_on_which_terms(client: FlaskClient, pat
 def test_the_front_page_offers_each_tool(client: FlaskClient) -> None:
     """With a sentence, how long it takes, and a sample result."""
     page = client.get("/").text
-    assert "Find the proteins that resemble yours" in page
+    assert "Search proteins against proteins with HMMER" in page
     assert "Usually takes seconds for a few proteins" in page
     assert 'href="/jobs/sample-phmmer"' in page
 

@@ -19,6 +19,7 @@ import pytest
 from markupsafe import escape
 
 from greeter import __version__
+from greeter.jobs.runner import Runner
 from tests.conftest import Installation, wait_for
 from tests.web.test_template_filters import CONTROL, TURNING
 
@@ -234,7 +235,7 @@ def test_28_what_a_user_enters_is_shown_and_does_nothing(installation: Installat
         assert "<script>alert" not in page
         assert "<svg/onload" not in page
         assert not set(page) & set(TURNING + CONTROL)
-    assert installation.queue.store.find(job.removeprefix("/jobs/")).label == f"{HTML} my label"
+    assert installation.store.find(job.removeprefix("/jobs/")).label == f"{HTML} my label"
     refused = post(installation, "/tools/phmmer", query=f">a{TURNING} b\nMKV", evalue="10")
     assert refused.status == 422
     assert "Line 1: the header has a character that cannot be shown. Retype the header." in refused.body
@@ -249,7 +250,7 @@ def test_29_logs_and_flower_are_not_for_users_to_write(own_installation: Install
     end_of(own_installation, job)
     job_id = job.removeprefix("/jobs/")
     shown = wait_for(lambda: "ValueError" in (page := flower(own_installation, f"/task/{job_id}")) and page)
-    assert own_installation.queue.store.details(job_id)["params"] == {
+    assert own_installation.store.provenance(job_id).params == {
         "words": f"{HTML} [2026-01-01 00:00:00] CRITICAL: forged[2J"
     }
     log = own_installation.log.read_text()
@@ -359,7 +360,7 @@ def test_31_a_full_disk_refuses_a_submission_and_keeps_what_was_entered(own_inst
     protein = ">kept\n" + "MKVLA\n" * 20_000
     refused = post(own_installation, "/tools/phmmer", query=protein, evalue="7.5", label="mine")
     assert (refused.status, refused.headers["Retry-After"]) == (503, "300")
-    for kept in ("MKVLA\n" * 20_000, 'value="7.5"', 'value="mine"', "The disk has no room"):
+    for kept in ("MKVLA\n" * 20_000, 'value="7.5"', 'value="mine"', "not enough disk space"):
         assert kept in refused.body
     assert not list((own_installation.settings.data_dir / "jobs").iterdir())
     assert own_installation.redis.zcard("jobs:waiting") == 0
@@ -455,7 +456,7 @@ def test_one_visitor_may_not_have_all_places(own_installation: Installation) -> 
     for kept in ('value="Grace"', 'value="7"', 'value="mine"', "As many jobs wait as may"):
         assert kept in full.body
     post(own_installation, jobs[0] + "/cancel")
-    own_installation.queue.store.claim(jobs[1].removeprefix("/jobs/"), "worker", 1, {})
+    own_installation.store.claim(jobs[1].removeprefix("/jobs/"), Runner("worker", 1), {})
     submit(own_installation, "expensive_greet", person="P3", total="1")
     busy = post(own_installation, "/tools/expensive_greet", person="Grace", total="7")
     assert (busy.status, busy.headers["Retry-After"]) == (429, "60")

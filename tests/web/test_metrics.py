@@ -53,12 +53,12 @@ def test_everything_is_counted_once_and_for_good(own_installation: Installation)
     site.start("redis", "worker", "web")
     jobs = [site.submit("diary", seconds=1.2), site.submit("blame"), site.submit("yield_some"), site.submit("vanish")]
     cancelled = site.submit("diary", seconds=60.0)
-    wait_for(lambda: site.queue.store.find(cancelled).phase == "running")
-    site.queue.cancel(cancelled)
+    wait_for(lambda: site.store.find(cancelled).phase == "running")
+    site.jobs.cancel(cancelled)
     for job in [*jobs, cancelled]:
         site.ended(job, 40)
     site.stop("worker")
-    site.queue.cancel(site.submit("diary", seconds=1.0))
+    site.jobs.cancel(site.submit("diary", seconds=1.0))
     waiting = site.submit("diary", seconds=1.0)
 
     for _ in range(30):

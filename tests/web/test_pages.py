@@ -20,7 +20,7 @@ def test_the_front_page_lists_every_tool(client: FlaskClient) -> None:
     page = client.get("/").text
     assert "Greeting" in page
     assert "/tools/phmmer" in page
-    assert "Find the proteins that resemble yours" in page
+    assert "Search proteins against proteins with HMMER" in page
 
 
 def test_a_form_states_its_limits(client: FlaskClient) -> None:

@@ -1,4 +1,4 @@
-"""Tools that end in every way that a tool can end."""
+"""Tools that fail in different ways, or that a test can observe and interrupt."""
 
 import os
 import signal
@@ -16,40 +16,40 @@ class Nothing(Form):
     """A form without fields."""
 
 
-@tool("Blames its user", form=Nothing)
+@tool("Raises ToolError", form=Nothing)
 def blame(job: Job) -> dict[str, Any]:
-    """Raise a ToolError."""
+    """Raise a ToolError, as for unsuitable input."""
     raise ToolError("There is no gene in this sequence. Try another one.")
 
 
 @tool("Has a bug", form=Nothing)
 def stumble(job: Job) -> dict[str, Any]:
-    """Raise what nobody expected."""
+    """Raise an unexpected exception."""
     raise ZeroDivisionError("secret detail")
 
 
-@tool("Returns what JSON cannot hold", form=Nothing)
+@tool("Returns an object", form=Nothing)
 def mumble(job: Job) -> dict[str, Any]:
-    """Return an object."""
+    """Return an object that JSON cannot represent."""
     return {"answer": object()}
 
 
-@tool("Needs too much memory", form=Nothing)
+@tool("Runs out of memory", form=Nothing)
 def gorge(job: Job) -> dict[str, Any]:
     """Raise a MemoryError."""
     raise MemoryError
 
 
-@tool("Ignores the time", form=Nothing, soft_time_limit=1)
+@tool("Ignores the soft time limit", form=Nothing, soft_time_limit=1)
 def dawdle(job: Job) -> dict[str, Any]:
-    """Take longer than the soft time limit, and do not look at it."""
+    """Run longer than the soft time limit without handling it."""
     time.sleep(30)
     return {}
 
 
-@tool("Swallows the soft time limit", form=Nothing, soft_time_limit=1)
+@tool("Suppresses the soft time limit", form=Nothing, soft_time_limit=1)
 def cling(job: Job) -> dict[str, Any]:
-    """Take longer than the hard time limit."""
+    """Run longer than the hard time limit."""
     end = time.monotonic() + 30
     while time.monotonic() < end:
         with suppress(SoftTimeLimitExceeded):
@@ -57,7 +57,7 @@ def cling(job: Job) -> dict[str, Any]:
     return {}
 
 
-@tool("Returns what it has", form=Nothing, soft_time_limit=1)
+@tool("Returns a fallback", form=Nothing, soft_time_limit=1)
 def yield_some(job: Job) -> dict[str, Any]:
     """Return a fallback at the soft time limit."""
     done = []
@@ -70,36 +70,36 @@ def yield_some(job: Job) -> dict[str, Any]:
     return {"counted": len(done)}
 
 
-@tool("Loses its process", form=Nothing)
+@tool("Kills its process", form=Nothing)
 def vanish(job: Job) -> dict[str, Any]:
-    """Kill the process that runs the job."""
+    """Kill the process that runs the job, as the out-of-memory killer does."""
     os.kill(os.getpid(), signal.SIGKILL)
     return {}
 
 
-@tool("Holds the interpreter", form=Nothing, soft_time_limit=2)
+@tool("Blocks the interpreter", form=Nothing, soft_time_limit=2)
 def hog(job: Job) -> dict[str, Any]:
-    """Be in one call that lets no other thread run, for a minute or so."""
+    """Block all threads for about a minute in one call that keeps the GIL."""
     return {"sum": sum(range(6 * 10**9))}
 
 
 @tool("Fills the disk", form=Nothing)
 def flood(job: Job) -> dict[str, Any]:
-    """Write where there is no room."""
+    """Write to a full device."""
     with Path("/dev/full").open("w") as full:
         full.write("x")
     return {}
 
 
 class Seconds(Form):
-    """How long to take."""
+    """The duration."""
 
     seconds = FloatField()
 
 
 @tool("Keeps a diary", form=Seconds)
 def diary(job: Job, seconds: float) -> dict[str, Any]:
-    """Write down its start, each tenth of a second and its end, where all jobs do."""
+    """Log its start, each tenth of a second and its end to a file that all jobs share."""
     with (job.folder.parents[1] / "diary").open("a", buffering=1) as entries:
 
         def enter(what: str) -> None:
@@ -119,50 +119,50 @@ def diary(job: Job, seconds: float) -> dict[str, Any]:
 
 @tool("Runs a program", form=Seconds, soft_time_limit=4)
 def outsource(job: Job, seconds: float) -> dict[str, Any]:
-    """Run a program that starts others, one of which leaves its session, and waits for none."""
+    """Run a program that starts background processes, one of them in another session, and does not wait for them."""
     program = "setsid sleep 300 & (sleep 300 & sleep 300) & echo started; sleep " + str(seconds)
     with (job.folder.parents[1] / "diary").open("a", buffering=1) as entries:
         entries.write(f"{job.folder.name} start {os.getpid()}\n")
-        job.run(["sh", "-c", program], stdout="said.txt")
+        job.run(["sh", "-c", program], stdout="output.txt")
         entries.write(f"{job.folder.name} end {os.getpid()}\n")
-    with job.open("said.txt", "r") as said:
-        return {"said": said.read()}
+    with job.open("output.txt", "r") as output:
+        return {"output": output.read()}
 
 
-@tool("Runs a program and clings to it", form=Nothing, soft_time_limit=2)
+@tool("Restarts its program", form=Nothing, soft_time_limit=2)
 def outsource_and_cling(job: Job) -> dict[str, Any]:
-    """Run a program again each time that it is told to stop."""
+    """Run a program again each time the soft time limit interrupts it."""
     while True:
         with suppress(SoftTimeLimitExceeded):
-            job.run(["sh", "-c", "setsid sleep 300 & sleep 300"], stdout="said.txt")
+            job.run(["sh", "-c", "setsid sleep 300 & sleep 300"], stdout="output.txt")
 
 
 @tool("Sleeps", form=Nothing)
 def nap(job: Job) -> dict[str, Any]:
-    """Be in one call for a minute, without looking at the time."""
+    """Sleep for a minute in one call."""
     time.sleep(60)
     return {}
 
 
-@tool("Swallows every wish that it stop", form=Nothing)
+@tool("Suppresses the soft time limit for long", form=Nothing)
 def cling_for_long(job: Job) -> dict[str, Any]:
-    """Do so without a time limit that would end it soon."""
+    """Run `cling` with the time limits of the site."""
     return cling(job)
 
 
-@tool("Holds the interpreter for long", form=Nothing)
+@tool("Blocks the interpreter for long", form=Nothing)
 def hog_for_long(job: Job) -> dict[str, Any]:
-    """Do so without a time limit that would end it soon."""
+    """Run `hog` with the time limits of the site."""
     return hog(job)
 
 
 class Words(Form):
-    """What to say."""
+    """Any text."""
 
     words = StringField()
 
 
-@tool("Says what it was told", form=Words)
+@tool("Repeats its input", form=Words)
 def gossip(job: Job, words: str) -> dict[str, Any]:
-    """Put its input where logs are made of."""
+    """Raise an exception whose message contains the input."""
     raise ValueError(f"words: {words}")

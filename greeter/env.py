@@ -1,0 +1,120 @@
+"""Declare settings, read them from the environment, and print `.env.example`."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import Field, field
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+T = TypeVar("T")
+
+_HEADER = """\
+# Every setting of greeter with its default. `make run` copies this file to .env and replaces each change-me with a
+# fresh secret. By hand: cp .env.example .env, and replace each change-me yourself. Quote a value that contains a space
+# or a #. To change a default or a comment, edit greeter/settings.py: python -m greeter.settings > .env.example
+"""
+
+
+def setting(default: str, parse: Callable[[str], T], description: str, section: str = "") -> T:
+    """Declare a setting: a field of a dataclass, read from the environment variable that has its name in capitals.
+
+    Args:
+        default: The value as `.env` has it.
+        parse: Converts the text of a value, or raises ValueError with what the value should be. The message must not
+            quote the value, which may be a secret.
+        description: The comment in `.env.example`: what the setting is, its unit, what to consider.
+        section: The heading of a group in `.env.example`, given for the first setting of the group.
+
+    Returns:
+        The field, typed as the value that it holds, as `dataclasses.field` does.
+    """
+    metadata = {"default": default, "parse": parse, "description": description, "section": section}
+    return field(default=parse(default), metadata=metadata)
+
+
+def read(settings: Iterable[Field[Any]], environ: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the values that are set, by field name, and what is wrong with the others, by variable name."""
+    values, problems = {}, {}
+    for declared in settings:
+        name = declared.name.upper()
+        if text := environ.get(name, "").strip():
+            try:
+                values[declared.name] = declared.metadata["parse"](text)
+            except ValueError as error:
+                problems[name] = str(error)
+    return values, problems
+
+
+def example(settings: Iterable[Field[Any]]) -> str:
+    """Return the content of `.env.example`."""
+    return "\n".join([_HEADER, *map(_example_of, settings)])
+
+
+def _example_of(declared: Field[Any]) -> str:
+    """Return the lines of one setting, with the heading of its section if it is the first one there."""
+    section, description = declared.metadata["section"], declared.metadata["description"]
+    heading = f"# --- {section} ---\n\n" if section else ""
+    comment = textwrap.fill(description, 120, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False)
+    return f"{heading}{comment}\n{declared.name.upper()}={declared.metadata['default']}\n"
+
+
+def yes_or_no(text: str) -> bool:
+    """Parse yes, true, no or false."""
+    if text.lower() not in ("yes", "true", "no", "false"):
+        raise ValueError("should be yes or no")
+    return text.lower() in ("yes", "true")
+
+
+def at_least(minimum: int) -> Callable[[str], int]:
+    """Make a parser of whole numbers that are not below a minimum."""
+
+    def whole_number(text: str) -> int:
+        if not text.isdecimal() or int(text) < minimum:
+            raise ValueError(f"should be a whole number, {minimum} or more")
+        return int(text)
+
+    return whole_number
+
+
+def port(text: str) -> int:
+    """Parse a TCP port."""
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise ValueError("should be a port, a whole number from 1 to 65535")
+    return int(text)
+
+
+def redis_server(text: str) -> str:
+    """Check the URL of a Redis server."""
+    with suppress(ValueError):  # of urlsplit, whose messages may quote the password
+        url = urlsplit(text)
+        if url.scheme in ("redis", "rediss") and url.hostname and url.port != 0:
+            return text
+    raise ValueError("should be like redis://:PASSWORD@HOST:PORT/0, or rediss:// for TLS")
+
+
+def user_and_password(text: str) -> str:
+    """Check a login for HTTP basic authentication."""
+    if not all(text.partition(":")):
+        raise ValueError("should be USER:PASSWORD")
+    return text
+
+
+def mail_address(text: str) -> str:
+    """Check that a text may be a mail address."""
+    if not all(text.partition("@")) or not text.isprintable() or " " in text:
+        raise ValueError("should be a mail address")
+    return text
+
+
+def words(text: str) -> tuple[str, ...]:
+    """Split a list at its commas and spaces."""
+    return tuple(text.replace(",", " ").split())
+
+
+def folder(text: str) -> Path:
+    """Make a path absolute, so that a process can change its working directory."""
+    return Path(text).absolute()

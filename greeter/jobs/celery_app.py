@@ -1,0 +1,59 @@
+"""The Celery app: its settings, and what its tasks and its result backend share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery import Celery
+
+from greeter.jobs.runner import Runner
+from greeter.jobs.service import JobService
+from greeter.jobs.store import Store
+from greeter.settings import Settings
+
+
+class CeleryApp(Celery):
+    """The Celery app of an installation.
+
+    Attributes:
+        settings: The settings of the installation.
+        jobs: The job service, which sends its messages through this app.
+        runner: The identity of this process, if it is a worker's.
+
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__("greeter")
+        self.settings = settings
+        self.jobs = JobService(Store(settings), self.send_task)
+        self.runner = Runner()
+        self.conf.update(_configuration(settings))
+
+
+def _configuration(settings: Settings) -> dict[str, Any]:
+    """Return Celery's settings. The reasons were measured with Celery 5.7.0; see docs/decisions/."""
+    return {
+        "broker_url": settings.redis_url,
+        # Otherwise, unless the URL has ssl_... options, kombu accepts any certificate.
+        "broker_use_ssl": {"ssl_cert_reqs": "required"} if settings.redis_url.startswith("rediss:") else None,
+        "result_backend": "greeter.jobs.backend.JobBackend",
+        "result_backend_thread_safe": True,  # one backend for all threads of a web process
+        "accept_content": ["json"],
+        "worker_concurrency": settings.worker_concurrency,
+        # A message is acknowledged when its job starts, and no worker prefetches. Otherwise a worker that is polling
+        # exits when Redis restarts, and a job that outlives the visibility timeout runs twice at once.
+        "task_acks_late": False,
+        "worker_disable_prefetch": True,
+        "worker_prefetch_multiplier": 1,
+        # Do not wait for the result of a lost process: what it wrote is in the record.
+        "worker_lost_wait": 0.5,
+        # Redis may start later, and may be away for a long time.
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
+        # A submission gets its answer within three seconds, even when Redis hangs. worker.py allows more time.
+        "broker_transport_options": {"socket_timeout": 1, "socket_connect_timeout": 1, "retry_on_timeout": False},
+        "task_publish_retry_policy": {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0},
+        # Flower needs these events.
+        "task_send_sent_event": True,
+        "worker_send_task_events": True,
+    }

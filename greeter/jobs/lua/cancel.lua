@@ -1,0 +1,18 @@
+#!lua flags=allow-oom
+-- Cancel a job.
+--
+-- ARGV: 1 job id, 2 seconds without a heartbeat after which a running job is ended at once
+-- Returns: 'cancelled' if it has ended now, 'requested' if its next heartbeat will return that, 'ended' if it had ended
+--   before, or nil for an unknown job
+local _, silence_limit = unpack(ARGV)
+
+local was = phase()
+if was == 'waiting' or (was == 'running' and is_stale(silence_limit)) then
+  finish('REVOKED')
+  return 'cancelled'
+end
+if was == 'running' then
+  redis.call('HSETNX', key, 'cancel_requested', now)
+  return 'requested'
+end
+return was

@@ -1,0 +1,17 @@
+#!lua flags=allow-oom
+-- Start a waiting job.
+--
+-- ARGV: 1 job id, 2 worker, 3 process, 4 versions (JSON)
+-- Returns: the parameters (JSON), or nil unless the job is waiting, or this very process has claimed it
+local _, worker, process, versions = unpack(ARGV)
+
+if phase() == 'waiting' then
+  redis.call('HINCRBY', key, 'attempts', 1)
+  redis.call('HSET', key, 'state', 'STARTED', 'worker', worker, 'process', process, 'versions', versions)
+  redis.call('HSET', key, 'started', now, 'heartbeat_at', now)
+  redis.call('ZREM', WAITING, job_id)
+  redis.call('ZADD', RUNNING, now, job_id)
+elseif not is_run_by(worker, process) then
+  return false
+end
+return get('params')

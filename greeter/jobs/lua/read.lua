@@ -1,0 +1,25 @@
+-- Read what the page of a job shows.
+--
+-- It has no flags line: Redis takes a script with one for a script that writes.
+--
+-- ARGV: 1 job id, 2 seconds after which a worker without a heartbeat is not counted
+-- Returns: a JSON object (record.py, Snapshot), or nil for an unknown job. The text changes only when the page does:
+--   `elapsed` is in whole minutes after the first one, `silence` likewise, and only from 30 seconds on
+local _, worker_timeout = unpack(ARGV)
+local fields = {
+  'state', 'tool', 'label', 'submitted', 'started', 'ended', 'attempts', 'cancel_requested', 'progress', 'partial',
+  'result', 'request'
+}
+
+local function rounded(seconds) return math.floor(seconds < 60 and seconds or math.floor(seconds / 60) * 60) end
+
+local snapshot = {}
+for i, value in ipairs(redis.call('HMGET', key, unpack(fields))) do snapshot[fields[i]] = value or nil end
+if not snapshot.state then return false end
+snapshot.elapsed = rounded((snapshot.ended or now) - (snapshot.started or snapshot.submitted))
+local silence = snapshot.ended and 0 or now - (get('heartbeat_at') or now)
+if silence >= 30 then snapshot.silence = rounded(silence) end
+snapshot.ahead = redis.call('ZRANK', WAITING, job_id) or nil
+snapshot.workers = redis.call('ZCOUNT', WORKERS, now - worker_timeout, '+inf')
+snapshot.today = math.floor(now / 86400)
+return cjson.encode(snapshot)

@@ -1,0 +1,11 @@
+-- Count jobs and workers. Fails when Redis refuses writes, so that a health check notices.
+--
+-- ARGV: 1 '', 2 seconds after which a worker without a heartbeat is not counted
+-- Returns: the number of waiting jobs, of running jobs, and of workers; the bounds of the durations, in seconds; and
+--   what was counted of ended jobs: name, number, name, number, ...
+local _, worker_timeout = unpack(ARGV)
+
+redis.call('SET', 'write_check', now)
+local workers = redis.call('ZCOUNT', WORKERS, now - worker_timeout, '+inf')
+local waiting, running = redis.call('ZCARD', WAITING), redis.call('ZCARD', RUNNING)
+return {waiting, running, workers, DURATION_BOUNDS, redis.call('HGETALL', STATISTICS)}

@@ -1,0 +1,46 @@
+"""What is needed to show a job, whether it is in Redis or a sample on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from greeter.jobs.files import JobFiles
+from greeter.jobs.record import Record
+
+Params = Mapping[str, Any]
+"""The parameters of a job: the values of its form's fields. A file is a Path, or bytes while it is submitted."""
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """How a result was made.
+
+    Attributes:
+        params: The parameters that are not files.
+        checksums: The SHA-256 of each input file, by the name of its parameter.
+        versions: The versions of greeter, Python, and the libraries that the tool names; empty until the job starts.
+
+    """
+
+    params: Params = field(default_factory=dict)
+    checksums: Mapping[str, str] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
+class JobReader(Protocol):
+    """Reads jobs. Its methods raise JobNotFound."""
+
+    @property
+    def files(self) -> JobFiles:
+        """The folders of the jobs."""
+
+    def find(self, job_id: str) -> Record:
+        """Read the record of a job."""
+
+    def provenance(self, job_id: str) -> Provenance:
+        """Read how the result of a job was made."""
+
+    def params(self, job_id: str) -> Params:
+        """Read the parameters of a job; a file is given as its Path."""
