@@ -1,48 +1,62 @@
-.PHONY: help run test screenshots nemesis lint format lock clean
+.PHONY: help run test screenshots nemesis lint lua audit format lock upgrade clean
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
 BIN := .venv/bin
+INSTALL := $(BIN)/pip install --quiet --require-hashes
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes
 AUDIT := --vulnerability-service osv --requirement requirements.txt --disable-pip --no-deps --progress-spinner off
 
-help:  ## list what there is
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 10
+help:  ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 13
 
 run: .venv/run .env  ## set up what is missing and start everything
 	@PATH="$(CURDIR)/$(BIN):$$PATH" exec $(BIN)/honcho start
 
-test: .venv/dev  ## run all tests; FAST=1 leaves out those that start servers
-	$(BIN)/pytest --numprocesses 2 --dist loadfile $(if $(FAST),-m "not slow")
+test: .venv/dev  ## run all tests; FAST=1 skips the slow ones, COVERAGE=1 measures coverage
+	$(BIN)/pytest --numprocesses 2 --dist loadfile $(if $(FAST),-m "not slow") \
+		$(if $(COVERAGE),--cov $(if $(FAST),--cov-fail-under 0))
 
 screenshots: .venv/dev  ## take a picture of each page in each state, into var/screenshots
 	mkdir -p var/screenshots
 	SCREENSHOTS=var/screenshots $(BIN)/pytest tests/test_states.py
 	cp var/screenshots/running-search-light.png docs/screenshot.png
 
-nemesis: .venv/dev  ## kill and stop everything at random; SECONDS=600 says for how long
+nemesis: .venv/dev  ## kill and stop processes at random, for SECONDS=600
 	NEMESIS_SECONDS=$(or $(SECONDS),600) $(BIN)/pytest -s tests/test_nemesis.py
 
-lint: .venv/dev  ## check format, style, types, and what is known to be unsafe
+lint: .venv/dev  ## check format, style, types, Lua, and known vulnerabilities
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive greeter wsgi.py gunicorn.conf.py flowerconfig.py
 	$(BIN)/hadolint deploy/Dockerfile
-	@said=$$($(BIN)/pip-audit $(AUDIT) 2>&1) && echo "pip-audit: $$said" || case "$$said" in \
-		*requests.exceptions.*) echo "pip-audit: skipped, for the service that knows the holes cannot be reached" ;; \
-		*) echo "$$said"; exit 1 ;; esac
+	@$(MAKE) --no-print-directory lua audit
 
-format: .venv/dev  ## format the code and mend what can be mended
+lua:
+	@if command -v luacheck >/dev/null; then echo luacheck greeter && luacheck --quiet --no-color greeter; \
+		elif [ -z "$$CI" ]; then echo "luacheck: skipped, install Debian's package lua-check"; \
+		else echo "luacheck is missing: add Debian's package lua-check to .ci/run"; exit 1; fi
+
+audit: .venv/dev
+	@output=$$($(BIN)/pip-audit $(AUDIT) 2>&1) && echo "pip-audit: $$output" || case "$$output" in \
+		*requests.exceptions.*) echo "pip-audit: skipped, vulnerability service unreachable" ;; \
+		*) echo "$$output"; exit 1 ;; esac
+
+format: .venv/dev  ## format the code and apply automatic fixes
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-lock: .venv/dev  ## pin the packages anew
-	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 requirements.in -o requirements.txt
-	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 requirements-dev.in -o requirements-dev.txt
+lock: .venv/dev  ## pin new packages in the lock files; the other pins stay
+	$(COMPILE) $(UPGRADE) requirements.in -o requirements.txt
+	$(COMPILE) $(UPGRADE) --constraint requirements.txt requirements.in requirements-dev.in -o requirements-dev.txt
+
+upgrade: UPGRADE := --upgrade
+upgrade: lock  ## upgrade all packages in the lock files
 
 clean:  ## remove what was set up; jobs and settings stay
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .coverage*
 
 .env: | .env.example
 	@umask 077 && $(PYTHON) -c 'import re, secrets; print(re.sub(r"^([^#]*)change-me", lambda line: line[1] + secrets.token_hex(16), open(".env.example").read(), flags=re.M), end="")' > $@
@@ -53,9 +67,9 @@ clean:  ## remove what was set up; jobs and settings stay
 	@touch $@
 
 .venv/run: requirements.txt | .venv/python
-	$(BIN)/pip install --quiet -r requirements.txt
+	$(INSTALL) -r requirements.txt
 	@touch $@
 
 .venv/dev: requirements-dev.txt | .venv/python
-	$(BIN)/pip install --quiet -r requirements-dev.txt
+	$(INSTALL) -r requirements-dev.txt
 	@touch $@

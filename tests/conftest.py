@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -55,6 +56,19 @@ def free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])
+
+
+def find_program(name: str) -> str | None:
+    """Return the path of a program, also where Debian keeps those of root."""
+    return shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin")
+
+
+def needs(program: str, package: str) -> pytest.MarkDecorator:
+    """Skip tests without a program that they need; in CI, fail, so that nothing goes untested there."""
+    missing = find_program(program) is None
+    if missing and "CI" in os.environ:
+        pytest.fail(f"{program} is missing: add Debian's package {package} to .ci/run", pytrace=False)
+    return pytest.mark.skipif(missing, reason=f"no {program}: install Debian's package {package}")
 
 
 def listens(port: int) -> bool:

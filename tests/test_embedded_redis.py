@@ -14,7 +14,7 @@ from redis.exceptions import AuthenticationError
 from greeter import embedded_redis
 from tests.conftest import ROOT, Installation
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.redis
 
 
 def test_data_survives_a_restart_and_access_needs_the_password(own_installation: Installation) -> None:

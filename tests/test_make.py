@@ -1,10 +1,15 @@
-"""Tests of `make .env`, which the first run of `make` does."""
+"""The first run of `make`, the lock files and the linters."""
 
+import re
 import shutil
 import stat
 import subprocess
 from pathlib import Path
 
+import pytest
+import yaml
+
+from greeter.version import __version__
 from tests.conftest import ROOT
 
 
@@ -35,3 +40,42 @@ def test_a_failed_make_env_leaves_no_file(tmp_path: Path) -> None:
     """Otherwise the next run would start with the published default secrets."""
     assert make_env(tmp_path / "none", "PYTHON=no-such-python").returncode != 0
     assert not (tmp_path / "none/.env").exists()
+
+
+@pytest.mark.parametrize("name", ["requirements", "requirements-dev"])
+def test_every_pinned_package_has_hashes(name: str) -> None:
+    """Both lock files can be installed with `pip install --require-hashes`."""
+    pins = re.findall(r"^[\w.-]+==.*(?:\n    --hash=sha256:[0-9a-f]{64}.*)*", (ROOT / f"{name}.txt").read_text(), re.M)
+    assert pins
+    for pin in pins:
+        assert "--hash=" in pin, pin
+
+
+def test_the_development_lock_has_the_packages_that_run() -> None:
+    """The tests use what is deployed, in the same versions."""
+    run, dev = (
+        set(re.findall(r"^[\w.-]+==\S+", (ROOT / name).read_text(), re.M))
+        for name in ("requirements.txt", "requirements-dev.txt")
+    )
+    assert run < dev
+
+
+def test_the_changelog_has_a_section_for_this_version() -> None:
+    """With its date, under the section for what is not released yet."""
+    headings = re.findall(r"^## (.*)", (ROOT / "CHANGELOG.md").read_text(), re.M)
+    assert headings[0] == "[Unreleased]"
+    assert re.fullmatch(rf"\[{re.escape(__version__)}\] - \d{{4}}-\d\d-\d\d", headings[1])
+
+
+def test_pre_commit_runs_the_linters_of_make_lint() -> None:
+    """The hooks are the commands of `make lint`, in the same order, from .venv, so in the versions of the lock."""
+    makefile = (ROOT / "Makefile").read_text()
+    (recipe,) = re.findall(r"^lint:.*\n((?:\t.*\n)+)", makefile, re.M)
+    programs = re.findall(r"^\t\$\(BIN\)/(\S+(?: format| check)?)", recipe, re.M)
+    targets = re.findall(r"--no-print-directory (.*)", recipe)[0].split()
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
+    entries = [
+        re.match(r"\.venv/bin/(\S+(?: format| check)?)|make --no-print-directory (\w+)", h["entry"]) for h in hooks
+    ]
+    assert [entry[1] or entry[2] for entry in entries] == [*programs, *targets]
+    assert {hook["language"] for hook in hooks} == {"system"}

@@ -124,7 +124,6 @@ def test_conflicting_and_impossible_settings_are_refused(name: str, given: dict[
         Settings.from_env(given)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "command",
     [*(line.removeprefix("exec ") for line in PROCFILE.values()), "flask check-settings", "flask selftest"],
@@ -140,7 +139,6 @@ def test_no_process_starts_with_bad_settings(command: str) -> None:
     assert ended.stderr.strip().endswith("and start again.")
 
 
-@pytest.mark.slow
 def test_check_settings_accepts_good_settings() -> None:
     """`flask check-settings` needs no Redis, and exits with status 0."""
     ended = run("flask check-settings", SECRETS | {"PRODUCTION": "yes"} | PUBLIC)

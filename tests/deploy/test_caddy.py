@@ -1,19 +1,18 @@
 """The configuration in deploy/caddy, run by a real Caddy over http in front of a real gunicorn and Flower."""
 
-import shutil
 import subprocess
 from collections.abc import Iterator
 
 import pytest
 
 from greeter.settings import Settings
-from tests.conftest import ROOT, Installation, free_port, listens, wait_for
+from tests.conftest import ROOT, Installation, free_port, listens, needs, wait_for
 from tests.deploy.test_nginx import FORM, request
 from tests.http import Answer
 
 CADDYFILE = ROOT / "deploy" / "caddy" / "Caddyfile"
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(not shutil.which("caddy"), reason="caddy is not installed")]
+pytestmark = [pytest.mark.slow, needs("caddy", "caddy")]
 
 
 @pytest.fixture(scope="module")

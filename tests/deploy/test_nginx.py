@@ -18,11 +18,11 @@ from pathlib import Path
 import pytest
 
 from greeter.settings import Settings
-from tests.conftest import ROOT, Installation, free_port, listens, wait_for
+from tests.conftest import ROOT, Installation, find_program, free_port, listens, needs, wait_for
 from tests.http import Answer
 
-NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(not NGINX, reason="nginx is not installed")]
+NGINX = find_program("nginx")
+pytestmark = [pytest.mark.slow, needs("nginx", "nginx-light")]
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 MAIN = """

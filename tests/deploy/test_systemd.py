@@ -12,13 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import PROCFILE, ROOT, Installation, wait_for
+from tests.conftest import PROCFILE, ROOT, Installation, needs, wait_for
 
 UNITS = ROOT / "deploy" / "systemd"
 SERVICES = ["greeter-redis.service", "greeter-worker@1.service", "greeter-web.service", "greeter-flower.service"]
 
-pytestmark = pytest.mark.slow
-with_systemd = pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd is not installed")
+with_systemd = needs("systemd-analyze", "systemd")
 
 
 def command_of(unit: str) -> list[str]:
@@ -77,6 +76,7 @@ def start_web(site: Installation, listening: socket.socket) -> subprocess.Popen[
         return subprocess.Popen(command, cwd=ROOT, env=environ, pass_fds=[listening.fileno()], stdout=log, stderr=log)
 
 
+@pytest.mark.slow
 def test_web_restart_drops_no_request(own_installation: Installation) -> None:
     """All requests of four constant visitors succeed during two restarts (tests/test_recovery.py restarts workers)."""
     site, stop = own_installation, threading.Event()

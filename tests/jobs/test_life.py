@@ -15,7 +15,7 @@ from greeter.jobs.runner import Runner
 from greeter.jobs.store import MAX_ATTEMPTS, Store, Submission
 from tests.conftest import Installation
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.redis
 
 WORKERS = st.sampled_from(["w1", "w2"])
 STATES = {"waiting": "PENDING", "running": "STARTED"}

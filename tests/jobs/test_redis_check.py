@@ -2,7 +2,6 @@
 
 import dataclasses
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,10 +12,10 @@ from redis import Redis, RedisError
 from greeter.jobs import redis_check
 from greeter.jobs.celery_app import CeleryApp
 from greeter.jobs.errors import UNAVAILABLE
-from tests.conftest import PROCFILE, ROOT, Installation, free_port, wait_for
+from tests.conftest import PROCFILE, ROOT, Installation, find_program, free_port, needs, wait_for
 from tests.http import end_of, submit
 
-REDIS = shutil.which("redis-server")
+REDIS = find_program("redis-server")
 
 
 @pytest.mark.parametrize(
@@ -36,7 +35,7 @@ def test_an_old_or_evicting_server_is_refused(told: dict[str, str], wrong: str) 
     assert bool(wrong) == bool(list(redis_check._problems({"maxmemory_policy": "noeviction"} | told)))
 
 
-@pytest.mark.slow
+@pytest.mark.redis
 @pytest.mark.parametrize("name", ["web", "worker"])
 def test_an_unsuitable_redis_stops_the_process_with_the_reason(own_installation: Installation, name: str) -> None:
     """The message is free of passwords and tracebacks."""
@@ -59,7 +58,7 @@ def test_an_unsuitable_redis_stops_the_process_with_the_reason(own_installation:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not REDIS, reason="there is no redis-server here, and the embedded one has no TLS")
+@needs("redis-server", "redis-server")  # the embedded Redis has no TLS
 def test_a_remote_redis_is_reached_over_tls(own_installation: Installation, tmp_path: Path) -> None:
     """Web, worker and Flower verify its certificate, and an unverified one is refused."""
     site, port = own_installation, free_port()

@@ -16,7 +16,7 @@ from greeter.jobs.store import Store, Submission
 from greeter.settings import Settings
 from tests.conftest import Installation, free_port
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.redis
 
 
 @pytest.fixture

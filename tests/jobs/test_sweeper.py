@@ -6,7 +6,7 @@ from greeter.jobs.runner import Runner
 from greeter.jobs.sweeper import Sweeper
 from tests.conftest import Installation
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.redis
 
 
 def sweep(sweeper: Sweeper) -> None:

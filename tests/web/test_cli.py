@@ -11,8 +11,6 @@ import pytest
 from greeter import create_app
 from tests.conftest import ROOT, Installation
 
-pytestmark = pytest.mark.slow
-
 
 def selftest(installation: Installation, *options: str) -> tuple[int, list[str]]:
     """Run `flask selftest` with the installation's settings, and return its exit status and lines of output."""
@@ -27,6 +25,7 @@ def selftest(installation: Installation, *options: str) -> tuple[int, list[str]]
     return ended.returncode, ended.stdout.splitlines()
 
 
+@pytest.mark.slow
 def test_selftest_compares_each_tool_with_its_sample(own_installation: Installation) -> None:
     """Examples run through Redis and a worker, failing tools are named, and no job is left over in either case."""
     own_installation.start("redis", "worker")
@@ -50,6 +49,7 @@ def test_selftest_compares_each_tool_with_its_sample(own_installation: Installat
     assert own_installation.redis.zcard("jobs:ended") == 0
 
 
+@pytest.mark.redis
 def test_selftest_fails_without_redis_or_a_worker(own_installation: Installation) -> None:
     """Without Redis or a worker, the output gives the reason and the exit status is 1."""
     status, said = selftest(own_installation)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
+from greeter.version import __version__
 from tests.conftest import Installation
 from tests.http import ask
 
@@ -39,7 +40,7 @@ def test_every_page_shows_terms_operator_licence_and_version(client: FlaskClient
     """Every page states free use without login, contact, licence and version, and links to the tools and the help."""
     page = client.get(path).text
     assert "This website is free and open to all users and there is no login requirement." in page
-    for text in ("mailto:operator@example.org", "MIT licence", "greeter 0.1.0", 'href="/help"', 'href="/"'):
+    for text in ("mailto:operator@example.org", "MIT licence", f"greeter {__version__}", 'href="/help"', 'href="/"'):
         assert text in page
 
 
