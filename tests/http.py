@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from tests.conftest import Installation, wait_for
 
 
-class Answer:
+class Response:
     """A response, received completely."""
 
     def __init__(self, response: HTTPResponse, raw: bytes) -> None:
@@ -19,27 +19,27 @@ class Answer:
         return self.raw.decode()
 
 
-def ask(
+def fetch(
     installation: Installation,
     path: str,
     method: str = "GET",
     body: str | Iterable[bytes] | None = None,
     **headers: str,
-) -> Answer:
+) -> Response:
     """Send one request and return the response."""
     connection = HTTPConnection("127.0.0.1", installation.settings.web_port, timeout=30)
     try:
         connection.request(method, path, body, headers)
         response = connection.getresponse()
-        return Answer(response, response.read())
+        return Response(response, response.read())
     finally:
         connection.close()
 
 
-def post(installation: Installation, path: str, **fields: str) -> Answer:
+def post(installation: Installation, path: str, **fields: str) -> Response:
     """Send a form and return the response."""
     form = {"Content-Type": "application/x-www-form-urlencoded"}
-    return ask(installation, path, "POST", urlencode(fields), **form)
+    return fetch(installation, path, "POST", urlencode(fields), **form)
 
 
 def submit(installation: Installation, tool: str, **fields: str) -> str:
@@ -49,6 +49,6 @@ def submit(installation: Installation, tool: str, **fields: str) -> str:
     return str(answer.headers["Location"])
 
 
-def end_of(installation: Installation, job: str) -> str:
+def wait_for_end(installation: Installation, job: str) -> str:
     """Wait until a job has ended and return its fragment."""
-    return wait_for(lambda: "hx-get" not in (body := ask(installation, job + "/progress").body) and body)
+    return wait_for(lambda: "hx-get" not in (body := fetch(installation, job + "/progress").body) and body)

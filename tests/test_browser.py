@@ -144,18 +144,18 @@ def test_background_tabs_and_screen_readers_are_notified_of_the_end(installation
     page.evaluate(
         """() => {
             const milestone = document.getElementById('milestone');
-            window.said = [];  // what a screen reader announces: text and nodes, not attributes
-            new MutationObserver(() => said.push(milestone.textContent))
+            window.announced = [];  // what a screen reader announces: text and nodes, not attributes
+            new MutationObserver(() => announced.push(milestone.textContent))
                 .observe(milestone, {characterData: true, childList: true, subtree: true});
         }"""
     )
     assert page.locator("#job #milestone").count() == 0
     assert "active" in (page.get_attribute("#icon", "href") or "")
     page.wait_for_selector("text=Greetings, Ada Lovelace!")
-    said = page.evaluate("window.said")
-    assert 2 <= len(said) <= 4
-    assert said[-1] == "Finished"
-    assert set(said[:-1]) <= {"25 percent done", "50 percent done", "75 percent done", "100 percent done"}
+    announced = page.evaluate("window.announced")
+    assert 2 <= len(announced) <= 4
+    assert announced[-1] == "Finished"
+    assert set(announced[:-1]) <= {"25 percent done", "50 percent done", "75 percent done", "100 percent done"}
     assert page.title().startswith("Finished")
     assert "finished" in (page.get_attribute("#icon", "href") or "")
 

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 import pytest
 
 from tests.conftest import Installation
-from tests.http import ask
+from tests.http import fetch
 
 pytestmark = pytest.mark.slow
 
@@ -39,7 +39,7 @@ def test_slow_clients_do_not_delay_others(installation: Installation, request_so
     with half_sent(installation, request_so_far, 12):
         for _ in range(20):
             began = time.monotonic()
-            assert ask(installation, "/tools/expensive_greet").status == 200
+            assert fetch(installation, "/tools/expensive_greet").status == 200
             assert time.monotonic() - began < 1
 
 
@@ -54,13 +54,13 @@ def test_slow_clients_do_not_delay_others(installation: Installation, request_so
 )
 def test_too_large_a_request_head_is_refused(installation: Installation, path: str, headers: dict[str, str]) -> None:
     """gunicorn refuses a long request line, a long header and many headers before the application is called."""
-    assert ask(installation, path, **headers).status in (400, 414, 431)
+    assert fetch(installation, path, **headers).status in (400, 414, 431)
 
 
 def test_without_a_proxy_forwarded_headers_are_ignored(installation: Installation) -> None:
     """Neither gunicorn, which by default trusts clients on this machine, nor the application uses them."""
     forged = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.9", "SCRIPT_NAME": "/evil"}
-    answer = ask(installation, "/", **forged)
+    answer = fetch(installation, "/", **forged)
     assert "Strict-Transport-Security" not in answer.headers
     assert "evil" not in answer.body
 
@@ -69,5 +69,5 @@ def test_replacing_a_worker_fails_no_request(own_installation: Installation, mon
     """gunicorn replaces a worker after max_requests, here set low, and every request still succeeds."""
     monkeypatch.setenv("GUNICORN_CMD_ARGS", "--max-requests 20 --max-requests-jitter 5")
     own_installation.start("web")
-    assert [ask(own_installation, "/").status for _ in range(200)] == [200] * 200
+    assert [fetch(own_installation, "/").status for _ in range(200)] == [200] * 200
     assert own_installation.log.read_text().count("Autorestarting worker") > 2

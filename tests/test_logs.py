@@ -11,7 +11,7 @@ import pytest
 
 from greeter.logs import JOB, REQUEST, JsonLine, TextLine
 from tests.conftest import Installation, wait_for
-from tests.http import ask, end_of, post, submit
+from tests.http import fetch, post, submit, wait_for_end
 
 ID = "0123456789abcdef" * 2
 
@@ -68,22 +68,22 @@ def test_the_log_follows_each_job_and_contains_no_user_input(own_installation: I
     site.settings = replace(site.settings, production=True, trusted_hosts=("127.0.0.1",), contact="me@your.host")
     site.start("redis", "worker", "web", "flower")
     job = submit(site, "phmmer", query=">Xyzzy\nMKVLAWTRHMKVLAWTRH", evalue="0.0625", label="Plugh")
-    end_of(site, job)
+    wait_for_end(site, job)
     for path in (job, "/static/style.css", "/health/ready", "/nowhere"):
-        ask(site, path)
+        fetch(site, path)
     bug = submit(site, "stumble")
-    end_of(site, bug)
+    wait_for_end(site, bug)
     cancelled = submit(site, "diary", seconds="30")
-    wait_for(lambda: "Running" in ask(site, cancelled).body)
+    wait_for(lambda: "Running" in fetch(site, cancelled).body)
     post(site, cancelled + "/cancel")
-    end_of(site, cancelled)
+    wait_for_end(site, cancelled)
     killed = submit(site, "diary", seconds="2")
     wait_for(lambda: site.redis.hget(killed.replace("/jobs/", "job:"), "process"))
     site.signal("worker", signal.SIGTERM)
     wait_for(lambda: site.redis.zcard("jobs:waiting"))
     site.stop("worker")
     site.start("worker")
-    end_of(site, killed)
+    wait_for_end(site, killed)
     assert post(site, job + "/delete").status == 200
 
     text = site.log.read_text()

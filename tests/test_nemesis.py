@@ -16,7 +16,7 @@ import pytest
 from greeter.jobs.errors import UNAVAILABLE
 from greeter.jobs.store import MAX_ATTEMPTS
 from tests.conftest import Installation, wait_for
-from tests.http import ask
+from tests.http import fetch
 
 SECONDS = int(os.environ.get("NEMESIS_SECONDS", "60"))
 WORKERS = ("worker", "worker-2")
@@ -40,7 +40,7 @@ class Visitors(threading.Thread):
                 tool, seconds = choose.choice([("diary", 0.3), ("diary", 1.5), ("outsource", 0.5)])
                 self.accepted.append(self.site.submit(tool, seconds=seconds))
                 with suppress(ConnectionError, HTTPException):  # the web was killed
-                    assert ask(self.site, f"/jobs/{choose.choice(self.accepted)}").status in (200, 503)
+                    assert fetch(self.site, f"/jobs/{choose.choice(self.accepted)}").status in (200, 503)
                 if choose.random() < 0.05:
                     self.site.store.cancel(choose.choice(self.accepted))
             except UNAVAILABLE:

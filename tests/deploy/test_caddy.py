@@ -8,7 +8,7 @@ import pytest
 from greeter.settings import Settings
 from tests.conftest import ROOT, Installation, free_port, listens, needs, wait_for
 from tests.deploy.test_nginx import FORM, request
-from tests.http import Answer
+from tests.http import Response
 
 CADDYFILE = ROOT / "deploy" / "caddy" / "Caddyfile"
 
@@ -43,7 +43,7 @@ def test_caddyfile_is_valid_and_formatted() -> None:
     assert formatted == CADDYFILE.read_text()
 
 
-def ask(port: int, path: str, body: str | bytes | None = None, **headers: str) -> Answer:
+def ask(port: int, path: str, body: str | bytes | None = None, **headers: str) -> Response:
     """Send one request from 127.0.0.4."""
     return request(port, path, body, "127.0.0.4", **headers)
 

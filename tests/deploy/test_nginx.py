@@ -19,7 +19,7 @@ import pytest
 
 from greeter.settings import Settings
 from tests.conftest import ROOT, Installation, find_program, free_port, listens, needs, wait_for
-from tests.http import Answer
+from tests.http import Response
 
 NGINX = find_program("nginx")
 pytestmark = [pytest.mark.slow, needs("nginx", "nginx-light")]
@@ -48,13 +48,13 @@ def connect(port: int, source: str = "127.0.0.1") -> HTTPConnection:
     return HTTPSConnection("127.0.0.1", -port, timeout=30, context=unknown, source_address=(source, 0))
 
 
-def request(port: int, path: str, body: str | bytes | None, source: str, **headers: str) -> Answer:
+def request(port: int, path: str, body: str | bytes | None, source: str, **headers: str) -> Response:
     """Send one request to your.host: a POST if there is a body, else a GET."""
     connection = connect(port, source)
     try:
         connection.request("POST" if body else "GET", path, body, {"Host": "your.host"} | headers)
         response = connection.getresponse()
-        return Answer(response, response.read())
+        return Response(response, response.read())
     finally:
         connection.close()
 
@@ -89,7 +89,7 @@ class Proxy:
 
     def ask(
         self, path: str, body: str | bytes | None = None, *, port: int = 0, source: str = "127.0.0.1", **headers: str
-    ) -> Answer:
+    ) -> Response:
         """Send one request, over https unless a port is given."""
         return request(port or -self.https, path, body, source, **headers)
 

@@ -13,7 +13,7 @@ from greeter.jobs import redis_check
 from greeter.jobs.celery_app import CeleryApp
 from greeter.jobs.errors import UNAVAILABLE
 from tests.conftest import PROCFILE, ROOT, Installation, find_program, free_port, needs, wait_for
-from tests.http import end_of, submit
+from tests.http import submit, wait_for_end
 
 REDIS = find_program("redis-server")
 
@@ -80,7 +80,7 @@ def test_a_remote_redis_is_reached_over_tls(own_installation: Installation, tmp_
             with unsure_too as broker, pytest.raises(UNAVAILABLE, match="certificate"):
                 broker.connect()
             site.start("worker", "web", "flower")
-            assert "Greetings, Ada!" in end_of(site, submit(site, "expensive_greet", person="Ada", total="1"))
+            assert "Greetings, Ada!" in wait_for_end(site, submit(site, "expensive_greet", person="Ada", total="1"))
             site.stop("flower", "web", "worker")
         finally:
             running.terminate()

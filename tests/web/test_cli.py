@@ -29,9 +29,9 @@ def selftest(installation: Installation, *options: str) -> tuple[int, list[str]]
 def test_selftest_compares_each_tool_with_its_sample(own_installation: Installation) -> None:
     """Examples run through Redis and a worker, failing tools are named, and no job is left over in either case."""
     own_installation.start("redis", "worker")
-    status, said = selftest(own_installation)
-    assert status == 0, said
-    assert [line.partition(",")[0] for line in said] == [
+    status, lines = selftest(own_installation)
+    assert status == 0, lines
+    assert [line.partition(",")[0] for line in lines] == [
         "expensive_greet: same result as the sample",
         "phmmer: same result as the sample",
     ]
@@ -52,11 +52,11 @@ def test_selftest_compares_each_tool_with_its_sample(own_installation: Installat
 @pytest.mark.redis
 def test_selftest_fails_without_redis_or_a_worker(own_installation: Installation) -> None:
     """Without Redis or a worker, the output gives the reason and the exit status is 1."""
-    status, said = selftest(own_installation)
-    assert (status, len(said)) == (1, 2)
-    assert "expensive_greet: ConnectionError: check /health/ready" in said[0]
+    status, lines = selftest(own_installation)
+    assert (status, len(lines)) == (1, 2)
+    assert "expensive_greet: ConnectionError: check /health/ready" in lines[0]
     own_installation.start("redis")
-    status, said = selftest(own_installation, "--seconds", "1")
-    assert (status, len(said)) == (1, 2)
-    assert "phmmer: still waiting, with 0 workers" in said[1]
+    status, lines = selftest(own_installation, "--seconds", "1")
+    assert (status, len(lines)) == (1, 2)
+    assert "phmmer: still waiting, with 0 workers" in lines[1]
     assert own_installation.redis.zcard("jobs:waiting") == own_installation.redis.zcard("jobs:ended") == 0

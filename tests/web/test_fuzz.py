@@ -16,7 +16,7 @@ from werkzeug.routing import Rule
 
 from greeter import create_app
 from tests.conftest import Installation
-from tests.http import ask
+from tests.http import fetch
 from tests.web.test_template_filters import CONTROL, TURNING
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -185,7 +185,7 @@ def test_hostile_requests_cause_no_server_error_and_leave_no_data(site: Installa
         fuzz()
     assert len(visitor.jobs) > 20
     assert visitor.removed
-    assert ask(site, "/").status == 200
+    assert fetch(site, "/").status == 200
     site.stop("worker", "web")
     log = site.log.read_text()
     assert "Reference" not in log

@@ -8,7 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.conftest import Installation, wait_for
-from tests.http import ask
+from tests.http import fetch
 
 
 def test_liveness_does_not_depend_on_redis(client: FlaskClient) -> None:
@@ -26,7 +26,7 @@ def test_readiness_requires_a_worker_and_a_writable_redis(own_installation: Inst
 
     def reason() -> str:
         began = time.monotonic()
-        answer = ask(own_installation, "/health/ready")
+        answer = fetch(own_installation, "/health/ready")
         assert time.monotonic() - began < 2
         body = json.loads(answer.body)
         assert (answer.status, body["status"]) == ((503, "unavailable") if "reason" in body else (200, "ok"))
@@ -41,7 +41,7 @@ def test_readiness_requires_a_worker_and_a_writable_redis(own_installation: Inst
     own_installation.redis.config_set("maxmemory", 0)
     own_installation.signal("redis", signal.SIGSTOP)
     assert "Redis does not answer" in reason()
-    assert ask(own_installation, "/health/live").status == 200
+    assert fetch(own_installation, "/health/live").status == 200
     own_installation.signal("redis", signal.SIGCONT)
     wait_for(lambda: reason() == "")
     own_installation.signal("redis", signal.SIGKILL)

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 
 from greeter.version import __version__
 from tests.conftest import Installation
-from tests.http import ask
+from tests.http import fetch
 
 
 def test_help_page_covers_results_limits_privacy_and_citation(client: FlaskClient) -> None:
@@ -60,7 +60,7 @@ def test_help_page_commands_work(
     installation: Installation, tmp_path: Path, tool: str, key: str, value: object
 ) -> None:
     """The commands run unchanged when pasted into a shell in a folder with the example's files."""
-    page = unescape(ask(installation, "/help").body)
+    page = unescape(fetch(installation, "/help").body)
     (commands,) = re.findall(
         rf"<summary>{tool}[^<]* from the command line</summary>\s*<pre[^>]*>(.*?)</pre>", page, re.DOTALL
     )

@@ -20,7 +20,7 @@ from markupsafe import escape
 from greeter import __version__
 from greeter.jobs.runner import Runner
 from tests.conftest import Installation, wait_for
-from tests.http import Answer, ask, end_of, post, submit
+from tests.http import Response, fetch, post, submit, wait_for_end
 from tests.web.test_template_filters import CONTROL, TURNING
 
 pytestmark = pytest.mark.slow
@@ -30,15 +30,15 @@ def test_greeting_runs_from_form_to_result(installation: Installation) -> None:
     """Page and fragment show the same state, and the fragment of an ended job stops polling."""
     job = submit(installation, "expensive_greet", person="<Ada>", total="4")
     assert re.fullmatch("/jobs/[0-9a-f]{32}", job)
-    page = ask(installation, job).body
+    page = fetch(installation, job).body
     assert '<noscript><meta http-equiv="refresh" content="3"></noscript>' in page
     assert f'hx-get="{job}/progress" hx-trigger="every 1s"' in page
-    running = wait_for(lambda: "of 4 steps" in (body := ask(installation, job + "/progress").body) and body)
+    running = wait_for(lambda: "of 4 steps" in (body := fetch(installation, job + "/progress").body) and body)
     assert 'hx-trigger="every 1s"' in running
     assert "<html" not in running
-    ended = end_of(installation, job)
+    ended = wait_for_end(installation, job)
     assert "Greetings, &lt;Ada&gt;!" in ended
-    page = ask(installation, job).body
+    page = fetch(installation, job).body
     assert "Greetings, &lt;Ada&gt;!" in page
     assert "http-equiv" not in page
     assert "hx-trigger" not in page
@@ -47,16 +47,16 @@ def test_greeting_runs_from_form_to_result(installation: Installation) -> None:
 def test_polling_an_unchanged_job_returns_304(installation: Installation) -> None:
     """A poll with the current tag gets 304 without a body, and the full fragment after a change."""
     job = submit(installation, "dawdle")
-    first = wait_for(lambda: "Running" in (answer := ask(installation, job + "/progress")).body and answer)
+    first = wait_for(lambda: "Running" in (answer := fetch(installation, job + "/progress")).body and answer)
     same = wait_for(
         lambda: (
-            (answer := ask(installation, job + "/progress", **{"HX-PTag": first.headers["HX-PTag"]})).status == 304
+            (answer := fetch(installation, job + "/progress", **{"HX-PTag": first.headers["HX-PTag"]})).status == 304
             and answer
         ),
     )
     assert same.body == ""
-    end_of(installation, job)
-    changed = ask(installation, job + "/progress", **{"HX-PTag": first.headers["HX-PTag"]})
+    wait_for_end(installation, job)
+    changed = fetch(installation, job + "/progress", **{"HX-PTag": first.headers["HX-PTag"]})
     assert changed.status == 200
     assert "time limit" in changed.body
 
@@ -70,19 +70,19 @@ def test_phmmer_runs_from_upload_to_hits_and_downloads(installation: Installatio
     }
     body = "".join(f"--cut\r\nContent-Disposition: form-data; {name}\r\n\r\n{text}\r\n" for name, text in parts.items())
     multipart = {"Content-Type": "multipart/form-data; boundary=cut"}
-    job = str(ask(installation, "/tools/phmmer", "POST", body + "--cut--\r\n", **multipart).headers["Location"])
-    ended = end_of(installation, job)
+    job = str(fetch(installation, "/tools/phmmer", "POST", body + "--cut--\r\n", **multipart).headers["Location"])
+    ended = wait_for_end(installation, job)
     assert re.search(
         r'<th scope="row">t</th>\s*<td class="number">[\d.]+e-\d+</td>.*<td>the target</td>', ended, re.DOTALL
     )
     for name in ("targets.tbl", "domains.tbl"):
         assert f'href="{job}/files/{name}"' in ended
-        download = ask(installation, f"{job}/files/{name}")
+        download = fetch(installation, f"{job}/files/{name}")
         assert download.headers["Content-Disposition"] == f"attachment; filename={name}"
         assert download.headers["Content-Type"].startswith("text/plain")
         assert "the target" in download.body
     for name in ("query", "..%2Finputs%2Fquery", "none.tbl"):
-        assert ask(installation, f"{job}/files/{name}").status == 404
+        assert fetch(installation, f"{job}/files/{name}").status == 404
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_phmmer_runs_from_upload_to_hits_and_downloads(installation: Installatio
 def test_every_outcome_is_explained_in_plain_words(installation: Installation, tool: str, texts: list[str]) -> None:
     """The page uses no state names of Celery, and shows no error details that are not meant for users."""
     job = submit(installation, tool)
-    ended = end_of(installation, job)
+    ended = wait_for_end(installation, job)
     for text in texts:
         assert text.format(reference=job.removeprefix("/jobs/")[:8]) in ended
     for hidden in ("SUCCESS", "FAILURE", "secret detail", "Traceback"):
@@ -105,10 +105,10 @@ def test_every_outcome_is_explained_in_plain_words(installation: Installation, t
 
 def test_an_unknown_job_is_a_404_that_ends_polling(installation: Installation) -> None:
     """The job page is a full 404 page, and the fragment is a 404 without a polling trigger."""
-    page = ask(installation, "/jobs/" + "0" * 32)
+    page = fetch(installation, "/jobs/" + "0" * 32)
     assert page.status == 404
     assert "Page not found" in page.body
-    fragment = ask(installation, "/jobs/" + "0" * 32 + "/progress")
+    fragment = fetch(installation, "/jobs/" + "0" * 32 + "/progress")
     assert fragment.status == 404
     assert "<html" not in fragment.body
     assert "hx-get" not in fragment.body
@@ -118,7 +118,7 @@ def test_an_unknown_job_is_a_404_that_ends_polling(installation: Installation) -
 def test_unknown_deleted_and_malformed_job_ids_get_identical_responses(installation: Installation) -> None:
     """Status, body and headers are the same for every route of a job."""
     job = submit(installation, "blame")
-    end_of(installation, job)
+    wait_for_end(installation, job)
     assert post(installation, job + "/delete").status == 200
     ids = [
         "0" * 32,
@@ -134,13 +134,13 @@ def test_unknown_deleted_and_malformed_job_ids_get_identical_responses(installat
     ]
     ways = [("GET", end) for end in ("", "/progress", "/edit", "/files/targets.tbl")]
     for method, end in [*ways, ("POST", "/cancel"), ("POST", "/delete"), ("POST", "/again")]:
-        removed = without_date(ask(installation, job + end, method))
+        removed = without_date(fetch(installation, job + end, method))
         assert removed[0] == 404
         for job_id in ids:
-            assert without_date(ask(installation, f"/jobs/{quote(job_id, safe='%')}{end}", method)) == removed
+            assert without_date(fetch(installation, f"/jobs/{quote(job_id, safe='%')}{end}", method)) == removed
 
 
-def without_date(answer: Answer) -> tuple[int, str, list[tuple[str, str]]]:
+def without_date(answer: Response) -> tuple[int, str, list[tuple[str, str]]]:
     """Everything that a client can compare: the status, the body, and the headers except Date."""
     return answer.status, answer.body, [header for header in answer.headers.items() if header[0] != "Date"]
 
@@ -148,14 +148,14 @@ def without_date(answer: Answer) -> tuple[int, str, list[tuple[str, str]]]:
 def test_only_files_listed_on_the_page_can_be_downloaded(installation: Installation) -> None:
     """Files outside the output folder and files with names that are unsafe in a header are 404."""
     job = submit(installation, "phmmer", query=">q\nVHLTPEEKSAVTALWGKVNV", evalue="10")
-    end_of(installation, job)
+    wait_for_end(installation, job)
     folder = installation.settings.data_dir / job[1:]
     outputs = folder / "outputs"
     (outputs / "folder").mkdir()
     (outputs / "link").symlink_to("/etc/passwd")
     for name in ("a\r\nSet-Cookie: b", "<b>.txt", ".hidden"):
         (outputs / name).write_text("x")
-    page = ask(installation, job).body
+    page = fetch(installation, job).body
     assert re.findall(f'href="{job}/files/([^"]*)"', page) == ["domains.tbl", "hits.jsonl", "targets.tbl"]
     for name in [
         *(path.name for path in outputs.iterdir()),
@@ -166,16 +166,16 @@ def test_only_files_listed_on_the_page_can_be_downloaded(installation: Installat
         "/etc/passwd",
     ]:
         for quoted in (quote(name, safe=""), quote(name)):
-            answer = ask(installation, f"{job}/files/{quoted}")
+            answer = fetch(installation, f"{job}/files/{quoted}")
             assert answer.status == (200 if name.endswith((".tbl", ".jsonl")) else 404), name
 
 
 def test_a_job_without_its_folder_cannot_be_rerun(installation: Installation) -> None:
     """A job whose folder is missing, as happens briefly during removal, is 404 for rerunning but can be deleted."""
     job = submit(installation, "phmmer", query=">q\nVHLTPEEKSAVTALWGKVNV", evalue="10")
-    end_of(installation, job)
+    wait_for_end(installation, job)
     shutil.rmtree(installation.settings.data_dir / job[1:])
-    assert ask(installation, job + "/edit").status == post(installation, job + "/again").status == 404
+    assert fetch(installation, job + "/edit").status == post(installation, job + "/again").status == 404
     assert post(installation, job + "/delete").status == 200
 
 
@@ -186,7 +186,7 @@ def test_user_input_is_escaped_and_has_no_control_characters(installation: Insta
     """HTML in names and labels is shown as text; bidirectional and control characters reach neither page nor record."""
     fasta = f">{HTML} about {HTML}\nVHLTPEEKSAVTALWGKVNVDEVGGEALGRLLVVYPWTQRF"
     job = submit(installation, "phmmer", query=fasta, evalue="10", label=f"{HTML}{TURNING}\r\n\0my label")
-    pages = [end_of(installation, job), ask(installation, job).body, ask(installation, job + "/edit").body]
+    pages = [wait_for_end(installation, job), fetch(installation, job).body, fetch(installation, job + "/edit").body]
     assert f'<th scope="row">{escape(HTML)}</th>' in pages[0]
     assert f"<td>about {escape(HTML)}</td>" in pages[0]
     assert f"<h1>{escape(HTML)} my label" in pages[1]
@@ -206,7 +206,7 @@ def test_user_input_cannot_forge_log_lines_or_inject_html_into_flower(own_instal
     wait_for(lambda: "worker@test" in flower(own_installation, "/workers?json=1"))
     words = f"{HTML}{TURNING}\r\n[2026-01-01 00:00:00] CRITICAL: forged\x1b[2J"
     job = submit(own_installation, "gossip", words=words, label=words)
-    end_of(own_installation, job)
+    wait_for_end(own_installation, job)
     job_id = job.removeprefix("/jobs/")
     shown = wait_for(lambda: "ValueError" in (page := flower(own_installation, f"/task/{job_id}")) and page)
     assert own_installation.store.provenance(job_id).params == {
@@ -236,7 +236,7 @@ def test_job_pages_stay_out_of_caches_and_indexes(installation: Installation) ->
     """Anyone with the address can see the job, so responses must not spread the address."""
     job = submit(installation, "blame")
     for path in (job, job + "/progress", "/jobs/" + "0" * 32):
-        headers = ask(installation, path).headers
+        headers = fetch(installation, path).headers
         assert headers["Cache-Control"] == "no-store"
         assert headers["Referrer-Policy"] == "no-referrer"
         assert headers["X-Robots-Tag"] == "noindex"
@@ -252,16 +252,16 @@ def test_uploads_of_ten_megabytes_work_and_larger_ones_get_413(installation: Ins
     end = b'--cut\r\nContent-Disposition: form-data; name="evalue"\r\n\r\n10\r\n--cut--\r\n'
     multipart = {"Content-Type": "multipart/form-data; boundary=cut"}
     assert 9_900_000 < len(start) < 10_000_000
-    answer = ask(installation, "/tools/phmmer", "POST", start + query + end, **multipart)
+    answer = fetch(installation, "/tools/phmmer", "POST", start + query + end, **multipart)
     assert answer.status == 303, answer.body[:2000]
-    assert "Finished" in end_of(installation, answer.headers["Location"])
+    assert "Finished" in wait_for_end(installation, answer.headers["Location"])
     # Browsers send edited text with CRLF line ends, which makes it longer.
     edited = (start + query + end).replace(b"SAVT", b"SA\nVT").replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
     assert len(edited) > 11_000_000
-    assert ask(installation, "/tools/phmmer", "POST", edited, **multipart).status == 303
+    assert fetch(installation, "/tools/phmmer", "POST", edited, **multipart).status == 303
     in_chunks = iter([start, text, query + end])
     for body in (start + text[:2_000_000] + query + end, in_chunks):
-        refused = ask(installation, "/tools/phmmer", "POST", body, **multipart)
+        refused = fetch(installation, "/tools/phmmer", "POST", body, **multipart)
         assert refused.status == 413
         assert "submission is too large" in refused.body
 
@@ -271,7 +271,7 @@ def test_requests_get_503_only_while_redis_is_unavailable(own_installation: Inst
     """The 503 arrives within three seconds with Retry-After and the input; when Redis is back, everything works."""
     own_installation.start("redis", "worker", "web")
     job = submit(own_installation, "expensive_greet", person="Ada", total="1")
-    end_of(own_installation, job)
+    wait_for_end(own_installation, job)
     own_installation.signal("redis", number)
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     for path, method, body in (
@@ -280,18 +280,18 @@ def test_requests_get_503_only_while_redis_is_unavailable(own_installation: Inst
         ("/tools/expensive_greet", "POST", "person=Grace&total=1"),
     ):
         began = time.monotonic()
-        answer = ask(own_installation, path, method, body, **form)
+        answer = fetch(own_installation, path, method, body, **form)
         assert time.monotonic() - began < 3
         assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
     assert 'value="Grace"' in answer.body
-    assert ask(own_installation, "/").status == 200
+    assert fetch(own_installation, "/").status == 200
     if number == signal.SIGSTOP:
         own_installation.signal("redis", signal.SIGCONT)
     else:
         own_installation.start("redis")
-    assert wait_for(lambda: ask(own_installation, job).status == 200)
+    assert wait_for(lambda: fetch(own_installation, job).status == 200)
     again = submit(own_installation, "expensive_greet", person="Grace", total="1")
-    assert "Greetings, Grace!" in end_of(own_installation, again)
+    assert "Greetings, Grace!" in wait_for_end(own_installation, again)
 
 
 def test_a_full_redis_refuses_submissions_and_keeps_the_input(own_installation: Installation) -> None:
@@ -303,10 +303,10 @@ def test_a_full_redis_refuses_submissions_and_keeps_the_input(own_installation: 
     assert (refused.status, refused.headers["Retry-After"]) == (503, "5")
     for kept in ('value="Grace"', 'value="7"', 'value="mine"', "submit it again"):
         assert kept in refused.body
-    assert "Your job is next" in ask(own_installation, job).body
+    assert "Your job is next" in fetch(own_installation, job).body
     assert [path.name for path in (own_installation.settings.data_dir / "jobs").iterdir()] == [job[6:]]
     assert post(own_installation, job + "/cancel").status == 303
-    assert "This job was cancelled" in ask(own_installation, job).body
+    assert "This job was cancelled" in fetch(own_installation, job).body
     own_installation.redis.config_set("maxmemory", 0)
 
 
@@ -323,51 +323,51 @@ def test_a_full_disk_refuses_submissions_and_keeps_the_input(own_installation: I
         assert kept in refused.body
     assert not list((own_installation.settings.data_dir / "jobs").iterdir())
     assert own_installation.redis.zcard("jobs:waiting") == 0
-    assert ask(own_installation, submit(own_installation, "phmmer", query=">a\nMKVLA", evalue="7.5")).status == 200
+    assert fetch(own_installation, submit(own_installation, "phmmer", query=">a\nMKVLA", evalue="7.5")).status == 200
 
 
 def test_a_job_can_be_cancelled_and_then_deleted(installation: Installation) -> None:
     """Cancelling keeps the partial result, and the address of a deleted job is 404."""
     job = submit(installation, "expensive_greet", person="Ada", total="1000")
-    wait_for(lambda: "Running" in ask(installation, job).body)
-    assert f'action="{job}/cancel"' in ask(installation, job).body
+    wait_for(lambda: "Running" in fetch(installation, job).body)
+    assert f'action="{job}/cancel"' in fetch(installation, job).body
     assert post(installation, job + "/delete").status == 303
     assert post(installation, job + "/cancel").headers["Location"] == job
-    ended = end_of(installation, job)
+    ended = wait_for_end(installation, job)
     assert "Cancelled" in ended
     assert "Greetings, fallback!" in ended
     assert "This result is partial" in ended
     assert f'action="{job}/cancel"' not in ended
     deleted = post(installation, job + "/delete")
     assert (deleted.status, "The job has been deleted" in deleted.body) == (200, True)
-    assert ask(installation, job).status == 404
+    assert fetch(installation, job).status == 404
     assert post(installation, job + "/delete").status == 404
     assert post(installation, job + "/cancel").status == 404
-    assert ask(installation, job + "/cancel").status == 405
+    assert fetch(installation, job + "/cancel").status == 405
 
 
 def test_a_job_can_be_run_again_unchanged_or_edited(installation: Installation) -> None:
     """The new job has the same input, file and label, and a second click creates no second job."""
     fasta = ">q\nVHLTPEEKSAVTALWGKVNVDEVGGEALGRLLVVYPWTQRF"
     job = submit(installation, "phmmer", query=fasta, evalue="0.5", label="my globin")
-    ended = end_of(installation, job)
+    ended = wait_for_end(installation, job)
     token = re.findall('name="token" value="([^"]+)"', ended)[0]
     first, second = (post(installation, job + "/again", token=token) for _ in range(2))
     assert first.headers["Location"] == second.headers["Location"] != job
-    again = end_of(installation, first.headers["Location"])
+    again = wait_for_end(installation, first.headers["Location"])
     assert "<dd>0.5</dd>" in again
     assert sha256(fasta.encode()).hexdigest() in again
-    assert "my globin" in ask(installation, first.headers["Location"]).body
-    form = unescape(ask(installation, job + "/edit").body).replace("\r", "")
+    assert "my globin" in fetch(installation, first.headers["Location"]).body
+    form = unescape(fetch(installation, job + "/edit").body).replace("\r", "")
     assert fasta in form
     assert 'value="0.5"' in form
     assert 'value="my globin"' in form
-    assert ask(installation, f"/jobs/{'0' * 32}/edit").status == 404
+    assert fetch(installation, f"/jobs/{'0' * 32}/edit").status == 404
 
 
 def test_submitting_the_same_form_twice_creates_one_job(installation: Installation) -> None:
     """A double click or a repeated POST returns the same job; different input with the same token creates another."""
-    token = re.findall('name="token" value="([^"]+)"', ask(installation, "/tools/expensive_greet").body)[0]
+    token = re.findall('name="token" value="([^"]+)"', fetch(installation, "/tools/expensive_greet").body)[0]
     jobs = [submit(installation, "expensive_greet", person="Ada", total="1", token=token) for _ in range(3)]
     assert len(set(jobs)) == 1
     assert submit(installation, "expensive_greet", person="Bob", total="1", token=token) not in jobs
@@ -376,15 +376,15 @@ def test_submitting_the_same_form_twice_creates_one_job(installation: Installati
 def test_title_shows_progress_and_label(installation: Installation) -> None:
     """The title of the page and of the fragment, from which htmx takes it, includes the job's label."""
     job = submit(installation, "expensive_greet", person="Ada", total="4", label="my <job>")
-    wait_for(lambda: re.search(r"<title>(25|50|75) % - my &lt;job&gt;", ask(installation, job).body))
-    end_of(installation, job)
-    assert "<title>Finished - my &lt;job&gt; - greeter</title>" in ask(installation, job + "/progress").body
+    wait_for(lambda: re.search(r"<title>(25|50|75) % - my &lt;job&gt;", fetch(installation, job).body))
+    wait_for_end(installation, job)
+    assert "<title>Finished - my &lt;job&gt; - greeter</title>" in fetch(installation, job + "/progress").body
 
 
 def test_an_ended_job_shows_its_provenance(installation: Installation) -> None:
     """The page shows versions, parameters, times and attempts."""
     job = submit(installation, "phmmer", query=">q\nVHLTPEEKSAVTALWGKVNV", evalue="0.5")
-    ended = end_of(installation, job)
+    ended = wait_for_end(installation, job)
     for text in (
         f"greeter {__version__}",
         f"pyhmmer {version('pyhmmer')}",
@@ -402,8 +402,8 @@ def test_job_limits_apply_to_each_visitor_and_to_the_queue(own_installation: Ins
     own_installation.settings = dataclasses.replace(own_installation.settings, max_active=2, max_waiting=2)
     own_installation.start("redis", "web")
     jobs = [submit(own_installation, "expensive_greet", person=f"P{n}", total="1") for n in range(2)]
-    assert "1 job ahead of you" in ask(own_installation, jobs[1]).body
-    assert "No worker is running at the moment" in ask(own_installation, jobs[1]).body
+    assert "1 job ahead of you" in fetch(own_installation, jobs[1]).body
+    assert "No worker is running at the moment" in fetch(own_installation, jobs[1]).body
     full = post(own_installation, "/tools/expensive_greet", person="Grace", total="7", label="mine")
     assert (full.status, full.headers["Retry-After"]) == (503, "300")
     for kept in ('value="Grace"', 'value="7"', 'value="mine"', "The queue is full"):

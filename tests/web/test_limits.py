@@ -10,7 +10,7 @@ from greeter import create_app
 from greeter.settings import Settings
 from greeter.web.limits import client_address as name_of_client
 from tests.conftest import Installation, free_port
-from tests.http import ask, post, submit
+from tests.http import fetch, post, submit
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_too_many_submissions_from_one_client_get_429(own_installation: Installa
         assert "wait a minute, then submit it again" in refused.body
     assert own_installation.redis.zcard("jobs:waiting") == 3
     own_installation.redis.config_resetstat()
-    assert [ask(own_installation, jobs[1] + "/progress").status for _ in range(10)] == [200] * 10
+    assert [fetch(own_installation, jobs[1] + "/progress").status for _ in range(10)] == [200] * 10
     asked = own_installation.redis.info("commandstats")
     assert asked["cmdstat_evalsha"]["calls"] == 10
     assert not asked.keys() & {"cmdstat_incrby", "cmdstat_get", "cmdstat_ping"}

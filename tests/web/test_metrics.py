@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from greeter import create_app
 from greeter.settings import Settings
 from tests.conftest import Installation, free_port, wait_for
-from tests.http import ask
+from tests.http import fetch
 
 TOKEN = "a token of sixteen or more"
 LOGIN = {"Authorization": f"Bearer {TOKEN}"}
@@ -46,7 +46,7 @@ def test_job_counts_survive_restarts_and_requests_count_in_every_process(own_ins
     site.settings = dataclasses.replace(site.settings, metrics_token=TOKEN)
 
     def numbers() -> dict[str, float]:
-        families = text_string_to_metric_families(ask(site, "/metrics", **LOGIN).body)
+        families = text_string_to_metric_families(fetch(site, "/metrics", **LOGIN).body)
         samples = [sample for family in families for sample in family.samples]
         return {" ".join([one.name.removeprefix("greeter_"), *one.labels.values()]): one.value for one in samples}
 
@@ -62,7 +62,7 @@ def test_job_counts_survive_restarts_and_requests_count_in_every_process(own_ins
     waiting = site.submit("diary", seconds=1.0)
 
     for _ in range(30):
-        ask(site, f"/jobs/{waiting}/progress")
+        fetch(site, f"/jobs/{waiting}/progress")
     web = psutil.Process(site.pid("web"))
     before = web.children()
     for process in before:
@@ -82,7 +82,7 @@ def test_job_counts_survive_restarts_and_requests_count_in_every_process(own_ins
 
     with site.redis.monitor() as monitor:
         site.redis.ping()
-        ask(site, f"/jobs/{waiting}/progress")
+        fetch(site, f"/jobs/{waiting}/progress")
         site.redis.ping()
         asked: list[str] = []
         while asked.count("PING") < 2:

@@ -7,7 +7,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.conftest import Installation, wait_for
-from tests.http import Answer, ask, post, submit
+from tests.http import Response, fetch, post, submit
 
 BROWSER = {"Accept-Encoding": "gzip, deflate, br, zstd"}
 FIRST_VISIT = 40_000
@@ -41,14 +41,14 @@ def test_a_first_visit_transfers_at_most_40_kb(client: FlaskClient, path: str) -
 def test_a_poll_of_an_unchanged_job_has_no_body(installation: Installation) -> None:
     """A poll of a changed job transfers at most 1,500 bytes."""
     job = submit(installation, "nap")
-    raw = ask(installation, job + "/progress")
-    changed = ask(installation, job + "/progress", **BROWSER)
+    raw = fetch(installation, job + "/progress")
+    changed = fetch(installation, job + "/progress", **BROWSER)
     print(f"poll of a changed job: {len(changed.raw):,} bytes, {len(raw.raw):,} without compression")
     assert 0 < len(changed.raw) <= 1500
 
-    def unchanged() -> Answer | None:
-        known = ask(installation, job + "/progress").headers["HX-PTag"]
-        answer = ask(installation, job + "/progress", **BROWSER, **{"HX-PTag": known})
+    def unchanged() -> Response | None:
+        known = fetch(installation, job + "/progress").headers["HX-PTag"]
+        answer = fetch(installation, job + "/progress", **BROWSER, **{"HX-PTag": known})
         return answer if answer.status == 304 else None
 
     assert wait_for(unchanged).raw == b""
