@@ -11,6 +11,7 @@ from greeter.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
+DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "deploy/README.md", ROOT / "tests/README.md"]
 
 
 def test_readme_sample_is_the_greeting_tool() -> None:
@@ -19,13 +20,34 @@ def test_readme_sample_is_the_greeting_tool() -> None:
     assert sample == (ROOT / "greeter/tools/greet.py").read_text()
 
 
-def test_readme_is_short_and_its_links_work() -> None:
-    """It has at most 120 lines, and every linked file exists."""
+def test_readme_is_short() -> None:
+    """It has at most 120 lines."""
     assert len(README.splitlines()) <= 120
-    links = re.findall(r"\]\((?!https?:)([^)#]+)", README)
-    assert links
-    for link in links:
-        assert (ROOT / link).exists(), link
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_work(path: Path) -> None:
+    """Every file that a document links to exists."""
+    for link in re.findall(r"\]\((?!https?:|mailto:)([^)#]+)", path.read_text()):
+        assert (path.parent / link).exists(), link
+
+
+def test_reading_path_takes_less_than_an_hour() -> None:
+    """The files that the README names for reading have at most 9,000 words."""
+    (path,) = re.findall(r"read in this order.*?\n\n", README, re.DOTALL)
+    named = [ROOT / name for name in re.findall(r"`([^`]+)`|\]\(([^)]+)\)", path) for name in name if name]
+    files = [file for entry in named for file in (sorted(entry.glob("*")) if entry.is_dir() else [entry])]
+    assert len(files) > 20
+    documents = [ROOT / "README.md", ROOT / "docs/architecture.md"]
+    assert sum(len(file.read_text().split()) for file in documents + files) <= 9000
+
+
+def test_table_of_failures_names_existing_tests() -> None:
+    """Every test that tests/README.md names exists."""
+    named = re.findall(r"`(\S+\.py)::(\w+)`", (ROOT / "tests/README.md").read_text())
+    assert len(named) > 20
+    for path, name in named:
+        assert f"def {name}(" in (ROOT / "tests" / path).read_text(), name
 
 
 def test_every_security_guarantee_names_existing_tests() -> None:
