@@ -30,7 +30,7 @@ app.set_default()  # so that AsyncResult(job_id) needs no app
 register_tools(app, tools.load().values())
 sweeper = Sweeper(app.jobs, app.runner.worker)
 
-# A worker waits for messages in calls of one second, and nobody waits for its reply.
+# A worker waits for messages in calls of one second.
 app.conf.broker_transport_options |= {"socket_timeout": 10, "socket_connect_timeout": 3, "socket_keepalive": True}
 # Taking a message is a write, which Redis refuses when its disk is full. That must not end the worker.
 app.conf.broker_channel_error_retry = True

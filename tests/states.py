@@ -116,14 +116,14 @@ WITH_WORKER: dict[str, Arrival] = {
 
 
 def _waiting(page: Page, installation: Installation) -> None:
-    installation.store.worker_heartbeat("somebody", [])
+    installation.store.worker_heartbeat("another", [])
     installation.submit("nap")
     _job("expensive_greet", "text=ahead of you")(page, installation)
 
 
 def _stale(page: Page, installation: Installation) -> None:
     job_id = installation.submit("nap")
-    installation.store.claim(job_id, Runner("somebody", 1), {})
+    installation.store.claim(job_id, Runner("another", 1), {})
     installation.redis.hincrbyfloat(f"job:{job_id}", "heartbeat_at", -100)
     page.goto(f"/jobs/{job_id}")
     page.wait_for_selector("text=has not responded")

@@ -197,7 +197,7 @@ def test_a_result_waits_for_redis(site: Installation) -> None:
 
 
 def test_jobs_continue_while_redis_hangs(site: Installation) -> None:
-    """They end as usual. tests/web/test_jobs.py has the pages meanwhile."""
+    """They end as usual. tests/web/test_jobs.py has the pages."""
     jobs = [site.submit("diary", seconds=3.0), site.submit("diary", seconds=14.0)]
     running(site, jobs[1])
     site.signal("redis", signal.SIGSTOP)

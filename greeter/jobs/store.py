@@ -45,7 +45,7 @@ PROGRESS = "PROGRESS"
 _BROKER_LIST = "celery"
 _WORKER_TIMEOUT = 15  # seconds without a heartbeat after which a worker counts as gone
 _MESSAGE_TIMEOUT = 10  # seconds that a job waits before its message can count as lost
-_CANCEL_TIMEOUT = 6  # seconds that a cancelled job has to end by itself
+_CANCEL_TIMEOUT = 6  # seconds that a cancelled job has to end on its own
 
 
 Fields = Mapping[str, str | bytes | int]

@@ -19,7 +19,7 @@ REDIS = find_program("redis-server")
 
 
 @pytest.mark.parametrize(
-    ("told", "wrong"),
+    ("info", "wrong"),
     [
         ({"redis_version": "7.0.0"}, ""),
         ({"redis_version": "10.0.1"}, ""),
@@ -29,10 +29,10 @@ REDIS = find_program("redis-server")
         ({"redis_version": "7.0.15", "maxmemory_policy": "volatile-lru"}, "its maxmemory-policy is volatile-lru"),
     ],
 )
-def test_an_old_or_evicting_server_is_refused(told: dict[str, str], wrong: str) -> None:
+def test_an_old_or_evicting_server_is_refused(info: dict[str, str], wrong: str) -> None:
     """The version is that of the server's own kind, because Valkey also reports a version of Redis."""
-    assert "; ".join(redis_check._problems({"maxmemory_policy": "noeviction"} | told)).startswith(wrong or "")
-    assert bool(wrong) == bool(list(redis_check._problems({"maxmemory_policy": "noeviction"} | told)))
+    assert "; ".join(redis_check._problems({"maxmemory_policy": "noeviction"} | info)).startswith(wrong or "")
+    assert bool(wrong) == bool(list(redis_check._problems({"maxmemory_policy": "noeviction"} | info)))
 
 
 @pytest.mark.redis

@@ -26,9 +26,9 @@ def store(own_installation: Installation) -> Store:
     return own_installation.store
 
 
-def create(store: Store, job_id: str, **told: str) -> str:
+def create(store: Store, job_id: str, **details: str) -> str:
     """Create a greeting job."""
-    return store.create(job_id, "expensive_greet", {"person": "Ada", "total": 1}, Submission(**told))
+    return store.create(job_id, "expensive_greet", {"person": "Ada", "total": 1}, Submission(**details))
 
 
 def test_jobs_wait_in_order_of_submission(store: Store) -> None:

@@ -4,7 +4,7 @@
 --
 -- ARGV: 1 job id, 2 seconds after which a worker without a heartbeat is not counted
 -- Returns: a JSON object (record.py, Snapshot), or nil for an unknown job. The text changes only when the page does:
---   `elapsed` is in whole minutes after the first one, `silence` likewise, and only from 30 seconds on
+--   `elapsed` is in whole minutes after the first one, and so is `silence`, which is left out below 30 seconds
 local _, worker_timeout = unpack(ARGV)
 local fields = {
   'state', 'tool', 'label', 'submitted', 'started', 'ended', 'attempts', 'cancel_requested', 'progress', 'partial',
