@@ -52,6 +52,7 @@ class Snapshot(TypedDict):
     result: NotRequired[str]
     partial: NotRequired[str]
     cancel_requested: NotRequired[str]
+    claims: NotRequired[str]
     silence: NotRequired[int]
     ahead: NotRequired[int]
 
@@ -128,6 +129,11 @@ class Record:
     def attempts(self) -> int:
         """How often the job has started, not counting attempts that an orderly stop of their worker ended."""
         return int(self._fields["attempts"])
+
+    @property
+    def attempt(self) -> int:
+        """The number of the attempt whose files count; 0 if there was none. Never used again for another attempt."""
+        return int(self._fields.get("claims", 0))
 
     @property
     def cancel_requested(self) -> bool:

@@ -6,7 +6,9 @@
 | `jobs:waiting` | sorted set | ids by time of submission: the rank of an id is its place in the queue |
 | `jobs:running` | sorted set | ids by time of start |
 | `jobs:ended` | sorted set | ids by time of end |
-| `workers` | sorted set | workers by time of their last heartbeat |
+| `workers` | sorted set | workers that take jobs, by time of their last heartbeat |
+| `tools` | sorted set | the tools that workers have, by time of their last heartbeat |
+| `clock` | hash | the last reading of the clock, and from when on it is trusted |
 | `client:<address>` | set | the active jobs of one client |
 | `token:<sha256>` | string | the id of the job that a form created |
 | `statistics` | hash | how many jobs ended, how, and how long they ran |
@@ -18,10 +20,11 @@ Celery's broker has keys of its own: the list `celery` and `_kombu...`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
+from pathlib import Path
 from typing import Any, Literal
 
 import redis
@@ -45,7 +48,7 @@ PROGRESS = "PROGRESS"
 _BROKER_LIST = "celery"
 _WORKER_TIMEOUT = 15  # seconds without a heartbeat after which a worker counts as gone
 _MESSAGE_TIMEOUT = 10  # seconds that a job waits before its message can count as lost
-_CANCEL_TIMEOUT = 6  # seconds that a cancelled job has to end on its own
+CANCEL_TIMEOUT = 6  # seconds that a cancelled job has to end on its own
 
 
 Fields = Mapping[str, str | bytes | int]
@@ -205,13 +208,14 @@ class Store:
 
     # For the process that runs a job. Only the runner that claimed a job, or its worker's main process, can change it.
 
-    def claim(self, job_id: str, runner: Runner, versions: Mapping[str, str]) -> Params | None:
-        """Start a waiting job and return its parameters, or None if it is not waiting any more."""
-        plain = self._run("claim", job_id, *runner.args, dumps(versions))
-        if not plain:
+    def claim(self, job_id: str, runner: Runner, versions: Mapping[str, str]) -> tuple[Params, Path] | None:
+        """Start a waiting job; return its parameters and the folder of the attempt, or None if it is not waiting."""
+        reply = self._run("claim", job_id, *runner.args, dumps(versions))
+        if not reply:
             return None
-        self.files.remove_outputs(job_id)  # of a lost attempt
-        return {**loads(plain), **self.files.inputs(job_id)}
+        plain, number = reply
+        self.files.remove_attempts(job_id, but=int(number))
+        return {**loads(plain), **self.files.inputs(job_id)}, self.files.attempt(job_id, int(number))
 
     def heartbeat(self, job_id: str, runner: Runner) -> Order:
         """Record that a job is running, and return what to do."""
@@ -228,9 +232,26 @@ class Store:
 
     # For the main process of a worker.
 
-    def worker_heartbeat(self, worker: str, jobs: Iterable[str]) -> list[str]:
-        """Record that a worker is running these jobs; return those that were cancelled but have not ended in time."""
-        return _texts(self._run("worker_heartbeat", "", worker, _CANCEL_TIMEOUT, *jobs))
+    def worker_heartbeat(
+        self, worker: str, tools: Collection[str], jobs: Iterable[str], *, takes_jobs: bool
+    ) -> list[str]:
+        """Record that a worker is alive.
+
+        Args:
+            worker: The id of the worker.
+            tools: The tools that it has.
+            jobs: The jobs that it runs.
+            takes_jobs: Whether it takes new jobs.
+
+        Returns:
+            Those of its jobs that were cancelled but have not ended in time.
+        """
+        counts = (int(takes_jobs), CANCEL_TIMEOUT, len(tools))
+        return _texts(self._run("worker_heartbeat", "", worker, *counts, *tools, *jobs))
+
+    def fail_unknown(self, job_id: str, result: str) -> bool:
+        """Fail a waiting job if no worker has had its tool for SILENCE_LIMIT; `result` is in JSON."""
+        return bool(self._run("fail_unknown", job_id, self._settings.silence_limit, result))
 
     def requeue(self, job_id: str, worker: str, *, stale: bool, counted: bool, result: str = "") -> str | None:
         """Make a job wait again after its process was lost.
@@ -246,7 +267,7 @@ class Store:
             The new Celery state, or None if the job was taken from this worker before, or had a heartbeat since.
 
         """
-        silence = self._settings.silence_limit if stale else 0
+        silence = self._settings.silence_limit if stale else ""
         state = self._run("requeue", job_id, worker, silence, int(counted), MAX_ATTEMPTS, result)
         return state.decode() if state else None
 

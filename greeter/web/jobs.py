@@ -173,7 +173,7 @@ def _context(record: Record) -> JobContext:
 
 
 def _files(record: Record) -> list[Path]:
-    return services().reader_for(record.id).files.outputs(record.id) if record.has_result else []
+    return services().reader_for(record.id).files.outputs(record.id, record.attempt) if record.has_result else []
 
 
 def _file(record: Record, name: str) -> Path | None:

@@ -7,7 +7,7 @@
 local _, silence_limit = unpack(ARGV)
 
 local was = phase()
-if was == 'waiting' or (was == 'running' and is_stale(silence_limit)) then
+if was == 'waiting' or (was == 'running' and is_older(get('heartbeat_at'), silence_limit)) then
   finish('REVOKED')
   return 'cancelled'
 end

@@ -13,7 +13,7 @@ if redis.call('ZCARD', WAITING) >= tonumber(most_waiting) then return 'full' end
 if client ~= '' and redis.call('SCARD', client_key) >= tonumber(most_active) then return 'busy' end
 
 redis.call('HSET', key, 'state', 'PENDING', 'submitted', now, 'attempts', 0, unpack(ARGV, 7))
-redis.call('ZADD', WAITING, now, job_id)
+redis.call('ZADD', WAITING, end_of_queue(), job_id)
 if token ~= '' then redis.call('SET', token_key, job_id, 'EX', remember) end
 if client ~= '' then
   redis.call('HSET', key, 'client', client)
