@@ -16,14 +16,14 @@ from greeter.toolkit.errors import ToolError
 UNAVAILABLE = (OperationalError, RedisError)
 """The exceptions raised when Redis is down, does not answer, or refuses to write."""
 
-OUT_OF_MEMORY = "The job ran out of memory. Submit less data at once, and run it again."
-TIME_LIMIT_REACHED = "The job reached its time limit without a result. Submit less data at once, and run it again."
-FILE_TOO_LARGE = "A file grew larger than a job may write. Submit less data at once, and run it again."
-DISK_FULL = "There is not enough disk space for this job. Try again later; if it happens again, contact this site."
+OUT_OF_MEMORY = "The job ran out of memory. Submit the data in smaller parts, each as a new job."
+TIME_LIMIT_REACHED = "The job reached its time limit without a result. Submit the data in smaller parts, each as a new job."
+FILE_TOO_LARGE = "A file grew larger than a job may write. Submit the data in smaller parts, each as a new job."
+DISK_FULL = "There is not enough disk space for this job. Try again later; if it happens again, write to the operators of this site."
 TOOL_REMOVED = "This tool is no longer available here. Choose another one on the front page."
 LOST = (
     "The process running this job was lost on every attempt, possibly because it ran out of memory. "
-    "Submit less data at once, and run it again."
+    "Submit the data in smaller parts, each as a new job."
 )
 
 

@@ -1,4 +1,4 @@
-"""What can be done with a job: submit, cancel, delete it, and requeue it when its process is lost."""
+"""Submit, cancel, delete and requeue jobs."""
 
 from __future__ import annotations
 

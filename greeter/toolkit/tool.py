@@ -72,10 +72,10 @@ def tool(
         libraries: The names of installed packages whose versions each job's page shows.
 
     Returns:
-        A decorator that makes a `Tool` of the function.
+        A decorator that turns the function into a `Tool`.
 
     Raises:
-        TypeError: The decorated function's parameters are not a job and the fields of the form.
+        TypeError: The function's parameters are not a job followed by the fields of the form.
     """
 
     def decorate(function: Function) -> Tool:
