@@ -29,8 +29,8 @@ class Settings:
     production: bool = setting(
         "no",
         yes_or_no,
-        "Whether this is a public site: yes or no. With yes, the log is JSON, and every process requires TRUSTED_HOSTS, "
-        "CONTACT, and strong secrets of your own.",
+        "Whether this is a public site: yes or no. With yes, the log is JSON, and every process requires "
+        "TRUSTED_HOSTS, CONTACT, and strong secrets of your own.",
         section="Web app",
     )
     web_host: str = setting(

@@ -16,15 +16,16 @@ from greeter.toolkit.errors import ToolError
 UNAVAILABLE = (OperationalError, RedisError)
 """The exceptions raised when Redis is down, does not answer, or refuses to write."""
 
-OUT_OF_MEMORY = "The job ran out of memory. Submit the data in smaller parts, each as a new job."
-TIME_LIMIT_REACHED = "The job reached its time limit without a result. Submit the data in smaller parts, each as a new job."
-FILE_TOO_LARGE = "A file grew larger than a job may write. Submit the data in smaller parts, each as a new job."
-DISK_FULL = "There is not enough disk space for this job. Try again later; if it happens again, write to the operators of this site."
-TOOL_REMOVED = "This tool is no longer available here. Choose another one on the front page."
-LOST = (
-    "The process running this job was lost on every attempt, possibly because it ran out of memory. "
-    "Submit the data in smaller parts, each as a new job."
+_SMALLER = "Submit the data in smaller parts, each as a new job."
+OUT_OF_MEMORY = f"The job ran out of memory. {_SMALLER}"
+TIME_LIMIT_REACHED = f"The job reached its time limit without a result. {_SMALLER}"
+FILE_TOO_LARGE = f"A file grew larger than a job may write. {_SMALLER}"
+DISK_FULL = (
+    "There is not enough disk space for this job. "
+    "Try again later; if it happens again, write to the operators of this site."
 )
+TOOL_REMOVED = "This tool is no longer available here. Choose another one on the front page."
+LOST = f"The process running this job was lost on every attempt, possibly because it ran out of memory. {_SMALLER}"
 
 
 class JobNotFound(LookupError):
