@@ -110,6 +110,13 @@ class Settings:
         "least 5: the process sends one every second, the worker every two.",
     )
 
+    job_memory: int = setting(
+        "4294967296",
+        at_least(50_000_000),
+        "Maximum memory of a job in bytes (4 GiB). A job that needs more is refused if its input shows that, and fails "
+        "otherwise. A worker needs WORKER_CONCURRENCY times this, and 1 GiB for itself.",
+    )
+
     max_upload_bytes: int = setting(
         "10485760",
         at_least(1),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from errno import EDQUOT, EFBIG, ENOSPC
 from typing import Any
 
@@ -25,6 +26,7 @@ DISK_FULL = (
     "Try again later; if it happens again, write to the operators of this site."
 )
 TOOL_REMOVED = "This tool is no longer available here. Choose another one on the front page."
+CRASHED = "The process running this job crashed on every attempt, most likely because it ran out of memory. " + _SMALLER
 LOST = f"The process running this job was lost on every attempt, possibly because it ran out of memory. {_SMALLER}"
 
 
@@ -40,6 +42,8 @@ class TooManyJobs(Exception):
     """The client has MAX_ACTIVE jobs waiting or running already."""
 
 
+# A library in C often does not notice that memory was refused, and crashes.
+_CRASHES = (signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT)
 _BY_ERRNO = {ENOSPC: DISK_FULL, EDQUOT: DISK_FULL, EFBIG: FILE_TOO_LARGE}
 _BY_TYPE: dict[type[BaseException], str] = {
     SoftTimeLimitExceeded: TIME_LIMIT_REACHED,
@@ -55,6 +59,8 @@ def user_message(error: BaseException) -> str | None:
         return str(error)
     if isinstance(error, OSError) and error.errno in _BY_ERRNO:
         return _BY_ERRNO[error.errno]
+    if isinstance(error, WorkerLostError) and any(crash.name in str(error) for crash in _CRASHES):
+        return CRASHED
     return next((message for kind, message in _BY_TYPE.items() if isinstance(error, kind)), None)
 
 

@@ -66,9 +66,17 @@ class JobService:
             record = self.store.find(job_id)
             self._send_task(record.tool, task_id=job_id, headers={"request_id": record.request})
 
-    def requeue(self, job_id: str, worker: str, *, stale: bool = False, counted: bool = True) -> None:
+    def requeue(
+        self,
+        job_id: str,
+        worker: str,
+        *,
+        stale: bool = False,
+        counted: bool = True,
+        reason: Exception = WorkerLostError(f"lost {MAX_ATTEMPTS} times"),  # noqa: B008
+    ) -> None:
         """Make a job wait again after its process was lost, or fail after its last attempt. See Store.requeue."""
-        result = dumps(failure_result(WorkerLostError(f"lost {MAX_ATTEMPTS} times")))
+        result = dumps(failure_result(reason))
         state = self.store.requeue(job_id, worker, stale=stale, counted=counted, result=result)
         if state == PENDING:
             self.log_event("requeued" if counted else "returned", job_id)
