@@ -98,7 +98,7 @@ class Installation:
             }
             | settings,
         )
-        self.more_environ: dict[str, str] = {}  # for processes that are started later
+        self.more_environ: dict[str, dict[str, str]] = {}  # for kinds of processes
         self.celery = CeleryApp(self.settings)
         register_tools(self.celery, tools.load().values())
         self.log = folder / "log"
@@ -140,7 +140,7 @@ class Installation:
                 self._running[name] = subprocess.Popen(
                     line.split()[1:] + node,
                     cwd=ROOT,
-                    env=os.environ | self.environ | self.more_environ | {"PATH": path},
+                    env=os.environ | self.environ | self.more_environ.get(kind, {}) | {"PATH": path},
                     stdout=log,
                     stderr=log,
                     start_new_session=True,
@@ -156,6 +156,10 @@ class Installation:
         self._running[name].send_signal(number)
         if number == signal.SIGKILL:
             self._running[name].wait()
+
+    def is_running(self, name: str) -> bool:
+        """Return whether a process that was started is still running."""
+        return self._running[name].poll() is None
 
     def stop(self, *names: str) -> None:
         """Stop the named processes, or all of them."""
