@@ -29,7 +29,8 @@ class Visitors(threading.Thread):
 
     def __init__(self, site: Installation) -> None:
         super().__init__()
-        self.site, self.accepted, self.stopped = site, [], threading.Event()
+        self.site, self.stopped = site, threading.Event()
+        self.accepted: list[str] = []
         self.errors: list[Exception] = []
 
     def run(self) -> None:
