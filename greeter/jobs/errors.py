@@ -6,12 +6,12 @@ from errno import EDQUOT, EFBIG, ENOSPC
 from typing import Any
 
 from celery.exceptions import NotRegistered, SoftTimeLimitExceeded, TimeLimitExceeded, WorkerLostError
-from celery.utils.serialization import ensure_serializable
 from kombu.exceptions import OperationalError
-from kombu.utils.json import dumps
 from redis import RedisError
 
 from greeter.toolkit.errors import ToolError
+
+_LONGEST_MESSAGE = 1000  # characters
 
 UNAVAILABLE = (OperationalError, RedisError)
 """The exceptions raised when Redis is down, does not answer, or refuses to write."""
@@ -19,6 +19,10 @@ UNAVAILABLE = (OperationalError, RedisError)
 OUT_OF_MEMORY = "The job ran out of memory. Submit less data at once, and run it again."
 TIME_LIMIT_REACHED = "The job reached its time limit without a result. Submit less data at once, and run it again."
 FILE_TOO_LARGE = "A file grew larger than a job may write. Submit less data at once, and run it again."
+RESULT_TOO_LARGE = (
+    "The result is too large to be shown. Submit less data at once, and run it again; if that does not help, contact "
+    "this site."
+)
 DISK_FULL = "There is not enough disk space for this job. Try again later; if it happens again, contact this site."
 TOOL_REMOVED = "This tool is no longer available here. Choose another one on the front page."
 LOST = (
@@ -51,17 +55,26 @@ _BY_TYPE: dict[type[BaseException], str] = {
 def user_message(error: BaseException) -> str | None:
     """Return the message for the user of a job that failed with `error`, or None if the error is a bug."""
     if isinstance(error, ToolError):
-        return str(error)
+        return _text(error)
     if isinstance(error, OSError) and error.errno in _BY_ERRNO:
         return _BY_ERRNO[error.errno]
     return next((message for kind, message in _BY_TYPE.items() if isinstance(error, kind)), None)
 
 
 def failure_result(error: BaseException) -> dict[str, Any]:
-    """Return the result of a failed job: the error in the form of Celery's JSON backends, and the user message."""
+    """Return the result of a failed job: the error as Celery's backends store it, and the user message."""
     return {
         "exc_type": type(error).__qualname__,
-        "exc_message": ensure_serializable(list(error.args), dumps),
+        "exc_message": [_text(error)],
         "exc_module": type(error).__module__,
         "user_message": user_message(error),
     }
+
+
+def _text(error: BaseException) -> str:
+    """Return the message of an error, shortened."""
+    try:
+        text = str(error)
+    except Exception:  # a bug in the tool's own exception
+        text = ""
+    return text if len(text) <= _LONGEST_MESSAGE else text[:_LONGEST_MESSAGE] + " ..."

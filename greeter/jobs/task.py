@@ -14,6 +14,7 @@ from billiard.pool import soft_timeout_sighandler
 from celery import Task
 from celery.exceptions import Ignore, SoftTimeLimitExceeded
 
+from greeter.jobs.bounds import check_result
 from greeter.jobs.celery_app import CeleryApp
 from greeter.jobs.errors import OUT_OF_MEMORY, user_message
 from greeter.jobs.reader import Params
@@ -34,24 +35,15 @@ class ToolTask(Task):  # type: ignore[type-arg]
     throws = (ToolError, SoftTimeLimitExceeded)  # not bugs, so the log needs no traceback of them
     resultrepr_maxsize = 1  # a result is private: keep it out of the log and out of Flower
 
-    def __init__(self, tool: Tool, soft_time_limit: int, grace: int) -> None:
-        """Prepare the task of a tool.
-
-        Args:
-            tool: The tool.
-            soft_time_limit: Seconds until the soft limit, unless the tool has its own.
-            grace: Seconds from the soft limit to the hard limit.
-
-        Raises:
-            PackageNotFoundError: A library that the tool names is not installed.
-
-        """
+    def __init__(self, tool: Tool, soft_time_limit: int, grace: int, max_result_bytes: int) -> None:
+        """Prepare the task of a tool. Raises PackageNotFoundError if a library that it names is not installed."""
         self.tool = tool
         self.name = tool.name
         self.versions = {"greeter": __version__, "Python": python_version()}
         self.versions |= {library: version(library) for library in tool.libraries}
         self.soft_time_limit = tool.soft_time_limit or soft_time_limit
         self.time_limit = self.soft_time_limit + grace
+        self.max_result_bytes = max_result_bytes
 
     def run(self) -> dict[str, Any]:
         """Run the tool for the job that has this task's id, unless the job is not waiting any more."""
@@ -72,16 +64,13 @@ class ToolTask(Task):  # type: ignore[type-arg]
         """Call the tool; only here can the soft limit or a cancel interrupt this process."""
         signal.signal(signal.SIGUSR1, soft_timeout_sighandler)
         try:
-            result = self.tool(job, **params)
+            return check_result(self.tool(job, **params), self.max_result_bytes)
         except MemoryError:  # would end the whole worker (celery/celery#10462)
             raise ToolError(OUT_OF_MEMORY) from None
         except SystemExit as error:  # would end the process, and the job would count as lost
             raise RuntimeError(f"the tool called sys.exit({error.code!r})") from None
         finally:
             signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # storing the result may have to wait for Redis
-        if not isinstance(result, dict):
-            raise TypeError(f"the tool returned {type(result).__name__} instead of a dict")
-        return result
 
     def on_failure(self, exc: Exception, task_id: str, args: Any, kwargs: Any, einfo: Any) -> None:
         """Log the traceback of a bug."""
@@ -94,4 +83,4 @@ def register_tools(app: CeleryApp, tools: Iterable[Tool]) -> None:
     settings = app.settings
     kind = type("ToolTask", (ToolTask,), {})  # Celery binds a class of tasks to one app
     for tool in tools:
-        app.register_task(kind(tool, settings.soft_time_limit, settings.time_limit_grace))
+        app.register_task(kind(tool, settings.soft_time_limit, settings.time_limit_grace, settings.max_result_bytes))

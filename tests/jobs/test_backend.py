@@ -119,3 +119,24 @@ def test_only_end_states_must_be_stored(site: Installation, backend: JobBackend)
     with pytest.raises(redis.ConnectionError) as raised:
         backend.mark_as_done(job_id, {"answer": 42})
     assert backend.exception_safe_to_retry(raised.value)
+
+
+def test_meta_that_is_too_large_is_not_stored(
+    site: Installation, backend: JobBackend, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The page keeps the last one, and the log names the job."""
+    job_id = claimed(site)
+    backend.store_result(job_id, {"current": 1}, "PROGRESS")
+    backend.store_result(job_id, {"current": 2, "unit": "x" * 10**7}, "PROGRESS")
+    backend.store_result(job_id, {"current": 3}, "P" * 10**7)
+    assert (backend.get_state(job_id), backend.get_result(job_id)) == ("PROGRESS", {"current": 1})
+    assert caplog.text.count(f"job {job_id[:8]} was not stored") == 2
+
+
+def test_an_error_of_any_size_ends_the_job(site: Installation, backend: JobBackend) -> None:
+    """The message is cut at its end, the traceback at its start, and neither needs to be valid text."""
+    job_id = claimed(site)
+    backend.mark_as_failure(job_id, ToolError("x" * 10**7 + "\udcff"), traceback="t" * 10**7 + "\udcff the end")
+    assert site.store.find(job_id).phase == "failed"
+    assert str(backend.get_traceback(job_id)).endswith("ttt\\udcff the end")
+    assert (site.redis.memory_usage(f"job:{job_id}") or 0) < 50_000

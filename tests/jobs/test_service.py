@@ -54,6 +54,8 @@ def test_the_soft_limit_gives_a_labelled_fallback(installation: Installation) ->
         ("dawdle", "time limit"),
         ("cling", "time limit"),
         ("vanish", "lost on every attempt"),
+        ("ramble", "The result is too large to be shown."),
+        ("boast", "y ..."),
     ],
 )
 def test_a_failure_has_a_user_message(installation: Installation, tool: str, sentence: str) -> None:
@@ -64,7 +66,7 @@ def test_a_failure_has_a_user_message(installation: Installation, tool: str, sen
     assert installation.ended(installation.submit("blame")).phase == "failed"
 
 
-@pytest.mark.parametrize("tool", ["stumble", "mumble"])
+@pytest.mark.parametrize("tool", ["stumble", "mumble", "divide"])
 def test_a_bug_is_logged_under_the_reference_on_the_page(installation: Installation, tool: str) -> None:
     """The log has the traceback and the reference, but not the whole id."""
     record = installation.ended(installation.submit(tool))
