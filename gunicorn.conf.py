@@ -18,9 +18,9 @@ _host = f"[{_settings.web_host}]" if ":" in _settings.web_host else _settings.we
 _memory = Path("/dev/shm")  # gunicorn's files there have no name  # nosec B108
 
 bind = f"{_host}:{_settings.web_port}"
-worker_class = "gthread"
+worker_class = "greeter.web.gunicorn_worker.Worker"
 workers = 2
-threads = 32  # a poll takes milliseconds, but a slow client occupies a thread while it sends
+threads = 32  # a poll takes milliseconds, but a slow client occupies a thread while it sends a body
 keepalive = 5  # seconds, longer than a page waits between two polls, so that they share a connection
 timeout = 30
 graceful_timeout = 4  # honcho kills after 5 seconds

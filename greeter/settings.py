@@ -130,6 +130,12 @@ class Settings:
     max_file_bytes: int = setting(
         "1073741824", at_least(1), "Maximum size in bytes of a file that a job writes (1 GiB)."
     )
+    max_result_bytes: int = setting(
+        "1048576",
+        at_least(1000),
+        "Maximum size in bytes, as JSON, of what a tool returns (1 MiB). Every page of the job reads all of it, so a "
+        "tool writes large results to files.",
+    )
     max_waiting: int = setting(
         "1000", at_least(1), "Maximum number of waiting jobs. New ones are refused when it is reached."
     )

@@ -12,8 +12,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -35,13 +36,12 @@ PROCFILE = dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text().
 CHROMIUM = Path("/usr/bin/chromium")
 QUIET = ["--disable-quic", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 NAMES = "--host-resolver-rules=MAP *.test 127.0.0.1"  # unlike localhost, not a secure context
-Found = TypeVar("Found")
 
 # The misbehaving tools of the tests are found like any others: as files in a folder of tools.
 tools.__path__.append(str(ROOT / "tests" / "zoo"))
 
 
-def wait_for(what: Callable[[], Found | None], seconds: float = 20) -> Found:
+def wait_for(what: Callable[[], Any], seconds: float = 20) -> Any:
     """Return the first true value of `what()`, or fail after some seconds."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -145,7 +145,7 @@ class Installation:
                     stderr=log,
                     start_new_session=True,
                 )
-            wait_for(lambda kind=kind, name=name: getattr(self, f"_{kind}_answers")(name))
+            wait_for(partial(getattr(self, f"_{kind}_answers"), name))
 
     def pid(self, name: str) -> int:
         """The id of the process with this name."""

@@ -2,7 +2,6 @@
 
 import os
 import random
-import threading
 import time
 from collections import Counter, defaultdict
 from contextlib import suppress
@@ -37,7 +36,8 @@ def test_accepted_jobs_survive_random_faults(own_installation: Installation) -> 
         Target("versions", version_faults(site), choose, pause=8),
     ]
     visitors = [Visitor(site, number) for number in range(3)]
-    run_for(SECONDS, [*targets, *visitors])
+    threads: list[Target | Visitor] = [*targets, *visitors]
+    run_for(SECONDS, threads)
     accepted = [job for visitor in visitors for job in visitor.accepted]
     records = [site.ended(job.removeprefix("/jobs/"), 200) for job in accepted]
     for visitor in visitors:
@@ -45,7 +45,7 @@ def test_accepted_jobs_survive_random_faults(own_installation: Installation) -> 
             visitor.watch(job)
     done = sum((target.done for target in targets), Counter())
     print(f"\n{len(records)} jobs: {dict(Counter(str(record.phase) for record in records))}; {dict(done)}")
-    assert [error for thread in (*visitors, *targets) for error in thread.errors] == []
+    assert [error for thread in threads for error in thread.errors] == []
     assert max(record.attempts for record in records) <= MAX_ATTEMPTS
     assert {record.phase for record in records} <= {"finished", "failed", "cancelled"}
     assert Counter(record.phase for record in records)["finished"] > len(records) / 2
@@ -56,7 +56,7 @@ def test_accepted_jobs_survive_random_faults(own_installation: Installation) -> 
     assert programs_of(site) == []
 
 
-def run_for(seconds: float, threads: list[threading.Thread]) -> None:
+def run_for(seconds: float, threads: list[Target | Visitor]) -> None:
     """Run threads for a while, and wait until they have stopped."""
     for thread in threads:
         thread.start()

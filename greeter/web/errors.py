@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import NamedTuple
 
 from flask import Flask, current_app, render_template, request
 from flask.globals import request_ctx
 from flask.typing import ResponseReturnValue
+from gunicorn.http.errors import ParseException
 from redis import ResponseError
-from werkzeug.exceptions import HTTPException, InternalServerError, NotFound, ServiceUnavailable, TooManyRequests
+from werkzeug.exceptions import (
+    BadRequest,
+    HTTPException,
+    InternalServerError,
+    NotFound,
+    ServiceUnavailable,
+    TooManyRequests,
+)
 
 from greeter.jobs.errors import DISK_FULL, UNAVAILABLE, JobNotFound, QueueFull, TooManyJobs
 from greeter.logs import REQUEST
@@ -54,7 +63,7 @@ REFUSALS: dict[type[Exception], Refusal] = {
 _ERROR_PAGES = {
     400: (
         "This request was not understood",
-        "Open this site at its usual address, then try again from there.",
+        "It may not have arrived completely. Open this site at its usual address, then try again from there.",
     ),
     403: (
         "This request did not come from a page of this site",
@@ -92,6 +101,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(NotFound, not_found)
     app.register_error_handler(JobNotFound, not_found)
+    app.register_error_handler(ParseException, _malformed_body)
     for kind in UNAVAILABLE:
         app.register_error_handler(kind, _redis_unavailable)
     if not app.debug:
@@ -112,11 +122,17 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
     return _error_page(error)
 
 
+def _malformed_body(error: Exception) -> ResponseReturnValue:
+    """Answer a chunked body that gunicorn cannot read."""
+    return _error_page(BadRequest())
+
+
 def _drain_body() -> None:
     # If the connection closes while a browser is still sending, the browser shows its own error instead of our page.
     allowance = 10 * current_app.config["MAX_CONTENT_LENGTH"]
-    while allowance > 0 and (read := len(request.environ["wsgi.input"].read(65536))):
-        allowance -= read
+    with suppress(OSError, ParseException):
+        while allowance > 0 and (read := len(request.environ["wsgi.input"].read(65536))):
+            allowance -= read
 
 
 def _redis_unavailable(error: Exception) -> ResponseReturnValue:

@@ -64,7 +64,7 @@ def test_a_remote_redis_is_reached_over_tls(own_installation: Installation, tmp_
     site, port = own_installation, free_port()
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
     make = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost"]
-    names = ["-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", certificate]
+    names = ["-addext", "subjectAltName=DNS:localhost", "-keyout", str(key), "-out", str(certificate)]
     subprocess.run([*make, *names], check=True, capture_output=True)
     command = [str(REDIS), "--port", "0", "--tls-port", str(port), "--requirepass", "secret", "--dir", str(tmp_path)]
     command += ["--tls-cert-file", str(certificate), "--tls-key-file", str(key), "--tls-auth-clients", "no"]

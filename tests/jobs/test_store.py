@@ -10,6 +10,7 @@ import pytest
 import redis
 
 from greeter.jobs.errors import JobNotFound, QueueFull, TooManyJobs
+from greeter.jobs.reader import Params
 from greeter.jobs.record import Record
 from greeter.jobs.runner import Runner
 from greeter.jobs.store import Store, Submission
@@ -31,13 +32,20 @@ def create(store: Store, job_id: str, **details: str) -> str:
     return store.create(job_id, "expensive_greet", {"person": "Ada", "total": 1}, Submission(**details))
 
 
+def claim(store: Store, job_id: str, runner: Runner, **versions: str) -> tuple[Params, Path]:
+    """Claim a job that is waiting."""
+    claimed = store.claim(job_id, runner, versions)
+    assert claimed
+    return claimed
+
+
 def test_jobs_wait_in_order_of_submission(store: Store) -> None:
     """The place in the queue is exact, and changes when a job ahead starts or is cancelled."""
     ids = [str(number) * 32 for number in range(4)]
     for job_id in ids:
         assert create(store, job_id) == job_id
     assert [store.find(job_id).ahead for job_id in ids] == [0, 1, 2, 3]
-    params, _ = store.claim(ids[0], Runner("w", 1), {})
+    params, _ = claim(store, ids[0], Runner("w", 1))
     assert params == {"person": "Ada", "total": 1}
     assert store.cancel(ids[2]) == "cancelled"
     assert [store.find(job_id).ahead for job_id in (ids[0], ids[1], ids[3])] == [None, 0, 1]
@@ -47,7 +55,7 @@ def test_parameters_are_returned_as_submitted(store: Store) -> None:
     """Bytes are returned as the path of a file, whose checksum is stored."""
     given = {"query": b">a\nMKV\n", "targets": None, "evalue": 1e-5}
     store.create("a" * 32, "phmmer", given, Submission())
-    params, _ = store.claim("a" * 32, Runner("w", 1), {"pyhmmer": "1"})
+    params, _ = claim(store, "a" * 32, Runner("w", 1), pyhmmer="1")
     assert params["query"].read_bytes() == b">a\nMKV\n"
     assert (params["targets"], params["evalue"]) == (None, 1e-5)
     assert store.params("a" * 32) == params
@@ -185,7 +193,7 @@ def test_a_lost_message_is_found_among_others(own_installation: Installation) ->
     store, redis = own_installation.store, own_installation.redis
     cancelled, lost, other = (own_installation.submit("nap") for _ in range(3))
     store.cancel(cancelled)
-    redis.lrem("celery", 0, redis.lindex("celery", -2))
+    redis.lrem("celery", 0, redis.lindex("celery", -2))  # type: ignore[arg-type]  # bytes are fine
     assert redis.llen("celery") == redis.zcard("jobs:waiting") == 2
     assert store.lost_messages() == []
     for job_id in (lost, other):
@@ -198,10 +206,10 @@ def test_a_lost_message_is_found_among_others(own_installation: Installation) ->
 def test_an_attempt_starts_without_files_of_the_last_one(store: Store) -> None:
     """Otherwise half a table could be offered as a result."""
     create(store, "a" * 32)
-    _, first = store.claim("a" * 32, Runner("worker", 1), {})
+    _, first = claim(store, "a" * 32, Runner("worker", 1))
     (first / "outputs").mkdir(parents=True)
     (first / "outputs" / "half.tsv").write_text("half")
     store.requeue("a" * 32, "worker", stale=False, counted=False)
-    _, second = store.claim("a" * 32, Runner("other", 2), {})
+    _, second = claim(store, "a" * 32, Runner("other", 2))
     assert second != first
     assert store.files.outputs("a" * 32, store.find("a" * 32).attempt) == []

@@ -1,6 +1,7 @@
 """Tests of the job page and its fragment over HTTP, with a real Redis, worker and gunicorn."""
 
 import dataclasses
+import json
 import re
 import resource
 import shutil
@@ -414,3 +415,28 @@ def test_job_limits_apply_to_each_visitor_and_to_the_queue(own_installation: Ins
     busy = post(own_installation, "/tools/expensive_greet", person="Grace", total="7")
     assert (busy.status, busy.headers["Retry-After"]) == (429, "60")
     assert 'value="Grace"' in busy.body
+
+
+@pytest.mark.parametrize("tool", ["ramble", "divide", "boast"])
+def test_a_tool_cannot_make_its_pages_fail(installation: Installation, tool: str) -> None:
+    """While such a job runs and after its end, its pages are small, and its state for scripts is JSON."""
+    job = submit(installation, tool)
+    ended = False
+    while not ended:
+        ended = "hx-get" not in (body := fetch(installation, job + "/progress").body)
+        assert len(body) < 10_000
+        status = fetch(installation, job + ".json")
+        assert (status.status, json.loads(status.body, parse_constant=pytest.fail)["result"]) == (200, None)
+        time.sleep(0.1)
+    assert "Failed" in fetch(installation, job).body
+
+
+def test_a_stored_result_cannot_make_its_pages_fail(installation: Installation) -> None:
+    """A result that an earlier version stored may have NaN, and bytes as kombu encodes them."""
+    job = submit(installation, "expensive_greet", person="Ada", total="1")
+    wait_for_end(installation, job)
+    stored = '{"greeting": {"__type__": "bytes", "__value__": "Hi"}, "number": NaN, "deep": {"number": -Infinity}}'
+    installation.redis.hset(job.replace("/jobs/", "job:"), "result", stored)
+    assert "Finished" in fetch(installation, job).body
+    status = json.loads(fetch(installation, job + ".json").body, parse_constant=pytest.fail)
+    assert (status["result"]["number"], status["result"]["deep"]) == (None, {"number": None})
