@@ -34,6 +34,7 @@ def main() -> None:
         "port": url.port or 6379,
         "dir": _quote(folder),
         "appendonly": "yes",
+        "appendfsync": "always",  # no reply leaves before what it reports is on the disk
         "save": '""',
         "maxmemory-policy": "noeviction",
         "loglevel": "warning",

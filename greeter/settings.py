@@ -75,6 +75,11 @@ class Settings:
         "an embedded server with this port and password.",
         section="Storage",
     )
+    confirm_replicas: int = setting(
+        "0",
+        at_least(0),
+        "Number of replicas of Redis that must have a new job before it is accepted. The embedded server has none.",
+    )
     data_dir: Path = setting(
         "var",
         folder,

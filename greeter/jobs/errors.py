@@ -27,6 +27,10 @@ LOST = (
 )
 
 
+class NotConfirmed(RedisError):
+    """Too few replicas of Redis confirmed a change in time. It was made, but a failover may lose it."""
+
+
 class JobNotFound(LookupError):
     """There is no job with this id: it never existed, or it was removed."""
 

@@ -31,7 +31,7 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from greeter.jobs.errors import JobNotFound, QueueFull, TooManyJobs
+from greeter.jobs.errors import JobNotFound, NotConfirmed, QueueFull, TooManyJobs
 from greeter.jobs.files import JobFiles
 from greeter.jobs.reader import Params, Provenance
 from greeter.jobs.record import Record, ReportedProgress
@@ -46,6 +46,7 @@ _BROKER_LIST = "celery"
 _WORKER_TIMEOUT = 15  # seconds without a heartbeat after which a worker counts as gone
 _MESSAGE_TIMEOUT = 10  # seconds that a job waits before its message can count as lost
 _CANCEL_TIMEOUT = 6  # seconds that a cancelled job has to end on its own
+_CONFIRM_TIMEOUT = 800  # milliseconds that the replicas have to confirm a change; less than the timeout of the socket
 
 
 Fields = Mapping[str, str | bytes | int]
@@ -112,13 +113,29 @@ class Store:
     def _run(self, script: str, *args: Any) -> Any:
         return self._scripts[script](args=args)
 
+    def _run_confirmed(self, script: str, *args: Any) -> Any:
+        """Run a script and wait until CONFIRM_REPLICAS replicas have what it wrote, or raise NotConfirmed."""
+        replicas = self._settings.confirm_replicas
+        if not replicas:
+            return self._run(script, *args)
+        with self.redis.pipeline(transaction=False) as pipeline:
+            self._scripts[script](args=args, client=pipeline)
+            pipeline.wait(
+                replicas, _CONFIRM_TIMEOUT
+            )  # for all writes so far, also when a repeated script wrote nothing
+            reply, confirmed = pipeline.execute()
+        if confirmed < replicas:
+            raise NotConfirmed(f"{confirmed} of {replicas} replicas confirmed a change")
+        return reply
+
     # For the web.
 
     def create(self, job_id: str, tool: str, params: Params, submission: Submission) -> str:
         """Create a waiting job and return its id, or the id of the job that the same form created before.
 
         A parameter given as bytes becomes the file `inputs/<its name>`. Raises QueueFull, TooManyJobs, or OSError when
-        the disk is full; then nothing is kept.
+        the disk is full; then nothing is kept. Raises NotConfirmed when too few replicas have the job. It is kept then,
+        as after a lost reply, because another submission of the same form may have been accepted as this job.
         """
         files = {name: value for name, value in params.items() if isinstance(value, bytes)}
         fields = {
@@ -151,7 +168,9 @@ class Store:
         token = sha256(given.encode()).hexdigest() if submission.token else ""
         limits = (self._settings.max_waiting, self._settings.max_active)
         remember = self._settings.retention
-        reply: bytes = self._run("create", job_id, token, submission.client, *limits, remember, *_flat(fields))
+        reply: bytes = self._run_confirmed(
+            "create", job_id, token, submission.client, *limits, remember, *_flat(fields)
+        )
         return reply.decode()
 
     def find(self, job_id: str) -> Record:
@@ -223,8 +242,9 @@ class Store:
 
     def update(self, job_id: str, runner: Runner, state: str, fields: Fields) -> bool:
         """Change the Celery state and fields of a running job, or return False if the runner has lost it."""
-        is_end = int(state in READY_STATES)
-        return bool(self._run("update", job_id, *runner.args, state, is_end, *_flat(fields)))
+        is_end = state in READY_STATES
+        run = self._run_confirmed if is_end else self._run
+        return bool(run("update", job_id, *runner.args, state, int(is_end), *_flat(fields)))
 
     # For the main process of a worker.
 

@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from redis import ResponseError
 from werkzeug.exceptions import HTTPException, InternalServerError, NotFound, ServiceUnavailable, TooManyRequests
 
-from greeter.jobs.errors import DISK_FULL, UNAVAILABLE, JobNotFound, QueueFull, TooManyJobs
+from greeter.jobs.errors import DISK_FULL, UNAVAILABLE, JobNotFound, NotConfirmed, QueueFull, TooManyJobs
 from greeter.logs import REQUEST
 from greeter.web.request_log import UNLOGGED_ENDPOINTS
 
@@ -40,6 +40,12 @@ REFUSALS: dict[type[Exception], Refusal] = {
         "it again.",
     ),
     OSError: Refusal(503, 300, DISK_FULL + " Your input is saved below."),
+    NotConfirmed: Refusal(
+        503,
+        _RETRY_AFTER,
+        "The job could not be stored safely in time. Your input is saved below; wait a few seconds, then submit it "
+        "again.",
+    ),
 } | dict.fromkeys(
     UNAVAILABLE,
     Refusal(
