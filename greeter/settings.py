@@ -128,6 +128,11 @@ class Settings:
     max_file_bytes: int = setting(
         "1073741824", at_least(1), "Maximum size in bytes of a file that a job writes (1 GiB)."
     )
+    min_free_bytes: int = setting(
+        "1073741824",
+        at_least(0),
+        "Free bytes on the disk of DATA_DIR below which new jobs are refused (1 GiB). The rest is for running jobs.",
+    )
     max_waiting: int = setting(
         "1000", at_least(1), "Maximum number of waiting jobs. New ones are refused when it is reached."
     )

@@ -32,6 +32,11 @@ class JobFiles:
             self.remove(job_id)
             raise
 
+    def free_bytes(self) -> int:
+        """Return how many bytes are free on the disk of the folders."""
+        existing = next(path for path in (self._root, *self._root.absolute().parents) if path.exists())
+        return shutil.disk_usage(existing).free
+
     def inputs(self, job_id: str) -> dict[str, Path]:
         """Return the submitted files of a job by the name of their parameter."""
         return {path.name: path for path in (self.folder(job_id) / "inputs").iterdir()}

@@ -21,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from errno import ENOSPC
 from hashlib import sha256
 from typing import Any, Literal
 
@@ -146,6 +147,8 @@ class Store:
             "request": REQUEST.get(),
         }
         self.redis.ping()  # write no files for nothing
+        if not self.has_disk_space():
+            raise OSError(ENOSPC, "less than MIN_FREE_BYTES is free")
         self.files.create(job_id, files)
         try:
             created = self._create(job_id, fields, submission)
@@ -172,6 +175,10 @@ class Store:
             "create", job_id, token, submission.client, *limits, remember, *_flat(fields)
         )
         return reply.decode()
+
+    def has_disk_space(self) -> bool:
+        """Return whether MIN_FREE_BYTES are free, so that jobs are accepted."""
+        return self.files.free_bytes() >= self._settings.min_free_bytes
 
     def find(self, job_id: str) -> Record:
         """Read a record in one round trip. Raises JobNotFound."""

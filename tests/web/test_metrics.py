@@ -36,6 +36,7 @@ def test_metrics_require_the_token(tmp_path: Path) -> None:
     shown = client.get("/metrics", headers=LOGIN)
     assert (shown.status_code, shown.headers["Cache-Control"]) == (200, "no-store")
     assert "greeter_redis_up 0.0" in shown.text
+    assert re.search("^greeter_disk_free_bytes [1-9]", shown.text, re.MULTILINE)
     assert 'greeter_request_seconds_count{route="/metrics",status="401"} 7.0' in shown.text
 
 
