@@ -2,9 +2,7 @@
 
 import dataclasses
 import json
-import os
 import random
-import shutil
 import signal
 import subprocess
 import threading
@@ -19,7 +17,7 @@ from redis import Redis
 
 from greeter.embedded_redis import _find_server
 from greeter.jobs.celery_app import CeleryApp
-from tests.conftest import Installation, free_port, wait_for
+from tests.conftest import Installation, compiled_library, free_port, wait_for
 from tests.http import fetch, post
 
 pytestmark = pytest.mark.slow
@@ -37,14 +35,7 @@ int fdatasync(int file) { stall(); return syscall(SYS_fdatasync, file); }
 @pytest.fixture
 def stalled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a path. While there is a file, no fsync returns in the processes that the test starts."""
-    compiler = shutil.which("cc")
-    if not compiler and "CI" not in os.environ:
-        pytest.skip("no C compiler: install Debian's package gcc")
-    assert compiler
-    source, library = tmp_path / "stalled.c", tmp_path / "stalled.so"
-    source.write_text(STALLED_DISK)
-    subprocess.run([compiler, "-shared", "-fPIC", "-o", library, source], check=True)
-    monkeypatch.setenv("LD_PRELOAD", str(library))
+    monkeypatch.setenv("LD_PRELOAD", compiled_library(tmp_path, STALLED_DISK))
     monkeypatch.setenv("STALLED", str(tmp_path / "stalled"))
     return tmp_path / "stalled"
 
