@@ -133,6 +133,16 @@ class Settings:
         at_least(0),
         "Free bytes on the disk of DATA_DIR below which new jobs are refused (1 GiB). The rest is for running jobs.",
     )
+    max_client_bytes: int = setting(
+        "2147483648",
+        at_least(1),
+        "Maximum size in bytes of the files of all jobs of one visitor until they are deleted (2 GiB).",
+    )
+    max_total_bytes: int = setting(
+        "21474836480",
+        at_least(1),
+        "Maximum size in bytes of the files of all jobs together (20 GiB). New ones are refused when it is reached.",
+    )
     max_waiting: int = setting(
         "1000", at_least(1), "Maximum number of waiting jobs. New ones are refused when it is reached."
     )

@@ -43,6 +43,14 @@ class TooManyJobs(Exception):
     """The client has MAX_ACTIVE jobs waiting or running already."""
 
 
+class TooManyBytes(Exception):
+    """The jobs of the client would take more than MAX_CLIENT_BYTES."""
+
+
+class StorageFull(Exception):
+    """All jobs together would take more than MAX_TOTAL_BYTES."""
+
+
 _BY_ERRNO = {ENOSPC: DISK_FULL, EDQUOT: DISK_FULL, EFBIG: FILE_TOO_LARGE}
 _BY_TYPE: dict[type[BaseException], str] = {
     SoftTimeLimitExceeded: TIME_LIMIT_REACHED,

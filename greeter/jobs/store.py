@@ -8,6 +8,8 @@
 | `jobs:ended` | sorted set | ids by time of end |
 | `workers` | sorted set | workers by time of their last heartbeat |
 | `client:<address>` | set | the active jobs of one client |
+| `client_key` | string | the random key of the hash that stands for a client while files of its jobs are kept |
+| `bytes` | hash | the bytes of the files of `all` jobs, and of each client by that hash |
 | `token:<sha256>` | string | the id of the job that a form created |
 | `statistics` | hash | how many jobs ended, how, and how long they ran |
 | `write_check` | string | shows that Redis takes writes |
@@ -22,7 +24,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from errno import ENOSPC
-from hashlib import sha256
+from hashlib import blake2b, sha256
+from secrets import token_bytes
 from typing import Any, Literal
 
 import redis
@@ -32,7 +35,7 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from greeter.jobs.errors import JobNotFound, NotConfirmed, QueueFull, TooManyJobs
+from greeter.jobs.errors import JobNotFound, NotConfirmed, QueueFull, StorageFull, TooManyBytes, TooManyJobs
 from greeter.jobs.files import JobFiles
 from greeter.jobs.reader import Params, Provenance
 from greeter.jobs.record import Record, ReportedProgress
@@ -49,6 +52,8 @@ _MESSAGE_TIMEOUT = 10  # seconds that a job waits before its message can count a
 _CANCEL_TIMEOUT = 6  # seconds that a cancelled job has to end on its own
 _CONFIRM_TIMEOUT = 800  # milliseconds that the replicas have to confirm a change; less than the timeout of the socket
 
+_LIMITS = {"waiting": QueueFull, "active": TooManyJobs, "owner_bytes": TooManyBytes, "bytes": StorageFull}
+"""What create.lua returns when a limit is reached, and the exception for it."""
 
 Fields = Mapping[str, str | bytes | int]
 """Fields of a record."""
@@ -134,7 +139,7 @@ class Store:
     def create(self, job_id: str, tool: str, params: Params, submission: Submission) -> str:
         """Create a waiting job and return its id, or the id of the job that the same form created before.
 
-        A parameter given as bytes becomes the file `inputs/<its name>`. Raises QueueFull, TooManyJobs, or OSError when
+        A parameter given as bytes becomes the file `inputs/<its name>`. Raises an exception of _LIMITS, or OSError when
         the disk is full; then nothing is kept. Raises NotConfirmed when too few replicas have the job. It is kept then,
         as after a lost reply, because another submission of the same form may have been accepted as this job.
         """
@@ -146,12 +151,12 @@ class Store:
             "label": submission.label,
             "request": REQUEST.get(),
         }
-        self.redis.ping()  # write no files for nothing
+        owner = self._owner(submission.client)  # first, so that no files are written while Redis is unavailable
         if not self.has_disk_space():
             raise OSError(ENOSPC, "less than MIN_FREE_BYTES is free")
         self.files.create(job_id, files)
         try:
-            created = self._create(job_id, fields, submission)
+            created = self._create(job_id, fields, submission, owner)
         except redis.ResponseError:
             # Redis has refused, for example because it is full. (If there was no reply, the job may have been created,
             # so its folder stays: remove_orphans() removes it if not.)
@@ -159,22 +164,31 @@ class Store:
             raise
         if created != job_id:
             self.files.remove(job_id)
-        if created == "full":
-            raise QueueFull
-        if created == "busy":
-            raise TooManyJobs
+        if created in _LIMITS:
+            raise _LIMITS[created]
         return created
 
-    def _create(self, job_id: str, fields: Mapping[str, str], submission: Submission) -> str:
+    def _create(self, job_id: str, fields: Mapping[str, str], submission: Submission, owner: str) -> str:
         # The token includes the input, because the same form with other input is another job.
         given = f"{submission.token} {fields['tool']} {fields['params']} {fields['checksums']}"
         token = sha256(given.encode()).hexdigest() if submission.token else ""
-        limits = (self._settings.max_waiting, self._settings.max_active)
-        remember = self._settings.retention
-        reply: bytes = self._run_confirmed(
-            "create", job_id, token, submission.client, *limits, remember, *_flat(fields)
-        )
+        settings = self._settings
+        limits = (settings.max_waiting, settings.max_active, settings.retention)
+        bytes_limits = (self.files.bytes(job_id), owner, settings.max_client_bytes, settings.max_total_bytes)
+        args = (token, submission.client, *limits, *bytes_limits, *_flat(fields))
+        reply: bytes = self._run_confirmed("create", job_id, *args)
         return reply.decode()
+
+    def _owner(self, client: str) -> str:
+        """Return the name under which the bytes of a client are counted; its address is not kept for so long."""
+        new = token_bytes(32)
+        key: Any = self.redis.set("client_key", new, nx=True, get=True) or new
+        return blake2b(client.encode(), key=key, digest_size=16).hexdigest() if client else ""
+
+    def _measure(self, job_id: str) -> None:
+        """Store how many bytes the files of a job take now, if this machine has its folder."""
+        if self.files.folder(job_id).exists():
+            self._run("measure", job_id, self.files.bytes(job_id))
 
     def has_disk_space(self) -> bool:
         """Return whether MIN_FREE_BYTES are free, so that jobs are accepted."""
@@ -212,6 +226,10 @@ class Store:
         reply: bytes | None = self._run("cancel", job_id, self._settings.silence_limit)
         if reply is None:
             raise JobNotFound(job_id)
+        if reply == b"cancelled":
+            if not self.redis.hexists(f"job:{job_id}", "started"):
+                self.files.remove_inputs(job_id)
+            self._measure(job_id)
         return reply.decode()  # type: ignore[return-value]  # one of the three, see lua/cancel.lua
 
     def delete(self, job_id: str) -> bool:
@@ -250,6 +268,8 @@ class Store:
     def update(self, job_id: str, runner: Runner, state: str, fields: Fields) -> bool:
         """Change the Celery state and fields of a running job, or return False if the runner has lost it."""
         is_end = state in READY_STATES
+        if is_end:
+            self._measure(job_id)
         run = self._run_confirmed if is_end else self._run
         return bool(run("update", job_id, *runner.args, state, int(is_end), *_flat(fields)))
 
@@ -273,6 +293,7 @@ class Store:
             The new Celery state, or None if the job was taken from this worker before, or had a heartbeat since.
 
         """
+        self._measure(job_id)
         silence = self._settings.silence_limit if stale else 0
         state = self._run("requeue", job_id, worker, silence, int(counted), MAX_ATTEMPTS, result)
         return state.decode() if state else None

@@ -12,7 +12,7 @@
 local job_id, time = ARGV[1], redis.call('TIME')
 local key, now = 'job:' .. job_id, time[1] + time[2] / 1e6
 local WAITING, RUNNING, ENDED = 'jobs:waiting', 'jobs:running', 'jobs:ended'
-local WORKERS, STATISTICS = 'workers', 'statistics'
+local WORKERS, STATISTICS, BYTES = 'workers', 'statistics', 'bytes'
 local PHASES = {SUCCESS = 'finished', FAILURE = 'failed', REVOKED = 'cancelled'}
 local DURATION_BOUNDS = {1, 10, 60, 600, 3600, 36000}
 
@@ -32,6 +32,13 @@ end
 
 -- Whether the last heartbeat of the job is at least this many seconds old.
 local function is_stale(seconds) return tonumber(get('heartbeat_at')) <= now - seconds end
+
+-- Adds to the bytes that all jobs keep, and to those that the owner of this one keeps.
+local function count_bytes(change)
+  for _, whose in ipairs({'all', get('owner')}) do
+    if whose and redis.call('HINCRBY', BYTES, whose, change) <= 0 then redis.call('HDEL', BYTES, whose) end
+  end
+end
 
 -- Adds a job that ended to the statistics.
 local function count_end(end_phase)
