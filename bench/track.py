@@ -11,10 +11,12 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from types import SimpleNamespace
 
 from tqdm import tqdm
 
 from greeter.jobs.reporting import reporting
+from greeter.jobs.store import Order
 from greeter.toolkit import Job
 
 STEPS, ROUNDS = 1_000_000, 7
@@ -31,7 +33,8 @@ def nanoseconds_a_step(steps: Iterable[int]) -> float:
 def main() -> None:
     """Print the median time of each loop and its ratio to tqdm."""
     job, reports = Job(Path(tempfile.gettempdir())), []
-    with Path(os.devnull).open("w") as nowhere, reporting(job, reports.append, lambda: "running"):
+    recorder = SimpleNamespace(report=reports.append, heartbeat=lambda: Order.CONTINUE)
+    with Path(os.devnull).open("w") as nowhere, reporting(job, recorder, soft_limit=1000, hard_limit=1000):
         loops: dict[str, Callable[[], Iterable[int]]] = {
             "bare loop": lambda: range(STEPS),
             "job.track": lambda: job.track(range(STEPS)),

@@ -1,24 +1,29 @@
 """The entry point of a worker and of Flower: `celery --app greeter.worker worker`."""
 
-import ctypes
 import os
-import resource
-import signal
-import sys
 from dataclasses import replace
 from secrets import token_hex
 from socket import gethostname
 from threading import Thread
 from typing import Any
 
-from celery.signals import celeryd_init, heartbeat_sent, setup_logging, worker_process_init, worker_shutting_down
+from celery.signals import (
+    celeryd_init,
+    heartbeat_sent,
+    setup_logging,
+    worker_process_init,
+    worker_ready,
+    worker_shutting_down,
+)
+from celery.worker.consumer import Consumer
 
 from greeter import tools
-from greeter.jobs import redis_check
+from greeter.jobs import containment, redis_check
 from greeter.jobs.celery_app import CeleryApp
 from greeter.jobs.runner import Runner
 from greeter.jobs.sweeper import Sweeper
 from greeter.jobs.task import register_tools
+from greeter.jobs.watchdog import Watchdog
 from greeter.logs import configure
 from greeter.settings import Settings
 
@@ -27,8 +32,10 @@ configure(settings.production)
 app = CeleryApp(settings)
 app.runner = Runner(f"{gethostname()}-{token_hex(8)}")
 app.set_default()  # so that AsyncResult(job_id) needs no app
-register_tools(app, tools.load().values())
-sweeper = Sweeper(app.jobs, app.runner.worker)
+found = tools.load()
+register_tools(app, found.values())
+sweeper = Sweeper(app.jobs, app.runner.worker, found.keys())
+watchdog = Watchdog(settings.silence_limit)
 
 # A worker waits for messages in calls of one second.
 app.conf.broker_transport_options |= {"socket_timeout": 10, "socket_connect_timeout": 3, "socket_keepalive": True}
@@ -47,23 +54,31 @@ def _keep_logging(**_: Any) -> None:
 
 
 @celeryd_init.connect
-def _check_redis(**_: Any) -> None:
+def _prepare_worker(**_: Any) -> None:
     redis_check.check(settings.redis_url)
+    containment.prepare_worker()
+    watchdog.pulse()
 
 
 @worker_process_init.connect
 def _prepare_process(**_: Any) -> None:
-    """Shield a pool process from signals to the worker's group, but end it when the worker dies."""
     app.runner = replace(app.runner, process=os.getpid())
-    os.setpgrp()
-    resource.setrlimit(resource.RLIMIT_FSIZE, (settings.max_file_bytes, settings.max_file_bytes))
-    if sys.platform == "linux":
-        parent_death_signal = 1  # PR_SET_PDEATHSIG
-        ctypes.CDLL(None).prctl(parent_death_signal, signal.SIGKILL)
+    watchdog.watch()
+    containment.prepare_pool_process(settings.max_file_bytes)
+
+
+@worker_ready.connect
+def _watch_consumer(sender: Consumer, **_: Any) -> None:
+    def takes_jobs() -> bool:
+        tasks = getattr(sender, "task_consumer", None)  # None while the worker reconnects
+        return bool(tasks and tasks.consuming_from("celery"))
+
+    sweeper.takes_jobs = takes_jobs
 
 
 @heartbeat_sent.connect
 def _sweep(**_: Any) -> None:
+    containment.end_orphans()
     sweeper.run()
 
 

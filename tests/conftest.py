@@ -114,10 +114,16 @@ class Installation:
             flower_port=free_port(),
             redis_url=f"redis://:secret%20words%20of%20ours@127.0.0.1:{free_port()}/0",
             flower_basic_auth="operator:open-sesame-and-more",
-            time_limit_grace=2,
-            silence_limit=6,
-            **{"max_active": 1000, "submits_per_minute": 100_000, "requests_per_minute": 1_000_000} | settings,
+            **{
+                "time_limit_grace": 2,
+                "silence_limit": 6,
+                "max_active": 1000,
+                "submits_per_minute": 100_000,
+                "requests_per_minute": 1_000_000,
+            }
+            | settings,
         )
+        self.more_environ: dict[str, str] = {}  # for processes that are started later
         self.celery = CeleryApp(self.settings)
         register_tools(self.celery, tools.load().values())
         self.log = folder / "log"
@@ -145,11 +151,13 @@ class Installation:
         return {name: ",".join(value) if isinstance(value, tuple) else str(value) for name, value in values.items()}
 
     def start(self, *names: str) -> None:
-        """Start processes of the Procfile; names such as `worker-2` start additional workers."""
+        """Start processes of the Procfile; `worker-2` is an additional worker, `worker-old` one without the zoo."""
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         for name in names:
             kind = name.partition("-")[0]
-            line = PROCFILE[kind].replace("greeter.worker", "tests.entries").replace("wsgi:app", "tests.entries:web()")
+            line = PROCFILE[kind].replace("wsgi:app", "tests.entries:web()")
+            if not name.endswith("-old"):
+                line = line.replace("greeter.worker", "tests.entries")
             node = ["--hostname", f"{name}@test"] if kind == "worker" else []
             if name in self._running:  # it was killed
                 self._running.pop(name).wait()
@@ -157,7 +165,7 @@ class Installation:
                 self._running[name] = subprocess.Popen(
                     line.split()[1:] + node,
                     cwd=ROOT,
-                    env=os.environ | self.environ | {"PATH": path},
+                    env=os.environ | self.environ | self.more_environ | {"PATH": path},
                     stdout=log,
                     stderr=log,
                     start_new_session=True,

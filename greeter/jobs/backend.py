@@ -12,8 +12,8 @@ from celery.backends.base import BaseBackend
 from celery.exceptions import NotRegistered, TaskRevokedError, WorkerLostError
 
 from greeter.jobs.celery_app import CeleryApp
+from greeter.jobs.containment import end_orphans
 from greeter.jobs.errors import JobNotFound, failure_result
-from greeter.jobs.runner import Runner
 from greeter.toolkit.job import Fallback
 
 log = logging.getLogger(__name__)
@@ -39,13 +39,19 @@ class JobBackend(BaseBackend):
         return isinstance(exc, redis.RedisError)
 
     def mark_as_failure(self, task_id: str, exc: Exception, *args: Any, **kwargs: Any) -> None:
-        """Store a failure, or requeue the job if it only lost its process."""
-        if isinstance(exc, WorkerLostError):
-            self._jobs.requeue(task_id, self._app.runner.worker, counted=not _is_stopping())
-            return
-        if isinstance(exc, NotRegistered):  # no task has claimed the job, and only a claimed job can fail
-            self._jobs.store.claim(task_id, Runner(self._app.runner.worker, 0), {})
-        super().mark_as_failure(task_id, exc, *args, **kwargs)
+        """Store a failure, unless another process can still run the job."""
+        is_main = self._app.runner.process is None  # in a pool process, the tool itself has raised the exception
+        if is_main and isinstance(exc, WorkerLostError):
+            end_orphans()  # before the next attempt starts
+            self._jobs.requeue(task_id, self._app.runner.worker, counted=not _is_stopping(), reason=exc)
+        elif is_main and isinstance(exc, NotRegistered):
+            self._jobs.return_unknown(task_id)
+        else:
+            super().mark_as_failure(task_id, exc, *args, **kwargs)
+
+    def mark_as_retry(self, task_id: str, *args: Any, **kwargs: Any) -> None:
+        """Requeue a job that Celery cancels during a cold shutdown; its RETRY would never be retried."""
+        self._jobs.requeue(task_id, self._app.runner.worker, counted=False)
 
     def _store_result(
         self, task_id: str, result: Any, state: str, traceback: Any = None, request: Any = None, **kwargs: Any

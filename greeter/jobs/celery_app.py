@@ -34,6 +34,7 @@ def _configuration(settings: Settings) -> dict[str, Any]:
     """Return Celery's settings. The reasons were measured with Celery 5.7.0; see docs/decisions/."""
     return {
         "broker_url": settings.redis_url,
+        "broker_transport": "greeter.jobs.transport:Transport",
         # Otherwise, unless the URL has ssl_... options, kombu accepts any certificate.
         "broker_use_ssl": {"ssl_cert_reqs": "required"} if settings.redis_url.startswith("rediss:") else None,
         "result_backend": "greeter.jobs.backend.JobBackend",

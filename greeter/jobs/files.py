@@ -1,4 +1,4 @@
-"""The folders of jobs on disk: `inputs/` has what was submitted, `outputs/` what the tool wrote."""
+"""The folders of jobs on disk: `inputs/` has what was submitted, `attempts/<number>/` what each attempt wrote."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class JobFiles:
         existing = next(path for path in (self._root, *self._root.absolute().parents) if path.exists())
         return shutil.disk_usage(existing).free
 
-    def bytes(self, job_id: str) -> int:
+    def size(self, job_id: str) -> int:
         """Return how many bytes the files of a job take."""
         paths = (Path(folder, name) for folder, _, names in os.walk(self.folder(job_id)) for name in names)
         total = 0
@@ -53,22 +53,29 @@ class JobFiles:
 
     def remove_inputs(self, job_id: str) -> None:
         """Remove the submitted files, but not their folder."""
-        for path in self.inputs(job_id).values():
-            path.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            for path in self.inputs(job_id).values():
+                path.unlink()
 
     def inputs(self, job_id: str) -> dict[str, Path]:
         """Return the submitted files of a job by the name of their parameter."""
         return {path.name: path for path in (self.folder(job_id) / "inputs").iterdir()}
 
-    def outputs(self, job_id: str) -> list[Path]:
-        """Return the result files of a job, sorted by name: regular files with names that `Job.open` accepts."""
-        found = (self.folder(job_id) / "outputs").glob("*")
+    def attempt(self, job_id: str, number: int) -> Path:
+        """Return the folder of one attempt. No two attempts share a folder, even if they run at the same time."""
+        return self.folder(job_id) / "attempts" / str(number)
+
+    def outputs(self, job_id: str, number: int) -> list[Path]:
+        """Return the result files of an attempt, sorted by name: regular files with names that `Job.open` accepts."""
+        found = (self.attempt(job_id, number) / "outputs").glob("*")
         regular = (path for path in found if path.is_file() and not path.is_symlink())
         return sorted(path for path in regular if RESULT_NAME.fullmatch(path.name))
 
-    def remove_outputs(self, job_id: str) -> None:
-        """Remove what the tool wrote."""
-        shutil.rmtree(self.folder(job_id) / "outputs", ignore_errors=True)
+    def remove_attempts(self, job_id: str, but: int) -> None:
+        """Remove the folders of all attempts but one."""
+        for folder in (self.folder(job_id) / "attempts").glob("*"):
+            if folder.name != str(but):
+                shutil.rmtree(folder, ignore_errors=True)
 
     def remove(self, job_id: str) -> None:
         """Remove the folder of a job."""

@@ -52,6 +52,7 @@ class Snapshot(TypedDict):
     result: NotRequired[str]
     partial: NotRequired[str]
     cancel_requested: NotRequired[str]
+    claims: NotRequired[str]
     silence: NotRequired[int]
     ahead: NotRequired[int]
 
@@ -130,6 +131,11 @@ class Record:
         return int(self._fields["attempts"])
 
     @property
+    def attempt(self) -> int:
+        """The number of the attempt whose files count; 0 if there was none. Never used again for another attempt."""
+        return int(self._fields.get("claims", 0))
+
+    @property
     def cancel_requested(self) -> bool:
         """Whether the job was cancelled but is still running."""
         return "cancel_requested" in self._fields
@@ -205,7 +211,7 @@ class Record:
 
     @property
     def kept_until(self) -> date | None:
-        """The day when the job is removed, at the earliest if it is active; None if it is kept forever."""
+        """The date on which the job is removed; for an active job, the earliest possible one; None for a sample."""
         if self._retention_days is None:
             return None
         today = date(1970, 1, 1) + timedelta(days=self._fields["today"])

@@ -1,4 +1,4 @@
-"""The thread that reports the progress of a job and sends its heartbeats while the tool runs."""
+"""The thread that reports the progress of a job, sends its heartbeats, and enforces its limits while the tool runs."""
 
 from __future__ import annotations
 
@@ -11,62 +11,96 @@ from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 import redis
+from celery.exceptions import TimeLimitExceeded
 
-from greeter.jobs.record import ReportedProgress
-from greeter.jobs.store import Order
-from greeter.toolkit.job import Job
+from greeter.jobs.claimed_job import ClaimedJob
+from greeter.jobs.interrupts import SOFT_LIMIT_SIGNAL
+from greeter.jobs.store import CANCEL_TIMEOUT, Order
+from greeter.toolkit.job import Job, Progress
 
 Reply = TypeVar("Reply")
 
 _INTERVAL = 0.34  # seconds between reports: with the final one, at most four in any second
 _REPORTS_PER_HEARTBEAT = 3
+_GRACE = 2  # seconds after which a limit that Celery should have enforced is enforced here
 
 
 @contextmanager
-def reporting(job: Job, report: Callable[[ReportedProgress], None], heartbeat: Callable[[], Order]) -> Iterator[None]:
+def reporting(job: Job, claimed: ClaimedJob, soft_limit: float, hard_limit: float) -> Iterator[None]:
     """Report the progress of a job whenever it has changed, and send its heartbeats, while the body runs.
 
-    When a heartbeat returns CANCEL, SoftTimeLimitExceeded is raised in the tool, which can return what it has. When it
-    returns ABANDON, this process is killed.
+    When the job is cancelled or reaches its soft limit, SoftTimeLimitExceeded is raised in the tool, which can return
+    what it has. When it does not, or when the job was given to another process, this process is killed. Celery enforces
+    the limits as well, but not while the main process of the worker hangs.
 
     The final report waits until Redis is available, as the result will: they belong together.
+
+    Args:
+        job: The job that the tool works on.
+        claimed: Its record.
+        soft_limit: Seconds until the soft limit.
+        hard_limit: Seconds until the hard limit.
     """
-    reported = None
-    ended = threading.Event()
-
-    def report_if_changed() -> None:
-        nonlocal reported
-        progress = job.progress
-        if progress and progress != reported:
-            report({**progress, "seconds": job.seconds})
-            reported = progress
-
-    def run() -> None:
-        order = Order.CONTINUE
-        count = 0
-        while not ended.wait(_INTERVAL):
-            count += 1
-            with suppress(redis.RedisError):  # try again next time
-                report_if_changed()
-                if count % _REPORTS_PER_HEARTBEAT == 0 and order == Order.CONTINUE:
-                    order = heartbeat()
-                    _obey(order)
-
-    thread = threading.Thread(target=run, name="reporting", daemon=True)
+    reporter = _Reporter(job, claimed, soft_limit, hard_limit)
+    thread = threading.Thread(target=reporter.run, name="reporting", daemon=True)
     thread.start()
     try:
         yield
     finally:
-        ended.set()
+        reporter.ended.set()
         thread.join()
-        retry_until_available(report_if_changed)
+        retry_until_available(reporter.report)
 
 
-def _obey(order: Order) -> None:
-    if order == Order.CANCEL:
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)  # as Celery does at the soft limit
-    elif order == Order.ABANDON:
-        os.kill(os.getpid(), signal.SIGKILL)
+class _Reporter:
+    def __init__(self, job: Job, claimed: ClaimedJob, soft_limit: float, hard_limit: float) -> None:
+        self.ended = threading.Event()
+        self._job, self._claimed = job, claimed
+        self._reported: Progress | None = None
+        start = time.monotonic()
+        self._interrupt_at = start + soft_limit
+        self._kill_at = start + hard_limit + _GRACE
+        self._interrupted = False
+
+    def run(self) -> None:
+        """Report until the tool has ended."""
+        count = 0
+        while not self.ended.wait(_INTERVAL):
+            count += 1
+            with suppress(redis.RedisError, MemoryError):  # try again next time
+                self._enforce_limits()
+                self.report()
+                if count % _REPORTS_PER_HEARTBEAT == 0:
+                    self._obey(self._claimed.heartbeat())
+
+    def report(self) -> None:
+        """Report the progress if it has changed."""
+        progress = self._job.progress
+        if progress and progress != self._reported:
+            self._claimed.report({**progress, "seconds": self._job.seconds})
+            self._reported = progress
+
+    def _obey(self, order: Order) -> None:
+        if order == Order.ABANDON:
+            _kill_this_process()
+        if order == Order.CANCEL:
+            now = time.monotonic()
+            self._interrupt_at = min(self._interrupt_at, now)
+            self._kill_at = min(self._kill_at, now + CANCEL_TIMEOUT)
+            self._enforce_limits()
+
+    def _enforce_limits(self) -> None:
+        now = time.monotonic()
+        if now >= self._interrupt_at and not self._interrupted:
+            self._interrupted = True
+            signal.pthread_kill(threading.main_thread().ident or 0, SOFT_LIMIT_SIGNAL)
+        if now >= self._kill_at:
+            self._claimed.fail(TimeLimitExceeded())
+            _kill_this_process()
+
+
+def _kill_this_process() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def retry_until_available(call: Callable[[], Reply]) -> Reply:

@@ -1,4 +1,4 @@
-"""What can be done with a job: submit, cancel, delete it, and requeue it when its process is lost."""
+"""Submit, cancel, delete and requeue jobs."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 from secrets import token_hex
+from threading import Timer
 from typing import Any
 
-from celery.exceptions import WorkerLostError
+from celery.exceptions import NotRegistered, WorkerLostError
 from celery.states import PENDING
 from kombu.utils.json import dumps
 from redis import RedisError
@@ -21,6 +22,7 @@ from greeter.toolkit.tool import Tool
 log = logging.getLogger("greeter.job")
 
 _ANONYMOUS = Submission()
+_RETURN_DELAY = 1  # second, so that two workers without a tool do not pass its job back and forth all the time
 
 
 class JobService:
@@ -66,15 +68,32 @@ class JobService:
             record = self.store.find(job_id)
             self._send_task(record.tool, task_id=job_id, headers={"request_id": record.request})
 
-    def requeue(self, job_id: str, worker: str, *, stale: bool = False, counted: bool = True) -> None:
+    def requeue(
+        self,
+        job_id: str,
+        worker: str,
+        *,
+        stale: bool = False,
+        counted: bool = True,
+        reason: Exception = WorkerLostError(f"lost {MAX_ATTEMPTS} times"),  # noqa: B008
+    ) -> None:
         """Make a job wait again after its process was lost, or fail after its last attempt. See Store.requeue."""
-        result = dumps(failure_result(WorkerLostError(f"lost {MAX_ATTEMPTS} times")))
+        result = dumps(failure_result(reason))
         state = self.store.requeue(job_id, worker, stale=stale, counted=counted, result=result)
         if state == PENDING:
             self.log_event("requeued" if counted else "returned", job_id)
             self.publish(job_id)
         elif state:
             self.log_event("ended", job_id)
+
+    def return_unknown(self, job_id: str) -> None:
+        """Leave a job whose tool this worker does not have to another worker. Fail it if there is none for a while."""
+        if self.store.fail_unknown(job_id, dumps(failure_result(NotRegistered()))):
+            self.log_event("ended", job_id)
+            return
+        timer = Timer(_RETURN_DELAY, self.publish, [job_id])
+        timer.daemon = True
+        timer.start()
 
     def cancel(self, job_id: str) -> None:
         """Cancel a job, unless it has ended. Raises JobNotFound."""

@@ -1,4 +1,4 @@
-"""The records of jobs in Redis. This module and the scripts in lua/ are the only code that uses Redis keys.
+"""The records of jobs in Redis. Only this module, the scripts in lua/ and the rate limiter use Redis keys of our own.
 
 | key | type | what it has |
 |---|---|---|
@@ -6,7 +6,9 @@
 | `jobs:waiting` | sorted set | ids by time of submission: the rank of an id is its place in the queue |
 | `jobs:running` | sorted set | ids by time of start |
 | `jobs:ended` | sorted set | ids by time of end |
-| `workers` | sorted set | workers by time of their last heartbeat |
+| `workers` | sorted set | workers that take jobs, by time of their last heartbeat |
+| `tools` | sorted set | the tools that workers have, by time of their last heartbeat |
+| `clock` | hash | the last reading of the clock, and from when on it is trusted |
 | `client:<address>` | set | the active jobs of one client |
 | `client_key` | string | the random key of the hash that stands for a client while files of its jobs are kept |
 | `bytes` | hash | the bytes of the files of `all` jobs, and of each client by that hash |
@@ -20,11 +22,12 @@ Celery's broker has keys of its own: the list `celery` and `_kombu...`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from errno import ENOSPC
 from hashlib import blake2b, sha256
+from pathlib import Path
 from secrets import token_bytes
 from typing import Any, Literal
 
@@ -49,7 +52,7 @@ PROGRESS = "PROGRESS"
 _BROKER_LIST = "celery"
 _WORKER_TIMEOUT = 15  # seconds without a heartbeat after which a worker counts as gone
 _MESSAGE_TIMEOUT = 10  # seconds that a job waits before its message can count as lost
-_CANCEL_TIMEOUT = 6  # seconds that a cancelled job has to end on its own
+CANCEL_TIMEOUT = 6  # seconds that a cancelled job has to end on its own
 _CONFIRM_TIMEOUT = 800  # milliseconds that the replicas have to confirm a change; less than the timeout of the socket
 
 _LIMITS = {"waiting": QueueFull, "active": TooManyJobs, "owner_bytes": TooManyBytes, "bytes": StorageFull}
@@ -174,7 +177,7 @@ class Store:
         token = sha256(given.encode()).hexdigest() if submission.token else ""
         settings = self._settings
         limits = (settings.max_waiting, settings.max_active, settings.retention)
-        bytes_limits = (self.files.bytes(job_id), owner, settings.max_client_bytes, settings.max_total_bytes)
+        bytes_limits = (self.files.size(job_id), owner, settings.max_client_bytes, settings.max_total_bytes)
         args = (token, submission.client, *limits, *bytes_limits, *_flat(fields))
         reply: bytes = self._run_confirmed("create", job_id, *args)
         return reply.decode()
@@ -188,7 +191,7 @@ class Store:
     def _measure(self, job_id: str) -> None:
         """Store how many bytes the files of a job take now, if this machine has its folder."""
         if self.files.folder(job_id).exists():
-            self._run("measure", job_id, self.files.bytes(job_id))
+            self._run("measure", job_id, self.files.size(job_id))
 
     def has_disk_space(self) -> bool:
         """Return whether MIN_FREE_BYTES are free, so that jobs are accepted."""
@@ -249,13 +252,14 @@ class Store:
 
     # For the process that runs a job. Only the runner that claimed a job, or its worker's main process, can change it.
 
-    def claim(self, job_id: str, runner: Runner, versions: Mapping[str, str]) -> Params | None:
-        """Start a waiting job and return its parameters, or None if it is not waiting any more."""
-        plain = self._run("claim", job_id, *runner.args, dumps(versions))
-        if not plain:
+    def claim(self, job_id: str, runner: Runner, versions: Mapping[str, str]) -> tuple[Params, Path] | None:
+        """Start a waiting job; return its parameters and the folder of the attempt, or None if it is not waiting."""
+        reply = self._run("claim", job_id, *runner.args, dumps(versions))
+        if not reply:
             return None
-        self.files.remove_outputs(job_id)  # of a lost attempt
-        return {**loads(plain), **self.files.inputs(job_id)}
+        plain, number = reply
+        self.files.remove_attempts(job_id, but=int(number))
+        return {**loads(plain), **self.files.inputs(job_id)}, self.files.attempt(job_id, int(number))
 
     def heartbeat(self, job_id: str, runner: Runner) -> Order:
         """Record that a job is running, and return what to do."""
@@ -275,9 +279,26 @@ class Store:
 
     # For the main process of a worker.
 
-    def worker_heartbeat(self, worker: str, jobs: Iterable[str]) -> list[str]:
-        """Record that a worker is running these jobs; return those that were cancelled but have not ended in time."""
-        return _texts(self._run("worker_heartbeat", "", worker, _CANCEL_TIMEOUT, *jobs))
+    def worker_heartbeat(
+        self, worker: str, tools: Collection[str], jobs: Iterable[str], *, takes_jobs: bool
+    ) -> list[str]:
+        """Record that a worker is alive.
+
+        Args:
+            worker: The id of the worker.
+            tools: The tools that it has.
+            jobs: The jobs that it runs.
+            takes_jobs: Whether it takes new jobs.
+
+        Returns:
+            Those of its jobs that were cancelled but have not ended in time.
+        """
+        counts = (int(takes_jobs), CANCEL_TIMEOUT, len(tools))
+        return _texts(self._run("worker_heartbeat", "", worker, *counts, *tools, *jobs))
+
+    def fail_unknown(self, job_id: str, result: str) -> bool:
+        """Fail a waiting job if no worker has had its tool for SILENCE_LIMIT; `result` is in JSON."""
+        return bool(self._run("fail_unknown", job_id, self._settings.silence_limit, result))
 
     def requeue(self, job_id: str, worker: str, *, stale: bool, counted: bool, result: str = "") -> str | None:
         """Make a job wait again after its process was lost.
@@ -294,7 +315,7 @@ class Store:
 
         """
         self._measure(job_id)
-        silence = self._settings.silence_limit if stale else 0
+        silence = self._settings.silence_limit if stale else ""
         state = self._run("requeue", job_id, worker, silence, int(counted), MAX_ATTEMPTS, result)
         return state.decode() if state else None
 

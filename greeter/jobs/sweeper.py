@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import time
+from collections.abc import Callable, Collection
 from contextlib import suppress
 
 from celery.worker import state
@@ -13,6 +14,7 @@ from redis import RedisError
 
 from greeter.jobs.errors import UNAVAILABLE, JobNotFound
 from greeter.jobs.service import JobService
+from greeter.toolkit.process_guard import kill_tree
 
 log = logging.getLogger(__name__)
 
@@ -23,18 +25,20 @@ _ORPHAN_INTERVAL = 3600  # seconds
 class Sweeper:
     """Maintenance in the main process of a worker. Every worker does it, and all of it may be done twice."""
 
-    def __init__(self, jobs: JobService, worker: str) -> None:
+    def __init__(self, jobs: JobService, worker: str, tools: Collection[str] = ()) -> None:
         self._jobs = jobs
         self._worker = worker
+        self._tools = tools
+        self.takes_jobs: Callable[[], bool] = lambda: True
+        """Whether the worker takes new jobs; a drained one only finishes those that it has."""
         self._stale: set[tuple[str, str]] = set()
         self._next_sweep = self._next_orphans = 0.0
 
     def run(self) -> None:
         """Send the worker's heartbeat, and sweep when it is time. Called every two seconds."""
-        now = time.monotonic()
+        now, takes_jobs = time.monotonic(), self.takes_jobs()
         try:
-            overdue = self._jobs.store.worker_heartbeat(self._worker, _active_jobs())
-            _kill(overdue)
+            _kill(self._jobs.store.worker_heartbeat(self._worker, self._tools, _active_jobs(), takes_jobs=takes_jobs))
             if now >= self._next_sweep:
                 self._next_sweep = now + _SWEEP_INTERVAL
                 self._sweep()
@@ -73,8 +77,9 @@ def _active_jobs() -> list[str]:
 
 
 def _kill(jobs: list[str]) -> None:
-    """Kill the processes that run these jobs, each with its process group."""
+    """Kill the processes that run these jobs, each with its process group and its descendants."""
     for request in list(state.active_requests):
         if request.id in jobs and request.worker_pid:
+            kill_tree(request.worker_pid)
             with suppress(ProcessLookupError):
                 os.killpg(request.worker_pid, signal.SIGKILL)

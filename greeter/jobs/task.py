@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import logging
-import signal
 from collections.abc import Iterable
 from functools import partial
 from importlib.metadata import version
 from platform import python_version
 from typing import Any
 
-from billiard.pool import soft_timeout_sighandler
 from celery import Task
-from celery.exceptions import Ignore, SoftTimeLimitExceeded
+from celery.exceptions import Ignore, SoftTimeLimitExceeded, TaskPredicate
 
 from greeter.jobs.celery_app import CeleryApp
+from greeter.jobs.claimed_job import ClaimedJob
+from greeter.jobs.containment import contained
 from greeter.jobs.errors import OUT_OF_MEMORY, user_message
+from greeter.jobs.interrupts import interruptible
 from greeter.jobs.reader import Params
 from greeter.jobs.reporting import reporting, retry_until_available
 from greeter.logs import JOB, REQUEST
 from greeter.toolkit.errors import ToolError
-from greeter.toolkit.job import Job
+from greeter.toolkit.job import Job, Result
 from greeter.toolkit.tool import Tool
 from greeter.version import __version__
 
@@ -50,35 +51,46 @@ class ToolTask(Task):  # type: ignore[type-arg]
         self.name = tool.name
         self.versions = {"greeter": __version__, "Python": python_version()}
         self.versions |= {library: version(library) for library in tool.libraries}
-        self.soft_time_limit = tool.soft_time_limit or soft_time_limit
-        self.time_limit = self.soft_time_limit + grace
+        self._soft_limit = tool.soft_time_limit or soft_time_limit
+        self._hard_limit = self._soft_limit + grace
+        self.soft_time_limit, self.time_limit = self._soft_limit, self._hard_limit  # for Celery
 
-    def run(self) -> dict[str, Any]:
+    def run(self) -> Result:
         """Run the tool for the job that has this task's id, unless the job is not waiting any more."""
         job_id = str(self.request.id)
         JOB.set(job_id[:8])
         REQUEST.set(self.request.get("request_id") or "")
-        store, runner = self.app.jobs.store, self.app.runner
+        try:
+            return self._run(job_id)
+        finally:
+            JOB.set("")
+            REQUEST.set("")
+
+    def _run(self, job_id: str) -> Result:
+        jobs, runner = self.app.jobs, self.app.runner
         # The message has been acknowledged, so do not give up before Redis has answered.
-        params = retry_until_available(partial(store.claim, job_id, runner, self.versions))
-        if params is None:
+        claim = retry_until_available(partial(jobs.store.claim, job_id, runner, self.versions))
+        if claim is None:
             raise Ignore
-        self.app.jobs.log_event("started", job_id)
-        job = Job(store.files.folder(job_id))
-        with reporting(job, partial(store.report_progress, job_id, runner), partial(store.heartbeat, job_id, runner)):
+        jobs.log_event("started", job_id)
+        params, folder = claim
+        job = Job(folder, self.app.settings.job_memory)
+        claimed = ClaimedJob(jobs, job_id, runner)
+        with reporting(job, claimed, self._soft_limit, self._hard_limit), contained(job):
             return self._call(job, params)
 
-    def _call(self, job: Job, params: Params) -> dict[str, Any]:
-        """Call the tool; only here can the soft limit or a cancel interrupt this process."""
-        signal.signal(signal.SIGUSR1, soft_timeout_sighandler)
-        try:
-            result = self.tool(job, **params)
-        except MemoryError:  # would end the whole worker (celery/celery#10462)
-            raise ToolError(OUT_OF_MEMORY) from None
-        except SystemExit as error:  # would end the process, and the job would count as lost
-            raise RuntimeError(f"the tool called sys.exit({error.code!r})") from None
-        finally:
-            signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # storing the result may have to wait for Redis
+    def _call(self, job: Job, params: Params) -> Result:
+        """Call the tool; only here can a signal interrupt this process."""
+        with interruptible(self._hard_limit):
+            try:
+                result = self.tool(job, **params)
+            except MemoryError:  # would end the whole worker (celery/celery#10462)
+                raise ToolError(OUT_OF_MEMORY) from None
+            except BaseException as error:
+                if isinstance(error, Exception) and not isinstance(error, TaskPredicate):
+                    raise
+                # SystemExit would end the process, and Celery's Retry or Ignore would end the task without a result.
+                raise RuntimeError(f"the tool raised {error!r}") from None
         if not isinstance(result, dict):
             raise TypeError(f"the tool returned {type(result).__name__} instead of a dict")
         return result
@@ -86,7 +98,8 @@ class ToolTask(Task):  # type: ignore[type-arg]
     def on_failure(self, exc: Exception, task_id: str, args: Any, kwargs: Any, einfo: Any) -> None:
         """Log the traceback of a bug."""
         if user_message(exc) is None:
-            log.error("bug in the tool %s", self.name, exc_info=exc)
+            fields = {"job": task_id[:8], "request": self.request.get("request_id")}
+            log.error("bug in the tool %s", self.name, exc_info=exc, extra=fields)
 
 
 def register_tools(app: CeleryApp, tools: Iterable[Tool]) -> None:

@@ -183,7 +183,7 @@ def _has_inputs(record: Record, provenance: Provenance) -> bool:
 
 
 def _files(record: Record) -> list[Path]:
-    return services().reader_for(record.id).files.outputs(record.id) if record.has_result else []
+    return services().reader_for(record.id).files.outputs(record.id, record.attempt) if record.has_result else []
 
 
 def _file(record: Record, name: str) -> Path | None:

@@ -11,7 +11,7 @@ def test_only_regular_files_with_plain_names_are_results(tmp_path: Path) -> None
     files = JobFiles(tmp_path)
     names = ["-x", ".hidden", "a b", "a\r\nSet-Cookie: b", "<b>.txt", "\u202etxt.exe", "a" * 81, "tab\t.tsv"]
     make = 'mkdir folder; ln -s /etc/passwd link; ln -s . loop; for name; do echo x > "./$name"; done; echo said'
-    Job(files.folder("1")).run(["sh", "-c", make, "sh", *names, "good.txt", "B-2_c.tar"], stdout="said.txt")
-    assert len(list((files.folder("1") / "outputs").iterdir())) == len(names) + 6
-    assert [path.name for path in files.outputs("1")] == ["B-2_c.tar", "good.txt", "said.txt"]
-    assert files.outputs("2") == []
+    Job(files.attempt("1", 3)).run(["sh", "-c", make, "sh", *names, "good.txt", "B-2_c.tar"], stdout="said.txt")
+    assert len(list((files.attempt("1", 3) / "outputs").iterdir())) == len(names) + 6
+    assert [path.name for path in files.outputs("1", 3)] == ["B-2_c.tar", "good.txt", "said.txt"]
+    assert files.outputs("2", 3) == []

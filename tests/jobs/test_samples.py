@@ -32,7 +32,7 @@ def test_a_sample_is_the_result_of_the_example(name: str, tmp_path: Path, monkey
     }
     assert SAMPLES.find(sample).phase == "finished"
     assert tool(Job(tmp_path), **params) == SAMPLES.find(sample).result
-    for path in SAMPLES.files.outputs(sample):
+    for path in SAMPLES.files.outputs(sample, 1):
         assert path.read_bytes() == (tmp_path / "outputs" / path.name).read_bytes()
 
 

@@ -37,7 +37,8 @@ def test_jobs_wait_in_order_of_submission(store: Store) -> None:
     for job_id in ids:
         assert create(store, job_id) == job_id
     assert [store.find(job_id).ahead for job_id in ids] == [0, 1, 2, 3]
-    assert store.claim(ids[0], Runner("w", 1), {}) == {"person": "Ada", "total": 1}
+    params, _ = store.claim(ids[0], Runner("w", 1), {})
+    assert params == {"person": "Ada", "total": 1}
     assert store.cancel(ids[2]) == "cancelled"
     assert [store.find(job_id).ahead for job_id in (ids[0], ids[1], ids[3])] == [None, 0, 1]
 
@@ -46,7 +47,7 @@ def test_parameters_are_returned_as_submitted(store: Store) -> None:
     """Bytes are returned as the path of a file, whose checksum is stored."""
     given = {"query": b">a\nMKV\n", "targets": None, "evalue": 1e-5}
     store.create("a" * 32, "phmmer", given, Submission())
-    params = store.claim("a" * 32, Runner("w", 1), {"pyhmmer": "1"}) or {}
+    params, _ = store.claim("a" * 32, Runner("w", 1), {"pyhmmer": "1"})
     assert params["query"].read_bytes() == b">a\nMKV\n"
     assert (params["targets"], params["evalue"]) == (None, 1e-5)
     assert store.params("a" * 32) == params
@@ -197,13 +198,13 @@ def test_a_lost_message_is_found_among_others(own_installation: Installation) ->
 def test_an_attempt_starts_without_files_of_the_last_one(store: Store) -> None:
     """Otherwise half a table could be offered as a result."""
     create(store, "a" * 32)
-    store.claim("a" * 32, Runner("worker", 1), {})
-    outputs = store.files.folder("a" * 32) / "outputs"
-    outputs.mkdir()
-    (outputs / "half.tsv").write_text("half")
-    store.requeue("a" * 32, "worker", stale=False, counted=True)
-    store.claim("a" * 32, Runner("other", 2), {})
-    assert store.files.outputs("a" * 32) == []
+    _, first = store.claim("a" * 32, Runner("worker", 1), {})
+    (first / "outputs").mkdir(parents=True)
+    (first / "outputs" / "half.tsv").write_text("half")
+    store.requeue("a" * 32, "worker", stale=False, counted=False)
+    _, second = store.claim("a" * 32, Runner("other", 2), {})
+    assert second != first
+    assert store.files.outputs("a" * 32, store.find("a" * 32).attempt) == []
 
 
 def kept_bytes(store: Store) -> list[int]:
@@ -230,9 +231,9 @@ def test_bytes_are_limited_for_one_client_and_in_total(own_installation: Install
         upload(store, "d" * 32, 1, "192.0.2.3")
     assert {path.name for path in (settings.data_dir / "jobs").iterdir()} == {"a" * 32, "c" * 32}
     assert kept_bytes(store) == [1500, 600, 900]
-    store.claim("a" * 32, Runner("w", 1), {})
-    (store.files.folder("a" * 32) / "outputs").mkdir()
-    (store.files.folder("a" * 32) / "outputs" / "hits.tbl").write_bytes(bytes(50))
+    _, attempt = store.claim("a" * 32, Runner("w", 1), {})
+    (attempt / "outputs").mkdir(parents=True)
+    (attempt / "outputs" / "hits.tbl").write_bytes(bytes(50))
     for _ in range(2):  # the second time as if the first reply had been lost
         store.update("a" * 32, Runner("w", 1), "SUCCESS", {"result": "{}"})
         assert kept_bytes(store) == [1550, 600, 950]

@@ -150,7 +150,7 @@ def test_only_files_listed_on_the_page_can_be_downloaded(installation: Installat
     job = submit(installation, "phmmer", query=">q\nVHLTPEEKSAVTALWGKVNV", evalue="10")
     wait_for_end(installation, job)
     folder = installation.settings.data_dir / job[1:]
-    outputs = folder / "outputs"
+    outputs = folder / "attempts" / "1" / "outputs"
     (outputs / "folder").mkdir()
     (outputs / "link").symlink_to("/etc/passwd")
     for name in ("a\r\nSet-Cookie: b", "<b>.txt", ".hidden"):

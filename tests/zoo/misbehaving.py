@@ -5,8 +5,9 @@ import signal
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
+import celery.exceptions
 from wtforms import FloatField, Form, StringField
 
 from greeter.toolkit import Job, SoftTimeLimitExceeded, ToolError, tool
@@ -97,13 +98,21 @@ class Seconds(Form):
     seconds = FloatField()
 
 
+def _id(job: Job) -> str:
+    return job.folder.parents[1].name
+
+
+def _diary(job: Job) -> IO[str]:
+    return (job.folder.parents[3] / "diary").open("a", buffering=1)
+
+
 @tool("Keeps a diary", form=Seconds)
 def diary(job: Job, seconds: float) -> dict[str, Any]:
     """Log its start, each tenth of a second and its end to a file that all jobs share."""
-    with (job.folder.parents[1] / "diary").open("a", buffering=1) as entries:
+    with _diary(job) as entries:
 
         def enter(what: str) -> None:
-            entries.write(f"{job.folder.name} {what} {os.getpid()}\n")
+            entries.write(f"{_id(job)} {what} {os.getpid()}\n")
 
         enter("start")
         try:
@@ -121,10 +130,10 @@ def diary(job: Job, seconds: float) -> dict[str, Any]:
 def outsource(job: Job, seconds: float) -> dict[str, Any]:
     """Run a program that starts background processes, one of them in another session, and does not wait for them."""
     program = "setsid sleep 300 & (sleep 300 & sleep 300) & echo started; sleep " + str(seconds)
-    with (job.folder.parents[1] / "diary").open("a", buffering=1) as entries:
-        entries.write(f"{job.folder.name} start {os.getpid()}\n")
+    with _diary(job) as entries:
+        entries.write(f"{_id(job)} start {os.getpid()}\n")
         job.run(["sh", "-c", program], stdout="output.txt")
-        entries.write(f"{job.folder.name} end {os.getpid()}\n")
+        entries.write(f"{_id(job)} end {os.getpid()}\n")
     with job.open("output.txt", "r") as output:
         return {"output": output.read()}
 
@@ -156,10 +165,27 @@ def hog_for_long(job: Job) -> dict[str, Any]:
     return hog(job)
 
 
+@tool("Writes a file", form=Seconds)
+def scribble(job: Job, seconds: float) -> dict[str, Any]:
+    """Write the id of the process into a result file every tenth of a second."""
+    with job.open("lines.txt", "a") as lines:
+        for _ in range(int(seconds * 10)):
+            time.sleep(0.1)
+            lines.write(f"{os.getpid()}\n")
+            lines.flush()
+    return {}
+
+
 class Words(Form):
     """Any text."""
 
     words = StringField()
+
+
+@tool("Raises an exception of Celery", form=Words)
+def impersonate(job: Job, words: str) -> dict[str, Any]:
+    """Raise the exception of Celery with this name."""
+    raise getattr(celery.exceptions, words)("from the tool")
 
 
 @tool("Repeats its input", form=Words)

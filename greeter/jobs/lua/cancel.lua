@@ -2,12 +2,12 @@
 -- Cancel a job.
 --
 -- ARGV: 1 job id, 2 seconds without a heartbeat after which a running job is ended at once
--- Returns: 'cancelled' if it has ended now, 'requested' if its next heartbeat will return that, 'ended' if it had ended
---   before, or nil for an unknown job
+-- Returns: 'cancelled' if the job has ended now, 'requested' if it is running, and its next heartbeat will return
+--   'cancel', 'ended' if it had ended before, or nil for an unknown job
 local _, silence_limit = unpack(ARGV)
 
 local was = phase()
-if was == 'waiting' or (was == 'running' and is_stale(silence_limit)) then
+if was == 'waiting' or (was == 'running' and is_older(get('heartbeat_at'), silence_limit)) then
   finish('REVOKED')
   return 'cancelled'
 end

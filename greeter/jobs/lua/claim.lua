@@ -2,11 +2,13 @@
 -- Start a waiting job.
 --
 -- ARGV: 1 job id, 2 worker, 3 process, 4 versions (JSON)
--- Returns: the parameters (JSON), or nil unless the job is waiting, or this very process has claimed it
+-- Returns: the parameters (JSON) and the number of the attempt, which is never used again; nil unless the job is
+--   waiting, or this very process has claimed it
 local _, worker, process, versions = unpack(ARGV)
 
 if phase() == 'waiting' then
   redis.call('HINCRBY', key, 'attempts', 1)
+  redis.call('HINCRBY', key, 'claims', 1)
   redis.call('HSET', key, 'state', 'STARTED', 'worker', worker, 'process', process, 'versions', versions)
   redis.call('HSET', key, 'started', now, 'heartbeat_at', now)
   redis.call('ZREM', WAITING, job_id)
@@ -14,4 +16,4 @@ if phase() == 'waiting' then
 elseif not is_run_by(worker, process) then
   return false
 end
-return get('params')
+return {get('params'), get('claims')}

@@ -1,8 +1,9 @@
--- Create a waiting job, unless the same form has created one already.
+-- Create a waiting job, unless the same form has created one already. Without the flag allow-oom, a full Redis refuses
+-- new jobs.
 --
--- ARGV: 1 job id, 2 token of the form or '', 3 client or '', 4 most waiting jobs, 5 most active jobs of one client,
---   6 seconds to remember the token, 7 bytes of its files, 8 owner, who is the client under another name, or '', 9 most
---   bytes of one owner, 10 most bytes of all jobs, 11... further fields and values
+-- ARGV: 1 job id, 2 token of the form or '', 3 client or '', 4 maximum of waiting jobs, 5 maximum of active jobs of one
+--   client, 6 seconds to remember the token, 7 bytes of its files, 8 owner (a hash of the client) or '', 9 maximum of
+--   bytes of one owner, 10 maximum of bytes of all jobs, 11... further fields and values
 -- Returns: the id of the job, or of the one that the form created; or the limit that is reached: 'waiting', 'active',
 --   'owner_bytes' or 'bytes'
 local _, token, client, most_waiting, most_active, remember, bytes, owner, most_owner_bytes, most_bytes = unpack(ARGV)
@@ -18,7 +19,7 @@ if owner ~= '' and would_exceed(owner, most_owner_bytes) then return 'owner_byte
 if would_exceed('all', most_bytes) then return 'bytes' end
 
 redis.call('HSET', key, 'state', 'PENDING', 'submitted', now, 'attempts', 0, 'bytes', bytes, unpack(ARGV, 11))
-redis.call('ZADD', WAITING, now, job_id)
+redis.call('ZADD', WAITING, end_of_queue(), job_id)
 if token ~= '' then redis.call('SET', token_key, job_id, 'EX', remember) end
 if client ~= '' then
   redis.call('HSET', key, 'client', client)

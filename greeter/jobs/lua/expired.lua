@@ -1,8 +1,18 @@
 #!lua flags=allow-oom
--- List jobs, at most 100, that ended long ago.
+-- List at most 100 jobs whose retention time is over. Called every few seconds.
+--
+-- If the clock has jumped since the last call, the list stays empty for an hour, so that an operator, or the next jump,
+-- can correct the clock before results are deleted. After an hour without workers it stays empty for another one too.
 --
 -- ARGV: 1 '', 2 seconds
 -- Returns: job ids
 local _, retention = unpack(ARGV)
+local PAUSE = 3600
 
+local last, trusted_from = unpack(redis.call('HMGET', CLOCK, 'last', 'trusted_from'))
+local elapsed = now - (last or now)
+trusted_from = math.min(trusted_from or 0, now + PAUSE)
+if elapsed < -CLOCK_TOLERANCE or elapsed > PAUSE then trusted_from = now + PAUSE end
+redis.call('HSET', CLOCK, 'last', now, 'trusted_from', trusted_from)
+if now < trusted_from then return {} end
 return redis.call('ZRANGEBYSCORE', ENDED, '-inf', now - retention, 'LIMIT', 0, 100)

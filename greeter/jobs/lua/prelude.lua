@@ -12,8 +12,9 @@
 local job_id, time = ARGV[1], redis.call('TIME')
 local key, now = 'job:' .. job_id, time[1] + time[2] / 1e6
 local WAITING, RUNNING, ENDED = 'jobs:waiting', 'jobs:running', 'jobs:ended'
-local WORKERS, STATISTICS, BYTES = 'workers', 'statistics', 'bytes'
+local WORKERS, TOOLS, STATISTICS, CLOCK, BYTES = 'workers', 'tools', 'statistics', 'clock', 'bytes'
 local PHASES = {SUCCESS = 'finished', FAILURE = 'failed', REVOKED = 'cancelled'}
+local CLOCK_TOLERANCE = 5  -- seconds; a stamp further in the future is from before the clock was set back
 local DURATION_BOUNDS = {1, 10, 60, 600, 3600, 36000}
 
 local function get(field) return redis.call('HGET', key, field) end
@@ -30,8 +31,17 @@ local function is_run_by(worker, process)
   return phase() == 'running' and get('worker') == worker and (process == '' or get('process') == process)
 end
 
--- Whether the last heartbeat of the job is at least this many seconds old.
-local function is_stale(seconds) return tonumber(get('heartbeat_at')) <= now - seconds end
+-- Whether a stamp is older than this many seconds. A stamp in the future counts as old.
+local function is_older(stamp, seconds)
+  local age = now - (stamp or 0)
+  return age >= tonumber(seconds) or age < -CLOCK_TOLERANCE
+end
+
+-- Returns a score at the end of the queue, even if the clock was set back since the last job was added.
+local function end_of_queue()
+  local last = redis.call('ZRANGE', WAITING, -1, -1, 'WITHSCORES')[2]
+  return math.max(now, (last or 0) + 1e-6)
+end
 
 -- Adds to the bytes that all jobs keep, and to those that the owner of this one keeps.
 local function count_bytes(change)
@@ -45,12 +55,12 @@ local function count_end(end_phase)
   local tool, started = get('tool'), get('started')
   redis.call('HINCRBY', STATISTICS, 'ended ' .. tool .. ' ' .. end_phase, 1)
   if not started then return end
-  local bucket = '+Inf'
+  local duration, bucket = math.max(now - started, 0), '+Inf'
   for i = #DURATION_BOUNDS, 1, -1 do
-    if now - started <= DURATION_BOUNDS[i] then bucket = DURATION_BOUNDS[i] end
+    if duration <= DURATION_BOUNDS[i] then bucket = DURATION_BOUNDS[i] end
   end
   redis.call('HINCRBY', STATISTICS, 'bucket ' .. tool .. ' ' .. bucket, 1)
-  redis.call('HINCRBYFLOAT', STATISTICS, 'seconds ' .. tool, now - started)
+  redis.call('HINCRBYFLOAT', STATISTICS, 'seconds ' .. tool, duration)
 end
 
 -- Ends the job in a Celery state, with further fields and values.

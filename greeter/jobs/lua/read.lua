@@ -1,6 +1,6 @@
 -- Read what the page of a job shows.
 --
--- It has no flags line: Redis takes a script with one for a script that writes.
+-- It has no flags line: with one, Redis would treat it as a script that writes, and refuse it when writes are refused.
 --
 -- ARGV: 1 job id, 2 seconds after which a worker without a heartbeat is not counted
 -- Returns: a JSON object (record.py, Snapshot), or nil for an unknown job. The text changes only when the page does:
@@ -8,10 +8,12 @@
 local _, worker_timeout = unpack(ARGV)
 local fields = {
   'state', 'tool', 'label', 'submitted', 'started', 'ended', 'attempts', 'cancel_requested', 'progress', 'partial',
-  'result', 'request'
+  'result', 'request', 'claims'
 }
 
-local function rounded(seconds) return math.floor(seconds < 60 and seconds or math.floor(seconds / 60) * 60) end
+local function rounded(seconds)
+  return math.max(math.floor(seconds < 60 and seconds or math.floor(seconds / 60) * 60), 0)
+end
 
 local snapshot = {}
 for i, value in ipairs(redis.call('HMGET', key, unpack(fields))) do snapshot[fields[i]] = value or nil end
@@ -20,6 +22,6 @@ snapshot.elapsed = rounded((snapshot.ended or now) - (snapshot.started or snapsh
 local silence = snapshot.ended and 0 or now - (get('heartbeat_at') or now)
 if silence >= 30 then snapshot.silence = rounded(silence) end
 snapshot.ahead = redis.call('ZRANK', WAITING, job_id) or nil
-snapshot.workers = redis.call('ZCOUNT', WORKERS, now - worker_timeout, '+inf')
+snapshot.workers = redis.call('ZCOUNT', WORKERS, now - worker_timeout, now + CLOCK_TOLERANCE)
 snapshot.today = math.floor(now / 86400)
 return cjson.encode(snapshot)

@@ -1,12 +1,13 @@
 #!lua flags=allow-oom
 -- Make a running job wait again after its process was lost, or end it if it was cancelled or this was its last attempt.
 --
--- ARGV: 1 job id, 2 worker, 3 seconds without a heartbeat that the job must have, 4 '1' if the attempt counts,
---   5 most attempts, 6 result after the last one (JSON)
+-- ARGV: 1 job id, 2 worker, 3 seconds without a heartbeat that the job must have or '', 4 '1' if the attempt counts,
+--   5 maximum of attempts, 6 result after the last one (JSON)
 -- Returns: the new Celery state; nil if the job had a heartbeat, or does not run on this worker
 local _, worker, silence, counts, most_attempts, result = unpack(ARGV)
 
-if not is_run_by(worker, '') or not is_stale(silence) then return false end
+if not is_run_by(worker, '') then return false end
+if silence ~= '' and not is_older(get('heartbeat_at'), silence) then return false end
 if get('cancel_requested') then
   finish('REVOKED')
 elseif counts == '1' and tonumber(get('attempts')) >= tonumber(most_attempts) then
@@ -16,6 +17,6 @@ else
   redis.call('HSET', key, 'state', 'PENDING')
   redis.call('HDEL', key, 'worker', 'process', 'started', 'heartbeat_at', 'progress')
   redis.call('ZREM', RUNNING, job_id)
-  redis.call('ZADD', WAITING, now, job_id)  -- at the end of the queue, like its new message
+  redis.call('ZADD', WAITING, end_of_queue(), job_id)  -- where its new message will be
 end
 return get('state')

@@ -8,7 +8,7 @@ local _, silence_limit = unpack(ARGV)
 local stale = {}
 for _, running in ipairs(redis.call('ZRANGE', RUNNING, 0, -1)) do
   local worker, heartbeat_at = unpack(redis.call('HMGET', 'job:' .. running, 'worker', 'heartbeat_at'))
-  if tonumber(heartbeat_at or 0) < now - silence_limit then
+  if is_older(heartbeat_at, silence_limit) then
     stale[#stale + 1] = running
     stale[#stale + 1] = worker or ''
   end

@@ -6,6 +6,6 @@
 local _, worker_timeout = unpack(ARGV)
 
 redis.call('SET', 'write_check', now)
-local workers = redis.call('ZCOUNT', WORKERS, now - worker_timeout, '+inf')
+local workers = redis.call('ZCOUNT', WORKERS, now - worker_timeout, now + CLOCK_TOLERANCE)
 local waiting, running = redis.call('ZCARD', WAITING), redis.call('ZCARD', RUNNING)
 return {waiting, running, workers, DURATION_BOUNDS, redis.call('HGETALL', STATISTICS)}

@@ -1,0 +1,36 @@
+"""A job that this process has claimed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from celery.states import FAILURE
+from kombu.utils.json import dumps
+
+from greeter.jobs.errors import failure_result
+from greeter.jobs.record import ReportedProgress
+from greeter.jobs.runner import Runner
+from greeter.jobs.service import JobService
+from greeter.jobs.store import Order
+
+
+@dataclass(frozen=True)
+class ClaimedJob:
+    """The record of a job, for the process that runs it. Methods raise redis.RedisError when Redis is unavailable."""
+
+    jobs: JobService
+    job_id: str
+    runner: Runner
+
+    def report(self, progress: ReportedProgress) -> None:
+        """Store the progress."""
+        self.jobs.store.report_progress(self.job_id, self.runner, progress)
+
+    def heartbeat(self) -> Order:
+        """Send a heartbeat, and return what to do."""
+        return self.jobs.store.heartbeat(self.job_id, self.runner)
+
+    def fail(self, error: Exception) -> None:
+        """End the job with an error. A job that was cancelled ends as cancelled."""
+        if self.jobs.store.update(self.job_id, self.runner, FAILURE, {"result": dumps(failure_result(error))}):
+            self.jobs.log_event("ended", self.job_id)

@@ -1,0 +1,45 @@
+"""The signals that can interrupt or end the process of a job while its tool runs."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from celery.exceptions import SoftTimeLimitExceeded
+
+SOFT_LIMIT_SIGNAL = signal.SIGUSR1  # the signal that Celery sends
+_ALARM_MARGIN = 10  # seconds
+
+
+@contextmanager
+def interruptible(hard_limit: float) -> Iterator[None]:
+    """Let signals interrupt the body, which is the call of a tool, and nothing else.
+
+    SIGUSR1 raises SoftTimeLimitExceeded, once. SIGTERM and SIGQUIT end the process at once, so that the job counts as
+    lost: billiard's own handler raises SystemExit in the tool. The kernel's alarm ends a process that has outlived its
+    hard limit, even if the worker hangs and the tool holds the interpreter.
+
+    Args:
+        hard_limit: Seconds until the hard limit.
+    """
+    interrupted = False
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        nonlocal interrupted
+        if not interrupted:
+            interrupted = True
+            raise SoftTimeLimitExceeded
+
+    fatal = {number: signal.signal(number, signal.SIG_DFL) for number in (signal.SIGTERM, signal.SIGQUIT)}
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_REAL, hard_limit + _ALARM_MARGIN)
+    signal.signal(SOFT_LIMIT_SIGNAL, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(SOFT_LIMIT_SIGNAL, signal.SIG_IGN)  # storing the result may have to wait for Redis
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        for number, handler in fatal.items():
+            signal.signal(number, handler)

@@ -1,0 +1,111 @@
+"""The clock of Redis, the only one that counts, is set forward and back under running jobs (libfaketime)."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Installation, wait_for
+from tests.test_recovery import running
+
+LIBRARY = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
+DAY = 86_400
+
+if LIBRARY is None and "CI" in os.environ:
+    pytest.fail("libfaketime is missing: add Debian's package faketime to .ci/run", pytrace=False)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(LIBRARY is None, reason="no libfaketime: install Debian's package faketime"),
+]
+
+
+@pytest.fixture
+def set_clock(own_installation: Installation, tmp_path: Path) -> Callable[[int], None]:
+    """Start Redis with a clock that the test can set; call it with seconds from now."""
+    offset = tmp_path / "offset"
+    offset.write_text("+0")
+    own_installation.more_environ = {
+        "LD_PRELOAD": str(LIBRARY),
+        "FAKETIME_TIMESTAMP_FILE": str(offset),
+        "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    }
+    own_installation.start("redis")
+    own_installation.more_environ = {}
+
+    def set_clock(seconds: int) -> None:
+        before = own_installation.redis.time()[0]
+        offset.write_text(f"{seconds:+d}")
+        wait_for(lambda: abs(own_installation.redis.time()[0] - before) > DAY / 2)
+
+    return set_clock
+
+
+def test_a_job_of_a_dead_worker_restarts_after_the_clock_was_set_back(
+    own_installation: Installation, set_clock: Callable[[int], None]
+) -> None:
+    """Its last heartbeat is in the future, which counts as stale."""
+    site = own_installation
+    set_clock(DAY)
+    site.start("worker")
+    job, cancelled = site.submit("diary", seconds=3.0), site.submit("diary", seconds=60.0)
+    running(site, job)
+    running(site, cancelled)
+    site.signal("worker", signal.SIGKILL)
+    set_clock(0)
+    site.jobs.cancel(cancelled)
+    assert site.store.find(cancelled).phase == "cancelled"
+    site.start("worker")
+    assert site.ended(job, 30).phase == "finished"
+    assert site.store.statistics().workers == 1
+
+
+def test_a_lost_message_is_sent_again_after_the_clock_was_set_back(
+    own_installation: Installation, set_clock: Callable[[int], None]
+) -> None:
+    """The order of the queue is the order of submission, whatever the clock says."""
+    site = own_installation
+    set_clock(DAY)
+    before = [site.submit("diary", seconds=0.1) for _ in range(2)]
+    set_clock(0)
+    after = [site.submit("diary", seconds=0.1) for _ in range(2)]
+    assert [site.store.find(job).ahead for job in before + after] == [0, 1, 2, 3]
+    site.redis.delete("celery")
+    site.start("worker")
+    assert [site.ended(job, 30).phase for job in before + after] == ["finished"] * 4
+
+
+def test_running_jobs_survive_a_clock_that_jumps(
+    own_installation: Installation, set_clock: Callable[[int], None]
+) -> None:
+    """Their heartbeats continue, so they are not restarted."""
+    site = own_installation
+    site.start("worker")
+    job = site.submit("diary", seconds=12.0)
+    running(site, job)
+    for offset in (DAY, 0, 8 * DAY, 0):
+        set_clock(offset)
+    record = site.ended(job, 40)
+    assert (record.phase, record.attempts) == ("finished", 1)
+
+
+def test_results_survive_a_clock_that_jumps_beyond_their_retention(
+    own_installation: Installation, set_clock: Callable[[int], None]
+) -> None:
+    """They are kept for another hour, in which the clock can be corrected, and expire after that."""
+    site = own_installation
+    site.start("worker")
+    job = site.submit("diary", seconds=0.1)
+    site.ended(job)
+    wait_for(lambda: site.redis.hexists("clock", "last"))
+    set_clock(8 * DAY)
+    later = site.submit("diary", seconds=12.0)
+    site.ended(later, 40)  # at least one sweep has seen the jump
+    assert site.store.find(job).phase == "finished"
+    assert site.store.files.folder(job).exists()
+    site.redis.hset("clock", "trusted_from", 0)
+    wait_for(lambda: not site.store.files.folder(job).exists())

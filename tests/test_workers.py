@@ -1,0 +1,191 @@
+"""Workers that are signalled, hang, have another version, or get malformed messages."""
+
+import os
+import signal
+from pathlib import Path
+
+import psutil
+import pytest
+
+from greeter.jobs.errors import TOOL_REMOVED
+from tests.conftest import Installation, wait_for
+from tests.test_recovery import diary, process_of, running
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def site(own_installation: Installation) -> Installation:
+    """Redis and a worker with two processes, which the test may break."""
+    own_installation.start("redis", "worker")
+    return own_installation
+
+
+@pytest.fixture
+def patient_site(tmp_path: Path) -> Installation:
+    """The same, but with a SILENCE_LIMIT that the test does not reach."""
+    mine = Installation(tmp_path, silence_limit=60)
+    try:
+        mine.start("redis", "worker")
+        yield mine
+    finally:
+        mine.close()
+
+
+def has_ended(process: psutil.Process) -> bool:
+    """Return whether a process has ended, even if its parent has not collected its status."""
+    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGQUIT, signal.SIGINT])
+def test_a_signal_to_the_process_of_a_job_is_not_a_bug_of_the_tool(site: Installation, number: int) -> None:
+    """The job restarts, or continues if the signal is ignored."""
+    job = site.submit("diary", seconds=2.0)
+    running(site, job)
+    os.kill(process_of(site, job), number)
+    record = site.ended(job, 30)
+    assert (record.phase, record.result) == ("finished", {"slept": 2.0})
+
+
+@pytest.mark.parametrize("number", [signal.SIGQUIT, signal.SIGINT, signal.SIGTERM])
+def test_a_worker_returns_its_jobs_whichever_signal_stops_it(site: Installation, number: int) -> None:
+    """No attempt is counted, and the next worker finishes the jobs."""
+    jobs = [site.submit("diary", seconds=2.0) for _ in range(3)]
+    running(site, jobs[1])
+    site.signal("worker", number)
+    psutil.Process(site.pid("worker")).wait(15)
+    records = [site.store.find(job) for job in jobs]
+    assert [(record.phase, record.attempts) for record in records] == [("waiting", 0)] * 3
+    site.start("worker")
+    records = [site.ended(job, 30) for job in jobs]
+    assert [(record.phase, record.attempts) for record in records] == [("finished", 1)] * 3
+
+
+@pytest.mark.parametrize(
+    ("tool", "params", "phase"),
+    [("yield_some", {}, "stopped"), ("cling", {}, "failed"), ("cling_for_long", {}, "cancelled")],
+)
+def test_limits_hold_while_the_main_process_is_suspended(
+    patient_site: Installation, tool: str, params: dict[str, object], phase: str
+) -> None:
+    """The soft limit, the hard limit and a cancel are enforced by the process of the job itself."""
+    site = patient_site
+    job = site.submit(tool, **params)
+    process = psutil.Process(wait_for(lambda: site.redis.hget(f"job:{job}", "process") and process_of(site, job)))
+    site.signal("worker", signal.SIGSTOP)
+    if phase == "cancelled":
+        site.jobs.cancel(job)
+    assert site.ended(job, 15).phase == phase
+    if phase != "stopped":
+        wait_for(lambda: has_ended(process), 5)
+
+
+def test_a_tool_that_blocks_the_interpreter_ends_although_the_main_process_is_suspended(
+    patient_site: Installation,
+) -> None:
+    """The alarm of the kernel ends its process after the hard limit."""
+    job = patient_site.submit("hog")
+    process = psutil.Process(
+        wait_for(lambda: patient_site.redis.hget(f"job:{job}", "process") and process_of(patient_site, job))
+    )
+    patient_site.signal("worker", signal.SIGSTOP)
+    wait_for(lambda: has_ended(process), 25)
+
+
+def test_a_suspended_main_process_is_killed_by_its_pool(site: Installation) -> None:
+    """Another worker runs its jobs."""
+    jobs = [site.submit("diary", seconds=3.0) for _ in range(2)]
+    running(site, jobs[1])
+    worker = psutil.Process(site.pid("worker"))
+    site.signal("worker", signal.SIGSTOP)
+    site.start("worker-2")
+    wait_for(lambda: has_ended(worker), 20)
+    assert [site.ended(job, 40).phase for job in jobs] == ["finished"] * 2
+
+
+def test_a_late_attempt_cannot_change_the_files_of_its_successor(site: Installation) -> None:
+    """Each attempt writes to its own folder."""
+    job = site.submit("scribble", seconds=6.0)
+    wait_for(lambda: site.store.find(job).attempt == 1)
+    first = process_of(site, job)
+    asleep = [*psutil.Process(site.pid("worker")).children(), psutil.Process(site.pid("worker"))]
+    for process in asleep:
+        process.suspend()
+    site.start("worker-2")
+    wait_for(lambda: site.store.find(job).attempt == 2, 40)
+    second = process_of(site, job)
+    for process in asleep:
+        process.resume()
+    assert site.ended(job, 30).phase == "finished"
+    (lines,) = site.store.files.outputs(job, site.store.find(job).attempt)
+    assert set(lines.read_text().split()) == {str(second)} != {str(first)}
+    assert len(lines.read_text().split()) == 60
+
+
+def test_a_worker_without_a_tool_leaves_its_jobs_to_others(site: Installation) -> None:
+    """As when workers are updated one after the other."""
+    site.start("worker-old")
+    jobs = [site.submit("diary", seconds=0.1) for _ in range(10)]
+    assert [site.ended(job, 60).phase for job in jobs] == ["finished"] * 10
+    assert {diary(site)[job, "start"] for job in jobs} == {1}
+
+
+def test_a_job_fails_when_no_worker_has_its_tool(own_installation: Installation) -> None:
+    """After SILENCE_LIMIT, with a message."""
+    own_installation.start("redis", "worker-old")
+    record = own_installation.ended(own_installation.submit("diary", seconds=0.1), 30)
+    assert (record.phase, record.user_message) == ("failed", TOOL_REMOVED)
+    assert record.elapsed >= own_installation.settings.silence_limit
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        b"",
+        b"not JSON",
+        b"\xff\xfe",
+        b"[]",
+        b"7",
+        b"null",
+        b"{}",
+        b'{"body": "x", "properties": {}}',
+        b'{"properties": []}',
+    ],
+)
+def test_a_malformed_message_does_not_stop_the_worker(site: Installation, message: bytes) -> None:
+    """It is dropped, and the next job runs."""
+    worker = psutil.Process(site.pid("worker"))
+    site.redis.rpush("celery", message)
+    assert site.ended(site.submit("diary", seconds=0.1)).phase == "finished"
+    assert worker.status() != psutil.STATUS_ZOMBIE
+
+
+@pytest.mark.parametrize("name", ["Ignore", "Retry", "Reject", "WorkerLostError", "NotRegistered", "TimeLimitExceeded"])
+def test_a_tool_that_raises_an_exception_of_celery_runs_once(installation: Installation, name: str) -> None:
+    """It fails like any tool with a bug."""
+    record = installation.ended(installation.submit("impersonate", words=name))
+    assert (record.phase, record.attempts) == ("failed", 1)
+
+
+def test_a_forged_task_is_not_logged_under_another_job(site: Installation) -> None:
+    """The log has its own id, not that of the job that the same process ran before."""
+    job = site.submit("stumble")
+    site.ended(job)
+    forged = "f" * 32
+    site.celery.send_task("diary", args=[1, 2, 3], task_id=forged)
+    wait_for(lambda: f"bug in the tool diary job={forged[:8]}\nTraceback" in site.log.read_text())
+
+
+def test_a_drained_worker_does_not_count_as_ready(site: Installation) -> None:
+    """It finishes the jobs that it has, but takes no new ones."""
+    wait_for(lambda: site.store.statistics().workers == 1)
+    job = site.submit("diary", seconds=4.0)
+    running(site, job)
+    site.celery.control.cancel_consumer("celery")
+    waiting = site.submit("diary", seconds=0.1)
+    wait_for(lambda: site.store.statistics().workers == 0)
+    assert site.store.find(waiting).workers == 0
+    assert site.ended(job).phase == "finished"
+    assert site.store.find(waiting).phase == "waiting"
+    site.celery.control.add_consumer("celery")
+    assert site.ended(waiting).phase == "finished"
