@@ -10,12 +10,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -77,6 +78,30 @@ def listens(port: int) -> bool:
         socket.create_connection(("127.0.0.1", port), 1).close()
         return True
     return False
+
+
+def compiled_library(folder: Path, source: str) -> str:
+    """Compile C code to a library that a process can preload, and return its path."""
+    compiler = shutil.which("cc")
+    if not compiler:
+        (pytest.fail if "CI" in os.environ else pytest.skip)("no C compiler: install Debian's package gcc")
+    library = folder / "preloaded.so"
+    command = [str(compiler), "-shared", "-fPIC", "-x", "c", "-o", str(library), "-"]
+    subprocess.run(command, input=source, text=True, check=True)
+    return str(library)
+
+
+@contextmanager
+def small_disk(folder: Path, size: str) -> Iterator[Path]:
+    """Mount a small file system in memory on a new folder."""
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size},mode=0700", "none", str(folder)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        (pytest.fail if "CI" in os.environ else pytest.skip)("mounting needs root")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 class Installation:
@@ -152,10 +177,18 @@ class Installation:
         return self._running[name].pid
 
     def signal(self, name: str, number: int) -> None:
-        """Send a signal to a process; after SIGKILL, wait until it has ended."""
-        self._running[name].send_signal(number)
+        """Send a signal to a process; after SIGKILL, wait until it has ended.
+
+        For Redis, SIGKILL ends the server with its supervisor, which would restart it. Others go to the server.
+        """
+        process = self._running[name]
+        server = psutil.Process(process.pid).children() if name == "redis" else []
         if number == signal.SIGKILL:
-            self._running[name].wait()
+            process.kill()
+            process.wait()
+            psutil.wait_procs(server, 10)
+        else:
+            (server[0] if server else process).send_signal(number)
 
     def is_running(self, name: str) -> bool:
         """Return whether a process that was started is still running."""

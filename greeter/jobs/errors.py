@@ -33,6 +33,10 @@ CRASHED = "The process running this job crashed on every attempt, most likely be
 LOST = f"The process running this job was lost on every attempt, possibly because it ran out of memory. {_SMALLER}"
 
 
+class NotConfirmed(RedisError):
+    """Too few replicas of Redis confirmed a change in time. It was made, but a failover may lose it."""
+
+
 class JobNotFound(LookupError):
     """There is no job with this id: it never existed, or it was removed."""
 
@@ -43,6 +47,14 @@ class QueueFull(Exception):
 
 class TooManyJobs(Exception):
     """The client has MAX_ACTIVE jobs waiting or running already."""
+
+
+class TooManyBytes(Exception):
+    """The jobs of the client would take more than MAX_CLIENT_BYTES."""
+
+
+class StorageFull(Exception):
+    """All jobs together would take more than MAX_TOTAL_BYTES."""
 
 
 # A library in C often does not notice that memory was refused, and crashes.

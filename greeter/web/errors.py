@@ -19,7 +19,16 @@ from werkzeug.exceptions import (
     TooManyRequests,
 )
 
-from greeter.jobs.errors import DISK_FULL, UNAVAILABLE, JobNotFound, QueueFull, TooManyJobs
+from greeter.jobs.errors import (
+    DISK_FULL,
+    UNAVAILABLE,
+    JobNotFound,
+    NotConfirmed,
+    QueueFull,
+    StorageFull,
+    TooManyBytes,
+    TooManyJobs,
+)
 from greeter.logs import REQUEST
 from greeter.web.request_log import UNLOGGED_ENDPOINTS
 
@@ -48,7 +57,25 @@ REFUSALS: dict[type[Exception], Refusal] = {
         "You have reached the limit of submissions per minute. Your input is saved below; wait a minute, then submit "
         "it again.",
     ),
+    TooManyBytes: Refusal(
+        429,
+        300,
+        "The files of your jobs have reached the limit for one visitor. Your input is saved below; delete jobs that "
+        "you no longer need, then submit it again.",
+    ),
+    StorageFull: Refusal(
+        503,
+        3600,
+        "The files of all jobs have reached the limit of this site. Your input is saved below; delete jobs that you no "
+        "longer need, and submit it again later.",
+    ),
     OSError: Refusal(503, 300, DISK_FULL + " Your input is saved below."),
+    NotConfirmed: Refusal(
+        503,
+        _RETRY_AFTER,
+        "The job could not be stored safely in time. Your input is saved below; wait a few seconds, then submit it "
+        "again.",
+    ),
 } | dict.fromkeys(
     UNAVAILABLE,
     Refusal(

@@ -84,3 +84,27 @@ def test_a_remote_redis_is_reached_over_tls(own_installation: Installation, tmp_
             site.stop("flower", "web", "worker")
         finally:
             running.terminate()
+
+
+@pytest.mark.redis
+@pytest.mark.parametrize(
+    ("setting", "value", "warning"),
+    [
+        ("appendfsync", "always", ""),
+        ("appendfsync", "everysec", "appendfsync everysec"),
+        ("appendonly", "no", "appendonly off"),
+        ("user", "-config", "does not show its appendfsync"),
+    ],
+)
+def test_a_redis_that_may_lose_jobs_is_accepted_with_a_warning(
+    own_installation: Installation, caplog: pytest.LogCaptureFixture, setting: str, value: str, warning: str
+) -> None:
+    """The warning names the setting to change; without the right to read the settings it says so."""
+    own_installation.start("redis")
+    if setting == "user":
+        own_installation.redis.execute_command("ACL", "SETUSER", "default", value)
+    else:
+        own_installation.redis.config_set(setting, value)
+    redis_check.check(own_installation.settings.redis_url)
+    assert warning in caplog.text
+    assert ("Use appendonly yes and appendfsync always." in caplog.text) == bool(warning)

@@ -440,3 +440,33 @@ def test_a_stored_result_cannot_make_its_pages_fail(installation: Installation) 
     assert "Finished" in fetch(installation, job).body
     status = json.loads(fetch(installation, job + ".json").body, parse_constant=pytest.fail)
     assert (status["result"]["number"], status["result"]["deep"]) == (None, {"number": None})
+
+
+def test_the_form_of_a_job_that_was_cancelled_before_its_start_has_no_files(own_installation: Installation) -> None:
+    """Its page offers to edit it, but not to run it again, and the other values are kept."""
+    own_installation.start("redis", "web")
+    job = submit(own_installation, "phmmer", query=">kept\nMKVLA", evalue="7.5")
+    fetch(own_installation, job + "/cancel", "POST")
+    page = fetch(own_installation, job).body
+    assert "Edit and run again" in page
+    assert ">Run again<" not in page
+    again = post(own_installation, job + "/again")
+    assert (again.status, again.headers["Location"]) == (303, job + "/edit")
+    form = fetch(own_installation, job + "/edit")
+    assert form.status == 200
+    assert 'value="7.5"' in form.body
+    assert "MKVLA" not in form.body
+
+
+def test_bytes_over_a_limit_are_refused_with_instructions(own_installation: Installation) -> None:
+    """The input is kept, and deleting a job makes room."""
+    site = own_installation
+    site.settings = dataclasses.replace(site.settings, max_client_bytes=100)
+    site.start("redis", "web")
+    job = submit(site, "phmmer", query=">a\n" + "MKVLA" * 15, evalue="7.5")
+    refused = post(site, "/tools/phmmer", query=">b\n" + "MKVLA" * 15, evalue="7.5")
+    assert refused.status == 429
+    assert "delete jobs that you no longer need" in refused.body
+    assert "MKVLA" in refused.body
+    fetch(site, job + "/cancel", "POST")
+    submit(site, "phmmer", query=">b\n" + "MKVLA" * 15, evalue="7.5")
