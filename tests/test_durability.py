@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from http.client import HTTPException
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -64,7 +65,7 @@ class Visitor(threading.Thread):
 def ended(site: Installation, job: str) -> dict[str, str]:
     """Return the end state of a job by its address, if the site shows one."""
     answer = fetch(site, f"{job}.json")
-    status = json.loads(answer.body) if answer.status == 200 else {"active": True}
+    status: dict[str, Any] = json.loads(answer.body) if answer.status == 200 else {"active": True}
     return {} if status["active"] else {job: status["phase"]}
 
 

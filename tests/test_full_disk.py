@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -83,7 +84,7 @@ def test_the_site_survives_a_full_disk(site: Installation) -> None:
     assert 'value="Ada"' in refused.body
     assert "MIN_FREE_BYTES" in fetch(site, "/health/ready").body
     for job, end in zip(jobs, ("finished", "cancelled", "cancelled", "finished"), strict=True):
-        wait_for(lambda job=job, end=end: phase(site, job) == end)
+        wait_for(partial(lambda job, end: phase(site, job) == end, job, end))
     make_room(site)
     later = greet(site, 1).headers["Location"]
     wait_for(lambda: phase(site, later) == "finished")

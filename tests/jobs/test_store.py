@@ -239,7 +239,7 @@ def test_bytes_are_limited_for_one_client_and_in_total(own_installation: Install
         upload(store, "d" * 32, 1, "192.0.2.3")
     assert {path.name for path in (settings.data_dir / "jobs").iterdir()} == {"a" * 32, "c" * 32}
     assert kept_bytes(store) == [1500, 600, 900]
-    _, attempt = store.claim("a" * 32, Runner("w", 1), {})
+    _, attempt = claim(store, "a" * 32, Runner("w", 1))
     (attempt / "outputs").mkdir(parents=True)
     (attempt / "outputs" / "hits.tbl").write_bytes(bytes(50))
     for _ in range(2):  # the second time as if the first reply had been lost
