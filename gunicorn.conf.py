@@ -9,7 +9,7 @@ from gunicorn.config import Config
 from gunicorn.glogging import Logger
 from gunicorn.workers.base import Worker
 
-from greeter.jobs import redis_check
+from greeter.jobs import fitness, redis_check
 from greeter.logs import configure
 from greeter.settings import Settings
 
@@ -36,8 +36,9 @@ os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics)  # where the processes sh
 
 
 def on_starting(arbiter: Arbiter) -> None:
-    """Check Redis and reset the metrics."""
+    """Check Redis and DATA_DIR, and reset the metrics."""
     redis_check.check(_settings.redis_url)
+    fitness.check(_settings)
     shutil.rmtree(_metrics, ignore_errors=True)
     _metrics.mkdir(parents=True)
 

@@ -22,8 +22,9 @@ from celery.signals import (
 from celery.worker.consumer import Consumer
 
 from greeter import tools
-from greeter.jobs import redis_check
+from greeter.jobs import fitness, redis_check
 from greeter.jobs.celery_app import CeleryApp
+from greeter.jobs.intake import Intake
 from greeter.jobs.runner import Runner
 from greeter.jobs.sweeper import Sweeper
 from greeter.jobs.task import register_tools
@@ -58,8 +59,9 @@ def _keep_logging(**_: Any) -> None:
 
 
 @celeryd_init.connect
-def _check_redis(**_: Any) -> None:
+def _check_storage(**_: Any) -> None:
     redis_check.check(settings.redis_url)
+    fitness.check(settings)
     watchdog.pulse()
 
 
@@ -74,15 +76,13 @@ def _prepare_process(**_: Any) -> None:
     if sys.platform == "linux":
         parent_death_signal = 1  # PR_SET_PDEATHSIG
         ctypes.CDLL(None).prctl(parent_death_signal, signal.SIGKILL)
+    app.backend  # noqa: B018  loaded now, because a job may leave no descriptors for it
+    app.process_state = fitness.ProcessState()
 
 
 @worker_ready.connect
 def _watch_consumer(sender: Consumer, **_: Any) -> None:
-    def takes_jobs() -> bool:
-        tasks = getattr(sender, "task_consumer", None)  # None while the worker reconnects
-        return bool(tasks and tasks.consuming_from("celery"))
-
-    sweeper.takes_jobs = takes_jobs
+    sweeper.intake = Intake(sender)
 
 
 @heartbeat_sent.connect

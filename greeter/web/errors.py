@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from redis import ResponseError
 from werkzeug.exceptions import HTTPException, InternalServerError, NotFound, ServiceUnavailable, TooManyRequests
 
-from greeter.jobs.errors import DISK_FULL, UNAVAILABLE, JobNotFound, QueueFull, TooManyJobs
+from greeter.jobs.errors import DISK_FULL, UNAVAILABLE, JobNotFound, QueueFull, TooManyJobs, Unfit
 from greeter.logs import REQUEST
 from greeter.web.request_log import UNLOGGED_ENDPOINTS
 
@@ -38,6 +38,9 @@ REFUSALS: dict[type[Exception], Refusal] = {
         60,
         "You have reached the limit of submissions per minute. Your input is saved below; wait a minute, then submit "
         "it again.",
+    ),
+    Unfit: Refusal(
+        503, 60, "This site cannot store jobs at the moment. Your input is saved below; try again in a few minutes."
     ),
     OSError: Refusal(503, 300, DISK_FULL + " Your input is saved below."),
 } | dict.fromkeys(

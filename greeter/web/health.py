@@ -6,6 +6,7 @@ from flask import Blueprint, Flask
 from flask.typing import ResponseReturnValue
 from redis import RedisError
 
+from greeter.jobs import fitness
 from greeter.web.services import services
 
 bp = Blueprint("health", __name__, url_prefix="/health")
@@ -26,12 +27,15 @@ def live() -> ResponseReturnValue:
 def ready() -> ResponseReturnValue:
     """Answer 200 if a job that is submitted now would run: Redis accepts writes and there is a worker."""
     try:
+        problem = fitness.problem(services().jobs.store)
         statistics = services().jobs.store.statistics()
     except RedisError as error:
         return _health(f"Redis does not answer or refuses writes ({type(error).__name__}). Check its log.")
-    return _health(
-        "" if statistics.workers else "No worker has sent a heartbeat recently. Start one, or check its log."
-    )
+    if not problem and not statistics.workers:
+        problem = "No worker has sent a heartbeat recently. Start one, or check its log."
+        if statistics.unfit:
+            problem = f"No worker can run jobs. {statistics.unfit[0]}"
+    return _health(problem or "")
 
 
 def _health(problem: str) -> ResponseReturnValue:
