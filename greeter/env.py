@@ -15,7 +15,7 @@ T = TypeVar("T")
 _HEADER = """\
 # Every setting of greeter with its default. `make run` copies this file to .env and replaces each change-me with a
 # fresh secret. By hand: cp .env.example .env, and replace each change-me yourself. Quote a value that contains a space
-# or a #. To change a default or a comment, edit greeter/settings.py: python -m greeter.settings > .env.example
+# or a #. Developers: change greeter/settings.py, then run .venv/bin/python -m greeter.settings > .env.example
 """
 
 

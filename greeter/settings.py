@@ -29,8 +29,8 @@ class Settings:
     production: bool = setting(
         "no",
         yes_or_no,
-        "Whether this is a public site: yes or no. With yes, the log is JSON, and nothing starts without TRUSTED_HOSTS "
-        "and a CONTACT, or with a secret that is short or comes from this file.",
+        "Whether this is a public site: yes or no. With yes, the log is JSON, and every process requires "
+        "TRUSTED_HOSTS, CONTACT, and strong secrets of your own.",
         section="Web app",
     )
     web_host: str = setting(
@@ -88,7 +88,7 @@ class Settings:
     worker_concurrency: int = setting(
         "2",
         at_least(1),
-        "Number of jobs that one worker runs at the same time. A job uses one core.",
+        "Number of jobs that one worker runs at the same time. Most tools use one core.",
         section="Workers",
     )
     soft_time_limit: int = setting(
@@ -106,8 +106,15 @@ class Settings:
     silence_limit: int = setting(
         "60",
         at_least(5),
-        "Seconds without a heartbeat, from the process that runs a job or from its worker, after which the job is "
-        "requeued. At least 5, because heartbeats are two seconds apart.",
+        "A job is requeued when neither its process nor its worker has sent a heartbeat for this many seconds. At "
+        "least 5: the process sends one every second, the worker every two.",
+    )
+
+    job_memory: int = setting(
+        "4294967296",
+        at_least(50_000_000),
+        "Maximum memory of a job in bytes (4 GiB). A job that needs more is refused if its input shows that, and fails "
+        "otherwise. A worker needs WORKER_CONCURRENCY times this, and 1 GiB for itself.",
     )
 
     max_upload_bytes: int = setting(
@@ -129,7 +136,7 @@ class Settings:
     max_active: int = setting(
         "20",
         at_least(1),
-        "Maximum number of jobs that one visitor has waiting or running. More of them are refused.",
+        "Maximum number of active jobs (waiting or running) of one visitor. Further submissions are refused.",
     )
     submits_per_minute: int = setting("60", at_least(1), "Maximum number of submissions by one visitor per minute.")
     requests_per_minute: int = setting(

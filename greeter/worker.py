@@ -1,10 +1,6 @@
 """The entry point of a worker and of Flower: `celery --app greeter.worker worker`."""
 
-import ctypes
 import os
-import resource
-import signal
-import sys
 from dataclasses import replace
 from secrets import token_hex
 from socket import gethostname
@@ -22,7 +18,7 @@ from celery.signals import (
 from celery.worker.consumer import Consumer
 
 from greeter import tools
-from greeter.jobs import fitness, redis_check
+from greeter.jobs import containment, fitness, redis_check
 from greeter.jobs.celery_app import CeleryApp
 from greeter.jobs.intake import Intake
 from greeter.jobs.runner import Runner
@@ -59,24 +55,18 @@ def _keep_logging(**_: Any) -> None:
 
 
 @celeryd_init.connect
-def _check_storage(**_: Any) -> None:
+def _prepare_worker(**_: Any) -> None:
     redis_check.check(settings.redis_url)
     fitness.check(settings)
+    containment.prepare_worker()
     watchdog.pulse()
 
 
 @worker_process_init.connect
 def _prepare_process(**_: Any) -> None:
-    """Shield a pool process from signals to the worker's group, but end it when the worker dies."""
     app.runner = replace(app.runner, process=os.getpid())
     watchdog.watch()
-    os.setpgrp()
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (settings.max_file_bytes, settings.max_file_bytes))
-    if sys.platform == "linux":
-        parent_death_signal = 1  # PR_SET_PDEATHSIG
-        ctypes.CDLL(None).prctl(parent_death_signal, signal.SIGKILL)
-    app.backend  # noqa: B018  loaded now, because a job may leave no descriptors for it
+    containment.prepare_pool_process(settings.max_file_bytes)
     app.process_state = fitness.ProcessState()
 
 
@@ -87,6 +77,7 @@ def _watch_consumer(sender: Consumer, **_: Any) -> None:
 
 @heartbeat_sent.connect
 def _sweep(**_: Any) -> None:
+    containment.end_orphans()
     sweeper.run()
 
 

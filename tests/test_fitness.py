@@ -213,13 +213,13 @@ def test_a_worker_that_loses_its_folder_leaves_its_jobs_to_others(
     site.start("redis")
     with view(way, folder, site):
         site.start("worker-2")
-        started = [site.submit("write_often", seconds=3.0) for _ in range(2)]
+        started = [site.submit("write_often", seconds=2.0) for _ in range(2)]
         for job in started:
             running(site, job)
         site.more_environ = {}
         site.start("worker", "web")
         with broken(way, folder):
-            jobs = [site.submit("diary", seconds=0.2) for _ in range(20)]
+            jobs = [site.submit("diary", seconds=0.1) for _ in range(20)]
             assert attempts(site, started + jobs) == {("finished", 1)}
             assert set(diary(site).values()) == {1}
             wait_for(lambda: (site.store.statistics().workers, len(site.store.statistics().unfit)) == (1, 1))

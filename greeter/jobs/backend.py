@@ -12,6 +12,7 @@ from celery.backends.base import BaseBackend
 from celery.exceptions import NotRegistered, TaskRevokedError, WorkerLostError
 
 from greeter.jobs.celery_app import CeleryApp
+from greeter.jobs.containment import end_orphans
 from greeter.jobs.errors import JobNotFound, failure_result
 from greeter.toolkit.job import Fallback
 
@@ -41,7 +42,8 @@ class JobBackend(BaseBackend):
         """Store a failure, unless another process can still run the job."""
         is_main = self._app.runner.process is None  # in a pool process, the tool itself has raised the exception
         if is_main and isinstance(exc, WorkerLostError):
-            self._jobs.requeue(task_id, self._app.runner.worker, counted=not _is_stopping())
+            end_orphans()  # before the next attempt starts
+            self._jobs.requeue(task_id, self._app.runner.worker, counted=not _is_stopping(), reason=exc)
         elif is_main and isinstance(exc, NotRegistered):
             self._jobs.return_unknown(task_id)
         else:

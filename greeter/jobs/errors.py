@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from errno import EDQUOT, EFBIG, ENOSPC
 from typing import Any
 
@@ -16,15 +17,17 @@ from greeter.toolkit.errors import ToolError
 UNAVAILABLE = (OperationalError, RedisError)
 """The exceptions raised when Redis is down, does not answer, or refuses to write."""
 
-OUT_OF_MEMORY = "The job ran out of memory. Submit less data at once, and run it again."
-TIME_LIMIT_REACHED = "The job reached its time limit without a result. Submit less data at once, and run it again."
-FILE_TOO_LARGE = "A file grew larger than a job may write. Submit less data at once, and run it again."
-DISK_FULL = "There is not enough disk space for this job. Try again later; if it happens again, contact this site."
-TOOL_REMOVED = "This tool is no longer available here. Choose another one on the front page."
-LOST = (
-    "The process running this job was lost on every attempt, possibly because it ran out of memory. "
-    "Submit less data at once, and run it again."
+_SMALLER = "Submit the data in smaller parts, each as a new job."
+OUT_OF_MEMORY = f"The job ran out of memory. {_SMALLER}"
+TIME_LIMIT_REACHED = f"The job reached its time limit without a result. {_SMALLER}"
+FILE_TOO_LARGE = f"A file grew larger than a job may write. {_SMALLER}"
+DISK_FULL = (
+    "There is not enough disk space for this job. "
+    "Try again later; if it happens again, write to the operators of this site."
 )
+TOOL_REMOVED = "This tool is no longer available here. Choose another one on the front page."
+CRASHED = "The process running this job crashed on every attempt, most likely because it ran out of memory. " + _SMALLER
+LOST = f"The process running this job was lost on every attempt, possibly because it ran out of memory. {_SMALLER}"
 
 
 class JobNotFound(LookupError):
@@ -43,6 +46,8 @@ class TooManyJobs(Exception):
     """The client has MAX_ACTIVE jobs waiting or running already."""
 
 
+# A library in C often does not notice that memory was refused, and crashes.
+_CRASHES = (signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT)
 _BY_ERRNO = {ENOSPC: DISK_FULL, EDQUOT: DISK_FULL, EFBIG: FILE_TOO_LARGE}
 _BY_TYPE: dict[type[BaseException], str] = {
     SoftTimeLimitExceeded: TIME_LIMIT_REACHED,
@@ -58,6 +63,8 @@ def user_message(error: BaseException) -> str | None:
         return str(error)
     if isinstance(error, OSError) and error.errno in _BY_ERRNO:
         return _BY_ERRNO[error.errno]
+    if isinstance(error, WorkerLostError) and any(crash.name in str(error) for crash in _CRASHES):
+        return CRASHED
     return next((message for kind, message in _BY_TYPE.items() if isinstance(error, kind)), None)
 
 

@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 MARKER = ".installation"
 _NOT_PAIRED = (
     "DATA_DIR and the Redis server in REDIS_URL do not belong to the same installation. Check that the disk is mounted "
-    "and that both settings are correct. If you emptied or replaced one of them on purpose, run flask pair-storage."
+    "and that both settings are correct. If you emptied or replaced one on purpose, run honcho run flask pair-storage."
 )
 _OTHER_USER = "The files in DATA_DIR belong to another user. Run the web and all workers as the same user."
 _UNUSABLE = "DATA_DIR cannot be used: {}. It must be mounted, writable, and owned by the user of this process."

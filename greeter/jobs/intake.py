@@ -29,8 +29,11 @@ class Intake:
 
     def allow(self, allowed: bool) -> None:
         """Pause the intake, or resume it after a pause."""
-        if self._consumer is None or allowed is not self._paused or not self._tasks:
+        if self._consumer is None or not self._tasks:
             return
-        self._paused = not allowed
-        change = self._consumer.add_task_queue if allowed else self._consumer.cancel_task_queue
-        self._consumer.call_soon(change, _QUEUE)
+        if not allowed and self.is_open:
+            self._paused = True
+            self._consumer.call_soon(self._consumer.cancel_task_queue, _QUEUE)
+        elif allowed and self._paused:
+            self._paused = False
+            self._consumer.call_soon(self._consumer.add_task_queue, _QUEUE)

@@ -211,7 +211,7 @@ class Record:
 
     @property
     def kept_until(self) -> date | None:
-        """The day when the job is removed, at the earliest if it is active; None if it is kept forever."""
+        """The date on which the job is removed; for an active job, the earliest possible one; None for a sample."""
         if self._retention_days is None:
             return None
         today = date(1970, 1, 1) + timedelta(days=self._fields["today"])

@@ -67,7 +67,7 @@ class _Reporter:
         count = 0
         while not self.ended.wait(_INTERVAL):
             count += 1
-            with suppress(redis.RedisError):  # try again next time
+            with suppress(redis.RedisError, MemoryError):  # try again next time
                 self._enforce_limits()
                 self.report()
                 if count % _REPORTS_PER_HEARTBEAT == 0:

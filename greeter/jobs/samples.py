@@ -30,7 +30,7 @@ class Samples:
         return sample_id if self.files.folder(sample_id).exists() else None
 
     def keep(self, store: Store, job_id: str) -> str:
-        """Make an ended job the sample of its tool, and return the id of the sample. Raises JobNotFound."""
+        """Make a finished job the sample of its tool, and return the id of the sample. Raises JobNotFound."""
         record = store.find(job_id)
         sample_id = PREFIX + record.tool
         self.files.remove(sample_id)

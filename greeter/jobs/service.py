@@ -1,4 +1,4 @@
-"""What can be done with a job: submit, cancel, delete it, and requeue it when its process is lost."""
+"""Submit, cancel, delete and requeue jobs."""
 
 from __future__ import annotations
 
@@ -71,9 +71,17 @@ class JobService:
             record = self.store.find(job_id)
             self._send_task(record.tool, task_id=job_id, headers={"request_id": record.request})
 
-    def requeue(self, job_id: str, worker: str, *, stale: bool = False, counted: bool = True) -> None:
+    def requeue(
+        self,
+        job_id: str,
+        worker: str,
+        *,
+        stale: bool = False,
+        counted: bool = True,
+        reason: Exception = WorkerLostError(f"lost {MAX_ATTEMPTS} times"),  # noqa: B008
+    ) -> None:
         """Make a job wait again after its process was lost, or fail after its last attempt. See Store.requeue."""
-        result = dumps(failure_result(WorkerLostError(f"lost {MAX_ATTEMPTS} times")))
+        result = dumps(failure_result(reason))
         state = self.store.requeue(job_id, worker, stale=stale, counted=counted, result=result)
         if state == PENDING:
             self.log_event("requeued" if counted else "returned", job_id)

@@ -1,4 +1,4 @@
-"""The records of jobs in Redis. This module and the scripts in lua/ are the only code that uses Redis keys.
+"""The records of jobs in Redis. Only this module, the scripts in lua/ and the rate limiter use Redis keys of our own.
 
 | key | type | what it has |
 |---|---|---|

@@ -16,6 +16,7 @@ from greeter.jobs import fitness
 from greeter.jobs.errors import UNAVAILABLE, JobNotFound
 from greeter.jobs.intake import Intake
 from greeter.jobs.service import JobService
+from greeter.toolkit.process_guard import kill_tree
 
 log = logging.getLogger(__name__)
 
@@ -94,8 +95,9 @@ def _active_jobs() -> list[str]:
 
 
 def _kill(jobs: list[str]) -> None:
-    """Kill the processes that run these jobs, each with its process group."""
+    """Kill the processes that run these jobs, each with its process group and its descendants."""
     for request in list(state.active_requests):
         if request.id in jobs and request.worker_pid:
+            kill_tree(request.worker_pid)
             with suppress(ProcessLookupError):
                 os.killpg(request.worker_pid, signal.SIGKILL)

@@ -17,6 +17,7 @@ from celery.exceptions import Ignore, SoftTimeLimitExceeded, TaskPredicate
 from greeter.jobs import fitness
 from greeter.jobs.celery_app import CeleryApp
 from greeter.jobs.claimed_job import ClaimedJob
+from greeter.jobs.containment import contained
 from greeter.jobs.errors import OUT_OF_MEMORY, user_message
 from greeter.jobs.interrupts import interruptible
 from greeter.jobs.reader import Params
@@ -105,8 +106,9 @@ class ToolTask(Task):  # type: ignore[type-arg]
             raise Ignore
         jobs.log_event("started", job_id)
         params, folder = claim
-        job = Job(folder)
-        with reporting(job, ClaimedJob(jobs, job_id, runner), self._soft_limit, self._hard_limit):
+        job = Job(folder, self.app.settings.job_memory)
+        claimed = ClaimedJob(jobs, job_id, runner)
+        with reporting(job, claimed, self._soft_limit, self._hard_limit), contained(job):
             return self._call(job, params)
 
     def _call(self, job: Job, params: Params) -> Result:

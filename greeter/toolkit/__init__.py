@@ -3,8 +3,18 @@
 from celery.exceptions import SoftTimeLimitExceeded
 
 from greeter.toolkit.errors import ToolError
+from greeter.toolkit.fasta import longest_sequence
 from greeter.toolkit.fields import ProteinFastaField
 from greeter.toolkit.job import Job, Result
-from greeter.toolkit.tool import tool
+from greeter.toolkit.tool import MemoryNeed, tool
 
-__all__ = ["Job", "ProteinFastaField", "Result", "SoftTimeLimitExceeded", "ToolError", "tool"]
+__all__ = [
+    "Job",
+    "MemoryNeed",
+    "ProteinFastaField",
+    "Result",
+    "SoftTimeLimitExceeded",
+    "ToolError",
+    "longest_sequence",
+    "tool",
+]

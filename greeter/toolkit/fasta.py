@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from operator import itemgetter
+from pathlib import Path
 from typing import NamedTuple, TypedDict
 
 LONGEST_SEQUENCE = 100_000  # residues: the limit of HMMER's search pipeline
@@ -75,6 +77,22 @@ def check_proteins(text: str, limits: Limits) -> bytes:
                 f"and {limits['residues']:,} residues. Split it into several jobs."
             )
     return "\n".join(lines).encode()
+
+
+def longest_sequence(source: bytes | Path) -> tuple[str, int]:
+    """Find the longest sequence of a checked FASTA text.
+
+    Args:
+        source: The text, or the path of a file with it: what a `ProteinFastaField` has.
+
+    Returns:
+        The name of the record, and the length of its sequence in residues.
+    """
+    text = source if isinstance(source, bytes) else source.read_bytes()
+    records = (record.partition(b"\n") for record in (b"\n" + text).split(b"\n>")[1:])
+    lengths = ((len(body.translate(None, b" \t\n")), header) for header, _, body in records)
+    length, header = max(lengths, key=itemgetter(0))
+    return header.split(maxsplit=1)[0].decode(), length
 
 
 def _records(lines: list[str]) -> Iterator[_Record]:

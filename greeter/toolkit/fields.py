@@ -29,8 +29,8 @@ class _TextOrFile(TextArea):
 class ProteinFastaField(TextAreaField):
     """A form field for protein sequences in FASTA format, pasted or uploaded as a file.
 
-    The file is used instead of pasted text. Anything but protein FASTA, DNA and RNA included, is rejected with a
-    message that names the line. The tool's function receives the pathlib.Path of a file with the checked text (UTF-8,
+    The file is used instead of pasted text. Anything other than protein FASTA is rejected, including DNA and RNA, with
+    a message that names the line. The tool's function receives the pathlib.Path of a file with the checked text (UTF-8,
     Unix line endings), or None if the field is empty. The installation limits the number of sequences and residues.
 
     Args:

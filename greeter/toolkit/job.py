@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import subprocess
+import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence, Sized
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, TypedDict, TypeVar
 
-from greeter.toolkit.program import find_program, run_guarded
+from greeter.toolkit.program import find_program, out_of_memory, run_guarded
 
 Item = TypeVar("Item")
 Result = dict[str, Any]  # what a tool returns; the values must be serializable as JSON
@@ -42,11 +44,15 @@ class Job:
 
     Args:
         folder: The job's own folder, with the result files in its subfolder `outputs`. A test passes an empty one.
+        memory: The maximum memory of the job in bytes: in a worker, the setting JOB_MEMORY.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, memory: int = 4 * 2**30) -> None:
         self.folder = folder
+        self.memory = memory
         self._shown: _Loop | None = None
+        self._closed = False
+        self._lock = threading.Lock()
 
     def track(self, iterable: Iterable[Item], total: int | None = None, unit: str = "step") -> Iterator[Item]:
         """Show the progress of a loop on the job's page. Wraps an iterable as `tqdm` does.
@@ -117,7 +123,7 @@ class Job:
         return (self._outputs / name).open(mode, encoding=None if "b" in mode else "utf-8")
 
     def run(
-        self, argv: Sequence[str | Path], stdout: str, *, memory: int = 4_000_000_000, file_size: int = 1_000_000_000
+        self, argv: Sequence[str | Path], stdout: str, *, memory: int | None = None, file_size: int = 1_000_000_000
     ) -> None:
         """Run a program and write its standard output to a result file.
 
@@ -128,20 +134,37 @@ class Job:
         Args:
             argv: The program and its arguments.
             stdout: The name of the result file, as for `open`.
-            memory: The maximum address space in bytes, for each process.
+            memory: The maximum address space in bytes, for each process. None, or more than `self.memory`: that.
             file_size: The maximum size in bytes of each file that it writes.
 
         Raises:
             FileNotFoundError: The program is not installed.
-            subprocess.CalledProcessError: The program ended with a status other than 0.
+            MemoryError: The program ended with a status other than 0, and its error output is about memory.
+            subprocess.CalledProcessError: It ended with a status other than 0 for another reason.
+            RuntimeError: A thread that outlived its job called this.
             ValueError: `stdout` is not a valid name.
         """
-        program = find_program(argv[0])
-        with self.open(stdout, "wb") as out, (self.folder / "log").open("ab") as log:
-            command = [program, *map(str, argv[1:])]
-            status = run_guarded(command, self._outputs, self.folder, out, log, memory, file_size)
+        command = [find_program(argv[0]), *map(str, argv[1:])]
+        limits = (min(memory or self.memory, self.memory), file_size)
+        with self.open(stdout, "wb") as out, (self.folder / "log").open("ab+") as log:
+            start = log.tell()
+            status = run_guarded(command, self._outputs, self.folder, out, log, limits, self._while_open())
+            if status and out_of_memory(log, start):
+                raise MemoryError
         if status:
             raise subprocess.CalledProcessError(status, list(map(str, argv)))
+
+    def close(self) -> None:
+        """Start no more programs. The worker calls this when the tool has ended."""
+        with self._lock:
+            self._closed = True
+
+    @contextmanager
+    def _while_open(self) -> Iterator[None]:
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("the job has ended")
+            yield
 
     @property
     def _outputs(self) -> Path:

@@ -3,6 +3,8 @@
 Usage: `python -I process_guard.py MEMORY FILE_SIZE PROGRAM ARGUMENT ...`, with the limits in bytes. Only the job's
 process has the other end of the pipe that is this script's standard input. The pipe closes when that process ends for
 any reason. On Linux, orphaned descendants of the program become children of this process, so none can escape.
+
+The worker imports the functions that kill processes: it does the same for a guard that was killed or suspended.
 """
 
 import ctypes
@@ -13,6 +15,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 
 import psutil
@@ -23,21 +26,65 @@ _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # from <linux/prctl.h>
 def main() -> int:
     """Run the program, and return its exit status: negative if a signal ended it."""
     memory, file_size, *command = sys.argv[1:]
-    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    adopt_orphans()
 
     def limit_program() -> None:
         _limit(resource.RLIMIT_AS, int(memory))
         _limit(resource.RLIMIT_FSIZE, int(file_size))
         _limit(resource.RLIMIT_CORE, 0)
-        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        die_with_parent()
 
     program = subprocess.Popen(  # the job chose the command  # nosec B603
         command, stdin=subprocess.DEVNULL, preexec_fn=limit_program
     )
     threading.Thread(target=_kill_when_the_job_ends, daemon=True).start()
     status = program.wait()
-    _kill_descendants()
+    kill_descendants()
     return status
+
+
+def adopt_orphans() -> None:
+    """Make this process the parent of its orphaned descendants, which they cannot prevent (Linux only)."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def die_with_parent() -> None:
+    """Have the kernel kill this process when the thread that started it ends (Linux only)."""
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def kill_descendants() -> None:
+    """Kill all descendants of this process, and return when none is left.
+
+    This process must adopt orphans. Then every descendant is its child or has an ancestor that is, so none is left
+    when it has no child. A list of processes would not show that: they fork and are adopted while it is made.
+    """
+    while _has_children():
+        _kill(psutil.Process().children(recursive=True))
+        time.sleep(0.001)
+
+
+def kill_orphans(spared: Collection[int]) -> None:
+    """Kill the children of this process, with their descendants, except those with the ids `spared`.
+
+    It gives up after a second, because a process that waits for a disk cannot be killed. Call it again later.
+    """
+    end = time.monotonic() + 1
+    while orphans := [child.pid for child in psutil.Process().children() if child.pid not in spared]:
+        for orphan in orphans:
+            kill_tree(orphan)
+            with suppress(ChildProcessError):
+                os.waitpid(orphan, os.WNOHANG)
+        if time.monotonic() > end:
+            break
+        time.sleep(0.001)
+
+
+def kill_tree(pid: int) -> None:
+    """Kill a process and its descendants. Those that they start meanwhile go to the process that adopts orphans."""
+    with suppress(psutil.NoSuchProcess):
+        root = psutil.Process(pid)
+        _kill([root, *root.children(recursive=True)][::-1])
 
 
 def _limit(kind: int, value: int) -> None:
@@ -49,25 +96,23 @@ def _limit(kind: int, value: int) -> None:
 
 def _kill_when_the_job_ends() -> None:
     os.read(0, 1)  # returns when the pipe closes
-    _kill_descendants()
+    kill_descendants()
 
 
-def _kill_descendants() -> None:
-    # A descendant may fork while it is being killed, so repeat until none is left.
-    while running := [child for child in psutil.Process().children(recursive=True) if _is_running(child)]:
-        for child in running:
-            child.kill()
-        time.sleep(0.01)
-    with suppress(ChildProcessError):
+def _has_children() -> bool:
+    """Reap the children that have ended, and return whether there are others."""
+    try:
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
-
-
-def _is_running(process: psutil.Process) -> bool:
-    try:
-        return process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
+    except ChildProcessError:
         return False
+    return True
+
+
+def _kill(processes: Iterable[psutil.Process]) -> None:
+    for process in processes:
+        with suppress(psutil.Error):
+            process.kill()
 
 
 def _prctl(option: int, value: int) -> None:

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
+
+from greeter.toolkit.process_guard import kill_tree
 
 _PROCESS_GUARD = Path(__file__).with_name("process_guard.py")
+# What the C library, C++, Python, Java and HMMER print. A program cannot be asked for the reason in another way.
+_OUT_OF_MEMORY = re.compile(rb"cannot allocate memory|bad_alloc|memoryerror|out ?of ?memory|malloc", re.IGNORECASE)
+_TIME_TO_END = 2  # seconds
 
 
 def find_program(name: str | Path) -> str:
@@ -20,23 +27,47 @@ def find_program(name: str | Path) -> str:
     raise FileNotFoundError(f"There is no program {str(name)!r} on this machine. Install it.")
 
 
+def out_of_memory(log: IO[bytes], start: int) -> bool:
+    """Whether the error output of a program, from `start` on, ends in a message about memory."""
+    log.seek(max(start, log.seek(0, os.SEEK_END) - 4096))
+    return bool(_OUT_OF_MEMORY.search(log.read()))
+
+
 def run_guarded(
     command: Sequence[str],
     folder: Path,
     home: Path,
     stdout: IO[bytes],
     stderr: IO[bytes],
-    memory: int,
-    file_size: int,
+    limits: tuple[int, int],
+    start: AbstractContextManager[Any],
 ) -> int:
-    """Run a command in a folder under the process guard, with limits in bytes, and return its exit status."""
-    with subprocess.Popen(  # no shell, and the tool names the program  # nosec B603
-        [sys.executable, "-I", str(_PROCESS_GUARD), str(memory), str(file_size), *command],
-        stdin=subprocess.PIPE,  # closes when this process ends, on which the guard ends the program
-        stdout=stdout,
-        stderr=stderr,
-        cwd=folder,
-        env={"PATH": os.environ["PATH"], "HOME": str(home), "LC_ALL": "C.UTF-8"},
-        start_new_session=True,
-    ) as guard:
+    """Run a command in a folder under the process guard, and return its exit status.
+
+    `limits` are those of memory and of file size in bytes. `start` is entered while the guard starts.
+    """
+    with start:
+        guard = subprocess.Popen(  # no shell, and the tool names the program  # nosec B603
+            [sys.executable, "-I", str(_PROCESS_GUARD), *map(str, limits), *command],
+            stdin=subprocess.PIPE,  # closes when this process ends, on which the guard ends the program
+            stdout=stdout,
+            stderr=stderr,
+            cwd=folder,
+            env={"PATH": os.environ["PATH"], "HOME": str(home), "LC_ALL": "C.UTF-8"},
+            start_new_session=True,
+        )
+    try:
         return guard.wait()
+    finally:
+        _end(guard)
+
+
+def _end(guard: subprocess.Popen[bytes]) -> None:
+    """Let the guard kill its program and end, or kill them if it does not, for example because it is suspended."""
+    if guard.stdin:
+        guard.stdin.close()
+    try:
+        guard.wait(_TIME_TO_END)
+    except subprocess.TimeoutExpired:
+        kill_tree(guard.pid)
+        guard.wait()

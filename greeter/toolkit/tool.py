@@ -5,13 +5,28 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from wtforms import Form
 
+from greeter.toolkit.errors import ToolError
 from greeter.toolkit.job import Job, Result
 
 Function = Callable[..., Result]
+
+
+class MemoryNeed(NamedTuple):
+    """How much memory a job needs in the worst case, and why.
+
+    Attributes:
+        bytes: The memory in bytes.
+        because: What needs it: the subject of a sentence, such as "Query 'A' (30,000 residues)".
+        advice: A sentence that tells the user how to need less.
+    """
+
+    bytes: int
+    because: str
+    advice: str = "Submit the data in smaller parts, each as a new job."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +43,7 @@ class Tool:
         duration: The usual duration of a job, in words.
         soft_time_limit: The time limit in seconds, or None for the setting SOFT_TIME_LIMIT.
         libraries: The packages whose versions the page of a job shows.
+        memory: Estimates the memory that a job needs from the values of its form, or None.
     """
 
     name: str
@@ -39,10 +55,21 @@ class Tool:
     duration: str = ""
     soft_time_limit: int | None = None
     libraries: Sequence[str] = ()
+    memory: Callable[..., MemoryNeed] | None = None
 
     def __call__(self, job: Job, **params: Any) -> Result:
-        """Call the function, as the worker and tests do."""
+        """Call the function, as the worker and tests do. Raises ToolError if the job would need too much memory."""
+        if problem := self.memory_problem(params, job.memory):
+            raise ToolError(problem)
         return self.function(job, **params)
+
+    def memory_problem(self, params: Mapping[str, Any], limit: int) -> str | None:
+        """Return the message for a user whose job would need more memory than `limit` bytes, or None."""
+        need = self.memory(**params) if self.memory else None
+        if need is None or need.bytes <= limit:
+            return None
+        sizes = f"{need.bytes / 2**30:,.1f} GiB of memory, but a job may use {limit / 2**30:,.1f} GiB"
+        return f"{need.because} may need {sizes}. {need.advice}"
 
 
 def tool(
@@ -53,6 +80,7 @@ def tool(
     duration: str = "",
     soft_time_limit: int | None = None,
     libraries: Sequence[str] = (),
+    memory: Callable[..., MemoryNeed] | None = None,
 ) -> Callable[[Function], Tool]:
     """Turn a function into a tool of the site.
 
@@ -70,12 +98,16 @@ def tool(
         soft_time_limit: The time in seconds after which the function gets `SoftTimeLimitExceeded` and should return
             `job.fallback(...)`. None: the setting SOFT_TIME_LIMIT.
         libraries: The names of installed packages whose versions each job's page shows.
+        memory: A function that estimates the memory that a job needs in the worst case. It takes the parameters of the
+            decorated function without the job, and gets a `ProteinFastaField` as bytes on submission and as a
+            pathlib.Path in the worker: see `longest_sequence`. A job that needs more than the setting JOB_MEMORY is
+            refused on the form. None: unknown, so a job that needs more fails.
 
     Returns:
-        A decorator that makes a `Tool` of the function.
+        A decorator that turns the function into a `Tool`.
 
     Raises:
-        TypeError: The decorated function's parameters are not a job and the fields of the form.
+        TypeError: The function's parameters are not a job followed by the fields of the form.
     """
 
     def decorate(function: Function) -> Tool:
@@ -90,6 +122,7 @@ def tool(
             duration=duration,
             soft_time_limit=soft_time_limit,
             libraries=tuple(libraries),
+            memory=memory,
         )
 
     return decorate

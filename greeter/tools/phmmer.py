@@ -14,7 +14,15 @@ from pyhmmer.plan7 import TopHits
 from wtforms import FloatField, Form
 from wtforms.validators import DataRequired, InputRequired, NumberRange
 
-from greeter.toolkit import Job, ProteinFastaField, Result, SoftTimeLimitExceeded, tool
+from greeter.toolkit import (
+    Job,
+    MemoryNeed,
+    ProteinFastaField,
+    Result,
+    SoftTimeLimitExceeded,
+    longest_sequence,
+    tool,
+)
 from greeter.tools.phmmer_hits import hit_rows
 
 EXAMPLES = Path(__file__).parents[2] / "static" / "examples"
@@ -37,10 +45,27 @@ class PhmmerForm(Form):
     )
 
 
+def memory_need(query: bytes | Path, targets: bytes | Path | None, evalue: float) -> MemoryNeed:
+    """Estimate the memory that a search needs: that of its largest comparison.
+
+    In the worst case, when the two sequences match over their whole length, it is about 36 bytes for each residue of
+    the query and each residue of the target (Sean Eddy in https://github.com/EddyRivasLab/hmmer/issues/304).
+    """
+    query_name, query_length = longest_sequence(query)
+    target_name, target_length = longest_sequence(targets or query)
+    return MemoryNeed(
+        36 * query_length * target_length,
+        f"Comparing query {query_name!r} ({query_length:,} residues) "
+        f"with target {target_name!r} ({target_length:,} residues)",
+        "Split the longer one into parts, or leave one of them out.",
+    )
+
+
 @tool(
     "phmmer protein search",
     form=PhmmerForm,
     libraries=["pyhmmer"],
+    memory=memory_need,
     duration="seconds for a few proteins, minutes for hundreds against hundreds",
     example={"query": EXAMPLES / "HBB_HUMAN.fa", "targets": EXAMPLES / "globins45.fa", "evalue": 10.0},
 )

@@ -59,6 +59,8 @@ def submit(name: str) -> ResponseReturnValue:
 
 def submit_job(tool: Tool, form: Form, params: Params, label: str) -> ResponseReturnValue:
     """Submit a job and redirect to its page, or show the form again with the reason why it was refused."""
+    if problem := tool.memory_problem(params, services().settings.job_memory):
+        return form_page(tool, form, label, problem=problem), 422
     submission = Submission(label, client_address(), request.form.get("token", ""))
     try:
         limits().count_submission()

@@ -39,3 +39,10 @@ def test_services_run_the_commands_of_the_procfile() -> None:
     for service in services.values():
         names = {name.lower() for name in service["environment"]} - {"valkey_password"}
         assert names <= set(vars(Settings()))
+
+
+def test_the_worker_has_memory_for_its_jobs() -> None:
+    """Its default limit is that of all its jobs and 1 GiB, without swap."""
+    worker, settings = COMPOSE["services"]["worker"], Settings()
+    needed = settings.worker_concurrency * settings.job_memory // 2**30 + 1
+    assert worker["mem_limit"] == worker["memswap_limit"] == f"${{WORKER_MEM_LIMIT:-{needed}g}}"

@@ -108,3 +108,9 @@ def test_web_restart_drops_no_request(own_installation: Installation) -> None:
             web.terminate()
             assert web.wait(15) == 0
     assert set(answers) == {200}
+
+
+def test_the_kernel_kills_a_job_and_not_its_worker() -> None:
+    """A worker has a memory limit and outlives the kill of one of its processes."""
+    lines = (UNITS / "greeter-worker@.service").read_text().splitlines()
+    assert {"MemoryMax=80%", "OOMPolicy=continue"} <= set(lines)

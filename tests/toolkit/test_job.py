@@ -68,12 +68,28 @@ def test_a_program_runs_in_a_clean_environment_within_its_limits(
         "import os; x = bytearray(60_000_000); print(*sorted(os.environ), input if 0 else 1)",
     ]
     if not succeeds:
-        with pytest.raises(subprocess.CalledProcessError):
+        with pytest.raises(MemoryError if "memory" in limits else subprocess.CalledProcessError):
             job.run(program, stdout="output.txt", **limits)
         return
     job.run(program, stdout="output.txt")
     with job.open("output.txt", "r") as output:
         assert set(output.read().split()) <= {"HOME", "LC_ALL", "LC_CTYPE", "PATH", "1"}
+
+
+@pytest.mark.parametrize(("asked", "given"), [(None, 200_000_000), (10**12, 200_000_000), (10**8, 10**8)])
+def test_a_program_cannot_have_more_memory_than_its_job(tmp_path: Path, asked: int | None, given: int) -> None:
+    """The memory of the job is the default, and a tool can only lower it."""
+    job = Job(tmp_path, memory=200_000_000)
+    job.run(["sh", "-c", "ulimit -v"], stdout="output.txt", memory=asked)
+    assert int((tmp_path / "outputs/output.txt").read_text()) == given // 1024
+
+
+def test_a_closed_job_starts_no_program(tmp_path: Path) -> None:
+    """So that a thread of a tool cannot start one after the end of its job."""
+    job = Job(tmp_path)
+    job.close()
+    with pytest.raises(RuntimeError, match="the job has ended"):
+        job.run(["true"], stdout="output.txt")
 
 
 def test_a_program_cannot_exceed_the_limits_of_its_worker(tmp_path: Path) -> None:

@@ -178,3 +178,16 @@ def test_a_wrong_method_gets_a_405_page_with_a_next_step(client: FlaskClient) ->
     assert response.status_code == 405
     assert "Allow" in response.headers
     assert "front page" in response.text
+
+
+def test_input_that_needs_too_much_memory_is_refused(client: FlaskClient) -> None:
+    """The form names the two sequences and the limit, and keeps the input; what fits gets past it."""
+    titin, ordinary = f">TITIN\n{'MKVLAWTRHE' * 3435}\n", f">ordinary\n{'MKVLAWTRHE' * 300}\n"
+    refused = client.post("/tools/phmmer", data={"query": ordinary + titin, "targets": "", "evalue": "10"})
+    page = unescape(refused.text)
+    assert refused.status_code == 422
+    assert "query 'TITIN' (34,350 residues) with target 'TITIN' (34,350 residues) may need 39.6 GiB of memory" in page
+    assert "a job may use 4.0 GiB. Split the longer one into parts" in page
+    assert titin.strip() in page.replace("\r", "")
+    passed = client.post("/tools/phmmer", data={"query": titin, "targets": ordinary, "evalue": "10"})
+    assert passed.status_code == 503  # there is no Redis

@@ -2,8 +2,8 @@
 -- Cancel a job.
 --
 -- ARGV: 1 job id, 2 seconds without a heartbeat after which a running job is ended at once
--- Returns: 'cancelled' if it has ended now, 'requested' if its next heartbeat will return that, 'ended' if it had ended
---   before, or nil for an unknown job
+-- Returns: 'cancelled' if the job has ended now, 'requested' if it is running, and its next heartbeat will return
+--   'cancel', 'ended' if it had ended before, or nil for an unknown job
 local _, silence_limit = unpack(ARGV)
 
 local was = phase()

@@ -1,7 +1,8 @@
--- Create a waiting job, unless the same form has created one already.
+-- Create a waiting job, unless the same form has created one already. Without the flag allow-oom, a full Redis refuses
+-- new jobs.
 --
--- ARGV: 1 job id, 2 token of the form or '', 3 client or '', 4 most waiting jobs, 5 most active jobs of one client,
---   6 seconds to remember the token, 7... further fields and values
+-- ARGV: 1 job id, 2 token of the form or '', 3 client or '', 4 maximum of waiting jobs, 5 maximum of active jobs of one
+--   client, 6 seconds to remember the token, 7... further fields and values
 -- Returns: the id of the job, or of the one that the form created; 'full' or 'busy' when a limit is reached
 local _, token, client, most_waiting, most_active, remember = unpack(ARGV)
 local token_key, client_key = 'token:' .. token, 'client:' .. client

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- List jobs, at most 100, that ended long ago. Called every few seconds.
+-- List at most 100 jobs whose retention time is over. Called every few seconds.
 --
 -- If the clock has jumped since the last call, the list stays empty for an hour, so that an operator, or the next jump,
 -- can correct the clock before results are deleted. After an hour without workers it stays empty for another one too.

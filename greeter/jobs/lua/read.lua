@@ -1,6 +1,6 @@
 -- Read what the page of a job shows.
 --
--- It has no flags line: Redis takes a script with one for a script that writes.
+-- It has no flags line: with one, Redis would treat it as a script that writes, and refuse it when writes are refused.
 --
 -- ARGV: 1 job id, 2 seconds after which a worker without a heartbeat is not counted
 -- Returns: a JSON object (record.py, Snapshot), or nil for an unknown job. The text changes only when the page does:

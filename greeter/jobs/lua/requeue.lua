@@ -2,7 +2,7 @@
 -- Make a running job wait again after its process was lost, or end it if it was cancelled or this was its last attempt.
 --
 -- ARGV: 1 job id, 2 worker, 3 seconds without a heartbeat that the job must have or '', 4 '1' if the attempt counts,
---   5 most attempts, 6 result after the last one (JSON)
+--   5 maximum of attempts, 6 result after the last one (JSON)
 -- Returns: the new Celery state; nil if the job had a heartbeat, or does not run on this worker
 local _, worker, silence, counts, most_attempts, result = unpack(ARGV)
 

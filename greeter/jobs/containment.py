@@ -1,0 +1,88 @@
+"""The limits of a job on its process, and the end of every process that it started."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import resource
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import billiard
+import psutil
+
+from greeter.toolkit.job import Job
+from greeter.toolkit.process_guard import adopt_orphans, die_with_parent, kill_descendants, kill_orphans
+
+_OOM_SCORE = "500"  # of at most 1000: the kernel kills a job before the worker, Redis or the web
+
+_SPARE_DESCRIPTORS = 16
+
+_helpers: Collection[int] = ()
+
+
+def prepare_worker() -> None:
+    """Make the main process of a worker the parent of what its lost pool processes leave behind."""
+    global _helpers
+    _helpers = {child.pid for child in psutil.Process().children()}  # not those of a job: there has been none
+    adopt_orphans()
+    atexit.register(kill_orphans, _helpers)  # pool processes exit without calling this
+
+
+def prepare_pool_process(max_file_bytes: int) -> None:
+    """Shield a pool process from signals to the worker's group, end it with the worker, and limit its files."""
+    os.setpgrp()
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (max_file_bytes, max_file_bytes))
+    with suppress(OSError):  # there is no such file outside Linux
+        Path("/proc/self/oom_score_adj").write_text(_OOM_SCORE)
+    die_with_parent()
+    adopt_orphans()
+
+
+@contextmanager
+def contained(job: Job) -> Iterator[None]:
+    """Limit the memory and files of a job while the body runs; at its end, no process that it started is left."""
+    try:
+        with _limited_memory(job.memory), _limited_descriptors():
+            yield
+    finally:
+        job.close()
+        kill_descendants()
+
+
+def end_orphans() -> None:
+    """Kill what lost pool processes left behind. Called in the main process of a worker."""
+    pool = {process.pid for process in billiard.active_children() if process.pid}
+    kill_orphans(pool.union(_helpers))
+
+
+@contextmanager
+def _limited_memory(size: int) -> Iterator[None]:
+    """Limit the private memory of this process to `size` bytes more than it has. Programs inherit the limit.
+
+    The limit is on data and not on the address space, so that a tool can map a database that is larger.
+    """
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    if psutil.LINUX:
+        limit = psutil.Process().memory_info().data + size
+        if before[1] != resource.RLIM_INFINITY:
+            limit = min(limit, before[1])
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, before)
+
+
+@contextmanager
+def _limited_descriptors() -> Iterator[None]:
+    """Keep some descriptors for what has to be done after a tool that leaves none."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft - _SPARE_DESCRIPTORS, 0), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -1,0 +1,94 @@
+"""A job that needs too much memory fails with a sentence about memory, and its worker goes on."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from greeter.jobs.errors import CRASHED, OUT_OF_MEMORY
+from greeter.tools.phmmer import phmmer
+from tests.conftest import ROOT, Installation
+
+HEMOGLOBIN = (ROOT / "static/examples/HBB_HUMAN.fa").read_bytes().partition(b"\n")[2].replace(b"\n", b"")
+LIMIT = 150_000_000  # bytes
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """Redis and a worker whose jobs get little memory."""
+    mine = Installation(tmp_path_factory.mktemp("site"), job_memory=LIMIT)
+    try:
+        mine.start("redis", "worker")
+        yield mine
+    finally:
+        mine.close()
+
+
+def protein(name: str, length: int) -> bytes:
+    """Make a FASTA record of human hemoglobin, over and over."""
+    return b">%s\n%s\n" % (name.encode(), (HEMOGLOBIN * (length // len(HEMOGLOBIN) + 1))[:length])
+
+
+def test_the_worst_case_of_phmmer_is_its_longest_query_against_its_longest_target(tmp_path: Path) -> None:
+    """The estimate is the same for the bytes of the form and for the files of the job."""
+    query, targets = protein("short", 9) + protein("long", 2000), protein("huge", 3000) + protein("tiny", 9)
+    (tmp_path / "query").write_bytes(query)
+    (tmp_path / "targets").write_bytes(targets)
+    assert phmmer.memory
+    need = phmmer.memory(query, targets, 10.0)
+    assert need == phmmer.memory(tmp_path / "query", tmp_path / "targets", 10.0)
+    assert need.bytes == 36 * 2000 * 3000
+    assert need.because == "Comparing query 'long' (2,000 residues) with target 'huge' (3,000 residues)"
+    assert phmmer.memory(query, None, 10.0).bytes == 36 * 2000 * 2000
+
+
+def test_titin_is_compared_with_ordinary_proteins_but_not_with_itself() -> None:
+    """The longest human protein has 34,350 residues; with the defaults, the other one may have 3,473."""
+    titin, ordinary = protein("TITIN", 34_350), protein("ordinary", 3400)
+    assert phmmer.memory_problem({"query": titin, "targets": ordinary, "evalue": 1.0}, 4 * 2**30) is None
+    assert phmmer.memory_problem({"query": titin, "targets": None, "evalue": 1.0}, 4 * 2**30) == (
+        "Comparing query 'TITIN' (34,350 residues) with target 'TITIN' (34,350 residues) may need 39.6 GiB of memory, "
+        "but a job may use 4.0 GiB. Split the longer one into parts, or leave one of them out."
+    )
+
+
+@pytest.mark.slow
+def test_phmmer_is_refused_in_the_worker_too(site: Installation) -> None:
+    """A worker may have less memory than the web assumes; nothing is searched."""
+    job = site.submit("phmmer", query=protein("long", 3000), targets=None, evalue=10.0)
+    record = site.ended(job)
+    assert (record.phase, record.attempts) == ("failed", 1)
+    assert "query 'long' (3,000 residues)" in str(record.user_message)
+    assert site.ended(site.submit("phmmer", query=protein("short", 146), targets=None, evalue=10.0)).has_result
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tool", ["devour", "outsource_devouring"])
+def test_a_job_that_exceeds_its_memory_fails_and_its_process_goes_on(site: Installation, tool: str) -> None:
+    """Whether the tool or its program allocates too much. Five in a row change nothing."""
+    before = {process.pid for process in psutil.Process(site.pid("worker")).children()}
+    for _ in range(5):
+        record = site.ended(site.submit(tool))
+        assert (record.user_message, record.attempts) == (OUT_OF_MEMORY, 1)
+    assert site.ended(site.submit("diary", seconds=0.1)).phase == "finished"
+    assert {process.pid for process in psutil.Process(site.pid("worker")).children()} == before
+
+
+@pytest.mark.slow
+def test_a_crash_is_explained_by_memory(site: Installation) -> None:
+    """HMMER crashes when it gets no memory. The job fails after its second attempt, and the worker goes on."""
+    unchecked = site.submit("phmmer_unchecked", query=protein("long", 3000), targets=None, evalue=10.0)
+    crashing = site.submit("crash")
+    for job in (unchecked, crashing):
+        record = site.ended(job, 30)
+        assert (record.phase, record.attempts, record.user_message) == ("failed", 2, CRASHED)
+    assert site.ended(site.submit("diary", seconds=0.1)).phase == "finished"
+
+
+@pytest.mark.slow
+def test_the_kernel_prefers_to_kill_a_job(site: Installation) -> None:
+    """The processes of jobs have a higher score than the main process of the worker, which keeps its own."""
+    worker = psutil.Process(site.pid("worker"))
+    scores = [Path(f"/proc/{one.pid}/oom_score_adj").read_text().strip() for one in (worker, *worker.children())]
+    assert scores == [Path("/proc/self/oom_score_adj").read_text().strip(), "500", "500"]

@@ -1,0 +1,109 @@
+"""No process of a job survives the job, however the job, its guard or its worker ends."""
+
+import os
+import signal
+from collections.abc import Iterator
+from itertools import count
+
+import psutil
+import pytest
+
+from tests.conftest import Installation, wait_for
+
+pytestmark = pytest.mark.slow
+lengths = count(10_000 + os.getpid() % 10_000 * 100)  # of the sleep of each test, which identifies its programs
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """Redis and a worker; the test that kills the worker starts it again."""
+    mine = Installation(tmp_path_factory.mktemp("site"))
+    try:
+        mine.start("redis", "worker")
+        yield mine
+    finally:
+        mine.close()
+
+
+def programs(length: str) -> list[psutil.Process]:
+    """Return the processes of this machine with that argument, wherever they are in the tree of processes."""
+    found = [one for one in psutil.process_iter(["cmdline", "status"]) if length in (one.info["cmdline"] or [])]
+    return [one for one in found if one.info["status"] != psutil.STATUS_ZOMBIE]
+
+
+def are_gone(processes: list[psutil.Process]) -> bool:
+    """Wait until none of the processes is running."""
+    _, alive = psutil.wait_procs(processes, timeout=8)
+    return not [one for one in alive if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+
+
+def guards_of(process: psutil.Process) -> list[psutil.Process]:
+    """Return the process guards of a job."""
+    running = [one for one in process.children() if one.status() != psutil.STATUS_ZOMBIE]
+    return [one for one in running if any("process_guard" in word for word in one.cmdline())]
+
+
+HARMS = {
+    "the guard": [("guard", signal.SIGKILL)],
+    "the process of the job": [("process", signal.SIGKILL)],
+    "the main process": [("worker", signal.SIGKILL)],
+    "the guard and the process": [("guard", signal.SIGKILL), ("process", signal.SIGKILL)],
+    "the process and the guard": [("process", signal.SIGKILL), ("guard", signal.SIGKILL)],
+    "the process, with a suspended guard": [("guard", signal.SIGSTOP), ("process", signal.SIGKILL)],
+}
+
+
+@pytest.mark.parametrize(
+    ("tool", "killed"), [*(("daemonize", killed) for killed in HARMS), ("abandon", "the process of the job")]
+)
+def test_a_daemon_dies_with_any_process_that_is_killed(site: Installation, tool: str, killed: str) -> None:
+    """Although it has its own session, no environment and no open files, and ignores signals."""
+    length = str(next(lengths))
+    job = site.submit(tool, length=length, wait=True)
+    found = wait_for(lambda: len(found := programs(length)) >= 3 and found)
+    process = psutil.Process(int(site.redis.hget(f"job:{job}", "process")))
+    pids = {"process": process.pid, "worker": site.pid("worker")}
+    if guards := guards_of(process):
+        pids["guard"] = guards[0].pid
+    site.redis.hset(f"job:{job}", "attempts", 2)  # so that it does not run again
+    for name, number in HARMS[killed]:
+        site.signal("worker", number) if name == "worker" else os.kill(pids[name], number)
+    assert are_gone([*found, *guards])
+    if killed == "the main process":
+        site.start("worker")
+    assert site.ended(job, 30).phase == "failed"
+    assert programs(length) == []
+
+
+@pytest.mark.parametrize("tool", ["daemonize", "abandon", "multithread"])
+def test_a_finished_job_leaves_no_process(site: Installation, tool: str) -> None:
+    """Neither a daemon, nor a zombie, nor a program of a thread that goes on; and the next job runs as usual."""
+    length = str(next(lengths))
+    assert site.ended(site.submit(tool, length=length, wait=False)).phase == "finished"
+    assert programs(length) == []
+    assert site.ended(site.submit("outsource", seconds=0.1)).phase == "finished"
+    assert programs(length) == []
+    family = psutil.Process(site.pid("worker")).children(recursive=True)
+    assert len(family) == site.settings.worker_concurrency, family
+
+
+@pytest.mark.parametrize("tool", ["daemonize", "multithread"])
+@pytest.mark.parametrize("way", ["cancel", "stop"])
+def test_a_suspended_guard_keeps_no_program_alive(site: Installation, tool: str, way: str) -> None:
+    """When its job is cancelled, or its worker stopped."""
+    length = str(next(lengths))
+    job = site.submit(tool, length=length, wait=True)
+    found = wait_for(lambda: len(found := programs(length)) >= 3 and found)
+    guards = guards_of(psutil.Process(int(site.redis.hget(f"job:{job}", "process"))))
+    for guard in guards:
+        guard.suspend()
+    if way == "cancel":
+        site.store.cancel(job)
+        site.ended(job)
+        assert programs(length) == []
+    else:
+        site.stop("worker")
+    assert are_gone([*found, *guards])
+    if way == "stop":
+        site.jobs.cancel(job)
+        site.start("worker")
