@@ -1,8 +1,8 @@
 #!lua flags=allow-oom
 -- Record the heartbeat of a worker, of the tools that it has, and of the jobs that it runs.
 --
--- ARGV: 1 '', 2 worker, 3 '1' if it takes new jobs, 4 why it cannot run jobs or '', 5 seconds that a job has to end after
---   it was cancelled, 6 number of tools, 7... names of the tools, then ids of the jobs
+-- ARGV: 1 '', 2 worker, 3 '1' if it takes new jobs, 4 why it cannot run jobs or '', 5 seconds that a job has to end
+--   after it was cancelled, 6 number of tools, 7... names of the tools, then ids of the jobs
 -- Returns: the ids of the jobs that this worker runs and that were cancelled longer ago
 local _, worker, takes_jobs, unfit, cancel_timeout, tools = unpack(ARGV)
 
