@@ -16,7 +16,7 @@ from types import SimpleNamespace
 from tqdm import tqdm
 
 from greeter.jobs.reporting import reporting
-from greeter.jobs.store import Order
+from greeter.jobs.worker_store import Order
 from greeter.toolkit import Job
 
 STEPS, ROUNDS = 1_000_000, 7

@@ -9,7 +9,7 @@ from contextlib import suppress
 import psutil
 import pytest
 
-from greeter.jobs.store import MAX_ATTEMPTS
+from greeter.jobs.worker_store import MAX_ATTEMPTS
 from tests.conftest import Installation, wait_for
 from tests.nemesis.faults import RedisFaults, Target, WorkerFaults, version_faults, web_faults
 from tests.nemesis.visitors import Visitor

@@ -11,7 +11,7 @@ from greeter.jobs.errors import failure_result
 from greeter.jobs.record import ReportedProgress
 from greeter.jobs.runner import Runner
 from greeter.jobs.service import JobService
-from greeter.jobs.store import Order
+from greeter.jobs.worker_store import Order
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from celery.exceptions import TimeLimitExceeded
 
 from greeter.jobs.claimed_job import ClaimedJob
 from greeter.jobs.interrupts import SOFT_LIMIT_SIGNAL
-from greeter.jobs.store import CANCEL_TIMEOUT, Order
+from greeter.jobs.worker_store import CANCEL_TIMEOUT, Order
 from greeter.toolkit.job import Job, Progress
 
 Reply = TypeVar("Reply")

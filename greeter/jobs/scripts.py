@@ -1,16 +1,57 @@
-"""The Lua scripts in lua/, which Redis runs."""
+"""The connection to Redis, and the Lua scripts in lua/."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
+import redis
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.commands.core import Script
+from redis.retry import Retry
+
+from greeter.jobs.errors import NotConfirmed
+from greeter.settings import Settings
 
 _FOLDER = Path(__file__).with_name("lua")
 _PRELUDE = _FOLDER / "prelude.lua"
+_CONFIRM_TIMEOUT = 800  # milliseconds that the replicas have to confirm a change; less than the timeout of the socket
+
+Fields = Mapping[str, str | bytes | int]
+"""Fields of a record."""
 
 
-def load_scripts(redis: Redis) -> dict[str, Script]:
-    """Register every script, with the prelude, by the name of its file."""
+class Scripts:
+    """The scripts, by the names of their files. Methods raise redis.RedisError when Redis is unavailable."""
+
+    def __init__(self, settings: Settings) -> None:
+        # Reconnect once if Redis has closed the connection. Do not retry timeouts: a page has to report within three
+        # seconds that Redis does not answer, even to many visitors at once.
+        retry = Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,))
+        self.redis = Redis.from_url(settings.redis_url, socket_timeout=1, socket_connect_timeout=1, retry=retry)
+        self._replicas = settings.confirm_replicas
+        self._scripts = _load(self.redis)
+
+    def run(self, script: str, *args: Any) -> Any:
+        """Run a script and return its reply."""
+        return self._scripts[script](args=args)
+
+    def run_confirmed(self, script: str, *args: Any) -> Any:
+        """Run a script and wait until CONFIRM_REPLICAS replicas have what it wrote, or raise NotConfirmed."""
+        if not self._replicas:
+            return self.run(script, *args)
+        with self.redis.pipeline(transaction=False) as pipeline:
+            self._scripts[script](args=args, client=pipeline)
+            pipeline.wait(self._replicas, _CONFIRM_TIMEOUT)  # for all writes so far, even if a repeated call wrote none
+            reply, confirmed = pipeline.execute()
+        if confirmed < self._replicas:
+            raise NotConfirmed(f"{confirmed} of {self._replicas} replicas confirmed a change")
+        return reply
+
+
+def _load(redis: Redis) -> dict[str, Script]:
     prelude = _PRELUDE.read_text()
     paths = (path for path in _FOLDER.glob("*.lua") if path != _PRELUDE)
     return {path.stem: redis.register_script(_join(prelude, path.read_text())) for path in paths}
@@ -22,3 +63,13 @@ def _join(prelude: str, script: str) -> str:
         return prelude + script
     flags, _, body = script.partition("\n")
     return f"{flags}\n{prelude}{body}"
+
+
+def flat(fields: Fields) -> list[str | bytes | int]:
+    """Return fields and values as arguments of a script."""
+    return [part for pair in fields.items() for part in pair]
+
+
+def texts(reply: Iterable[bytes]) -> list[str]:
+    """Return a reply as texts."""
+    return [item.decode() for item in reply]

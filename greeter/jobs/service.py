@@ -17,7 +17,8 @@ from redis import RedisError
 from greeter.jobs import fitness
 from greeter.jobs.errors import UNAVAILABLE, JobNotFound, Unfit, failure_result
 from greeter.jobs.reader import Params
-from greeter.jobs.store import MAX_ATTEMPTS, Store, Submission
+from greeter.jobs.store import Store, Submission
+from greeter.jobs.worker_store import MAX_ATTEMPTS
 from greeter.toolkit.tool import Tool
 
 log = logging.getLogger("greeter.job")

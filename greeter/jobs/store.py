@@ -24,44 +24,27 @@ Celery's broker has keys of its own: the list `celery` and `_kombu...`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from errno import ENOSPC
 from hashlib import blake2b, sha256
-from pathlib import Path
 from secrets import token_bytes
 from typing import Any, Literal
 
 import redis
-from celery.states import READY_STATES
 from kombu.utils.json import dumps, loads
-from redis import Redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
-from greeter.jobs.errors import JobNotFound, NotConfirmed, QueueFull, StorageFull, TooManyBytes, TooManyJobs
-from greeter.jobs.files import JobFiles
+from greeter.jobs.errors import JobNotFound, QueueFull, StorageFull, TooManyBytes, TooManyJobs
 from greeter.jobs.reader import Params, Provenance
-from greeter.jobs.record import Record, ReportedProgress
-from greeter.jobs.runner import Runner
-from greeter.jobs.scripts import load_scripts
+from greeter.jobs.record import Record
+from greeter.jobs.scripts import flat, texts
+from greeter.jobs.worker_store import WorkerStore
 from greeter.logs import REQUEST
-from greeter.settings import Settings
 
-MAX_ATTEMPTS = 2
-PROGRESS = "PROGRESS"
-_BROKER_LIST = "celery"
 _WORKER_TIMEOUT = 15  # seconds without a heartbeat after which a worker counts as gone
-_MESSAGE_TIMEOUT = 10  # seconds that a job waits before its message can count as lost
-CANCEL_TIMEOUT = 6  # seconds that a cancelled job has to end on its own
-_CONFIRM_TIMEOUT = 800  # milliseconds that the replicas have to confirm a change; less than the timeout of the socket
 
 _LIMITS = {"waiting": QueueFull, "active": TooManyJobs, "owner_bytes": TooManyBytes, "bytes": StorageFull}
 """What create.lua returns when a limit is reached, and the exception for it."""
-
-Fields = Mapping[str, str | bytes | int]
-"""Fields of a record."""
 
 
 @dataclass(frozen=True)
@@ -78,14 +61,6 @@ class Submission:
     label: str = ""
     client: str = ""
     token: str = ""
-
-
-class Order(StrEnum):
-    """What the process of a job has to do, as the reply to its heartbeat says."""
-
-    CONTINUE = "continue"
-    CANCEL = "cancel"
-    ABANDON = "abandon"  # the job was given to another process
 
 
 @dataclass(frozen=True)
@@ -111,37 +86,8 @@ class Statistics:
     ended: dict[tuple[str, ...], float]
 
 
-class Store:
+class Store(WorkerStore):
     """The records of jobs, and their folders. Methods raise redis.RedisError when Redis is unavailable."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self.files = JobFiles(settings.data_dir / "jobs")
-        # Reconnect once if Redis has closed the connection. Do not retry timeouts: a page has to report within three
-        # seconds that Redis does not answer, even to many visitors at once.
-        retry = Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,))
-        self.redis = Redis.from_url(settings.redis_url, socket_timeout=1, socket_connect_timeout=1, retry=retry)
-        self._scripts = load_scripts(self.redis)
-
-    def _run(self, script: str, *args: Any) -> Any:
-        return self._scripts[script](args=args)
-
-    def _run_confirmed(self, script: str, *args: Any) -> Any:
-        """Run a script and wait until CONFIRM_REPLICAS replicas have what it wrote, or raise NotConfirmed."""
-        replicas = self._settings.confirm_replicas
-        if not replicas:
-            return self._run(script, *args)
-        with self.redis.pipeline(transaction=False) as pipeline:
-            self._scripts[script](args=args, client=pipeline)
-            pipeline.wait(
-                replicas, _CONFIRM_TIMEOUT
-            )  # for all writes so far, also when a repeated script wrote nothing
-            reply, confirmed = pipeline.execute()
-        if confirmed < replicas:
-            raise NotConfirmed(f"{confirmed} of {replicas} replicas confirmed a change")
-        return reply
-
-    # For the web.
 
     def create(self, job_id: str, tool: str, params: Params, submission: Submission) -> str:
         """Create a waiting job and return its id, or the id of the job that the same form created before.
@@ -182,8 +128,8 @@ class Store:
         settings = self._settings
         limits = (settings.max_waiting, settings.max_active, settings.retention)
         bytes_limits = (self.files.size(job_id), owner, settings.max_client_bytes, settings.max_total_bytes)
-        args = (token, submission.client, *limits, *bytes_limits, *_flat(fields))
-        reply: bytes = self._run_confirmed("create", job_id, *args)
+        args = (token, submission.client, *limits, *bytes_limits, *flat(fields))
+        reply: bytes = self._scripts.run_confirmed("create", job_id, *args)
         return reply.decode()
 
     def _owner(self, client: str) -> str:
@@ -192,18 +138,13 @@ class Store:
         key: Any = self.redis.set("client_key", new, nx=True, get=True) or new
         return blake2b(client.encode(), key=key, digest_size=16).hexdigest() if client else ""
 
-    def _measure(self, job_id: str) -> None:
-        """Store how many bytes the files of a job take now, if this machine has its folder."""
-        if self.files.folder(job_id).exists():
-            self._run("measure", job_id, self.files.size(job_id))
-
     def has_disk_space(self) -> bool:
         """Return whether MIN_FREE_BYTES are free, so that jobs are accepted."""
         return self.files.free_bytes() >= self._settings.min_free_bytes
 
     def find(self, job_id: str) -> Record:
         """Read a record in one round trip. Raises JobNotFound."""
-        snapshot = self._run("read", job_id, _WORKER_TIMEOUT)
+        snapshot = self._scripts.run("read", job_id, _WORKER_TIMEOUT)
         if snapshot is None:
             raise JobNotFound(job_id)
         return Record(job_id, snapshot, self._settings.retention_days)
@@ -230,13 +171,13 @@ class Store:
             learns of it from its next heartbeat; "ended" for one that had ended before.
 
         """
-        reply: bytes | None = self._run("cancel", job_id, self._settings.silence_limit)
+        reply: bytes | None = self._scripts.run("cancel", job_id, self._settings.silence_limit)
         if reply is None:
             raise JobNotFound(job_id)
         if reply == b"cancelled":
             if not self.redis.hexists(f"job:{job_id}", "started"):
                 self.files.remove_inputs(job_id)
-            self._measure(job_id)
+            self.measure(job_id)
         return reply.decode()  # type: ignore[return-value]  # one of the three, see lua/cancel.lua
 
     def delete(self, job_id: str) -> bool:
@@ -244,17 +185,15 @@ class Store:
         if self.find(job_id).active:
             return False
         self.files.remove(job_id)  # first: if Redis fails now, the record is still there for the next try
-        self._run("delete", job_id)
+        self._scripts.run("delete", job_id)
         return True
 
     def statistics(self) -> Statistics:
         """Count jobs and workers. Raises redis.RedisError also when Redis refuses writes."""
-        waiting, running, workers, unfit, bounds, counted = self._run("statistics", "", _WORKER_TIMEOUT)
-        fields = iter(_texts(counted))
+        waiting, running, workers, unfit, bounds, counted = self._scripts.run("statistics", "", _WORKER_TIMEOUT)
+        fields = iter(texts(counted))
         ended = {tuple(name.split()): float(number) for name, number in zip(fields, fields, strict=True)}
-        return Statistics(waiting, running, workers, _texts(unfit), bounds, ended)
-
-    # For fitness.py.
+        return Statistics(waiting, running, workers, texts(unfit), bounds, ended)
 
     def installation(self, new: str = "") -> str | None:
         """Return the id of the installation that Redis belongs to. Set it to a new one first if there is none."""
@@ -266,103 +205,3 @@ class Store:
     def forget_installation(self) -> None:
         """Remove the id of the installation."""
         self.redis.delete("installation")
-
-    # For the process that runs a job. Only the runner that claimed a job, or its worker's main process, can change it.
-
-    def claim(self, job_id: str, runner: Runner, versions: Mapping[str, str]) -> tuple[Params, Path] | None:
-        """Start a waiting job; return its parameters and the folder of the attempt, or None if it is not waiting."""
-        reply = self._run("claim", job_id, *runner.args, dumps(versions))
-        if not reply:
-            return None
-        plain, number = reply
-        self.files.remove_attempts(job_id, but=int(number))
-        return {**loads(plain), **self.files.inputs(job_id)}, self.files.attempt(job_id, int(number))
-
-    def heartbeat(self, job_id: str, runner: Runner) -> Order:
-        """Record that a job is running, and return what to do."""
-        return Order(self._run("heartbeat", job_id, *runner.args).decode())
-
-    def report_progress(self, job_id: str, runner: Runner, progress: ReportedProgress) -> None:
-        """Store how far a running job is."""
-        self.update(job_id, runner, PROGRESS, {"progress": dumps(progress)})
-
-    def update(self, job_id: str, runner: Runner, state: str, fields: Fields) -> bool:
-        """Change the Celery state and fields of a running job, or return False if the runner has lost it."""
-        is_end = state in READY_STATES
-        if is_end:
-            self._measure(job_id)
-        run = self._run_confirmed if is_end else self._run
-        return bool(run("update", job_id, *runner.args, state, int(is_end), *_flat(fields)))
-
-    # For the main process of a worker.
-
-    def worker_heartbeat(
-        self, worker: str, tools: Collection[str], jobs: Iterable[str], *, takes_jobs: bool, unfit: str = ""
-    ) -> list[str]:
-        """Record that a worker is alive.
-
-        Args:
-            worker: The id of the worker.
-            tools: The tools that it has.
-            jobs: The jobs that it runs.
-            takes_jobs: Whether it takes new jobs.
-            unfit: Why it cannot run jobs, or an empty string.
-
-        Returns:
-            Those of its jobs that were cancelled but have not ended in time.
-        """
-        counts = (int(takes_jobs), unfit, CANCEL_TIMEOUT, len(tools))
-        return _texts(self._run("worker_heartbeat", "", worker, *counts, *tools, *jobs))
-
-    def fail_unknown(self, job_id: str, result: str) -> bool:
-        """Fail a waiting job if no worker has had its tool for SILENCE_LIMIT; `result` is in JSON."""
-        return bool(self._run("fail_unknown", job_id, self._settings.silence_limit, result))
-
-    def requeue(self, job_id: str, worker: str, *, stale: bool, counted: bool, result: str = "") -> str | None:
-        """Make a job wait again after its process was lost.
-
-        Args:
-            job_id: The job.
-            worker: The worker that ran it.
-            stale: Whether the process only seems lost, because its heartbeats have stopped.
-            counted: Whether the attempt counts. If it was the last one, the job fails.
-            result: The result of the job if it fails, in JSON.
-
-        Returns:
-            The new Celery state, or None if the job was taken from this worker before, or had a heartbeat since.
-
-        """
-        self._measure(job_id)
-        silence = self._settings.silence_limit if stale else ""
-        state = self._run("requeue", job_id, worker, silence, int(counted), MAX_ATTEMPTS, result)
-        return state.decode() if state else None
-
-    def stale(self) -> list[tuple[str, str]]:
-        """Return the running jobs without a heartbeat for SILENCE_LIMIT, each with its worker."""
-        reply = iter(_texts(self._run("stale", "", self._settings.silence_limit)))
-        return list(zip(reply, reply, strict=True))
-
-    def lost_messages(self) -> list[str]:
-        """Return the waiting jobs whose messages are lost, after moving them to the end of the queue."""
-        return _texts(self._run("lost_messages", "", _BROKER_LIST, _MESSAGE_TIMEOUT))
-
-    def expired(self) -> list[str]:
-        """Return some of the jobs whose retention time is over."""
-        return _texts(self._run("expired", "", self._settings.retention))
-
-    def remove_orphans(self) -> None:
-        """Remove folders without a record, left by submissions that got no reply from Redis.
-
-        They are kept for the retention time, in case REDIS_URL names the wrong server.
-        """
-        for job_id in self.files.unchanged_for(self._settings.retention):
-            if not self.redis.exists(f"job:{job_id}"):
-                self.files.remove(job_id)
-
-
-def _flat(fields: Fields) -> list[str | bytes | int]:
-    return [part for pair in fields.items() for part in pair]
-
-
-def _texts(reply: list[bytes]) -> list[str]:
-    return [item.decode() for item in reply]

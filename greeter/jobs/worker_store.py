@@ -1,0 +1,141 @@
+"""The records of jobs as workers use them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from enum import StrEnum
+from pathlib import Path
+
+from celery.states import READY_STATES
+from kombu.utils.json import dumps, loads
+
+from greeter.jobs.files import JobFiles
+from greeter.jobs.reader import Params
+from greeter.jobs.record import ReportedProgress
+from greeter.jobs.runner import Runner
+from greeter.jobs.scripts import Fields, Scripts, flat, texts
+from greeter.settings import Settings
+
+CANCEL_TIMEOUT = 6  # seconds that a cancelled job has to end on its own
+MAX_ATTEMPTS = 2
+PROGRESS = "PROGRESS"
+_BROKER_LIST = "celery"
+_MESSAGE_TIMEOUT = 10  # seconds that a job waits before its message can count as lost
+
+
+class Order(StrEnum):
+    """What the process of a job has to do, as the reply to its heartbeat says."""
+
+    CONTINUE = "continue"
+    CANCEL = "cancel"
+    ABANDON = "abandon"  # the job was given to another process
+
+
+class WorkerStore:
+    """What the processes of workers read and change. Store, its subclass, adds what the web needs.
+
+    Methods raise redis.RedisError when Redis is unavailable.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._scripts = Scripts(settings)
+        self.redis = self._scripts.redis
+        self.files = JobFiles(settings.data_dir / "jobs")
+
+    # For the process that runs a job. Only the runner that claimed a job, or its worker's main process, can change it.
+
+    def claim(self, job_id: str, runner: Runner, versions: Mapping[str, str]) -> tuple[Params, Path] | None:
+        """Start a waiting job; return its parameters and the folder of the attempt, or None if it is not waiting."""
+        reply = self._scripts.run("claim", job_id, *runner.args, dumps(versions))
+        if not reply:
+            return None
+        plain, number = reply
+        self.files.remove_attempts(job_id, but=int(number))
+        return {**loads(plain), **self.files.inputs(job_id)}, self.files.attempt(job_id, int(number))
+
+    def heartbeat(self, job_id: str, runner: Runner) -> Order:
+        """Record that a job is running, and return what to do."""
+        return Order(self._scripts.run("heartbeat", job_id, *runner.args).decode())
+
+    def report_progress(self, job_id: str, runner: Runner, progress: ReportedProgress) -> None:
+        """Store how far a running job is."""
+        self.update(job_id, runner, PROGRESS, {"progress": dumps(progress)})
+
+    def update(self, job_id: str, runner: Runner, state: str, fields: Fields) -> bool:
+        """Change the Celery state and fields of a running job, or return False if the runner has lost it."""
+        is_end = state in READY_STATES
+        if is_end:
+            self.measure(job_id)
+        run = self._scripts.run_confirmed if is_end else self._scripts.run
+        return bool(run("update", job_id, *runner.args, state, int(is_end), *flat(fields)))
+
+    # For the main process of a worker.
+
+    def worker_heartbeat(
+        self, worker: str, tools: Collection[str], jobs: Iterable[str], *, takes_jobs: bool, unfit: str = ""
+    ) -> list[str]:
+        """Record that a worker is alive.
+
+        Args:
+            worker: The id of the worker.
+            tools: The tools that it has.
+            jobs: The jobs that it runs.
+            takes_jobs: Whether it takes new jobs.
+            unfit: Why it cannot run jobs, or an empty string.
+
+        Returns:
+            Those of its jobs that were cancelled but have not ended in time.
+        """
+        counts = (int(takes_jobs), unfit, CANCEL_TIMEOUT, len(tools))
+        return texts(self._scripts.run("worker_heartbeat", "", worker, *counts, *tools, *jobs))
+
+    def fail_unknown(self, job_id: str, result: str) -> bool:
+        """Fail a waiting job if no worker has had its tool for SILENCE_LIMIT; `result` is in JSON."""
+        return bool(self._scripts.run("fail_unknown", job_id, self._settings.silence_limit, result))
+
+    def requeue(self, job_id: str, worker: str, *, stale: bool, counted: bool, result: str = "") -> str | None:
+        """Make a job wait again after its process was lost.
+
+        Args:
+            job_id: The job.
+            worker: The worker that ran it.
+            stale: Whether the process only seems lost, because its heartbeats have stopped.
+            counted: Whether the attempt counts. If it was the last one, the job fails.
+            result: The result of the job if it fails, in JSON.
+
+        Returns:
+            The new Celery state, or None if the job was taken from this worker before, or had a heartbeat since.
+
+        """
+        self.measure(job_id)
+        silence = self._settings.silence_limit if stale else ""
+        state = self._scripts.run("requeue", job_id, worker, silence, int(counted), MAX_ATTEMPTS, result)
+        return state.decode() if state else None
+
+    def stale(self) -> list[tuple[str, str]]:
+        """Return the running jobs without a heartbeat for SILENCE_LIMIT, each with its worker."""
+        reply = iter(texts(self._scripts.run("stale", "", self._settings.silence_limit)))
+        return list(zip(reply, reply, strict=True))
+
+    def lost_messages(self) -> list[str]:
+        """Return the waiting jobs whose messages are lost, after moving them to the end of the queue."""
+        return texts(self._scripts.run("lost_messages", "", _BROKER_LIST, _MESSAGE_TIMEOUT))
+
+    def expired(self) -> list[str]:
+        """Return some of the jobs whose retention time is over."""
+        return texts(self._scripts.run("expired", "", self._settings.retention))
+
+    def remove_orphans(self) -> None:
+        """Remove folders without a record, left by submissions that got no reply from Redis.
+
+        They are kept for the retention time, in case REDIS_URL names the wrong server.
+        """
+        for job_id in self.files.unchanged_for(self._settings.retention):
+            if not self.redis.exists(f"job:{job_id}"):
+                self.files.remove(job_id)
+
+    def measure(self, job_id: str) -> None:
+        """Store how many bytes the files of a job take now, if this machine has its folder."""
+        if self.files.folder(job_id).exists():
+            self._scripts.run("measure", job_id, self.files.size(job_id))
