@@ -10,7 +10,7 @@ import click
 from flask import Flask
 from flask.cli import with_appcontext
 
-from greeter.jobs.errors import UNAVAILABLE, JobNotFound, QueueFull
+from greeter.jobs.errors import UNAVAILABLE, JobNotFound, QueueFull, StorageFull
 from greeter.jobs.reader import Params
 from greeter.toolkit import ProteinFastaField
 from greeter.toolkit.tool import Tool
@@ -41,7 +41,7 @@ def selftest(seconds: int) -> None:
         started = time.monotonic()
         try:
             problem = _run_example(tool, seconds)
-        except (QueueFull, *UNAVAILABLE, OSError) as error:
+        except (QueueFull, StorageFull, *UNAVAILABLE, OSError) as error:
             problem = f"{type(error).__name__}: check /health/ready, then the log"
         success = "same result as the sample" if services().samples.of(tool.name) else "finished, without a sample"
         click.echo(f"{tool.name}: {problem or success}, {time.monotonic() - started:.1f} s")

@@ -24,7 +24,9 @@ def live() -> ResponseReturnValue:
 
 @bp.get("/ready")
 def ready() -> ResponseReturnValue:
-    """Answer 200 if a job that is submitted now would run: Redis accepts writes and there is a worker."""
+    """Answer 200 if a job submitted now would run: there is disk space, Redis accepts writes, and there is a worker."""
+    if not services().jobs.store.has_disk_space():
+        return _health("Less than MIN_FREE_BYTES is free in DATA_DIR, so new jobs are refused. Make room.")
     try:
         statistics = services().jobs.store.statistics()
     except RedisError as error:
