@@ -11,7 +11,7 @@ from gunicorn.config import Config
 from gunicorn.glogging import Logger
 from gunicorn.workers.base import Worker
 
-from greeter.jobs import redis_check
+from greeter.jobs import fitness, redis_check
 from greeter.logs import configure
 from greeter.settings import Settings
 
@@ -40,11 +40,12 @@ _NO_MEMORY = "No memory for shared metrics on %s (%s): /metrics shows the reques
 
 
 def on_starting(arbiter: Arbiter) -> None:
-    """Check Redis, and create a folder in memory in which the processes share their measurements.
+    """Check Redis and DATA_DIR, and create a folder in memory in which the processes share their measurements.
 
     They are mapped files. A write to one on a full disk would kill the process with SIGBUS.
     """
     redis_check.check(_settings.redis_url)
+    fitness.check(_settings)
     os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
     for left in _memory.glob(f"greeter-{_settings.web_port}-*"):  # by a master that was killed
         shutil.rmtree(left, ignore_errors=True)

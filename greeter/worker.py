@@ -18,8 +18,9 @@ from celery.signals import (
 from celery.worker.consumer import Consumer
 
 from greeter import tools
-from greeter.jobs import containment, redis_check
+from greeter.jobs import containment, fitness, redis_check
 from greeter.jobs.celery_app import CeleryApp
+from greeter.jobs.intake import Intake
 from greeter.jobs.runner import Runner
 from greeter.jobs.sweeper import Sweeper
 from greeter.jobs.task import register_tools
@@ -56,6 +57,7 @@ def _keep_logging(**_: Any) -> None:
 @celeryd_init.connect
 def _prepare_worker(**_: Any) -> None:
     redis_check.check(settings.redis_url)
+    fitness.check(settings)
     containment.prepare_worker()
     watchdog.pulse()
 
@@ -65,15 +67,12 @@ def _prepare_process(**_: Any) -> None:
     app.runner = replace(app.runner, process=os.getpid())
     watchdog.watch()
     containment.prepare_pool_process(settings.max_file_bytes)
+    app.process_state = fitness.ProcessState()
 
 
 @worker_ready.connect
 def _watch_consumer(sender: Consumer, **_: Any) -> None:
-    def takes_jobs() -> bool:
-        tasks = getattr(sender, "task_consumer", None)  # None while the worker reconnects
-        return bool(tasks and tasks.consuming_from("celery"))
-
-    sweeper.takes_jobs = takes_jobs
+    sweeper.intake = Intake(sender)
 
 
 @heartbeat_sent.connect

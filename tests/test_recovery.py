@@ -222,7 +222,7 @@ def test_jobs_end_and_are_cancelled_while_redis_is_full(site: Installation) -> N
     site.redis.config_set("maxmemory", 1)
     with pytest.raises(UNAVAILABLE):
         site.submit("diary", seconds=0.1)
-    assert {path.name for path in (site.settings.data_dir / "jobs").iterdir()} == set(jobs)
+    assert {path.name for path in (site.settings.data_dir / "jobs").glob("[!.]*")} == set(jobs)
     for job in (jobs[3], jobs[1]):
         site.jobs.cancel(job)
     for job, phase in zip(jobs, ("finished", "cancelled", "waiting", "cancelled"), strict=True):
@@ -241,7 +241,7 @@ def test_a_result_waits_while_redis_refuses_writes(site: Installation) -> None:
     with pytest.raises(UNAVAILABLE):
         site.submit("diary", seconds=0.1)
     assert site.redis.zcard("jobs:waiting") == 0
-    assert [path.name for path in (site.settings.data_dir / "jobs").iterdir()] == [job]
+    assert [path.name for path in (site.settings.data_dir / "jobs").glob("[!.]*")] == [job]
     time.sleep(4)
     assert site.store.find(job).active
     site.redis.config_set("min-replicas-to-write", 0)
@@ -347,7 +347,7 @@ def test_a_full_disk_fails_a_job_and_refuses_a_submission(site: Installation) ->
     with largest_file(1000), pytest.raises(OSError, match="File too large"):
         site.submit("phmmer", query=b"x" * 2000, targets=None, evalue=1.0)
     assert site.redis.zcard("jobs:waiting") == 0
-    folders = [path.name for path in (site.settings.data_dir / "jobs").iterdir()]
+    folders = [path.name for path in (site.settings.data_dir / "jobs").glob("[!.]*")]
     assert len(folders) == 1
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from celery import Celery
 
+from greeter.jobs.fitness import ProcessState
 from greeter.jobs.runner import Runner
 from greeter.jobs.service import JobService
 from greeter.jobs.store import Store
@@ -19,6 +20,7 @@ class CeleryApp(Celery):
         settings: The settings of the installation.
         jobs: The job service, which sends its messages through this app.
         runner: The identity of this process, if it is a worker's.
+        process_state: The state in which this process started, if it is a pool process of a worker.
 
     """
 
@@ -27,6 +29,7 @@ class CeleryApp(Celery):
         self.settings = settings
         self.jobs = JobService(Store(settings), self.send_task)
         self.runner = Runner()
+        self.process_state: ProcessState | None = None
         self.conf.update(_configuration(settings))
 
 

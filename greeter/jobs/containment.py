@@ -20,6 +20,8 @@ from greeter.toolkit.process_guard import adopt_orphans, die_with_parent, kill_d
 
 _OOM_SCORE = "500"  # of at most 1000: the kernel kills a job before the worker, Redis or the web
 
+_SPARE_DESCRIPTORS = 16
+
 _helpers: Collection[int] | None = None  # None: this is not the main process of a worker
 
 
@@ -44,9 +46,9 @@ def prepare_pool_process(max_file_bytes: int) -> None:
 
 @contextmanager
 def contained(job: Job) -> Iterator[None]:
-    """Limit the memory of a job while the body runs; at its end, no process that the job started is left."""
+    """Limit the memory and files of a job while the body runs; at its end, no process that it started is left."""
     try:
-        with _limited_memory(job.memory):
+        with _limited_memory(job.memory), _limited_descriptors():
             yield
     except BaseException as error:
         _forget_variables(error)
@@ -81,6 +83,18 @@ def _limited_memory(size: int) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_DATA, before)
+
+
+@contextmanager
+def _limited_descriptors() -> Iterator[None]:
+    """Keep some descriptors for what has to be done after a tool that leaves none."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft - _SPARE_DESCRIPTORS, 0), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def _forget_variables(error: BaseException | None) -> None:

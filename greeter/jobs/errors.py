@@ -45,6 +45,10 @@ class QueueFull(Exception):
     """MAX_WAITING jobs are waiting already."""
 
 
+class Unfit(Exception):
+    """Jobs cannot be stored: DATA_DIR cannot be used, or does not belong to this Redis."""
+
+
 class TooManyJobs(Exception):
     """The client has MAX_ACTIVE jobs waiting or running already."""
 

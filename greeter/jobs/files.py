@@ -16,17 +16,18 @@ class JobFiles:
     """One folder for each job, named by its id."""
 
     def __init__(self, root: Path) -> None:
-        self._root = root
+        self.root = root
 
     def folder(self, job_id: str) -> Path:
         """Return the folder of a job."""
-        return self._root / job_id
+        return self.root / job_id
 
     def create(self, job_id: str, inputs: Mapping[str, bytes]) -> None:
         """Create the folder of a job with its inputs. Raises OSError when the disk is full, and leaves nothing."""
         folder = self.folder(job_id) / "inputs"
         try:
             folder.mkdir(parents=True)
+            self._attempts(job_id).mkdir()
             for name, content in inputs.items():
                 (folder / name).write_bytes(content)
         except OSError:
@@ -35,7 +36,7 @@ class JobFiles:
 
     def free_bytes(self) -> int:
         """Return how many bytes are free on the disk of the folders."""
-        existing = next(path for path in (self._root, *self._root.absolute().parents) if path.exists())
+        existing = next(path for path in (self.root, *self.root.absolute().parents) if path.exists())
         return shutil.disk_usage(existing).free
 
     def size(self, job_id: str) -> int:
@@ -63,7 +64,10 @@ class JobFiles:
 
     def attempt(self, job_id: str, number: int) -> Path:
         """Return the folder of one attempt. No two attempts share a folder, even if they run at the same time."""
-        return self.folder(job_id) / "attempts" / str(number)
+        return self._attempts(job_id) / str(number)
+
+    def _attempts(self, job_id: str) -> Path:
+        return self.folder(job_id) / "attempts"
 
     def outputs(self, job_id: str, number: int) -> list[Path]:
         """Return the result files of an attempt, sorted by name: regular files with names that `Job.open` accepts."""
@@ -73,7 +77,8 @@ class JobFiles:
 
     def remove_attempts(self, job_id: str, but: int) -> None:
         """Remove the folders of all attempts but one."""
-        for folder in (self.folder(job_id) / "attempts").glob("*"):
+        self._attempts(job_id).mkdir(exist_ok=True)  # an earlier version did not create it with the job
+        for folder in self._attempts(job_id).glob("*"):
             if folder.name != str(but):
                 shutil.rmtree(folder, ignore_errors=True)
 
@@ -81,9 +86,13 @@ class JobFiles:
         """Remove the folder of a job."""
         shutil.rmtree(self.folder(job_id), ignore_errors=True)
 
+    def has_jobs(self) -> bool:
+        """Return whether there is the folder of any job."""
+        return any(self.root.glob("[!.]*"))
+
     def unchanged_for(self, seconds: float) -> Iterator[str]:
         """Yield the ids of jobs whose folders have not changed for this long."""
-        for path in self._root.glob("*"):
+        for path in self.root.glob("[!.]*"):
             with suppress(FileNotFoundError):  # removed in the meantime
                 if path.stat().st_mtime < time.time() - seconds:
                     yield path.name

@@ -14,7 +14,8 @@ from celery.states import PENDING
 from kombu.utils.json import dumps
 from redis import RedisError
 
-from greeter.jobs.errors import UNAVAILABLE, JobNotFound, failure_result
+from greeter.jobs import fitness
+from greeter.jobs.errors import UNAVAILABLE, JobNotFound, Unfit, failure_result
 from greeter.jobs.reader import Params
 from greeter.jobs.store import MAX_ATTEMPTS, Store, Submission
 from greeter.toolkit.tool import Tool
@@ -22,7 +23,7 @@ from greeter.toolkit.tool import Tool
 log = logging.getLogger("greeter.job")
 
 _ANONYMOUS = Submission()
-_RETURN_DELAY = 1  # second, so that two workers without a tool do not pass its job back and forth all the time
+RETURN_DELAY = 1  # second, so that workers that cannot run a job do not pass it back and forth all the time
 
 
 class JobService:
@@ -49,10 +50,14 @@ class JobService:
             TooManyBytes: The files of the client's jobs take MAX_CLIENT_BYTES already.
             StorageFull: The files of all jobs take MAX_TOTAL_BYTES already.
             OSError: The disk is full.
+            Unfit: DATA_DIR cannot be used, or does not belong to this Redis.
             OperationalError, RedisError: Redis is unavailable.
 
         """
         job_id = token_hex(16)
+        if problem := fitness.problem(self.store):
+            log.error("refused a job: %s", problem)
+            raise Unfit
         created = self.store.create(job_id, tool.name, params, submission)
         if created == job_id:
             log.info("submitted", extra={"job": job_id[:8], "tool": tool.name})
@@ -85,13 +90,18 @@ class JobService:
             self.publish(job_id)
         elif state:
             self.log_event("ended", job_id)
+        elif not stale:  # if the process was lost before it claimed the job, the message is lost too
+            self._publish_later(job_id)
 
     def return_unknown(self, job_id: str) -> None:
         """Leave a job whose tool this worker does not have to another worker. Fail it if there is none for a while."""
         if self.store.fail_unknown(job_id, dumps(failure_result(NotRegistered()))):
             self.log_event("ended", job_id)
             return
-        timer = Timer(_RETURN_DELAY, self.publish, [job_id])
+        self._publish_later(job_id)
+
+    def _publish_later(self, job_id: str) -> None:
+        timer = Timer(RETURN_DELAY, self.publish, [job_id])
         timer.daemon = True
         timer.start()
 

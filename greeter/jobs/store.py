@@ -7,8 +7,10 @@
 | `jobs:running` | sorted set | ids by time of start |
 | `jobs:ended` | sorted set | ids by time of end |
 | `workers` | sorted set | workers that take jobs, by time of their last heartbeat |
+| `workers:unfit` | hash | workers that cannot run jobs: the time of their last heartbeat, and why |
 | `tools` | sorted set | the tools that workers have, by time of their last heartbeat |
 | `clock` | hash | the last reading of the clock, and from when on it is trusted |
+| `installation` | string | the id of the installation, which the folder of the jobs has too |
 | `client:<address>` | set | the active jobs of one client |
 | `client_key` | string | the random key of the hash that stands for a client while files of its jobs are kept |
 | `bytes` | hash | the bytes of the files of `all` jobs, and of each client by that hash |
@@ -93,7 +95,8 @@ class Statistics:
     Attributes:
         waiting: Jobs that are waiting.
         running: Jobs that are running.
-        workers: Workers with a recent heartbeat.
+        workers: Workers with a recent heartbeat that take jobs.
+        unfit: Why workers with a recent heartbeat cannot run jobs, one reason for each.
         bounds: The bounds of the duration buckets, in seconds.
         ended: Numbers of ended jobs and sums of their durations: `("ended", tool, phase)`, `("seconds", tool)`, and
             `("bucket", tool, bound)` for jobs that ran no longer than a bound but longer than the one before it.
@@ -103,6 +106,7 @@ class Statistics:
     waiting: int
     running: int
     workers: int
+    unfit: list[str]
     bounds: list[int]
     ended: dict[tuple[str, ...], float]
 
@@ -245,10 +249,23 @@ class Store:
 
     def statistics(self) -> Statistics:
         """Count jobs and workers. Raises redis.RedisError also when Redis refuses writes."""
-        waiting, running, workers, bounds, counted = self._run("statistics", "", _WORKER_TIMEOUT)
+        waiting, running, workers, unfit, bounds, counted = self._run("statistics", "", _WORKER_TIMEOUT)
         fields = iter(_texts(counted))
         ended = {tuple(name.split()): float(number) for name, number in zip(fields, fields, strict=True)}
-        return Statistics(waiting, running, workers, bounds, ended)
+        return Statistics(waiting, running, workers, _texts(unfit), bounds, ended)
+
+    # For fitness.py.
+
+    def installation(self, new: str = "") -> str | None:
+        """Return the id of the installation that Redis belongs to. Set it to a new one first if there is none."""
+        if new:
+            self.redis.set("installation", new, nx=True)
+        found: Any = self.redis.get("installation")
+        return found.decode() if found else None
+
+    def forget_installation(self) -> None:
+        """Remove the id of the installation."""
+        self.redis.delete("installation")
 
     # For the process that runs a job. Only the runner that claimed a job, or its worker's main process, can change it.
 
@@ -280,7 +297,7 @@ class Store:
     # For the main process of a worker.
 
     def worker_heartbeat(
-        self, worker: str, tools: Collection[str], jobs: Iterable[str], *, takes_jobs: bool
+        self, worker: str, tools: Collection[str], jobs: Iterable[str], *, takes_jobs: bool, unfit: str = ""
     ) -> list[str]:
         """Record that a worker is alive.
 
@@ -289,11 +306,12 @@ class Store:
             tools: The tools that it has.
             jobs: The jobs that it runs.
             takes_jobs: Whether it takes new jobs.
+            unfit: Why it cannot run jobs, or an empty string.
 
         Returns:
             Those of its jobs that were cancelled but have not ended in time.
         """
-        counts = (int(takes_jobs), CANCEL_TIMEOUT, len(tools))
+        counts = (int(takes_jobs), unfit, CANCEL_TIMEOUT, len(tools))
         return _texts(self._run("worker_heartbeat", "", worker, *counts, *tools, *jobs))
 
     def fail_unknown(self, job_id: str, result: str) -> bool:

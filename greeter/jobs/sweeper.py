@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from contextlib import suppress
 
 from celery.worker import state
 from redis import RedisError
 
+from greeter.jobs import fitness
 from greeter.jobs.errors import UNAVAILABLE, JobNotFound
+from greeter.jobs.intake import Intake
 from greeter.jobs.service import JobService
 from greeter.toolkit.process_guard import kill_tree
 
@@ -27,22 +29,36 @@ class Sweeper:
         self._jobs = jobs
         self._worker = worker
         self._tools = tools
-        self.takes_jobs: Callable[[], bool] = lambda: True
-        """Whether the worker takes new jobs; a drained one only finishes those that it has."""
+        self.intake = Intake()
+        self._problem: str | None = None
         self._stale: set[tuple[str, str]] = set()
         self._next_sweep = self._next_orphans = 0.0
 
     def run(self) -> None:
         """Send the worker's heartbeat, and sweep when it is time. Called every two seconds."""
-        now, takes_jobs = time.monotonic(), self.takes_jobs()
+        now = time.monotonic()
         try:
-            _kill(self._jobs.store.worker_heartbeat(self._worker, self._tools, _active_jobs(), takes_jobs=takes_jobs))
+            self._check_fitness()
+            self._send_heartbeat()
             if now >= self._next_sweep:
                 self._next_sweep = now + _SWEEP_INTERVAL
                 self._sweep()
         except UNAVAILABLE as error:
             self._stale = set()
             log.warning("Redis is unavailable: %s", error)
+
+    def _check_fitness(self) -> None:
+        """Take jobs only while the pool processes can run them."""
+        problem = fitness.problem(self._jobs.store)
+        if problem != self._problem:
+            log.error("this worker takes no jobs: %s", problem) if problem else log.info("this worker takes jobs again")
+        self._problem = problem
+        self.intake.allow(not problem)
+
+    def _send_heartbeat(self) -> None:
+        takes_jobs = self.intake.is_open and not self._problem
+        send = self._jobs.store.worker_heartbeat
+        _kill(send(self._worker, self._tools, _active_jobs(), takes_jobs=takes_jobs, unfit=self._problem or ""))
 
     def _sweep(self) -> None:
         # A job is requeued only if two sweeps in a row find it stale. The first may come right after the whole machine
@@ -52,6 +68,8 @@ class Sweeper:
             self._jobs.requeue(job_id, worker, stale=True)
         for job_id in self._jobs.store.lost_messages():
             self._jobs.publish(job_id)
+        if self._problem:
+            return  # what follows removes files
         for job_id in self._jobs.store.expired():
             with suppress(JobNotFound):  # another worker was faster
                 self._jobs.delete(job_id)

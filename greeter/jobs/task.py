@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import time
 from collections.abc import Iterable
 from functools import partial
 from importlib.metadata import version
@@ -12,6 +14,7 @@ from typing import Any
 from celery import Task
 from celery.exceptions import Ignore, SoftTimeLimitExceeded, TaskPredicate
 
+from greeter.jobs import fitness
 from greeter.jobs.bounds import check_result
 from greeter.jobs.celery_app import CeleryApp
 from greeter.jobs.claimed_job import ClaimedJob
@@ -20,6 +23,7 @@ from greeter.jobs.errors import OUT_OF_MEMORY, user_message
 from greeter.jobs.interrupts import interruptible
 from greeter.jobs.reader import Params
 from greeter.jobs.reporting import reporting, retry_until_available
+from greeter.jobs.service import RETURN_DELAY
 from greeter.logs import JOB, REQUEST
 from greeter.toolkit.errors import ToolError
 from greeter.toolkit.job import Job, Result
@@ -53,10 +57,38 @@ class ToolTask(Task):  # type: ignore[type-arg]
         JOB.set(job_id[:8])
         REQUEST.set(self.request.get("request_id") or "")
         try:
+            self._check_fitness(job_id)
             return self._run(job_id)
+        except Exception as error:
+            if not isinstance(error, Ignore):
+                self._return_if_unfit(job_id, error)
+            raise
         finally:
             JOB.set("")
             REQUEST.set("")
+
+    def _check_fitness(self, job_id: str) -> None:
+        """Leave a job that is not claimed yet to another process if this one cannot run it."""
+        state = self.app.process_state
+        if state and (change := state.change()):
+            log.warning("this process is replaced, because a job has changed it: %s", change)
+            os._exit(os.EX_TEMPFAIL)  # the main process sends the message again
+        if problem := self._problem():
+            log.warning("left the job to another worker: %s", problem)
+            time.sleep(RETURN_DELAY)
+            self.app.jobs.publish(job_id)
+            raise Ignore
+
+    def _return_if_unfit(self, job_id: str, error: Exception) -> None:
+        """Requeue a job whose failure may be that of the machine. The attempt does not count."""
+        if problem := self._problem():
+            log.warning("returned a job that failed: %s", problem, exc_info=error)
+            requeue = partial(self.app.jobs.requeue, job_id, self.app.runner.worker, counted=False)
+            retry_until_available(requeue)
+            raise Ignore from None
+
+    def _problem(self) -> str | None:
+        return retry_until_available(partial(fitness.problem, self.app.jobs.store))
 
     def _run(self, job_id: str) -> Result:
         jobs, runner = self.app.jobs, self.app.runner

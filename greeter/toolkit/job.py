@@ -171,5 +171,6 @@ class Job:
     @property
     def _outputs(self) -> Path:
         outputs = self.folder / "outputs"
-        outputs.mkdir(parents=True, exist_ok=True)
+        for folder in (self.folder, outputs):  # not its parents: if they are gone, the disk is not mounted any more
+            folder.mkdir(exist_ok=True)
         return outputs

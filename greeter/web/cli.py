@@ -10,7 +10,8 @@ import click
 from flask import Flask
 from flask.cli import with_appcontext
 
-from greeter.jobs.errors import UNAVAILABLE, JobNotFound, QueueFull, StorageFull
+from greeter.jobs import fitness
+from greeter.jobs.errors import UNAVAILABLE, JobNotFound, QueueFull, StorageFull, Unfit
 from greeter.jobs.reader import Params
 from greeter.toolkit import ProteinFastaField
 from greeter.toolkit.tool import Tool
@@ -20,7 +21,7 @@ from greeter.web.services import services
 
 def init_app(app: Flask) -> None:
     """Add the commands to `flask`."""
-    for command in (check_settings, selftest, keep_sample):
+    for command in (check_settings, selftest, keep_sample, pair_storage):
         app.cli.add_command(command)
 
 
@@ -41,7 +42,7 @@ def selftest(seconds: int) -> None:
         started = time.monotonic()
         try:
             problem = _run_example(tool, seconds)
-        except (QueueFull, StorageFull, *UNAVAILABLE, OSError) as error:
+        except (QueueFull, StorageFull, Unfit, *UNAVAILABLE, OSError) as error:
             problem = f"{type(error).__name__}: check /health/ready, then the log"
         success = "same result as the sample" if services().samples.of(tool.name) else "finished, without a sample"
         click.echo(f"{tool.name}: {problem or success}, {time.monotonic() - started:.1f} s")
@@ -92,3 +93,12 @@ def keep_sample(job_id: str) -> None:
         raise click.ClickException(f"This job is {record.phase}. Choose one that is finished.")
     sample = services().samples.keep(services().jobs.store, job_id)
     click.echo(f"Kept as /jobs/{sample}. Commit its folder in greeter/tools/samples.")
+
+
+@click.command("pair-storage")
+@with_appcontext
+def pair_storage() -> None:
+    """Pair DATA_DIR and Redis again, after you emptied or replaced one of them on purpose."""
+    if problem := fitness.pair(services().jobs.store):
+        raise click.ClickException(problem)
+    click.echo("DATA_DIR and Redis belong together now. Start the services that were refused.")

@@ -6,6 +6,7 @@ from flask import Blueprint, Flask
 from flask.typing import ResponseReturnValue
 from redis import RedisError
 
+from greeter.jobs import fitness
 from greeter.web.services import services
 
 bp = Blueprint("health", __name__, url_prefix="/health")
@@ -28,12 +29,15 @@ def ready() -> ResponseReturnValue:
     if not services().jobs.store.has_disk_space():
         return _health("Less than MIN_FREE_BYTES is free in DATA_DIR, so new jobs are refused. Make room.")
     try:
+        problem = fitness.problem(services().jobs.store)
         statistics = services().jobs.store.statistics()
     except RedisError as error:
         return _health(f"Redis does not answer or refuses writes ({type(error).__name__}). Check its log.")
-    return _health(
-        "" if statistics.workers else "No worker has sent a heartbeat recently. Start one, or check its log."
-    )
+    if not problem and not statistics.workers:
+        problem = "No worker has sent a heartbeat recently. Start one, or check its log."
+        if statistics.unfit:
+            problem = f"No worker can run jobs. {statistics.unfit[0]}"
+    return _health(problem or "")
 
 
 def _health(problem: str) -> ResponseReturnValue:

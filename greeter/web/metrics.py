@@ -58,7 +58,8 @@ class _Jobs(Collector):
         yield GaugeMetricFamily("greeter_redis_up", "Whether Redis answers.", 1)
         yield GaugeMetricFamily("greeter_jobs_waiting", "Waiting jobs.", statistics.waiting)
         yield GaugeMetricFamily("greeter_jobs_running", "Running jobs.", statistics.running)
-        yield GaugeMetricFamily("greeter_workers", "Workers that sent a heartbeat recently.", statistics.workers)
+        yield GaugeMetricFamily("greeter_workers", "Workers that take jobs.", statistics.workers)
+        yield GaugeMetricFamily("greeter_workers_unfit", "Workers that cannot run jobs.", len(statistics.unfit))
         jobs = CounterMetricFamily("greeter_jobs_ended", "Ended jobs by tool and phase.", labels=["tool", "phase"])
         seconds = HistogramMetricFamily("greeter_job_seconds", "How long ended jobs ran, in seconds.", labels=["tool"])
         for (kind, tool, *phase), number in statistics.ended.items():

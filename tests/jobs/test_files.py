@@ -9,6 +9,7 @@ from greeter.toolkit import Job
 def test_only_regular_files_with_plain_names_are_results(tmp_path: Path) -> None:
     """Links, folders and files with unusual names are not offered for download."""
     files = JobFiles(tmp_path)
+    files.create("1", {})
     names = ["-x", ".hidden", "a b", "a\r\nSet-Cookie: b", "<b>.txt", "\u202etxt.exe", "a" * 81, "tab\t.tsv"]
     make = 'mkdir folder; ln -s /etc/passwd link; ln -s . loop; for name; do echo x > "./$name"; done; echo said'
     Job(files.attempt("1", 3)).run(["sh", "-c", make, "sh", *names, "good.txt", "B-2_c.tar"], stdout="said.txt")

@@ -305,7 +305,7 @@ def test_a_full_redis_refuses_submissions_and_keeps_the_input(own_installation: 
     for kept in ('value="Grace"', 'value="7"', 'value="mine"', "submit it again"):
         assert kept in refused.body
     assert "Your job is next" in fetch(own_installation, job).body
-    assert [path.name for path in (own_installation.settings.data_dir / "jobs").iterdir()] == [job[6:]]
+    assert [path.name for path in (own_installation.settings.data_dir / "jobs").glob("[!.]*")] == [job[6:]]
     assert post(own_installation, job + "/cancel").status == 303
     assert "This job was cancelled" in fetch(own_installation, job).body
     own_installation.redis.config_set("maxmemory", 0)
@@ -322,7 +322,7 @@ def test_a_full_disk_refuses_submissions_and_keeps_the_input(own_installation: I
     assert (refused.status, refused.headers["Retry-After"]) == (503, "300")
     for kept in ("MKVLA\n" * 20_000, 'value="7.5"', 'value="mine"', "not enough disk space"):
         assert kept in refused.body
-    assert not list((own_installation.settings.data_dir / "jobs").iterdir())
+    assert not list((own_installation.settings.data_dir / "jobs").glob("[!.]*"))
     assert own_installation.redis.zcard("jobs:waiting") == 0
     assert fetch(own_installation, submit(own_installation, "phmmer", query=">a\nMKVLA", evalue="7.5")).status == 200
 

@@ -1,0 +1,294 @@
+"""Processes that cannot run jobs: a wrong, missing or read-only folder, another user, a process that a job spoiled."""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from greeter.jobs import fitness
+from greeter.jobs.fitness import MARKER
+from greeter.jobs.sweeper import Sweeper
+from tests.conftest import PROCFILE, ROOT, Installation, wait_for
+from tests.http import fetch, post
+from tests.test_recovery import diary, process_of, running
+
+BIN = Path(sys.executable).parent
+COMMANDS = {name: PROCFILE[name].split()[1:] for name in ("web", "worker")}
+
+
+AS_NOBODY = """
+import os
+from greeter.jobs import fitness
+from greeter.settings import Settings
+
+settings = Settings.load()
+fitness.check(settings)  # as root; this loads modules that the other user may not be able to read
+os.setgid(65534)
+os.setuid(65534)
+fitness.check(settings)
+"""
+
+
+def refusal(site: Installation, command: list[str], **environ: str) -> str:
+    """Start a process that must refuse to start, and return its message."""
+    ended = subprocess.run(
+        command,
+        env=os.environ | site.environ | {"PATH": f"{BIN}:{os.environ['PATH']}"} | environ,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=20,
+    )
+    assert ended.returncode == os.EX_CONFIG, ended.stderr
+    assert "Traceback" not in ended.stderr
+    return ended.stderr
+
+
+def needs_root() -> None:
+    """Skip a test as another user; in CI, fail."""
+    if os.geteuid():
+        (pytest.fail if "CI" in os.environ else pytest.skip)("needs root")
+
+
+def attempts(site: Installation, jobs: list[str]) -> set[tuple[str, int]]:
+    """Wait for the end of jobs and return their phases and attempts."""
+    records = [site.ended(job, 40) for job in jobs]
+    return {(record.phase, record.attempts) for record in records}
+
+
+def not_ready(site: Installation) -> str:
+    """Return why the site is not ready, or an empty string."""
+    answer = fetch(site, "/health/ready")
+    reason = json.loads(answer.body).get("reason", "")
+    assert answer.status == (503 if reason else 200)
+    return reason
+
+
+@pytest.mark.redis
+def test_processes_that_start_at_the_same_time_create_one_installation(own_installation: Installation) -> None:
+    """All of them find DATA_DIR and Redis fit, and both have the same id."""
+    site = own_installation
+    site.start("redis")
+    with ThreadPoolExecutor(20) as pool:
+        assert set(pool.map(lambda _: fitness.problem(site.store), range(20))) == {None}
+    assert site.redis.get("installation").decode() == (site.store.files.root / MARKER).read_text()
+    assert [path.name for path in site.store.files.root.iterdir()] == [MARKER]
+
+
+@pytest.mark.redis
+def test_an_installation_of_an_earlier_version_is_adopted(own_installation: Installation) -> None:
+    """It has jobs, but neither its folder nor its Redis has an id."""
+    site = own_installation
+    site.start("redis")
+    job = site.submit("nap")
+    (site.store.files.root / MARKER).unlink()
+    site.store.forget_installation()
+    assert fitness.problem(site.store) is None
+    assert site.redis.exists("installation", f"job:{job}") == 2
+
+
+@pytest.mark.redis
+def test_an_interrupted_creation_is_completed(own_installation: Installation) -> None:
+    """A folder without jobs may have an id that Redis lacks."""
+    site = own_installation
+    site.start("redis")
+    assert fitness.problem(site.store) is None
+    site.store.forget_installation()
+    assert fitness.problem(site.store) is None
+    assert site.redis.get("installation").decode() == (site.store.files.root / MARKER).read_text()
+
+
+@pytest.mark.redis
+@pytest.mark.parametrize("name", ["web", "worker"])
+@pytest.mark.parametrize("wrong", ["folder", "redis"])
+def test_a_process_with_the_wrong_folder_or_redis_refuses_to_start(
+    own_installation: Installation, tmp_path: Path, name: str, wrong: str
+) -> None:
+    """The message says what to do, and doing it makes the process start."""
+    site = own_installation
+    site.start("redis")
+    site.submit("nap")
+    elsewhere = tmp_path / "elsewhere"
+    if wrong == "redis":
+        site.store.forget_installation()
+    environ = {"DATA_DIR": str(elsewhere)} if wrong == "folder" else {}
+    assert "do not belong to the same installation" in refusal(site, COMMANDS[name], **environ)
+    environ = os.environ | site.environ | environ
+    paired = subprocess.run([BIN / "flask", "pair-storage"], env=environ, cwd=ROOT, capture_output=True, check=False)
+    assert paired.returncode == 0, paired
+    site.more_environ = {name: {"DATA_DIR": environ["DATA_DIR"]}}
+    site.start(name)
+
+
+@pytest.mark.redis
+def test_a_process_of_another_user_refuses_to_start(own_installation: Installation) -> None:
+    """Whether it cannot read the files of the others, or they could not read its own."""
+    needs_root()
+    site = own_installation
+    site.start("redis")
+    site.submit("nap")
+    assert "owned by the user of this process" in refusal(site, [sys.executable, "-c", AS_NOBODY])
+    os.chown(site.store.files.root / MARKER, 65534, 65534)
+    for name in ("web", "worker"):
+        assert "belong to another user" in refusal(site, COMMANDS[name])
+
+
+@pytest.mark.redis
+def test_nothing_is_removed_from_a_folder_that_is_not_the_right_one(own_installation: Installation) -> None:
+    """Neither expired jobs nor folders without a record are removed until the folder and Redis belong together."""
+    site = own_installation
+    site.start("redis")
+    job = site.submit("nap")
+    site.store.cancel(job)
+    orphan = site.store.files.folder("f" * 32)
+    orphan.mkdir()
+    os.utime(orphan, (0, 0))
+    site.redis.zincrby("jobs:ended", -site.settings.retention - 1, job)
+    right = site.redis.getset("installation", "another")
+    sweeper = Sweeper(site.jobs, "this")
+    sweeper.run()
+    assert orphan.exists()
+    assert site.store.files.folder(job).exists()
+    assert site.store.find(job).phase == "cancelled"
+    assert site.store.statistics().workers == 0
+    assert right
+    site.redis.set("installation", right)
+    sweeper._next_sweep = 0
+    sweeper.run()
+    assert not orphan.exists()
+    assert not site.store.files.folder(job).exists()
+    assert (site.store.statistics().workers, site.store.statistics().unfit) == (1, [])
+
+
+@contextmanager
+def broken(way: str, folder: Path) -> Iterator[None]:
+    """Make a folder unusable for one worker, which sees it under this path."""
+    if way == "read-only":
+        subprocess.run(["mount", "-o", "remount,bind,ro", folder], check=True)
+        yield
+        subprocess.run(["mount", "-o", "remount,bind,rw", folder], check=True)
+    else:
+        target = folder.readlink()
+        folder.unlink()
+        if way == "empty":
+            folder.mkdir()
+        yield
+        if way == "empty":
+            folder.rmdir()
+        folder.symlink_to(target)
+
+
+@contextmanager
+def view(way: str, folder: Path, site: Installation) -> Iterator[None]:
+    """Show DATA_DIR to the next processes under a path that can be broken."""
+    if way == "read-only":
+        needs_root()
+        folder.mkdir()
+        subprocess.run(["mount", "--bind", site.settings.data_dir, folder], check=True)
+    else:
+        folder.symlink_to(site.settings.data_dir)
+    site.more_environ = {"worker": {"DATA_DIR": str(folder)}}
+    try:
+        yield
+    finally:
+        site.more_environ = {}
+        if way == "read-only":
+            subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["gone", "empty", "read-only"])
+def test_a_worker_that_loses_its_folder_leaves_its_jobs_to_others(
+    own_installation: Installation, tmp_path_factory: pytest.TempPathFactory, way: str
+) -> None:
+    """The running and the waiting ones. No attempt is counted, and the worker resumes when it has the folder again."""
+    site, folder = own_installation, tmp_path_factory.mktemp("view") / "data"
+    site.start("redis")
+    with view(way, folder, site):
+        site.start("worker-2")
+        started = [site.submit("write_often", seconds=2.0) for _ in range(2)]
+        for job in started:
+            running(site, job)
+        site.more_environ = {}
+        site.start("worker", "web")
+        with broken(way, folder):
+            jobs = [site.submit("diary", seconds=0.1) for _ in range(20)]
+            assert attempts(site, started + jobs) == {("finished", 1)}
+            assert set(diary(site).values()) == {1}
+            wait_for(lambda: (site.store.statistics().workers, len(site.store.statistics().unfit)) == (1, 1))
+            assert not_ready(site) == ""
+            site.stop("worker")
+            site.redis.delete("workers")  # instead of waiting until its last heartbeat is old
+            assert "No worker can run jobs. DATA_DIR" in wait_for(lambda: not_ready(site))
+            assert site.log.read_text().count("this worker takes no jobs: DATA_DIR") == 1
+            waiting = site.submit("diary", seconds=0.1)
+        assert attempts(site, [waiting]) == {("finished", 1)}
+        wait_for(lambda: not_ready(site) == "")
+        assert "this worker takes jobs again" in site.log.read_text()
+        site.stop("worker-2")
+
+
+@pytest.mark.slow
+def test_submissions_are_refused_while_the_folder_is_gone(own_installation: Installation) -> None:
+    """The input is kept, and /health/ready has the reason. The jobs that were submitted before run afterwards."""
+    site = own_installation
+    site.start("redis", "worker", "web")
+    job = site.submit("diary", seconds=1.0)
+    running(site, job)
+    waiting = [site.submit("diary", seconds=0.5) for _ in range(4)]
+    folder, aside = site.store.files.root, site.settings.data_dir / "aside"
+    folder.rename(aside)
+    answer = post(site, "/tools/expensive_greet", person="Ada", total="1")
+    assert (answer.status, "cannot store jobs at the moment" in answer.body, "Ada" in answer.body) == (503, True, True)
+    assert not_ready(site).startswith("DATA_DIR")
+    assert fetch(site, f"/jobs/{job}").status == 200
+    site.redis.zincrby("jobs:ended", -site.settings.retention - 1, job)
+    wait_for(lambda: site.store.statistics().workers == 0)
+    aside.rename(folder)
+    assert attempts(site, waiting) == {("finished", 1)}
+    wait_for(lambda: not_ready(site) == "")
+
+
+@contextmanager
+def few_descriptors() -> Iterator[None]:
+    """Limit the descriptors of the processes that are started."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", ["descriptors", "threads", "working directory", "umask", "limit"])
+def test_a_process_that_a_job_spoiled_is_replaced(own_installation: Installation, what: str) -> None:
+    """The next jobs do not fail because of it, and none of them is lost."""
+    site = own_installation
+    with few_descriptors():
+        site.start("redis", "worker")
+    spoilers = [site.submit("spoil", what=what) for _ in range(2)]
+    assert attempts(site, spoilers) == {("finished", 1)}
+    before = {process_of(site, job) for job in spoilers}
+    jobs = [site.submit("write_often", seconds=0.1) for _ in range(20)]
+    assert attempts(site, jobs) == {("finished", 1)}
+    assert before.isdisjoint(process_of(site, job) for job in jobs)
+
+
+@pytest.mark.slow
+def test_a_job_that_uses_all_descriptors_fails_alone(own_installation: Installation) -> None:
+    """It is not run again and again, and the next jobs do not fail."""
+    site = own_installation
+    with few_descriptors():
+        site.start("redis", "worker")
+    greedy = [site.submit("exhaust") for _ in range(2)]
+    assert attempts(site, greedy) == {("failed", 1)}
+    assert attempts(site, [site.submit("write_often", seconds=0.1) for _ in range(4)]) == {("finished", 1)}

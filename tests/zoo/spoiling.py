@@ -1,0 +1,65 @@
+"""Tools that spoil the process in which they run, or notice that their folder has gone."""
+
+import os
+import resource
+import tempfile
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from wtforms import FloatField, Form, StringField
+
+from greeter.toolkit import Job, tool
+
+KEPT: list[int] = []
+
+
+class What(Form):
+    """What to spoil."""
+
+    what = StringField()
+
+
+class Seconds(Form):
+    """The duration."""
+
+    seconds = FloatField()
+
+
+@tool("Uses all descriptors", form=Form)
+def exhaust(job: Job) -> dict[str, Any]:
+    """Open files until the kernel refuses, and keep them open."""
+    while True:
+        KEPT.append(os.open("/dev/null", os.O_RDONLY))
+
+
+@tool("Spoils its process", form=What)
+def spoil(job: Job, what: str) -> dict[str, Any]:
+    """Change something that later jobs need."""
+    match what:
+        case "descriptors":
+            with suppress(OSError):
+                exhaust(job)
+        case "threads":
+            for _ in range(20):
+                threading.Thread(target=time.sleep, args=[600], daemon=True).start()
+        case "working directory":
+            with tempfile.TemporaryDirectory() as folder:
+                os.chdir(folder)
+        case "umask":
+            os.umask(0o777)
+        case "limit":
+            resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+    return {}
+
+
+@tool("Writes many files", form=Seconds)
+def write_often(job: Job, seconds: float) -> dict[str, Any]:
+    """Create a result file, again and again."""
+    for _ in job.track(range(int(seconds * 10))):
+        time.sleep(0.1)
+        with job.open("now.txt") as file:
+            file.write(str(Path.cwd()))
+    return {"process": os.getpid()}
