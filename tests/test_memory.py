@@ -67,12 +67,13 @@ def test_phmmer_is_refused_in_the_worker_too(site: Installation) -> None:
 @pytest.mark.parametrize("tool", ["devour", "outsource_devouring"])
 def test_a_job_that_exceeds_its_memory_fails_and_its_process_goes_on(site: Installation, tool: str) -> None:
     """Whether the tool or its program allocates too much. Five in a row change nothing."""
-    before = {process.pid for process in psutil.Process(site.pid("worker")).children()}
+    before = psutil.Process(site.pid("worker")).children()
     for _ in range(5):
         record = site.ended(site.submit(tool))
         assert (record.user_message, record.attempts) == (OUT_OF_MEMORY, 1)
     assert site.ended(site.submit("diary", seconds=0.1)).phase == "finished"
-    assert {process.pid for process in psutil.Process(site.pid("worker")).children()} == before
+    assert psutil.Process(site.pid("worker")).children() == before
+    assert max(process.memory_info().data for process in before) < LIMIT  # and what the jobs had is free again
 
 
 @pytest.mark.slow

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import atexit
+import ctypes
+import gc
 import os
 import resource
+import traceback
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -47,6 +50,9 @@ def contained(job: Job) -> Iterator[None]:
     try:
         with _limited_memory(job.memory), _limited_descriptors():
             yield
+    except BaseException as error:
+        _forget_variables(error)
+        raise
     finally:
         job.close()
         kill_descendants()
@@ -68,6 +74,7 @@ def _limited_memory(size: int) -> Iterator[None]:
     """
     before = resource.getrlimit(resource.RLIMIT_DATA)
     if psutil.LINUX:
+        _return_free_memory()
         limit = psutil.Process().memory_info().data + size
         if before[1] != resource.RLIM_INFINITY:
             limit = min(limit, before[1])
@@ -88,3 +95,17 @@ def _limited_descriptors() -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def _forget_variables(error: BaseException | None) -> None:
+    """Clear the local variables in the traceback of an error, which Celery keeps for a while."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__context__
+
+
+def _return_free_memory() -> None:
+    """Return what earlier jobs left to the system; otherwise it would count as used, and be there for this job too."""
+    gc.collect()
+    with suppress(AttributeError):  # only glibc has it
+        ctypes.CDLL(None).malloc_trim(0)

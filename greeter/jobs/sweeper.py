@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import signal
 import time
 from collections.abc import Collection
 from contextlib import suppress
@@ -95,9 +93,7 @@ def _active_jobs() -> list[str]:
 
 
 def _kill(jobs: list[str]) -> None:
-    """Kill the processes that run these jobs, each with its process group and its descendants."""
+    """Kill the processes that run these jobs, with their descendants."""
     for request in list(state.active_requests):
         if request.id in jobs and request.worker_pid:
             kill_tree(request.worker_pid)
-            with suppress(ProcessLookupError):
-                os.killpg(request.worker_pid, signal.SIGKILL)
