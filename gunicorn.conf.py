@@ -1,7 +1,9 @@
 """Configuration of gunicorn, which loads this file by its name."""
 
+import logging
 import os
 import shutil
+import tempfile
 from pathlib import Path
 
 from gunicorn.arbiter import Arbiter
@@ -13,14 +15,15 @@ from greeter.jobs import fitness, redis_check
 from greeter.logs import configure
 from greeter.settings import Settings
 
+_log = logging.getLogger("gunicorn.error")
 _settings = Settings.load()
 _host = f"[{_settings.web_host}]" if ":" in _settings.web_host else _settings.web_host
 _memory = Path("/dev/shm")  # gunicorn's files there have no name  # nosec B108
 
 bind = f"{_host}:{_settings.web_port}"
-worker_class = "gthread"
+worker_class = "greeter.web.gunicorn_worker.Worker"
 workers = 2
-threads = 32  # a poll takes milliseconds, but a slow client occupies a thread while it sends
+threads = 32  # a poll takes milliseconds, but a slow client occupies a thread while it sends a body
 keepalive = 5  # seconds, longer than a page waits between two polls, so that they share a connection
 timeout = 30
 graceful_timeout = 4  # honcho kills after 5 seconds
@@ -31,29 +34,67 @@ worker_tmp_dir = str(_memory) if _memory.is_dir() else None  # a heartbeat must 
 # No accesslog: greeter/web/request_log.py logs the requests that matter, without complete job ids.
 control_socket_disable = True  # it is in the home directory, where two installations would conflict
 
-_metrics = _settings.data_dir / "metrics"
-os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics)  # where the processes share their measurements
+_ENDED = "histogram_ended.db"  # the measurements of all processes that have ended
+_METRICS_BYTES = 2 * 1024 * 1024  # for one process: 200 bytes for each bucket, route and status
+_NO_MEMORY = "No memory for shared metrics on %s (%s): /metrics shows the requests of single processes."
 
 
 def on_starting(arbiter: Arbiter) -> None:
-    """Check Redis and DATA_DIR, and reset the metrics."""
+    """Check Redis and DATA_DIR, and create a folder in memory in which the processes share their measurements.
+
+    They are mapped files. A write to one on a full disk would kill the process with SIGBUS.
+    """
     redis_check.check(_settings.redis_url)
     fitness.check(_settings)
-    shutil.rmtree(_metrics, ignore_errors=True)
-    _metrics.mkdir(parents=True)
+    os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
+    for left in _memory.glob(f"greeter-{_settings.web_port}-*"):  # by a master that was killed
+        shutil.rmtree(left, ignore_errors=True)
+    if _memory.is_dir():
+        try:
+            folder = tempfile.mkdtemp(prefix=f"greeter-{_settings.web_port}-", dir=_memory)
+            _reserve(Path(folder, _ENDED))
+            os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+        except OSError as error:
+            _log.warning(_NO_MEMORY, _memory, error)
+
+
+def post_fork(arbiter: Arbiter, worker: Worker) -> None:
+    """Reserve the memory for the measurements of a process."""
+    if folder := os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        try:
+            _reserve(Path(folder, f"histogram_{worker.pid}.db"))
+        except OSError as error:
+            del os.environ["PROMETHEUS_MULTIPROC_DIR"]
+            _log.warning(_NO_MEMORY, _memory, error)
+
+
+def _reserve(path: Path) -> None:
+    """Create a file of zeros, so that later writes to it need no more memory."""
+    try:
+        path.write_bytes(bytes(_METRICS_BYTES))
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
 
 
 def child_exit(arbiter: Arbiter, worker: Worker) -> None:
     """Add the metrics of an ended process to those of earlier ones, so that their files do not accumulate."""
     from prometheus_client.mmap_dict import MmapedDict  # reads PROMETHEUS_MULTIPROC_DIR when it is imported
 
-    metrics_file = _metrics / f"histogram_{worker.pid}.db"
-    if metrics_file.exists():
-        sums = MmapedDict(str(_metrics / "histogram_ended.db"))
+    folder = Path(os.environ.get("PROMETHEUS_MULTIPROC_DIR", os.devnull))
+    ended, metrics_file = folder / _ENDED, folder / f"histogram_{worker.pid}.db"
+    if metrics_file.exists() and ended.exists():
+        sums = MmapedDict(str(ended))
         for key, value, time, _ in MmapedDict.read_all_values_from_file(str(metrics_file)):
             sums.write_value(key, sums.read_value(key)[0] + value, time)
         sums.close()
         metrics_file.unlink()
+
+
+def on_exit(arbiter: Arbiter) -> None:
+    """Remove the folder of the measurements."""
+    if folder := os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 class logger_class(Logger):  # noqa: N801  the name of gunicorn's setting

@@ -1,12 +1,16 @@
-"""Run the embedded Redis: `python -m greeter.embedded_redis` replaces itself with valkey-server.
+"""Run the embedded Redis: `python -m greeter.embedded_redis` starts valkey-server, and restarts it when it dies.
 
 If REDIS_URL names another server, or one that is already running, it stays idle.
 """
 
+import ctypes
 import os
 import shutil
 import signal
+import subprocess
 import sys
+import time
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -15,39 +19,99 @@ from redis import Redis, RedisError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from greeter.disk_reserve import DiskReserve
 from greeter.settings import Settings
 
+_CHECK_INTERVAL = 0.25  # seconds
+_RESTART_DELAY = 1  # second
 _BIND_ADDRESSES = {"127.0.0.1": "127.0.0.1", "localhost": "127.0.0.1 -::1", "::1": "::1"}
 
 
 def main() -> None:
-    """Replace this process with the server, so that the server receives every signal."""
+    """Run the server until this process receives SIGTERM or SIGINT."""
     settings = Settings.load()
     url = urlsplit(settings.redis_url)
     if url.scheme != "redis" or url.hostname not in _BIND_ADDRESSES or url.username or _is_up(settings.redis_url):
-        print(f"REDIS_URL names another server, on {url.hostname}: the embedded Redis stays idle.", flush=True)
+        _report(f"REDIS_URL names another server, on {url.hostname}: the embedded Redis stays idle.")
         signal.pause()
     folder = settings.data_dir / "redis"
-    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "appendonlydir").mkdir(parents=True, exist_ok=True)
     config = {
         "bind": _BIND_ADDRESSES[str(url.hostname)],
         "port": url.port or 6379,
         "dir": _quote(folder),
         "appendonly": "yes",
+        "appendfsync": "always",  # no reply leaves before what it reports is on the disk
         "save": '""',
         "maxmemory-policy": "noeviction",
         "loglevel": "warning",
     }
     if url.password:
         config["requirepass"] = _quote(unquote(url.password))
-    _exec_server(_find_server(), "".join(f"{name} {value}\n" for name, value in config.items()))
+    sys.exit(_Supervisor(_find_server(), config, folder, settings.redis_url).run())
+
+
+class _Supervisor:
+    """Runs the server, restarts it when it dies, and keeps its disk reserve."""
+
+    def __init__(self, server: str, config: Mapping[str, object], folder: Path, url: str) -> None:
+        self._server, self._config, self._url = server, config, url
+        self._reserve = DiskReserve(folder / "appendonlydir")
+        self._process: subprocess.Popen[bytes] | None = None
+        self._stopping = self._has_answered = False
+
+    def run(self) -> int:
+        """Run the server until it is stopped, and return its exit status. Give up if it cannot start at all."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+        while True:
+            status = self._serve()
+            if self._stopping or not (self._has_answered or status < 0):
+                return status if status >= 0 else 128 - status
+            _report(f"The server ended with status {status}, and is restarted.")
+            time.sleep(_RESTART_DELAY)
+
+    def _stop(self, number: int, frame: object) -> None:
+        self._stopping = True
+        if self._process:
+            self._process.terminate()
+
+    def _serve(self) -> int:
+        """Start the server, and return its exit status when it has ended."""
+        state: dict[str, int] = {}
+        with suppress(OSError):
+            state = self._reserve.renew()
+        self._process = _start(self._server, {**self._config, **state})
+        if self._stopping:  # the signal came before there was a process
+            self._process.terminate()
+        while (status := self._process.poll()) is None:
+            time.sleep(_CHECK_INTERVAL)
+            self._has_answered = self._has_answered or _is_up(self._url)
+            with suppress(OSError, RedisError):  # try again next time
+                needed = self._reserve.renew()
+                if needed != state:
+                    _configure(self._url, needed)
+                    state = needed
+        return status
+
+
+def _connect(url: str) -> Redis:
+    return Redis.from_url(url, socket_timeout=1, retry=Retry(NoBackoff(), 0))
 
 
 def _is_up(url: str) -> bool:
     """Return whether a server answers at this URL."""
-    with suppress(RedisError), Redis.from_url(url, retry=Retry(NoBackoff(), 0)) as server:
+    with suppress(RedisError), _connect(url) as server:
         return bool(server.ping())
     return False
+
+
+def _configure(url: str, settings: Mapping[str, int]) -> None:
+    """Change settings of the running server."""
+    with _connect(url) as server:
+        for name, value in settings.items():
+            server.config_set(name, value)
+    _report(f"Adapted the server to the free disk space: {settings}")
 
 
 def _find_server() -> str:
@@ -63,15 +127,27 @@ def _find_server() -> str:
         )
 
 
-def _exec_server(server: str, config: str) -> None:
-    """Replace this process with the server, configured through standard input."""
+def _start(server: str, config: Mapping[str, object]) -> subprocess.Popen[bytes]:
+    """Start the server, configured through standard input. It ends when this process does."""
     # Not through arguments, because every user of the machine can read those of a process.
     read, write = os.pipe()
-    os.write(write, config.encode())
+    os.write(write, "".join(f"{name} {value}\n" for name, value in config.items()).encode())
     os.close(write)
-    os.dup2(read, 0)
-    os.close(read)
-    os.execv(server, [server, "-"])  # without a shell, on purpose  # nosec B606
+    try:
+        return subprocess.Popen([server, "-"], stdin=read, preexec_fn=_end_with_parent)  # nosec B603
+    finally:
+        os.close(read)
+
+
+def _end_with_parent() -> None:
+    if sys.platform == "linux":
+        parent_death_signal = 1  # PR_SET_PDEATHSIG
+        ctypes.CDLL(None).prctl(parent_death_signal, signal.SIGKILL)
+
+
+def _report(event: str) -> None:
+    with suppress(OSError):  # the log may be on the disk that is full
+        print(event, flush=True)
 
 
 def _quote(value: str | Path) -> str:

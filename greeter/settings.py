@@ -75,6 +75,11 @@ class Settings:
         "an embedded server with this port and password.",
         section="Storage",
     )
+    confirm_replicas: int = setting(
+        "0",
+        at_least(0),
+        "Number of replicas of Redis that must have a new job before it is accepted. The embedded server has none.",
+    )
     data_dir: Path = setting(
         "var",
         folder,
@@ -129,6 +134,27 @@ class Settings:
     )
     max_file_bytes: int = setting(
         "1073741824", at_least(1), "Maximum size in bytes of a file that a job writes (1 GiB)."
+    )
+    max_result_bytes: int = setting(
+        "1048576",
+        at_least(1000),
+        "Maximum size in bytes, as JSON, of what a tool returns (1 MiB). Every page of the job reads all of it, so a "
+        "tool writes large results to files.",
+    )
+    min_free_bytes: int = setting(
+        "1073741824",
+        at_least(0),
+        "Free bytes on the disk of DATA_DIR below which new jobs are refused (1 GiB). The rest is for running jobs.",
+    )
+    max_client_bytes: int = setting(
+        "2147483648",
+        at_least(1),
+        "Maximum size in bytes of the files of all jobs of one visitor until they are deleted (2 GiB).",
+    )
+    max_total_bytes: int = setting(
+        "21474836480",
+        at_least(1),
+        "Maximum size in bytes of the files of all jobs together (20 GiB). New ones are refused when it is reached.",
     )
     max_waiting: int = setting(
         "1000", at_least(1), "Maximum number of waiting jobs. New ones are refused when it is reached."

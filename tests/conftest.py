@@ -10,11 +10,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
+import psutil
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -35,13 +37,12 @@ PROCFILE = dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text().
 CHROMIUM = Path("/usr/bin/chromium")
 QUIET = ["--disable-quic", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 NAMES = "--host-resolver-rules=MAP *.test 127.0.0.1"  # unlike localhost, not a secure context
-Found = TypeVar("Found")
 
 # The misbehaving tools of the tests are found like any others: as files in a folder of tools.
 tools.__path__.append(str(ROOT / "tests" / "zoo"))
 
 
-def wait_for(what: Callable[[], Found | None], seconds: float = 20) -> Found:
+def wait_for(what: Callable[[], Any], seconds: float = 20) -> Any:
     """Return the first true value of `what()`, or fail after some seconds."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -79,6 +80,30 @@ def listens(port: int) -> bool:
     return False
 
 
+def compiled_library(folder: Path, source: str) -> str:
+    """Compile C code to a library that a process can preload, and return its path."""
+    compiler = shutil.which("cc")
+    if not compiler:
+        (pytest.fail if "CI" in os.environ else pytest.skip)("no C compiler: install Debian's package gcc")
+    library = folder / "preloaded.so"
+    command = [str(compiler), "-shared", "-fPIC", "-x", "c", "-o", str(library), "-"]
+    subprocess.run(command, input=source, text=True, check=True)
+    return str(library)
+
+
+@contextmanager
+def small_disk(folder: Path, size: str) -> Iterator[Path]:
+    """Mount a small file system in memory on a new folder."""
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size},mode=0700", "none", str(folder)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        (pytest.fail if "CI" in os.environ else pytest.skip)("mounting needs root")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
 class Installation:
     """A complete installation on its own ports, whose processes are the lines of the Procfile."""
 
@@ -98,7 +123,7 @@ class Installation:
             }
             | settings,
         )
-        self.more_environ: dict[str, str] = {}  # for processes that are started later
+        self.more_environ: dict[str, dict[str, str]] = {}  # for kinds of processes
         self.celery = CeleryApp(self.settings)
         register_tools(self.celery, tools.load().values())
         self.log = folder / "log"
@@ -140,22 +165,34 @@ class Installation:
                 self._running[name] = subprocess.Popen(
                     line.split()[1:] + node,
                     cwd=ROOT,
-                    env=os.environ | self.environ | self.more_environ | {"PATH": path},
+                    env=os.environ | self.environ | self.more_environ.get(kind, {}) | {"PATH": path},
                     stdout=log,
                     stderr=log,
                     start_new_session=True,
                 )
-            wait_for(lambda kind=kind, name=name: getattr(self, f"_{kind}_answers")(name))
+            wait_for(partial(getattr(self, f"_{kind}_answers"), name))
 
     def pid(self, name: str) -> int:
         """The id of the process with this name."""
         return self._running[name].pid
 
     def signal(self, name: str, number: int) -> None:
-        """Send a signal to a process; after SIGKILL, wait until it has ended."""
-        self._running[name].send_signal(number)
+        """Send a signal to a process; after SIGKILL, wait until it has ended.
+
+        For Redis, SIGKILL ends the server with its supervisor, which would restart it. Others go to the server.
+        """
+        process = self._running[name]
+        server = psutil.Process(process.pid).children() if name == "redis" else []
         if number == signal.SIGKILL:
-            self._running[name].wait()
+            process.kill()
+            process.wait()
+            psutil.wait_procs(server, 10)
+        else:
+            (server[0] if server else process).send_signal(number)
+
+    def is_running(self, name: str) -> bool:
+        """Return whether a process that was started is still running."""
+        return self._running[name].poll() is None
 
     def stop(self, *names: str) -> None:
         """Stop the named processes, or all of them."""

@@ -14,5 +14,5 @@ from greeter.worker import app  # noqa: E402, F401 (importing it loads the tools
 def web() -> Flask:
     """Create the web application as wsgi.py does, plus a page that raises an exception."""
     application = create_app()
-    application.add_url_rule("/bug", view_func=lambda: 1 / 0)
+    application.add_url_rule("/bug", view_func=lambda: str(1 / 0))
     return application

@@ -23,7 +23,7 @@ def fetch(
     installation: Installation,
     path: str,
     method: str = "GET",
-    body: str | Iterable[bytes] | None = None,
+    body: str | bytes | Iterable[bytes] | None = None,
     **headers: str,
 ) -> Response:
     """Send one request and return the response."""

@@ -116,7 +116,7 @@ WITH_WORKER: dict[str, Arrival] = {
 
 
 def _waiting(page: Page, installation: Installation) -> None:
-    installation.store.worker_heartbeat("another", [])
+    installation.store.worker_heartbeat("another", [], [], takes_jobs=True)
     installation.submit("nap")
     _job("expensive_greet", "text=ahead of you")(page, installation)
 

@@ -59,7 +59,7 @@ def address_and_link(app: Flask) -> list[str]:
         "X-Forwarded-Host": "evil.example, one.example, two.example",
         "X-Forwarded-Prefix": "/evil, /a, /b",
     }
-    return list(app.test_client().get("/seen", headers=headers).json)
+    return list(app.test_client().get("/seen", headers=headers).get_json())
 
 
 def test_all_links_of_a_page_have_the_url_prefix(tmp_path: Path) -> None:

@@ -23,19 +23,24 @@ pytestmark = [
 ]
 
 
-@pytest.fixture
-def set_clock(own_installation: Installation, tmp_path: Path) -> Callable[[int], None]:
-    """Start Redis with a clock that the test can set; call it with seconds from now."""
-    offset = tmp_path / "offset"
+def fake_clock(site: Installation) -> Path:
+    """Let Redis read its clock with an offset in seconds, which is in the file that is returned."""
+    offset = site.settings.data_dir / "offset"
     offset.write_text("+0")
-    own_installation.more_environ = {
+    site.more_environ["redis"] = {
         "LD_PRELOAD": str(LIBRARY),
         "FAKETIME_TIMESTAMP_FILE": str(offset),
         "FAKETIME_NO_CACHE": "1",
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
     }
+    return offset
+
+
+@pytest.fixture
+def set_clock(own_installation: Installation) -> Callable[[int], None]:
+    """Start Redis with a clock that the test can set; call it with seconds from now."""
+    offset = fake_clock(own_installation)
     own_installation.start("redis")
-    own_installation.more_environ = {}
 
     def set_clock(seconds: int) -> None:
         before = own_installation.redis.time()[0]

@@ -5,14 +5,16 @@ import signal
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 from redis import Redis
 from redis.exceptions import AuthenticationError
 
 from greeter import embedded_redis
-from tests.conftest import ROOT, Installation
+from tests.conftest import ROOT, Installation, wait_for
 
 pytestmark = pytest.mark.redis
 
@@ -33,14 +35,43 @@ def test_data_survives_a_restart_and_access_needs_the_password(own_installation:
     assert client.get("kept") == b"yes"
 
 
-def test_the_process_becomes_the_server(own_installation: Installation) -> None:
-    """The process of the Procfile's line is the server itself, and its arguments do not contain the password."""
+def server_of(site: Installation) -> psutil.Process:
+    """Return the process of the server."""
+    return psutil.Process(site.redis.info("server")["process_id"])
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_the_server_ends_with_its_supervisor(own_installation: Installation, number: int) -> None:
+    """Whichever signal ends the process of the Procfile, no server is left. Arguments do not contain the password."""
     own_installation.start("redis")
-    process = own_installation._running["redis"]
-    assert own_installation.redis.info("server")["process_id"] == process.pid
-    assert b"secret" not in Path(f"/proc/{process.pid}/cmdline").read_bytes()
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(5) == 0
+    process, server = own_installation._running["redis"], server_of(own_installation)
+    assert server.ppid() == process.pid
+    assert "secret" not in " ".join(server.cmdline())
+    process.send_signal(number)
+    assert process.wait(5) == (-9 if number == signal.SIGKILL else 0)
+    server.wait(5)
+
+
+def test_a_killed_server_is_restarted(own_installation: Installation) -> None:
+    """It has its data again within seconds."""
+    own_installation.start("redis")
+    own_installation.redis.set("kept", "yes")
+    for _ in range(2):
+        server_of(own_installation).kill()
+        time.sleep(0.1)
+        wait_for(lambda: own_installation._redis_answers("redis"))
+        assert own_installation.redis.get("kept") == b"yes"
+
+
+def test_a_server_that_cannot_start_is_given_up(own_installation: Installation) -> None:
+    """The process ends with the status of the server, so that honcho or systemd notices."""
+    (own_installation.settings.data_dir / "redis" / "appendonlydir").mkdir(parents=True)
+    (own_installation.settings.data_dir / "redis" / "appendonlydir" / "appendonly.aof.manifest").write_text("broken")
+    command = [sys.executable, "-m", "greeter.embedded_redis"]
+    ended = subprocess.run(
+        command, env=os.environ | own_installation.environ, cwd=ROOT, capture_output=True, timeout=10, check=False
+    )
+    assert ended.returncode == 1
 
 
 def test_it_stays_idle_if_redis_is_on_another_machine() -> None:

@@ -132,7 +132,7 @@ def test_a_process_with_the_wrong_folder_or_redis_refuses_to_start(
     environ = os.environ | site.environ | environ
     paired = subprocess.run([BIN / "flask", "pair-storage"], env=environ, cwd=ROOT, capture_output=True, check=False)
     assert paired.returncode == 0, paired
-    site.more_environ = {"DATA_DIR": environ["DATA_DIR"]}
+    site.more_environ = {name: {"DATA_DIR": environ["DATA_DIR"]}}
     site.start(name)
 
 
@@ -160,7 +160,8 @@ def test_nothing_is_removed_from_a_folder_that_is_not_the_right_one(own_installa
     orphan.mkdir()
     os.utime(orphan, (0, 0))
     site.redis.zincrby("jobs:ended", -site.settings.retention - 1, job)
-    right = site.redis.getset("installation", "another")
+    right = site.store.installation()
+    site.redis.set("installation", "another")
     sweeper = Sweeper(site.jobs, "this")
     sweeper.run()
     assert orphan.exists()
@@ -168,7 +169,7 @@ def test_nothing_is_removed_from_a_folder_that_is_not_the_right_one(own_installa
     assert site.store.find(job).phase == "cancelled"
     assert "greeter_workers 0.0" in metrics(site)
     assert "greeter_workers_unfit 1.0" in metrics(site)
-    site.redis.set("installation", right)
+    site.redis.set("installation", str(right))
     sweeper._next_sweep = 0
     sweeper.run()
     assert not orphan.exists()
@@ -197,18 +198,17 @@ def broken(way: str, folder: Path) -> Iterator[None]:
 
 @contextmanager
 def view(way: str, folder: Path, site: Installation) -> Iterator[None]:
-    """Show DATA_DIR to the next processes under a path that can be broken."""
+    """Show DATA_DIR to the next worker under a path that can be broken."""
     if way == "read-only":
         needs_root()
         folder.mkdir()
         subprocess.run(["mount", "--bind", site.settings.data_dir, folder], check=True)
     else:
         folder.symlink_to(site.settings.data_dir)
-    site.more_environ = {"DATA_DIR": str(folder)}
+    site.more_environ = {"worker": {"DATA_DIR": str(folder)}}
     try:
         yield
     finally:
-        site.more_environ = {}
         if way == "read-only":
             subprocess.run(["umount", "--lazy", folder], check=True)
 

@@ -3,7 +3,7 @@
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
 
@@ -33,14 +33,62 @@ def half_sent(installation: Installation, request: bytes, number: int) -> Iterat
         yield
 
 
-@pytest.mark.parametrize("request_so_far", [HALF_A_HEAD, HALF_A_BODY, b""], ids=["head", "body", "nothing"])
-def test_slow_clients_do_not_delay_others(installation: Installation, request_so_far: bytes) -> None:
-    """While twelve slow clients are connected, every other request is answered within a second."""
-    with half_sent(installation, request_so_far, 12):
+@pytest.mark.parametrize(
+    ("request_so_far", "clients"),
+    [(HALF_A_HEAD, 200), (b"", 200), (b"\r\n\r\nGET", 200), (HALF_A_BODY, 12)],
+    ids=["head", "nothing", "empty lines", "body"],
+)
+def test_slow_clients_do_not_delay_others(installation: Installation, request_so_far: bytes, clients: int) -> None:
+    """While slow clients are connected, more than there are threads, other requests are answered within a second."""
+    with half_sent(installation, request_so_far, clients):
         for _ in range(20):
             began = time.monotonic()
             assert fetch(installation, "/tools/expensive_greet").status == 200
             assert time.monotonic() - began < 1
+
+
+def test_a_stalled_client_is_disconnected(installation: Installation) -> None:
+    """One that stops within the head after about 5 seconds, and one that stops within the body, with 400, after 15."""
+    address, began = ("127.0.0.1", installation.settings.web_port), time.monotonic()
+    with socket.create_connection(address) as head, socket.create_connection(address) as body:
+        head.sendall(HALF_A_HEAD)
+        body.sendall(HALF_A_BODY)
+        assert received(head) == b""
+        assert 4 < time.monotonic() - began < 8
+        assert received(body).startswith(b"HTTP/1.1 400 ")
+        assert 14 < time.monotonic() - began < 20
+
+
+def test_a_client_that_leaves_within_the_head_is_disconnected_at_once(installation: Installation) -> None:
+    """Nothing waits for the rest of its request."""
+    began = time.monotonic()
+    with socket.create_connection(("127.0.0.1", installation.settings.web_port)) as client:
+        client.sendall(HALF_A_HEAD)
+        time.sleep(0.2)
+        client.shutdown(socket.SHUT_WR)
+        assert received(client) == b""
+    assert time.monotonic() - began < 2
+
+
+def test_requests_in_pieces_and_in_sequence_are_answered(installation: Installation) -> None:
+    """A head may arrive byte by byte, also that of a later request on the same connection, or of one sent ahead."""
+    request = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    last = request.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+    with socket.create_connection(("127.0.0.1", installation.settings.web_port), timeout=10) as client:
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for byte in request:
+            client.sendall(bytes([byte]))
+            time.sleep(0.01)
+        assert client.recv(65536).startswith(b"HTTP/1.1 200 ")
+        client.sendall(request + last)
+        assert received(client).count(b"HTTP/1.1 200 ") == 2
+
+
+def received(client: socket.socket) -> bytes:
+    """Return everything that the server sends until it closes the connection."""
+    with suppress(ConnectionResetError):
+        return b"".join(iter(lambda: client.recv(65536), b""))
+    return b""
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,8 @@ MAY_IMPORT = {
     "jobs": {"settings", "version", "logs", "toolkit", "jobs"},
     "web": {"settings", "version", "logs", "toolkit", "tools", "jobs", "web"},
     "worker": {"settings", "logs", "tools", "jobs"},
-    "embedded_redis": {"settings"},
+    "disk_reserve": set(),
+    "embedded_redis": {"settings", "disk_reserve"},
     "": {"settings", "version", "web"},  # greeter/__init__.py, the entry point of the web
 }
 """What each part of greeter may import. Nothing may import the entry points: greeter itself, worker, embedded_redis."""

@@ -9,6 +9,7 @@ import psutil
 import pytest
 
 from tests.conftest import Installation, wait_for
+from tests.test_recovery import process_of
 
 pytestmark = pytest.mark.slow
 lengths = count(10_000 + os.getpid() % 10_000 * 100)  # of the sleep of each test, which identifies its programs
@@ -61,7 +62,7 @@ def test_a_daemon_dies_with_any_process_that_is_killed(site: Installation, tool:
     length = str(next(lengths))
     job = site.submit(tool, length=length, wait=True)
     found = wait_for(lambda: len(found := programs(length)) >= 3 and found)
-    process = psutil.Process(int(site.redis.hget(f"job:{job}", "process")))
+    process = psutil.Process(process_of(site, job))
     pids = {"process": process.pid, "worker": site.pid("worker")}
     if guards := guards_of(process):
         pids["guard"] = guards[0].pid
@@ -94,7 +95,7 @@ def test_a_suspended_guard_keeps_no_program_alive(site: Installation, tool: str,
     length = str(next(lengths))
     job = site.submit(tool, length=length, wait=True)
     found = wait_for(lambda: len(found := programs(length)) >= 3 and found)
-    guards = guards_of(psutil.Process(int(site.redis.hget(f"job:{job}", "process"))))
+    guards = guards_of(psutil.Process(process_of(site, job)))
     for guard in guards:
         guard.suspend()
     if way == "cancel":

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import psutil
 import pytest
@@ -47,9 +48,14 @@ def children(site: Installation, name: str = "worker") -> list[psutil.Process]:
     return psutil.Process(site.pid(name)).children()
 
 
+def has_attempts(site: Installation, job_id: str, number: int) -> bool:
+    """Return whether a job has been attempted this often."""
+    return site.store.find(job_id).attempts == number
+
+
 def process_of(site: Installation, job_id: str) -> int:
     """Return the id of the process that runs a job."""
-    return int(site.redis.hget(f"job:{job_id}", "process"))
+    return int(site.redis.hget(f"job:{job_id}", "process") or 0)
 
 
 def assert_queue_is_empty(site: Installation) -> None:
@@ -83,7 +89,7 @@ def test_a_job_restarts_when_its_process_is_killed(site: Installation, times: in
     """The second time it fails with a user message."""
     job = site.submit("diary", seconds=2.0)
     for attempt in range(1, times + 1):
-        wait_for(lambda attempt=attempt: site.store.find(job).attempts == attempt, 30)
+        wait_for(partial(has_attempts, site, job, attempt), 30)
         running(site, job)
         os.kill(process_of(site, job), signal.SIGKILL)
     record = site.ended(job, 30)

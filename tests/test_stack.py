@@ -7,8 +7,10 @@ import sys
 from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 import psutil
@@ -62,7 +64,7 @@ def test_flower_requires_a_password_and_is_read_only(own_installation: Installat
     for path in ("/", "/tasks", "/workers", "/broker", "/api/tasks", "/task/x"):
         assert answer(flower, path)[0] == 401
     credentials = b64encode(own_installation.settings.flower_basic_auth.encode()).decode()
-    login = {"Authorization": f"Basic {credentials}"}
+    login: dict[str, Any] = {"Authorization": f"Basic {credentials}"}
     assert answer(flower, "/tasks", **login)[0] == 200
     assert answer(flower, "/api/task/revoke/x", {"terminate": "true"}, **login)[0] == 403
     listening = [one.laddr.ip for one in psutil.Process(own_installation.pid("flower")).net_connections("tcp4")]
@@ -71,11 +73,22 @@ def test_flower_requires_a_password_and_is_read_only(own_installation: Installat
         assert answer(flower, path)[0] == 200
 
 
-def worker_of(installation: Installation, job: str) -> bytes | None:
+def worker_of(installation: Installation, job: str) -> bytes | str | None:
     """The worker that runs a job; None while Redis is unavailable or no worker has the job."""
     with suppress(RedisError):
         return installation.redis.hget(job.replace("/jobs/", "job:"), "worker")
     return None
+
+
+def submit(web: int, tool: str, fields: dict[str, str]) -> str:
+    """Submit a form and return the path of the job; empty if it was refused."""
+    return answer(web, f"/tools/{tool}", fields)[1]
+
+
+def finished_page(web: int, job: str) -> str:
+    """Return the page of a job; empty unless the job is finished."""
+    page = answer(web, job)[2]
+    return page if "Finished" in page else ""
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
@@ -98,11 +111,13 @@ def test_honcho_starts_everything_and_leaves_no_process_behind(own_installation:
             ("expensive_greet", greeting, "Greetings, Ada!"),
             ("phmmer", search | {"evalue": "10"}, "45 hits for 1 query"),
         ):
-            job = wait_for(lambda tool=tool, body=body: answer(web, f"/tools/{tool}", body)[1])
-            page = wait_for(lambda job=job: "Finished" in (page := answer(web, job)[2]) and page)
+            job = wait_for(partial(submit, web, tool, body))
+            page = wait_for(partial(finished_page, web, job))
             assert text in page
 
-        login = {"Authorization": "Basic " + b64encode(own_installation.settings.flower_basic_auth.encode()).decode()}
+        login: dict[str, Any] = {
+            "Authorization": "Basic " + b64encode(own_installation.settings.flower_basic_auth.encode()).decode()
+        }
         task = wait_for(lambda: "SUCCESS" in (page := answer(flower, job.replace("jobs", "task"), **login)[2]) and page)
         assert "phmmer" in task
         assert "VHLTPEEKS" not in task

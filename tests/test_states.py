@@ -6,22 +6,24 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, ViewportSize
 
 from greeter.jobs.errors import JobNotFound
 from tests.conftest import Installation
 from tests.states import WITH_WORKER, WITHOUT_WORKER
 
 pytestmark = pytest.mark.slow
-LOOK_FOR = {
+LOOK_FOR: dict[Literal["light", "dark"], dict[str, list[str]]] = {
     "light": {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]},
     "dark": {"runOnly": ["color-contrast"]},  # the only rule that depends on the colours
 }
-PHONE, DESK = {"width": 320, "height": 640}, {"width": 1100, "height": 800}
+PHONE: ViewportSize = {"width": 320, "height": 640}
+DESK: ViewportSize = {"width": 1100, "height": 800}
 
 
 @pytest.fixture(scope="module")

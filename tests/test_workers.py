@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -22,7 +23,7 @@ def site(own_installation: Installation) -> Installation:
 
 
 @pytest.fixture
-def patient_site(tmp_path: Path) -> Installation:
+def patient_site(tmp_path: Path) -> Iterator[Installation]:
     """The same, but with a SILENCE_LIMIT that the test does not reach."""
     mine = Installation(tmp_path, silence_limit=60)
     try:

@@ -11,6 +11,7 @@ from celery import states
 from celery.backends.base import BaseBackend
 from celery.exceptions import NotRegistered, TaskRevokedError, WorkerLostError
 
+from greeter.jobs.bounds import LONGEST_TRACEBACK, MAX_PROGRESS_BYTES
 from greeter.jobs.celery_app import CeleryApp
 from greeter.jobs.containment import end_orphans
 from greeter.jobs.errors import JobNotFound, failure_result
@@ -63,9 +64,13 @@ class JobBackend(BaseBackend):
                 self._jobs.cancel(task_id)
             return
         is_end = state in states.READY_STATES
-        fields: dict[str, str | bytes | int] = {"result" if is_end else "progress": self.encode(result)}
+        encoded = self.encode(result)
+        if not is_end and len(state) + len(encoded) > MAX_PROGRESS_BYTES:
+            log.warning("the meta of job %s was not stored: it has %d bytes", task_id[:8], len(encoded))
+            return
+        fields: dict[str, str | bytes | int] = {"result" if is_end else "progress": encoded}
         if traceback:
-            fields["traceback"] = str(traceback)
+            fields["traceback"] = str(traceback)[-LONGEST_TRACEBACK:].encode(errors="backslashreplace")
         if isinstance(result, Fallback):
             fields["partial"] = 1
         try:
@@ -74,7 +79,7 @@ class JobBackend(BaseBackend):
         except redis.RedisError:
             if is_end:
                 raise
-            log.warning("Redis is unavailable: state %s of job %s was not stored", state, task_id)
+            log.warning("Redis is unavailable: state %s of job %s was not stored", state, task_id[:8])
 
     def _get_task_meta_for(self, task_id: str) -> dict[str, Any]:
         try:

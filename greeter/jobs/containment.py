@@ -19,7 +19,7 @@ _OOM_SCORE = "500"  # of at most 1000: the kernel kills a job before the worker,
 
 _SPARE_DESCRIPTORS = 16
 
-_helpers: Collection[int] = ()
+_helpers: Collection[int] | None = None  # None: this is not the main process of a worker
 
 
 def prepare_worker() -> None:
@@ -53,7 +53,9 @@ def contained(job: Job) -> Iterator[None]:
 
 
 def end_orphans() -> None:
-    """Kill what lost pool processes left behind. Called in the main process of a worker."""
+    """Kill what lost pool processes left behind, in the main process of a worker."""
+    if _helpers is None:
+        return
     pool = {process.pid for process in billiard.active_children() if process.pid}
     kill_orphans(pool.union(_helpers))
 

@@ -7,12 +7,12 @@ from errno import EDQUOT, EFBIG, ENOSPC
 from typing import Any
 
 from celery.exceptions import NotRegistered, SoftTimeLimitExceeded, TimeLimitExceeded, WorkerLostError
-from celery.utils.serialization import ensure_serializable
 from kombu.exceptions import OperationalError
-from kombu.utils.json import dumps
 from redis import RedisError
 
 from greeter.toolkit.errors import ToolError
+
+_LONGEST_MESSAGE = 1000  # characters
 
 UNAVAILABLE = (OperationalError, RedisError)
 """The exceptions raised when Redis is down, does not answer, or refuses to write."""
@@ -21,6 +21,9 @@ _SMALLER = "Submit the data in smaller parts, each as a new job."
 OUT_OF_MEMORY = f"The job ran out of memory. {_SMALLER}"
 TIME_LIMIT_REACHED = f"The job reached its time limit without a result. {_SMALLER}"
 FILE_TOO_LARGE = f"A file grew larger than a job may write. {_SMALLER}"
+RESULT_TOO_LARGE = (
+    f"The result is too large to be shown. {_SMALLER} If that does not help, write to the operators of this site."
+)
 DISK_FULL = (
     "There is not enough disk space for this job. "
     "Try again later; if it happens again, write to the operators of this site."
@@ -28,6 +31,10 @@ DISK_FULL = (
 TOOL_REMOVED = "This tool is no longer available here. Choose another one on the front page."
 CRASHED = "The process running this job crashed on every attempt, most likely because it ran out of memory. " + _SMALLER
 LOST = f"The process running this job was lost on every attempt, possibly because it ran out of memory. {_SMALLER}"
+
+
+class NotConfirmed(RedisError):
+    """Too few replicas of Redis confirmed a change in time. It was made, but a failover may lose it."""
 
 
 class JobNotFound(LookupError):
@@ -46,6 +53,14 @@ class TooManyJobs(Exception):
     """The client has MAX_ACTIVE jobs waiting or running already."""
 
 
+class TooManyBytes(Exception):
+    """The jobs of the client would take more than MAX_CLIENT_BYTES."""
+
+
+class StorageFull(Exception):
+    """All jobs together would take more than MAX_TOTAL_BYTES."""
+
+
 # A library in C often does not notice that memory was refused, and crashes.
 _CRASHES = (signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT)
 _BY_ERRNO = {ENOSPC: DISK_FULL, EDQUOT: DISK_FULL, EFBIG: FILE_TOO_LARGE}
@@ -60,7 +75,7 @@ _BY_TYPE: dict[type[BaseException], str] = {
 def user_message(error: BaseException) -> str | None:
     """Return the message for the user of a job that failed with `error`, or None if the error is a bug."""
     if isinstance(error, ToolError):
-        return str(error)
+        return _text(error)
     if isinstance(error, OSError) and error.errno in _BY_ERRNO:
         return _BY_ERRNO[error.errno]
     if isinstance(error, WorkerLostError) and any(crash.name in str(error) for crash in _CRASHES):
@@ -69,10 +84,19 @@ def user_message(error: BaseException) -> str | None:
 
 
 def failure_result(error: BaseException) -> dict[str, Any]:
-    """Return the result of a failed job: the error in the form of Celery's JSON backends, and the user message."""
+    """Return the result of a failed job: the error as Celery's backends store it, and the user message."""
     return {
         "exc_type": type(error).__qualname__,
-        "exc_message": ensure_serializable(list(error.args), dumps),
+        "exc_message": [_text(error)],
         "exc_module": type(error).__module__,
         "user_message": user_message(error),
     }
+
+
+def _text(error: BaseException) -> str:
+    """Return the message of an error, shortened."""
+    try:
+        text = str(error)
+    except Exception:  # a bug in the tool's own exception
+        text = ""
+    return text if len(text) <= _LONGEST_MESSAGE else text[:_LONGEST_MESSAGE] + " ..."

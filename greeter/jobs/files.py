@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -32,6 +33,30 @@ class JobFiles:
         except OSError:
             self.remove(job_id)
             raise
+
+    def free_bytes(self) -> int:
+        """Return how many bytes are free on the disk of the folders."""
+        existing = next(path for path in (self.root, *self.root.absolute().parents) if path.exists())
+        return shutil.disk_usage(existing).free
+
+    def size(self, job_id: str) -> int:
+        """Return how many bytes the files of a job take."""
+        paths = (Path(folder, name) for folder, _, names in os.walk(self.folder(job_id)) for name in names)
+        total = 0
+        for path in paths:
+            with suppress(FileNotFoundError):  # removed in the meantime
+                total += path.lstat().st_size
+        return total
+
+    def has_inputs(self, job_id: str, names: Iterable[str]) -> bool:
+        """Return whether the submitted files of these parameters are still there."""
+        return all((self.folder(job_id) / "inputs" / name).exists() for name in names)
+
+    def remove_inputs(self, job_id: str) -> None:
+        """Remove the submitted files, but not their folder."""
+        with suppress(FileNotFoundError):
+            for path in self.inputs(job_id).values():
+                path.unlink()
 
     def inputs(self, job_id: str) -> dict[str, Path]:
         """Return the submitted files of a job by the name of their parameter."""

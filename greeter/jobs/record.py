@@ -10,7 +10,6 @@ from hashlib import blake2b
 from typing import Any, NotRequired, TypedDict
 
 from celery import states
-from kombu.utils.json import loads
 
 from greeter.toolkit.job import Progress
 
@@ -32,6 +31,14 @@ _PHASES = {
     states.FAILURE: Phase.FAILED,
     states.REVOKED: Phase.CANCELLED,
 }
+
+
+_MOST = 10**15  # of a count or of seconds that a page shows; a tool may set any number
+
+
+def _loads(text: str) -> Any:
+    """Decode JSON; NaN and Infinity, which are not JSON, become None."""
+    return json.loads(text, parse_constant=lambda name: None)
 
 
 class Snapshot(TypedDict):
@@ -173,7 +180,7 @@ class Record:
     @cached_property
     def meta(self) -> Any:
         """The meta of Celery's state, which a tool may set to any JSON value."""
-        return loads(self._fields["progress"]) if "progress" in self._fields else None
+        return _loads(self._fields["progress"]) if "progress" in self._fields else None
 
     @property
     def progress(self) -> ReportedProgress | None:
@@ -181,11 +188,13 @@ class Record:
         if not isinstance(self.meta, dict):
             return None
         meta: dict[str, Any] = {"total": None, "unit": "step", "seconds": 0} | self.meta
-        types = {"current": int, "total": int | None, "seconds": int | float}
+        types = {"current": int, "total": int | None, "unit": str | None, "seconds": int | float}
         if not all(isinstance(meta.get(name), kind) for name, kind in types.items()):
             return None
+        if not all(0 <= meta[name] <= _MOST for name in ("current", "total", "seconds") if meta[name] is not None):
+            return None
         return ReportedProgress(
-            current=meta["current"], total=meta["total"], unit=meta["unit"], seconds=meta["seconds"]
+            current=meta["current"], total=meta["total"], unit=meta["unit"] or "step", seconds=meta["seconds"]
         )
 
     @property
@@ -220,7 +229,7 @@ class Record:
     @cached_property
     def result(self) -> Any:
         """What the tool returned; for a failed job, see `errors.failure_result`; None if there is nothing."""
-        return loads(self._fields["result"]) if "result" in self._fields else None
+        return _loads(self._fields["result"]) if "result" in self._fields else None
 
     @property
     def user_message(self) -> str | None:

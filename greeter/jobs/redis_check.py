@@ -29,6 +29,8 @@ def check(redis_url: str) -> None:
     try:
         with Redis.from_url(redis_url, socket_timeout=1, retry=Retry(NoBackoff(), 0)) as server:
             problems = list(_problems(server.info()))
+            if weakness := _weakness(server):
+                log.warning("%s. Use appendonly yes and appendfsync always.", weakness)
     except AuthenticationError:
         problems = ["its password is not the one in REDIS_URL"]
     except RedisError as error:
@@ -53,6 +55,19 @@ def _problems(info: Mapping[str, Any]) -> Iterator[str]:
         yield f"its version is {info[name]}, but Redis 7.0 or Valkey 7.2, or newer, is required"
     if info["maxmemory_policy"] != "noeviction":
         yield f"its maxmemory-policy is {info['maxmemory_policy']}, but any policy except noeviction may drop jobs"
+
+
+def _weakness(server: Redis) -> str:
+    """Return why a crash of this server can lose accepted jobs; empty if it cannot."""
+    if not server.info("persistence")["aof_enabled"]:
+        return "Redis has appendonly off: when it restarts, it loses the jobs since its last snapshot"
+    try:
+        policy = server.config_get("appendfsync")["appendfsync"]
+    except (RedisError, KeyError):  # managed servers often deny CONFIG
+        return "Redis does not show its appendfsync: unless it is always, a crash can lose the last accepted jobs"
+    if policy != "always":
+        return f"Redis has appendfsync {policy}: a crash can lose the jobs accepted in the last seconds"
+    return ""
 
 
 def _major_minor(version: str) -> tuple[int, ...]:

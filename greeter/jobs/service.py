@@ -47,6 +47,8 @@ class JobService:
         Raises:
             QueueFull: MAX_WAITING jobs are waiting already.
             TooManyJobs: The client has MAX_ACTIVE jobs already.
+            TooManyBytes: The files of the client's jobs take MAX_CLIENT_BYTES already.
+            StorageFull: The files of all jobs take MAX_TOTAL_BYTES already.
             OSError: The disk is full.
             Unfit: DATA_DIR cannot be used, or does not belong to this Redis.
             OperationalError, RedisError: Redis is unavailable.

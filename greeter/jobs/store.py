@@ -12,6 +12,8 @@
 | `clock` | hash | the last reading of the clock, and from when on it is trusted |
 | `installation` | string | the id of the installation, which the folder of the jobs has too |
 | `client:<address>` | set | the active jobs of one client |
+| `client_key` | string | the random key of the hash that stands for a client while files of its jobs are kept |
+| `bytes` | hash | the bytes of the files of `all` jobs, and of each client by that hash |
 | `token:<sha256>` | string | the id of the job that a form created |
 | `statistics` | hash | how many jobs ended, how, and how long they ran |
 | `write_check` | string | shows that Redis takes writes |
@@ -25,8 +27,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from hashlib import sha256
+from errno import ENOSPC
+from hashlib import blake2b, sha256
 from pathlib import Path
+from secrets import token_bytes
 from typing import Any, Literal
 
 import redis
@@ -36,7 +40,7 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from greeter.jobs.errors import JobNotFound, QueueFull, TooManyJobs
+from greeter.jobs.errors import JobNotFound, NotConfirmed, QueueFull, StorageFull, TooManyBytes, TooManyJobs
 from greeter.jobs.files import JobFiles
 from greeter.jobs.reader import Params, Provenance
 from greeter.jobs.record import Record, ReportedProgress
@@ -51,7 +55,10 @@ _BROKER_LIST = "celery"
 _WORKER_TIMEOUT = 15  # seconds without a heartbeat after which a worker counts as gone
 _MESSAGE_TIMEOUT = 10  # seconds that a job waits before its message can count as lost
 CANCEL_TIMEOUT = 6  # seconds that a cancelled job has to end on its own
+_CONFIRM_TIMEOUT = 800  # milliseconds that the replicas have to confirm a change; less than the timeout of the socket
 
+_LIMITS = {"waiting": QueueFull, "active": TooManyJobs, "owner_bytes": TooManyBytes, "bytes": StorageFull}
+"""What create.lua returns when a limit is reached, and the exception for it."""
 
 Fields = Mapping[str, str | bytes | int]
 """Fields of a record."""
@@ -119,13 +126,29 @@ class Store:
     def _run(self, script: str, *args: Any) -> Any:
         return self._scripts[script](args=args)
 
+    def _run_confirmed(self, script: str, *args: Any) -> Any:
+        """Run a script and wait until CONFIRM_REPLICAS replicas have what it wrote, or raise NotConfirmed."""
+        replicas = self._settings.confirm_replicas
+        if not replicas:
+            return self._run(script, *args)
+        with self.redis.pipeline(transaction=False) as pipeline:
+            self._scripts[script](args=args, client=pipeline)
+            pipeline.wait(
+                replicas, _CONFIRM_TIMEOUT
+            )  # for all writes so far, also when a repeated script wrote nothing
+            reply, confirmed = pipeline.execute()
+        if confirmed < replicas:
+            raise NotConfirmed(f"{confirmed} of {replicas} replicas confirmed a change")
+        return reply
+
     # For the web.
 
     def create(self, job_id: str, tool: str, params: Params, submission: Submission) -> str:
         """Create a waiting job and return its id, or the id of the job that the same form created before.
 
-        A parameter given as bytes becomes the file `inputs/<its name>`. Raises QueueFull, TooManyJobs, or OSError when
-        the disk is full; then nothing is kept.
+        A parameter given as bytes becomes the file `inputs/<its name>`. Raises an exception of _LIMITS, or OSError when
+        the disk is full; then nothing is kept. Raises NotConfirmed when too few replicas have the job. It is kept then,
+        as after a lost reply, because another submission of the same form may have been accepted as this job.
         """
         files = {name: value for name, value in params.items() if isinstance(value, bytes)}
         fields = {
@@ -135,10 +158,12 @@ class Store:
             "label": submission.label,
             "request": REQUEST.get(),
         }
-        self.redis.ping()  # write no files for nothing
+        owner = self._owner(submission.client)  # first, so that no files are written while Redis is unavailable
+        if not self.has_disk_space():
+            raise OSError(ENOSPC, "less than MIN_FREE_BYTES is free")
         self.files.create(job_id, files)
         try:
-            created = self._create(job_id, fields, submission)
+            created = self._create(job_id, fields, submission, owner)
         except redis.ResponseError:
             # Redis has refused, for example because it is full. (If there was no reply, the job may have been created,
             # so its folder stays: remove_orphans() removes it if not.)
@@ -146,20 +171,35 @@ class Store:
             raise
         if created != job_id:
             self.files.remove(job_id)
-        if created == "full":
-            raise QueueFull
-        if created == "busy":
-            raise TooManyJobs
+        if created in _LIMITS:
+            raise _LIMITS[created]
         return created
 
-    def _create(self, job_id: str, fields: Mapping[str, str], submission: Submission) -> str:
+    def _create(self, job_id: str, fields: Mapping[str, str], submission: Submission, owner: str) -> str:
         # The token includes the input, because the same form with other input is another job.
         given = f"{submission.token} {fields['tool']} {fields['params']} {fields['checksums']}"
         token = sha256(given.encode()).hexdigest() if submission.token else ""
-        limits = (self._settings.max_waiting, self._settings.max_active)
-        remember = self._settings.retention
-        reply: bytes = self._run("create", job_id, token, submission.client, *limits, remember, *_flat(fields))
+        settings = self._settings
+        limits = (settings.max_waiting, settings.max_active, settings.retention)
+        bytes_limits = (self.files.size(job_id), owner, settings.max_client_bytes, settings.max_total_bytes)
+        args = (token, submission.client, *limits, *bytes_limits, *_flat(fields))
+        reply: bytes = self._run_confirmed("create", job_id, *args)
         return reply.decode()
+
+    def _owner(self, client: str) -> str:
+        """Return the name under which the bytes of a client are counted; its address is not kept for so long."""
+        new = token_bytes(32)
+        key: Any = self.redis.set("client_key", new, nx=True, get=True) or new
+        return blake2b(client.encode(), key=key, digest_size=16).hexdigest() if client else ""
+
+    def _measure(self, job_id: str) -> None:
+        """Store how many bytes the files of a job take now, if this machine has its folder."""
+        if self.files.folder(job_id).exists():
+            self._run("measure", job_id, self.files.size(job_id))
+
+    def has_disk_space(self) -> bool:
+        """Return whether MIN_FREE_BYTES are free, so that jobs are accepted."""
+        return self.files.free_bytes() >= self._settings.min_free_bytes
 
     def find(self, job_id: str) -> Record:
         """Read a record in one round trip. Raises JobNotFound."""
@@ -193,6 +233,10 @@ class Store:
         reply: bytes | None = self._run("cancel", job_id, self._settings.silence_limit)
         if reply is None:
             raise JobNotFound(job_id)
+        if reply == b"cancelled":
+            if not self.redis.hexists(f"job:{job_id}", "started"):
+                self.files.remove_inputs(job_id)
+            self._measure(job_id)
         return reply.decode()  # type: ignore[return-value]  # one of the three, see lua/cancel.lua
 
     def delete(self, job_id: str) -> bool:
@@ -244,8 +288,11 @@ class Store:
 
     def update(self, job_id: str, runner: Runner, state: str, fields: Fields) -> bool:
         """Change the Celery state and fields of a running job, or return False if the runner has lost it."""
-        is_end = int(state in READY_STATES)
-        return bool(self._run("update", job_id, *runner.args, state, is_end, *_flat(fields)))
+        is_end = state in READY_STATES
+        if is_end:
+            self._measure(job_id)
+        run = self._run_confirmed if is_end else self._run
+        return bool(run("update", job_id, *runner.args, state, int(is_end), *_flat(fields)))
 
     # For the main process of a worker.
 
@@ -285,6 +332,7 @@ class Store:
             The new Celery state, or None if the job was taken from this worker before, or had a heartbeat since.
 
         """
+        self._measure(job_id)
         silence = self._settings.silence_limit if stale else ""
         state = self._run("requeue", job_id, worker, silence, int(counted), MAX_ATTEMPTS, result)
         return state.decode() if state else None

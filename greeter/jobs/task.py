@@ -15,6 +15,7 @@ from celery import Task
 from celery.exceptions import Ignore, SoftTimeLimitExceeded, TaskPredicate
 
 from greeter.jobs import fitness
+from greeter.jobs.bounds import check_result
 from greeter.jobs.celery_app import CeleryApp
 from greeter.jobs.claimed_job import ClaimedJob
 from greeter.jobs.containment import contained
@@ -39,18 +40,8 @@ class ToolTask(Task):  # type: ignore[type-arg]
     throws = (ToolError, SoftTimeLimitExceeded)  # not bugs, so the log needs no traceback of them
     resultrepr_maxsize = 1  # a result is private: keep it out of the log and out of Flower
 
-    def __init__(self, tool: Tool, soft_time_limit: int, grace: int) -> None:
-        """Prepare the task of a tool.
-
-        Args:
-            tool: The tool.
-            soft_time_limit: Seconds until the soft limit, unless the tool has its own.
-            grace: Seconds from the soft limit to the hard limit.
-
-        Raises:
-            PackageNotFoundError: A library that the tool names is not installed.
-
-        """
+    def __init__(self, tool: Tool, soft_time_limit: int, grace: int, max_result_bytes: int) -> None:
+        """Prepare the task of a tool. Raises PackageNotFoundError if a library that it names is not installed."""
         self.tool = tool
         self.name = tool.name
         self.versions = {"greeter": __version__, "Python": python_version()}
@@ -58,6 +49,7 @@ class ToolTask(Task):  # type: ignore[type-arg]
         self._soft_limit = tool.soft_time_limit or soft_time_limit
         self._hard_limit = self._soft_limit + grace
         self.soft_time_limit, self.time_limit = self._soft_limit, self._hard_limit  # for Celery
+        self._max_result_bytes = max_result_bytes
 
     def run(self) -> Result:
         """Run the tool for the job that has this task's id, unless the job is not waiting any more."""
@@ -115,7 +107,7 @@ class ToolTask(Task):  # type: ignore[type-arg]
         """Call the tool; only here can a signal interrupt this process."""
         with interruptible(self._hard_limit):
             try:
-                result = self.tool(job, **params)
+                return check_result(self.tool(job, **params), self._max_result_bytes)
             except MemoryError:  # would end the whole worker (celery/celery#10462)
                 raise ToolError(OUT_OF_MEMORY) from None
             except BaseException as error:
@@ -123,9 +115,6 @@ class ToolTask(Task):  # type: ignore[type-arg]
                     raise
                 # SystemExit would end the process, and Celery's Retry or Ignore would end the task without a result.
                 raise RuntimeError(f"the tool raised {error!r}") from None
-        if not isinstance(result, dict):
-            raise TypeError(f"the tool returned {type(result).__name__} instead of a dict")
-        return result
 
     def on_failure(self, exc: Exception, task_id: str, args: Any, kwargs: Any, einfo: Any) -> None:
         """Log the traceback of a bug."""
@@ -139,4 +128,4 @@ def register_tools(app: CeleryApp, tools: Iterable[Tool]) -> None:
     settings = app.settings
     kind = type("ToolTask", (ToolTask,), {})  # Celery binds a class of tasks to one app
     for tool in tools:
-        app.register_task(kind(tool, settings.soft_time_limit, settings.time_limit_grace))
+        app.register_task(kind(tool, settings.soft_time_limit, settings.time_limit_grace, settings.max_result_bytes))

@@ -14,7 +14,8 @@ from typing import IO, Any, TypedDict, TypeVar
 from greeter.toolkit.program import find_program, out_of_memory, run_guarded
 
 Item = TypeVar("Item")
-Result = dict[str, Any]  # what a tool returns; the values must be serializable as JSON
+Result = dict[str, Any]  # what a tool returns: JSON values, with None instead of NaN and infinity
+_LONGEST_UNIT = 80  # characters
 RESULT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 
@@ -71,7 +72,8 @@ class Job:
         # than reading the clock here, and shows the last step of a loop that has become slow.
         if total is None and isinstance(iterable, Sized):
             total = len(iterable)
-        loop = _Loop(None if total is None else int(total), unit)  # NumPy's integers, for example, are not JSON
+        # NumPy's integers, for example, are not JSON, and every poll of the job's page reads the unit.
+        loop = _Loop(None if total is None else int(total), str(unit)[:_LONGEST_UNIT])
         if self._shown is None or self._shown.ended:  # otherwise, this is a nested loop
             self._shown = loop
         try:

@@ -85,9 +85,9 @@ def tool(
     """Turn a function into a tool of the site.
 
     The function takes a `Job` and then one parameter for each field of the form, with the same name. A worker calls
-    it. It returns a dict that can be serialized as JSON, or raises `ToolError` if the user can fix the cause. Its
-    name identifies the tool in URLs and in Celery. The first line of its docstring is the tool's summary on the front
-    page.
+    it. It returns a dict of JSON values, up to MAX_RESULT_BYTES in all, or raises `ToolError` if the user can fix the
+    cause. Larger results go to files, with `Job.open`. The function's name identifies the tool in URLs and in Celery.
+    The first line of its docstring is the tool's summary on the front page.
 
     Args:
         title: The title of the tool's pages.

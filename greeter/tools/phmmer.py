@@ -28,6 +28,7 @@ from greeter.tools.phmmer_hits import hit_rows
 EXAMPLES = Path(__file__).parents[2] / "static" / "examples"
 HITS_SHOWN = 10_000  # in hits.jsonl, whose alignments need most of the space
 QUERIES_LISTED = 1000
+_LONGEST_LISTED_NAME = 70  # characters: with longer ones, a list could exceed MAX_RESULT_BYTES
 
 
 class PhmmerForm(Form):
@@ -84,10 +85,10 @@ def phmmer(job: Job, query: Path, targets: Path | None, evalue: float) -> Result
             expected to give among all targets.
 
     Returns:
-        `queries` and `hits`: how many there are. `searches`: the name, length in residues and number of hits of each
-        of the first 1,000 queries, and as `start` the offset in bytes of its first row in `hits.jsonl`, or None if it
-        has no row there. `all_shown`: whether `hits.jsonl` has all hits. At the soft time limit, a fallback with the
-        queries that are complete by then.
+        `queries` and `hits`: how many there are. `searches`: the name (its first 70 characters), length in residues
+        and number of hits of each of the first 1,000 queries, and as `start` the offset in bytes of its first row in
+        `hits.jsonl`, or None if it has no row there. `all_shown`: whether `hits.jsonl` has all hits.
+        At the soft time limit, a fallback with the queries that are complete by then.
 
     Sources:
         Eddy SR (2011) Accelerated Profile HMM Searches, PLoS Comput Biol 7:e1002195.
@@ -133,7 +134,8 @@ class _Report:
         search = {"query": hits.query.name, "query_length": len(hits.query), "hits": count}
         room = max(HITS_SHOWN - before.hits, 0) if count else 1  # without hits, one row that shows so
         if before.queries < QUERIES_LISTED:
-            self._searches.append({**search, "start": before.ends[-1] if room else None})
+            listed = {**search, "query": hits.query.name[:_LONGEST_LISTED_NAME]}
+            self._searches.append({**listed, "start": before.ends[-1] if room else None})
         rows: Iterable[Mapping[str, object]] = hit_rows(hits) if count else [{}]
         for row in islice(rows, room):
             self._rows.write(json.dumps({**search, **row}).encode() + b"\n")

@@ -16,6 +16,7 @@ from greeter.web import (
     limits,
     metrics,
     pages,
+    request_body,
     request_log,
     security,
     services,
@@ -40,7 +41,19 @@ def create_app(settings: Settings | None = None) -> Flask:
     _configure(app, settings)
     services.init_app(app, settings, tools.load())
     request_log.init_app(app)  # first, so that it measures the whole request
-    for module in (errors, limits, security, compression, template_filters, pages, jobs, health, metrics, cli):
+    for module in (
+        errors,
+        request_body,
+        limits,
+        security,
+        compression,
+        template_filters,
+        pages,
+        jobs,
+        health,
+        metrics,
+        cli,
+    ):
         module.init_app(app)
     return app
 

@@ -11,7 +11,7 @@ from flask import Flask
 from flask.cli import with_appcontext
 
 from greeter.jobs import fitness
-from greeter.jobs.errors import UNAVAILABLE, JobNotFound, QueueFull, Unfit
+from greeter.jobs.errors import UNAVAILABLE, JobNotFound, QueueFull, StorageFull, Unfit
 from greeter.jobs.reader import Params
 from greeter.toolkit import ProteinFastaField
 from greeter.toolkit.tool import Tool
@@ -42,7 +42,7 @@ def selftest(seconds: int) -> None:
         started = time.monotonic()
         try:
             problem = _run_example(tool, seconds)
-        except (QueueFull, Unfit, *UNAVAILABLE, OSError) as error:
+        except (QueueFull, StorageFull, Unfit, *UNAVAILABLE, OSError) as error:
             problem = f"{type(error).__name__}: check /health/ready, then the log"
         success = "same result as the sample" if services().samples.of(tool.name) else "finished, without a sample"
         click.echo(f"{tool.name}: {problem or success}, {time.monotonic() - started:.1f} s")

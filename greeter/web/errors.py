@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import NamedTuple
 
 from flask import Flask, current_app, render_template, request
 from flask.globals import request_ctx
 from flask.typing import ResponseReturnValue
+from gunicorn.http.errors import ParseException
 from redis import ResponseError
-from werkzeug.exceptions import HTTPException, InternalServerError, NotFound, ServiceUnavailable, TooManyRequests
+from werkzeug.exceptions import (
+    BadRequest,
+    HTTPException,
+    InternalServerError,
+    NotFound,
+    ServiceUnavailable,
+    TooManyRequests,
+)
 
-from greeter.jobs.errors import DISK_FULL, UNAVAILABLE, JobNotFound, QueueFull, TooManyJobs, Unfit
+from greeter.jobs.errors import (
+    DISK_FULL,
+    UNAVAILABLE,
+    JobNotFound,
+    NotConfirmed,
+    QueueFull,
+    StorageFull,
+    TooManyBytes,
+    TooManyJobs,
+    Unfit,
+)
 from greeter.logs import REQUEST
 from greeter.web.request_log import UNLOGGED_ENDPOINTS
 
@@ -42,7 +61,25 @@ REFUSALS: dict[type[Exception], Refusal] = {
     Unfit: Refusal(
         503, 60, "This site cannot store jobs at the moment. Your input is saved below; try again in a few minutes."
     ),
+    TooManyBytes: Refusal(
+        429,
+        300,
+        "The files of your jobs have reached the limit for one visitor. Your input is saved below; delete jobs that "
+        "you no longer need, then submit it again.",
+    ),
+    StorageFull: Refusal(
+        503,
+        3600,
+        "The files of all jobs have reached the limit of this site. Your input is saved below; delete jobs that you no "
+        "longer need, and submit it again later.",
+    ),
     OSError: Refusal(503, 300, DISK_FULL + " Your input is saved below."),
+    NotConfirmed: Refusal(
+        503,
+        _RETRY_AFTER,
+        "The job could not be stored safely in time. Your input is saved below; wait a few seconds, then submit it "
+        "again.",
+    ),
 } | dict.fromkeys(
     UNAVAILABLE,
     Refusal(
@@ -57,7 +94,7 @@ REFUSALS: dict[type[Exception], Refusal] = {
 _ERROR_PAGES = {
     400: (
         "This request was not understood",
-        "Open this site at its usual address, then try again from there.",
+        "It may not have arrived completely. Open this site at its usual address, then try again from there.",
     ),
     403: (
         "This request did not come from a page of this site",
@@ -95,6 +132,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(NotFound, not_found)
     app.register_error_handler(JobNotFound, not_found)
+    app.register_error_handler(ParseException, _malformed_body)
     for kind in UNAVAILABLE:
         app.register_error_handler(kind, _redis_unavailable)
     if not app.debug:
@@ -115,11 +153,17 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
     return _error_page(error)
 
 
+def _malformed_body(error: Exception) -> ResponseReturnValue:
+    """Answer a chunked body that gunicorn cannot read."""
+    return _error_page(BadRequest())
+
+
 def _drain_body() -> None:
     # If the connection closes while a browser is still sending, the browser shows its own error instead of our page.
     allowance = 10 * current_app.config["MAX_CONTENT_LENGTH"]
-    while allowance > 0 and (read := len(request.environ["wsgi.input"].read(65536))):
-        allowance -= read
+    with suppress(OSError, ParseException):
+        while allowance > 0 and (read := len(request.environ["wsgi.input"].read(65536))):
+            allowance -= read
 
 
 def _redis_unavailable(error: Exception) -> ResponseReturnValue:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from contextlib import suppress
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -11,6 +14,7 @@ from werkzeug.datastructures import CombinedMultiDict, MultiDict
 from wtforms import Field, Form, StringField, TextAreaField
 from wtforms.fields.core import UnboundField
 from wtforms.i18n import DummyTranslations
+from wtforms.validators import ValidationError
 
 from greeter.toolkit import ProteinFastaField
 from greeter.toolkit.tool import Tool
@@ -22,6 +26,9 @@ _MESSAGES = {
     "This field is required.": "Fill in this field.",
     "Not a valid integer value.": "Enter a whole number, such as 10.",
     "Not a valid float value.": "Enter a number, such as 0.001.",
+    "Not a valid decimal value.": "Enter a number, such as 0.001.",
+    "Number must be at least %(min)s.": "Enter a number that is %(min)s or more.",
+    "Number must be at most %(max)s.": "Enter a number that is %(max)s or less.",
     "Number must be between %(min)s and %(max)s.": "Enter a number from %(min)s to %(max)s.",
     "Field cannot be longer than %(max)d character.": "Shorten this to %(max)d characters.",
 }
@@ -55,12 +62,31 @@ def submitted_data(tool: Tool) -> MultiDict[str, Any]:
 
 
 def _bind_field(form: Form, unbound: UnboundField[Any], options: dict[str, Any]) -> Field:
-    """Remove unprintable characters from text fields. A ProteinFastaField rejects them and names the line instead."""
+    """Check numbers, and remove unprintable characters from text fields.
+
+    A ProteinFastaField rejects unprintable characters, and names the line instead.
+    """
     field: Field = unbound.bind(form=form, **options)
+    field.validators = [_make_comparable, *field.validators, _require_finite]
     if isinstance(field, StringField) and not isinstance(field, ProteinFastaField):
         keep = "\n\t" if isinstance(field, TextAreaField) else ""
         field.filters = (*field.filters, partial(printable, keep=keep))
     return field
+
+
+def _make_comparable(form: Form, field: Field) -> None:
+    """Replace a number that other validators cannot compare with others."""
+    with suppress(TypeError):  # not a number
+        try:
+            math.isfinite(field.data)
+        except (OverflowError, ValueError):  # an int of more than 308 digits; a signalling NaN
+            field.data = math.nan
+
+
+def _require_finite(form: Form, field: Field) -> None:
+    """Reject numbers that are not finite, unless another validator did."""
+    if isinstance(field.data, float | Decimal) and not math.isfinite(field.data) and not field.errors:
+        raise ValidationError("This number is too large, or not a number. Enter a number such as 10.")
 
 
 class _Messages(DummyTranslations):

@@ -75,6 +75,7 @@ class JobContext(TypedDict):
     rows: Callable[[str], Page]
     provenance: Provenance | None
     token: str
+    has_inputs: bool
 
 
 def init_app(app: Flask) -> None:
@@ -151,6 +152,8 @@ def again(job_id: str) -> ResponseReturnValue:
     record = _find(job_id)
     tool = find_tool(record.tool)
     params = services().reader_for(job_id).params(job_id)
+    if not _has_inputs(record, services().reader_for(job_id).provenance(job_id)):
+        return redirect(url_for(".edit", job_id=job_id), 303)
     contents = {name: value.read_bytes() if isinstance(value, Path) else value for name, value in params.items()}
     return submit_job(tool, make_form(tool, data=params), contents, record.label)
 
@@ -161,15 +164,22 @@ def _find(job_id: str) -> Record:
 
 def _context(record: Record) -> JobContext:
     tool = services().tools.get(record.tool)
+    provenance = None if record.active else services().reader_for(record.id).provenance(record.id)
     return {
         "record": record,
         "title": tool.title if tool else record.tool,
         "labels": {field.name: field.label.text for field in tool.form()} if tool else {},
         "files": _files(record),
         "rows": partial(_rows, record),
-        "provenance": None if record.active else services().reader_for(record.id).provenance(record.id),
+        "provenance": provenance,
         "token": token_urlsafe(16),
+        "has_inputs": _has_inputs(record, provenance) if provenance else False,
     }
+
+
+def _has_inputs(record: Record, provenance: Provenance) -> bool:
+    """Return whether the submitted files are there; they are removed when a job is cancelled before it starts."""
+    return services().reader_for(record.id).files.has_inputs(record.id, provenance.checksums)
 
 
 def _files(record: Record) -> list[Path]:

@@ -43,12 +43,13 @@ def metrics() -> Response:
 
 
 class _Jobs(Collector):
-    """Metrics from Redis, read in one round trip. The counts are exact and survive restarts."""
+    """Metrics from Redis, read in one round trip, and of the disk. The counts are exact and survive restarts."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def collect(self) -> Iterator[Metric]:
+        yield GaugeMetricFamily("greeter_disk_free_bytes", "Free bytes in DATA_DIR.", self._store.files.free_bytes())
         try:
             statistics = self._store.statistics()
         except RedisError:

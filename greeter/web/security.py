@@ -28,7 +28,7 @@ def init_app(app: Flask) -> None:
     """Check every request, and set the headers of every response."""
     app.before_request(_reject_compressed_body)
     app.before_request(_reject_other_sites)
-    app.before_request(_reject_many_fields)
+    app.before_request(_reject_large_form)
     app.after_request(_set_headers)
 
 
@@ -53,10 +53,16 @@ def _reject_other_sites() -> None:
         raise Forbidden
 
 
-def _reject_many_fields() -> None:
-    # A field takes a hundred times its bytes in memory, and MAX_FORM_PARTS limits only multipart forms.
-    urlencoded = request.mimetype == "application/x-www-form-urlencoded"
-    if urlencoded and request.get_data().count(b"&") >= current_app.config["MAX_FORM_PARTS"]:
+def _reject_large_form() -> None:
+    if request.mimetype != "application/x-www-form-urlencoded":
+        return
+    body = request.get_data()
+    # A field takes a hundred times its bytes in memory, and MAX_FORM_PARTS limits only multipart forms. Werkzeug cuts
+    # off a chunked body at MAX_CONTENT_LENGTH.
+    if (
+        body.count(b"&") >= current_app.config["MAX_FORM_PARTS"]
+        or len(body) >= current_app.config["MAX_CONTENT_LENGTH"]
+    ):
         raise RequestEntityTooLarge
 
 

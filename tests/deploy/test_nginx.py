@@ -14,6 +14,7 @@ from base64 import b64encode
 from collections.abc import Iterator
 from http.client import HTTPConnection, HTTPSConnection
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ from tests.http import Response
 
 NGINX = find_program("nginx")
 pytestmark = [pytest.mark.slow, needs("nginx", "nginx-light")]
-FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+FORM: dict[str, Any] = {"Content-Type": "application/x-www-form-urlencoded"}
 
 MAIN = """
 daemon off;
@@ -83,7 +84,7 @@ class Proxy:
         user = "user root;" if os.geteuid() == 0 else ""
         (folder / "nginx.conf").write_text(MAIN.format(user=user, below=self.below))
         certificate = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=your.host"]
-        keys = ["-keyout", folder / "privkey.pem", "-out", folder / "fullchain.pem"]
+        keys = ["-keyout", str(folder / "privkey.pem"), "-out", str(folder / "fullchain.pem")]
         subprocess.run([*certificate, *keys], check=True, capture_output=True)
         self.command = [str(NGINX), "-p", str(folder), "-c", str(folder / "nginx.conf")]
 
@@ -119,7 +120,11 @@ def test_http_redirects_to_https(proxy: Proxy) -> None:
 
 def test_client_address_is_taken_from_the_connection_not_from_headers(proxy: Proxy) -> None:
     """A forged X-Forwarded-For neither evades the limit per visitor nor uses up that of another visitor."""
-    forged = {"X-Forwarded-For": "203.0.113.9", "Forwarded": "for=203.0.113.9", "X-Forwarded-Prefix": "/x"}
+    forged: dict[str, Any] = {
+        "X-Forwarded-For": "203.0.113.9",
+        "Forwarded": "for=203.0.113.9",
+        "X-Forwarded-Prefix": "/x",
+    }
     for number in (2, 3):
         answer = proxy.ask("/tools/expensive_greet", "person=Ada&total=1", source=f"127.0.0.{number}", **FORM, **forged)
         assert re.fullmatch("/jobs/[0-9a-f]{32}", answer.headers["Location"]), answer.body
@@ -159,7 +164,7 @@ def test_flower_requires_a_password_and_its_open_endpoints_are_blocked(proxy: Pr
         answer = proxy.ask("/flower/" + spelling)
         assert (answer.status, "flower_" in answer.body) == (404, False), spelling
     credentials = b64encode(proxy.site.settings.flower_basic_auth.encode()).decode()
-    login = {"Authorization": f"Basic {credentials}"}
+    login: dict[str, Any] = {"Authorization": f"Basic {credentials}"}
     tasks = proxy.ask("/flower/tasks", **login)
     assert tasks.status == 200
     style = re.findall(r'href="(/flower/static/[^"]+\.css[^"]*)"', tasks.body)[0]

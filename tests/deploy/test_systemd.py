@@ -7,8 +7,10 @@ import socket
 import subprocess
 import sys
 import threading
+from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -76,6 +78,11 @@ def start_web(site: Installation, listening: socket.socket) -> subprocess.Popen[
         return subprocess.Popen(command, cwd=ROOT, env=environ, pass_fds=[listening.fileno()], stdout=log, stderr=log)
 
 
+def has_more_than(items: list[Any], number: int) -> bool:
+    """Return whether a list has more items than this."""
+    return len(items) > number
+
+
 @pytest.mark.slow
 def test_web_restart_drops_no_request(own_installation: Installation) -> None:
     """All requests of four constant visitors succeed during two restarts (tests/test_recovery.py restarts workers)."""
@@ -86,7 +93,7 @@ def test_web_restart_drops_no_request(own_installation: Installation) -> None:
 
         def visit() -> None:
             while not stop.is_set():
-                connection = HTTPConnection(*listening.getsockname(), timeout=60)
+                connection = HTTPConnection("127.0.0.1", listening.getsockname()[1], timeout=60)
                 try:
                     connection.request("GET", "/tools/phmmer?example")
                     answers.append(connection.getresponse().status)
@@ -99,8 +106,7 @@ def test_web_restart_drops_no_request(own_installation: Installation) -> None:
             visitor.start()
         for starts in range(3):
             web = start_web(site, listening)
-            before = len(answers)
-            wait_for(lambda before=before: len(answers) > before + 100)
+            wait_for(partial(has_more_than, answers, len(answers) + 100))
             if starts == 2:
                 stop.set()
                 for visitor in visitors:

@@ -1,9 +1,7 @@
 """The store against a simple model of it, with any calls in any order, on a real Redis."""
 
 import shutil
-from collections.abc import Iterator
 from itertools import count
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -26,7 +24,7 @@ class Model:
 
     def __init__(self, place: int) -> None:
         self.phase, self.state, self.place = "waiting", "PENDING", place
-        self.worker: str | None = None
+        self.worker = self.mine = ""  # the worker, and its process, that claimed it
         self.attempts = 0
         self.cancel = False
         self.result: str | None = None
@@ -108,7 +106,7 @@ class Life(RuleBasedStateMachine):
             assert state == model.state
         else:
             model.attempts -= not counted
-            model.phase, model.state, model.worker, model.place = "waiting", "PENDING", None, next(self.places)
+            model.phase, model.state, model.worker, model.place = "waiting", "PENDING", "", next(self.places)
             assert state == "PENDING"
 
     @rule(job=jobs)
@@ -170,7 +168,7 @@ class Life(RuleBasedStateMachine):
 
 
 @pytest.fixture
-def store(own_installation: Installation, tmp_path: Path) -> Iterator[Store]:
+def store(own_installation: Installation) -> Store:
     """A store that is emptied for each example."""
     own_installation.start("redis")
     return own_installation.store

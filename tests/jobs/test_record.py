@@ -61,3 +61,28 @@ def test_retention_starts_at_the_end_of_a_job() -> None:
 def test_the_tag_changes_with_the_snapshot() -> None:
     """Equal snapshots have equal tags, different ones have different tags."""
     assert record(ahead=3).tag == record(ahead=3).tag != record(ahead=2).tag
+
+
+@pytest.mark.parametrize(
+    "meta",
+    [
+        '{"current": NaN}',
+        '{"current": 1, "seconds": NaN}',
+        '{"current": 1, "seconds": Infinity}',
+        '{"current": 1, "total": 1' + "0" * 400 + "}",
+        '{"current": -1, "total": 5}',
+        '{"current": 1, "unit": ["a"]}',
+        '{"__type__": "uuid", "__value__": "x"}',
+        '{"current": {"__type__": "bytes", "__value__": "x"}}',
+    ],
+)
+def test_a_meta_that_cannot_be_shown_is_not_progress(meta: str) -> None:
+    """A tool may set any meta with update_state, and the page must not fail."""
+    found = record(state="PROGRESS", progress=meta)
+    assert (found.progress, found.percent, found.remaining) == (None, None, None)
+
+
+def test_a_stored_result_is_read_as_json() -> None:
+    """NaN becomes None, and nothing is decoded to another type."""
+    found = record(state="SUCCESS", result='{"a": NaN, "b": -Infinity, "c": {"__type__": "bytes", "__value__": "x"}}')
+    assert found.result == {"a": None, "b": None, "c": {"__type__": "bytes", "__value__": "x"}}

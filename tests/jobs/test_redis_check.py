@@ -64,7 +64,7 @@ def test_a_remote_redis_is_reached_over_tls(own_installation: Installation, tmp_
     site, port = own_installation, free_port()
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
     make = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost"]
-    names = ["-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", certificate]
+    names = ["-addext", "subjectAltName=DNS:localhost", "-keyout", str(key), "-out", str(certificate)]
     subprocess.run([*make, *names], check=True, capture_output=True)
     command = [str(REDIS), "--port", "0", "--tls-port", str(port), "--requirepass", "secret", "--dir", str(tmp_path)]
     command += ["--tls-cert-file", str(certificate), "--tls-key-file", str(key), "--tls-auth-clients", "no"]
@@ -84,3 +84,27 @@ def test_a_remote_redis_is_reached_over_tls(own_installation: Installation, tmp_
             site.stop("flower", "web", "worker")
         finally:
             running.terminate()
+
+
+@pytest.mark.redis
+@pytest.mark.parametrize(
+    ("setting", "value", "warning"),
+    [
+        ("appendfsync", "always", ""),
+        ("appendfsync", "everysec", "appendfsync everysec"),
+        ("appendonly", "no", "appendonly off"),
+        ("user", "-config", "does not show its appendfsync"),
+    ],
+)
+def test_a_redis_that_may_lose_jobs_is_accepted_with_a_warning(
+    own_installation: Installation, caplog: pytest.LogCaptureFixture, setting: str, value: str, warning: str
+) -> None:
+    """The warning names the setting to change; without the right to read the settings it says so."""
+    own_installation.start("redis")
+    if setting == "user":
+        own_installation.redis.execute_command("ACL", "SETUSER", "default", value)
+    else:
+        own_installation.redis.config_set(setting, value)
+    redis_check.check(own_installation.settings.redis_url)
+    assert warning in caplog.text
+    assert ("Use appendonly yes and appendfsync always." in caplog.text) == bool(warning)

@@ -1,5 +1,7 @@
 """Jobs on a real Redis and a real worker, and Celery's view of them."""
 
+from typing import Any
+
 import pytest
 from celery.result import AsyncResult
 
@@ -14,8 +16,8 @@ pytestmark = pytest.mark.slow
 def test_async_result_follows_a_job(installation: Installation) -> None:
     """AsyncResult has the state, meta and result of a job, as Celery documents."""
     job_id = installation.submit("expensive_greet", person="Ada", total=3)
-    result = AsyncResult(job_id, app=installation.celery)
-    seen = wait_for(lambda: result.state == "PROGRESS" and result.info["current"] and result.info)
+    result: AsyncResult[Any] = AsyncResult(job_id, app=installation.celery)
+    seen = wait_for(lambda: str(result.state) == "PROGRESS" and result.info["current"] and result.info)
     assert seen == {"current": seen["current"], "total": 3, "unit": "step", "seconds": seen["seconds"]}
     assert result.get(timeout=10) == {"greeting": "Greetings, Ada!"}
     assert result.state == "SUCCESS"
@@ -40,7 +42,8 @@ def test_the_soft_limit_gives_a_labelled_fallback(installation: Installation) ->
     record = installation.ended(installation.submit("yield_some"))
     assert (record.phase, record.state) == ("stopped", "SUCCESS")
     assert record.result == {"counted": record.progress["current"]}
-    assert 0 < record.progress["current"] < record.progress["total"] == 100
+    assert record.progress["total"] == 100
+    assert 0 < record.progress["current"] < 100
 
 
 @pytest.mark.parametrize(
@@ -51,6 +54,8 @@ def test_the_soft_limit_gives_a_labelled_fallback(installation: Installation) ->
         ("dawdle", "time limit"),
         ("cling", "time limit"),
         ("vanish", "lost on every attempt"),
+        ("ramble", "The result is too large to be shown."),
+        ("boast", "y ..."),
     ],
 )
 def test_a_failure_has_a_user_message(installation: Installation, tool: str, sentence: str) -> None:
@@ -61,7 +66,7 @@ def test_a_failure_has_a_user_message(installation: Installation, tool: str, sen
     assert installation.ended(installation.submit("blame")).phase == "failed"
 
 
-@pytest.mark.parametrize("tool", ["stumble", "mumble"])
+@pytest.mark.parametrize("tool", ["stumble", "mumble", "divide"])
 def test_a_bug_is_logged_under_the_reference_on_the_page(installation: Installation, tool: str) -> None:
     """The log has the traceback and the reference, but not the whole id."""
     record = installation.ended(installation.submit(tool))
@@ -73,7 +78,7 @@ def test_a_bug_is_logged_under_the_reference_on_the_page(installation: Installat
 
 def test_async_result_raises_the_error_of_the_tool(installation: Installation) -> None:
     """AsyncResult.get raises the exception that the tool raised."""
-    result = AsyncResult(installation.submit("blame"), app=installation.celery)
+    result: AsyncResult[Any] = AsyncResult(installation.submit("blame"), app=installation.celery)
     with pytest.raises(ToolError, match="no gene"):
         result.get(timeout=10)
 
@@ -87,11 +92,11 @@ def test_the_log_has_no_user_input(installation: Installation) -> None:
 
 
 @pytest.mark.parametrize("meta", [None, "aligning", [1, 2], {"done": 3}, {"current": "3", "total": 4}])
-def test_a_tool_may_set_any_meta(installation: Installation, meta: object) -> None:
+def test_a_tool_may_set_any_meta(installation: Installation, meta: Any) -> None:
     """AsyncResult returns it unchanged, and a meta without a count is not shown as progress."""
     job_id = installation.submit("nap")
     installation.celery.set_current()  # as create_app does, so that AsyncResult needs no app
-    result = AsyncResult(job_id)
+    result: AsyncResult[Any] = AsyncResult(job_id)
     assert wait_for(lambda: result.state == "STARTED" and result.info)["hostname"]
     worker = installation.redis.hget(f"job:{job_id}", "worker").decode()
     installation.celery.runner = Runner(worker)  # write as the process that runs the job
@@ -110,7 +115,7 @@ def test_a_tool_may_set_any_meta(installation: Installation, meta: object) -> No
 
 def test_async_result_has_the_traceback_and_the_date(installation: Installation) -> None:
     """Both are set once the task has ended."""
-    result = AsyncResult(installation.submit("stumble"), app=installation.celery)
+    result: AsyncResult[Any] = AsyncResult(installation.submit("stumble"), app=installation.celery)
     wait_for(result.ready)
     assert "ZeroDivisionError" in str(result.traceback)
     assert result.date_done.tzinfo is not None

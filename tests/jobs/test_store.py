@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import redis
 
-from greeter.jobs.errors import JobNotFound, QueueFull, TooManyJobs
+from greeter.jobs.errors import JobNotFound, QueueFull, StorageFull, TooManyBytes, TooManyJobs
+from greeter.jobs.reader import Params
 from greeter.jobs.record import Record
 from greeter.jobs.runner import Runner
 from greeter.jobs.store import Store, Submission
@@ -31,13 +32,20 @@ def create(store: Store, job_id: str, **details: str) -> str:
     return store.create(job_id, "expensive_greet", {"person": "Ada", "total": 1}, Submission(**details))
 
 
+def claim(store: Store, job_id: str, runner: Runner, **versions: str) -> tuple[Params, Path]:
+    """Claim a job that is waiting."""
+    claimed = store.claim(job_id, runner, versions)
+    assert claimed
+    return claimed
+
+
 def test_jobs_wait_in_order_of_submission(store: Store) -> None:
     """The place in the queue is exact, and changes when a job ahead starts or is cancelled."""
     ids = [str(number) * 32 for number in range(4)]
     for job_id in ids:
         assert create(store, job_id) == job_id
     assert [store.find(job_id).ahead for job_id in ids] == [0, 1, 2, 3]
-    params, _ = store.claim(ids[0], Runner("w", 1), {})
+    params, _ = claim(store, ids[0], Runner("w", 1))
     assert params == {"person": "Ada", "total": 1}
     assert store.cancel(ids[2]) == "cancelled"
     assert [store.find(job_id).ahead for job_id in (ids[0], ids[1], ids[3])] == [None, 0, 1]
@@ -47,7 +55,7 @@ def test_parameters_are_returned_as_submitted(store: Store) -> None:
     """Bytes are returned as the path of a file, whose checksum is stored."""
     given = {"query": b">a\nMKV\n", "targets": None, "evalue": 1e-5}
     store.create("a" * 32, "phmmer", given, Submission())
-    params, _ = store.claim("a" * 32, Runner("w", 1), {"pyhmmer": "1"})
+    params, _ = claim(store, "a" * 32, Runner("w", 1), pyhmmer="1")
     assert params["query"].read_bytes() == b">a\nMKV\n"
     assert (params["targets"], params["evalue"]) == (None, 1e-5)
     assert store.params("a" * 32) == params
@@ -185,7 +193,7 @@ def test_a_lost_message_is_found_among_others(own_installation: Installation) ->
     store, redis = own_installation.store, own_installation.redis
     cancelled, lost, other = (own_installation.submit("nap") for _ in range(3))
     store.cancel(cancelled)
-    redis.lrem("celery", 0, redis.lindex("celery", -2))
+    redis.lrem("celery", 0, redis.lindex("celery", -2))  # type: ignore[arg-type]  # bytes are fine
     assert redis.llen("celery") == redis.zcard("jobs:waiting") == 2
     assert store.lost_messages() == []
     for job_id in (lost, other):
@@ -198,10 +206,74 @@ def test_a_lost_message_is_found_among_others(own_installation: Installation) ->
 def test_an_attempt_starts_without_files_of_the_last_one(store: Store) -> None:
     """Otherwise half a table could be offered as a result."""
     create(store, "a" * 32)
-    _, first = store.claim("a" * 32, Runner("worker", 1), {})
+    _, first = claim(store, "a" * 32, Runner("worker", 1))
     (first / "outputs").mkdir(parents=True)
     (first / "outputs" / "half.tsv").write_text("half")
     store.requeue("a" * 32, "worker", stale=False, counted=False)
-    _, second = store.claim("a" * 32, Runner("other", 2), {})
+    _, second = claim(store, "a" * 32, Runner("other", 2))
     assert second != first
     assert store.files.outputs("a" * 32, store.find("a" * 32).attempt) == []
+
+
+def kept_bytes(store: Store) -> list[int]:
+    """Return the counted bytes: of all jobs first, then of each client."""
+    counted = {name: int(number) for name, number in store.redis.hgetall("bytes").items()}
+    return [counted.pop(b"all", 0), *sorted(counted.values())]
+
+
+def upload(store: Store, job_id: str, size: int, client: str = "192.0.2.1") -> str:
+    """Create a job with one file."""
+    return store.create(job_id, "phmmer", {"query": bytes(size)}, Submission(client=client))
+
+
+def test_bytes_are_limited_for_one_client_and_in_total(own_installation: Installation) -> None:
+    """A refused job leaves nothing. Inputs and outputs count until the job is deleted."""
+    settings = dataclasses.replace(own_installation.settings, max_client_bytes=1000, max_total_bytes=1500)
+    own_installation.start("redis")
+    store = Store(settings)
+    upload(store, "a" * 32, 900)
+    with pytest.raises(TooManyBytes):
+        upload(store, "b" * 32, 101)
+    upload(store, "c" * 32, 600, "192.0.2.2")
+    with pytest.raises(StorageFull):
+        upload(store, "d" * 32, 1, "192.0.2.3")
+    assert {path.name for path in (settings.data_dir / "jobs").iterdir()} == {"a" * 32, "c" * 32}
+    assert kept_bytes(store) == [1500, 600, 900]
+    _, attempt = claim(store, "a" * 32, Runner("w", 1))
+    (attempt / "outputs").mkdir(parents=True)
+    (attempt / "outputs" / "hits.tbl").write_bytes(bytes(50))
+    for _ in range(2):  # the second time as if the first reply had been lost
+        store.update("a" * 32, Runner("w", 1), "SUCCESS", {"result": "{}"})
+        assert kept_bytes(store) == [1550, 600, 950]
+    assert store.delete("a" * 32)
+    assert kept_bytes(store) == [600, 600]
+    assert upload(store, "d" * 32, 900) == "d" * 32
+
+
+def test_a_job_cancelled_before_its_start_keeps_no_files(store: Store) -> None:
+    """Its bytes are free at once, and its record stays. A job that had started keeps its input."""
+    for job_id in ("a" * 32, "b" * 32):
+        upload(store, job_id, 100)
+    store.claim("a" * 32, Runner("w", 1), {})
+    store.cancel("b" * 32)
+    assert store.params("b" * 32) == {}
+    assert store.find("b" * 32).phase == "cancelled"
+    assert kept_bytes(store) == [100, 100]
+    store.cancel("a" * 32)
+    store.update("a" * 32, Runner("w", 1), "REVOKED", {})
+    assert set(store.params("a" * 32)) == {"query"}
+    assert store.delete("b" * 32)
+    assert store.delete("a" * 32)
+    assert kept_bytes(store) == [0]
+
+
+def test_the_address_of_a_client_is_not_kept_after_the_end(store: Store) -> None:
+    """What stands for it in the record of an ended job is a hash with a key of this installation."""
+    upload(store, "a" * 32, 100)
+    store.cancel("a" * 32)
+    kept = {key: store.redis.dump(key) for key in store.redis.scan_iter()}
+    assert not [key for key, value in kept.items() if b"192.0.2.1" in key + value]
+    owner = store.redis.hget("job:" + "a" * 32, "owner")
+    store.redis.delete("client_key")
+    upload(store, "b" * 32, 100)
+    assert store.redis.hget("job:" + "b" * 32, "owner") != owner

@@ -31,7 +31,7 @@ def tool(function: Callable[[Job], Any], **changes: Any) -> Tool:
 
 def call(function: Callable[[Job], Any], folder: Path) -> dict[str, Any]:
     """Call a function as a task does."""
-    return ToolTask(tool(function), 10, 10)._call(Job(folder), {})
+    return ToolTask(tool(function), 10, 10, 1000)._call(Job(folder), {})
 
 
 def interrupt(job: Job | None = None) -> dict[str, Any]:
@@ -69,7 +69,7 @@ def test_sys_exit_in_a_tool_does_not_end_the_process(tmp_path: Path) -> None:
 def test_a_missing_library_is_an_error_at_the_start() -> None:
     """Otherwise the jobs of its tool would wait forever."""
     with pytest.raises(PackageNotFoundError):
-        ToolTask(tool(interrupt, libraries=("no-such-library",)), 10, 10)
+        ToolTask(tool(interrupt, libraries=("no-such-library",)), 10, 10, 1000)
 
 
 @pytest.mark.slow

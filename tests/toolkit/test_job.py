@@ -15,9 +15,7 @@ def test_an_item_counts_as_done_when_the_loop_requests_the_next_one(tmp_path: Pa
     """The item that the loop's body is working on does not count yet."""
     job = Job(tmp_path)
     assert job.progress is None
-    seen = []
-    for _ in job.track("abc", unit="letter"):
-        seen.append(job.progress)
+    seen = [job.progress for _ in job.track("abc", unit="letter")]
     assert [progress["current"] for progress in seen] == [0, 1, 2]
     assert job.progress == {"current": 3, "total": 3, "unit": "letter"}
 

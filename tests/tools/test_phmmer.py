@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from greeter.jobs.bounds import check_result
+from greeter.settings import Settings
 from greeter.toolkit import Job, SoftTimeLimitExceeded
 from greeter.toolkit.job import Fallback
 from greeter.tools import phmmer as module
-from greeter.tools.phmmer import EXAMPLES, phmmer
+from greeter.tools.phmmer import EXAMPLES, QUERIES_LISTED, phmmer
 from greeter.web.paging import read_rows
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -201,3 +203,13 @@ def test_an_interrupted_query_is_removed_from_the_result(tmp_path: Path, monkeyp
     assert (result["queries"], len(result["searches"])) == (2, 2)
     assert {row["query"] for row in rows(job)} == {search["query"] for search in result["searches"]}
     assert reference("globins45")["targets"].startswith(tables(job)["targets"].rpartition("# Stopped")[0])
+
+
+def test_the_longest_names_do_not_exceed_the_limit_of_a_result(tmp_path: Path) -> None:
+    """A thousand queries with names of 900 characters, of four bytes each, fit."""
+    names = ["\U0001f9ec" * 900 + str(number) for number in range(QUERIES_LISTED)]
+    (tmp_path / "query").write_text("".join(f">{name}\nMKVLAWTRH\n" for name in names), encoding="utf-8")
+    (tmp_path / "targets").write_text(">t\nMKVLAWTRHMKVLAWTRH\n")
+    result = phmmer(Job(tmp_path), query=tmp_path / "query", targets=tmp_path / "targets", evalue=1e-300)
+    assert result["queries"] == QUERIES_LISTED
+    assert check_result(result, Settings().max_result_bytes)

@@ -7,14 +7,16 @@ import lzma
 import random
 import zipfile
 from collections.abc import Callable
+from decimal import Decimal
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.datastructures import MultiDict
-from wtforms import Form, StringField, TextAreaField
+from wtforms import DecimalField, FloatField, Form, IntegerField, StringField, TextAreaField
+from wtforms.validators import NumberRange, Optional
 
-from greeter.toolkit import Job, tool
+from greeter.toolkit import Job, Result, tool
 from greeter.web.forms import make_form
 from tests.web.test_template_filters import CONTROL, TURNING
 
@@ -101,3 +103,38 @@ def test_too_many_form_parts_are_refused(client: FlaskClient, more: dict) -> Non
     answer = client.post("/tools/phmmer", data={f"field{number}": "x" for number in range(100)} | more)
     assert answer.status_code == 413
     assert "submission is too large" in answer.text
+
+
+class Numbers(Form):
+    """Numbers with and without bounds."""
+
+    whole = IntegerField(validators=[Optional(), NumberRange(1, 10)])
+    any_whole = IntegerField(validators=[Optional()])
+    broken = FloatField(validators=[Optional(), NumberRange(min=0)])
+    any_broken = FloatField(validators=[Optional()])
+    exact = DecimalField(validators=[Optional(), NumberRange(0, 1)])
+
+
+@tool("Has numbers", form=Numbers)
+def has_numbers(job: Job, whole: int, any_whole: int, broken: float, any_broken: float, exact: Decimal) -> Result:
+    """Do nothing."""
+    return {}
+
+
+@pytest.mark.parametrize("number", ["9" * 400, "-" + "9" * 400, "9" * 5000, "1e999", "-1e999", "nan", "inf", "sNaN"])
+def test_a_number_that_is_not_finite_or_too_large_is_a_field_error(app: Flask, number: str) -> None:
+    """Every field of numbers refuses it with what to do, whatever its validators are."""
+    with app.app_context():
+        for name in Numbers()._fields:
+            form = make_form(has_numbers, MultiDict({name: number}))
+            assert not form.validate(), name
+            assert "Enter a" in form.errors[name][0]
+        assert make_form(has_numbers, MultiDict({"whole": "7", "any_broken": "-1e300", "exact": "0.5"})).validate()
+
+
+@pytest.mark.parametrize("number", ["9" * 400, "9" * 5000, "nan"])
+def test_an_absurd_number_shows_the_form_again(client: FlaskClient, number: str) -> None:
+    """The answer is 422, not 500."""
+    answer = client.post("/tools/expensive_greet", data={"person": "Ada", "total": number})
+    assert answer.status_code == 422
+    assert "Enter a" in answer.text

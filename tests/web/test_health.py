@@ -3,11 +3,14 @@
 import json
 import signal
 import time
+from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
 
-from tests.conftest import Installation, wait_for
+from greeter import create_app
+from greeter.settings import Settings
+from tests.conftest import Installation, free_port, wait_for
 from tests.http import fetch
 
 
@@ -18,6 +21,13 @@ def test_liveness_does_not_depend_on_redis(client: FlaskClient) -> None:
     ready = client.get("/health/ready")
     assert (ready.status_code, ready.json["status"], ready.headers["Cache-Control"]) == (503, "unavailable", "no-store")
     assert "Redis does not answer" in ready.json["reason"]
+
+
+def test_readiness_requires_disk_space(tmp_path: Path) -> None:
+    """With less than MIN_FREE_BYTES free, the reason is the disk."""
+    settings = Settings(data_dir=tmp_path, redis_url=f"redis://127.0.0.1:{free_port()}/0", min_free_bytes=2**60)
+    ready = create_app(settings).test_client().get("/health/ready")
+    assert (ready.status_code, "MIN_FREE_BYTES" in ready.json["reason"]) == (503, True)
 
 
 @pytest.mark.slow

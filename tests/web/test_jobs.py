@@ -1,6 +1,7 @@
 """Tests of the job page and its fragment over HTTP, with a real Redis, worker and gunicorn."""
 
 import dataclasses
+import json
 import re
 import resource
 import shutil
@@ -414,3 +415,58 @@ def test_job_limits_apply_to_each_visitor_and_to_the_queue(own_installation: Ins
     busy = post(own_installation, "/tools/expensive_greet", person="Grace", total="7")
     assert (busy.status, busy.headers["Retry-After"]) == (429, "60")
     assert 'value="Grace"' in busy.body
+
+
+@pytest.mark.parametrize("tool", ["ramble", "divide", "boast"])
+def test_a_tool_cannot_make_its_pages_fail(installation: Installation, tool: str) -> None:
+    """While such a job runs and after its end, its pages are small, and its state for scripts is JSON."""
+    job = submit(installation, tool)
+    ended = False
+    while not ended:
+        ended = "hx-get" not in (body := fetch(installation, job + "/progress").body)
+        assert len(body) < 10_000
+        status = fetch(installation, job + ".json")
+        assert (status.status, json.loads(status.body, parse_constant=pytest.fail)["result"]) == (200, None)
+        time.sleep(0.1)
+    assert "Failed" in fetch(installation, job).body
+
+
+def test_a_stored_result_cannot_make_its_pages_fail(installation: Installation) -> None:
+    """A result that an earlier version stored may have NaN, and bytes as kombu encodes them."""
+    job = submit(installation, "expensive_greet", person="Ada", total="1")
+    wait_for_end(installation, job)
+    stored = '{"greeting": {"__type__": "bytes", "__value__": "Hi"}, "number": NaN, "deep": {"number": -Infinity}}'
+    installation.redis.hset(job.replace("/jobs/", "job:"), "result", stored)
+    assert "Finished" in fetch(installation, job).body
+    status = json.loads(fetch(installation, job + ".json").body, parse_constant=pytest.fail)
+    assert (status["result"]["number"], status["result"]["deep"]) == (None, {"number": None})
+
+
+def test_the_form_of_a_job_that_was_cancelled_before_its_start_has_no_files(own_installation: Installation) -> None:
+    """Its page offers to edit it, but not to run it again, and the other values are kept."""
+    own_installation.start("redis", "web")
+    job = submit(own_installation, "phmmer", query=">kept\nMKVLA", evalue="7.5")
+    fetch(own_installation, job + "/cancel", "POST")
+    page = fetch(own_installation, job).body
+    assert "Edit and run again" in page
+    assert ">Run again<" not in page
+    again = post(own_installation, job + "/again")
+    assert (again.status, again.headers["Location"]) == (303, job + "/edit")
+    form = fetch(own_installation, job + "/edit")
+    assert form.status == 200
+    assert 'value="7.5"' in form.body
+    assert "MKVLA" not in form.body
+
+
+def test_bytes_over_a_limit_are_refused_with_instructions(own_installation: Installation) -> None:
+    """The input is kept, and deleting a job makes room."""
+    site = own_installation
+    site.settings = dataclasses.replace(site.settings, max_client_bytes=100)
+    site.start("redis", "web")
+    job = submit(site, "phmmer", query=">a\n" + "MKVLA" * 15, evalue="7.5")
+    refused = post(site, "/tools/phmmer", query=">b\n" + "MKVLA" * 15, evalue="7.5")
+    assert refused.status == 429
+    assert "delete jobs that you no longer need" in refused.body
+    assert "MKVLA" in refused.body
+    fetch(site, job + "/cancel", "POST")
+    submit(site, "phmmer", query=">b\n" + "MKVLA" * 15, evalue="7.5")

@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from greeter import create_app
 from greeter.settings import Settings
-from tests.conftest import Installation, free_port, wait_for
+from tests.conftest import ROOT, Installation, free_port, small_disk, wait_for
 from tests.http import fetch
 
 TOKEN = "a token of sixteen or more"
@@ -36,6 +36,7 @@ def test_metrics_require_the_token(tmp_path: Path) -> None:
     shown = client.get("/metrics", headers=LOGIN)
     assert (shown.status_code, shown.headers["Cache-Control"]) == (200, "no-store")
     assert "greeter_redis_up 0.0" in shown.text
+    assert re.search("^greeter_disk_free_bytes [1-9]", shown.text, re.MULTILINE)
     assert 'greeter_request_seconds_count{route="/metrics",status="401"} 7.0' in shown.text
 
 
@@ -69,7 +70,7 @@ def test_job_counts_survive_restarts_and_requests_count_in_every_process(own_ins
         process.terminate()
     wait_for(lambda: len([one for one in web.children() if one not in before]) == 2 and len(web.children()) == 2)
     seen = numbers()
-    assert len(list((site.settings.data_dir / "metrics").iterdir())) == 2
+    assert len(list(folder_of(site).iterdir())) == 3  # of two processes, and of all that have ended
     assert seen["request_seconds_count /jobs/<job_id:job_id>/progress 200"] == 30
     assert numbers()["request_seconds_count /metrics 200"] == 1
     assert (seen["jobs_waiting"], seen["jobs_running"], seen["redis_up"]) == (1, 0, 1)
@@ -91,7 +92,9 @@ def test_job_counts_survive_restarts_and_requests_count_in_every_process(own_ins
     greetings = {"HELLO", "AUTH", "CLIENT", "SELECT"}  # sent by new connections
     assert [one for one in asked if one not in greetings] == ["PING", "EVALSHA", "PING"]
 
+    folder = folder_of(site)
     site.stop("web")
+    assert not folder.exists()
     site.signal("redis", signal.SIGKILL)
     site.start("redis", "web")
     again = numbers()
@@ -99,3 +102,33 @@ def test_job_counts_survive_restarts_and_requests_count_in_every_process(own_ins
         name: seen[name] for name in seen if re.match("job", name)
     }
     assert not [name for name in again if "request_seconds_count" in name]
+
+
+def folder_of(site: Installation) -> Path:
+    """Return the folder in which the web processes of an installation share their measurements."""
+    (folder,) = Path("/dev/shm").glob(f"greeter-{site.settings.web_port}-*")
+    return folder
+
+
+@pytest.mark.slow
+def test_the_site_answers_while_the_memory_for_metrics_is_full(
+    own_installation: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without memory for shared metrics at the start or later, every request is still answered."""
+    site = own_installation
+    site.settings = dataclasses.replace(site.settings, metrics_token=TOKEN)
+    with small_disk(tmp_path / "memory", "5m") as memory:
+        (tmp_path / "gunicorn.conf.py").write_text(
+            (ROOT / "gunicorn.conf.py").read_text().replace('"/dev/shm"', repr(str(memory)))
+        )
+        monkeypatch.setenv("GUNICORN_CMD_ARGS", f"--config {tmp_path / 'gunicorn.conf.py'} --max-requests 20")
+        site.start("redis", "web")  # with room for one process
+        assert {fetch(site, "/").status for _ in range(100)} == {200}
+        assert "No memory for shared metrics" in site.log.read_text()
+        assert {fetch(site, "/metrics", **LOGIN).status for _ in range(20)} == {200}
+        site.stop("web")
+        (memory / "fill").write_bytes(bytes(5 * 2**20 - 4096))
+        site.start("web")
+        assert {fetch(site, "/").status for _ in range(60)} == {200}
+        assert {fetch(site, "/metrics", **LOGIN).status for _ in range(20)} == {200}
+        site.stop("web")

@@ -13,7 +13,8 @@ def test_pages_cover_every_row_of_the_file(tmp_path: Path) -> None:
     path = tmp_path / "rows"
     rows = [{"number": number, "text": "\u00e9" * (number % 7)} for number in range(250)]
     path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
-    pages, start = [], 0
+    pages: list[list[dict[str, object]]] = []
+    start: int | None = 0
     while start is not None:
         page = read_rows(path, start)
         pages.append(page.rows)

@@ -4,6 +4,7 @@ import gzip
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -67,7 +68,7 @@ def every_answer(tmp_path: Path) -> Iterator[list[TestResponse]]:
         raise ZeroDivisionError
 
     visitor, https = app.test_client(), "https://localhost"
-    asked = [
+    asked: list[tuple[str, str, dict[str, Any], int]] = [
         ("GET", "/", {}, 200),
         ("HEAD", "/", {}, 200),
         ("OPTIONS", "/", {}, 200),
@@ -143,8 +144,8 @@ def test_only_requests_from_this_site_can_change_data(
             assert (answer.status_code == 403) == refused, (method, path)
             assert ("Nothing was changed" in answer.text) == refused
         for method in ("GET", "HEAD", "OPTIONS"):
-            with client.open(path, method=method, headers=headers) as answer:
-                assert answer.status_code != 403
+            with client.open(path, method=method, headers=headers) as read:
+                assert read.status_code != 403
 
 
 @pytest.mark.parametrize("coding", ["gzip", "br", "x-gzip", "gzip, identity"])

@@ -192,3 +192,23 @@ def impersonate(job: Job, words: str) -> dict[str, Any]:
 def gossip(job: Job, words: str) -> dict[str, Any]:
     """Raise an exception whose message contains the input."""
     raise ValueError(f"words: {words}")
+
+
+@tool("Returns too much", form=Nothing)
+def ramble(job: Job) -> dict[str, Any]:
+    """Return 60 MB."""
+    return {"answer": "x" * 60_000_000}
+
+
+@tool("Returns NaN", form=Nothing)
+def divide(job: Job) -> dict[str, Any]:
+    """Return a number that JSON cannot represent."""
+    return {"answer": float("nan")}
+
+
+@tool("Reports too much", form=Nothing)
+def boast(job: Job) -> dict[str, Any]:
+    """Report progress with a unit of 10 MB, and raise a ToolError of 10 MB."""
+    for _ in job.track("abc", unit="x" * 10_000_000):
+        time.sleep(0.2)
+    raise ToolError("y" * 10_000_000)

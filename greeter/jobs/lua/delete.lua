@@ -3,5 +3,8 @@
 --
 -- ARGV: 1 job id
 -- Returns: nil
-if phase() == 'ended' then redis.call('DEL', key) end
+if phase() == 'ended' then
+  count_bytes(-(get('bytes') or 0))
+  redis.call('DEL', key)
+end
 redis.call('ZREM', ENDED, job_id)

@@ -12,7 +12,8 @@
 local job_id, time = ARGV[1], redis.call('TIME')
 local key, now = 'job:' .. job_id, time[1] + time[2] / 1e6
 local WAITING, RUNNING, ENDED = 'jobs:waiting', 'jobs:running', 'jobs:ended'
-local WORKERS, UNFIT, TOOLS, STATISTICS, CLOCK = 'workers', 'workers:unfit', 'tools', 'statistics', 'clock'
+local WORKERS, UNFIT, TOOLS = 'workers', 'workers:unfit', 'tools'
+local STATISTICS, CLOCK, BYTES = 'statistics', 'clock', 'bytes'
 local PHASES = {SUCCESS = 'finished', FAILURE = 'failed', REVOKED = 'cancelled'}
 local CLOCK_TOLERANCE = 5  -- seconds; a stamp further in the future is from before the clock was set back
 local DURATION_BOUNDS = {1, 10, 60, 600, 3600, 36000}
@@ -41,6 +42,13 @@ end
 local function end_of_queue()
   local last = redis.call('ZRANGE', WAITING, -1, -1, 'WITHSCORES')[2]
   return math.max(now, (last or 0) + 1e-6)
+end
+
+-- Adds to the bytes that all jobs keep, and to those that the owner of this one keeps.
+local function count_bytes(change)
+  for _, whose in ipairs({'all', get('owner')}) do
+    if whose and redis.call('HINCRBY', BYTES, whose, change) <= 0 then redis.call('HDEL', BYTES, whose) end
+  end
 end
 
 -- Adds a job that ended to the statistics.

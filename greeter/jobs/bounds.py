@@ -1,0 +1,43 @@
+"""Bounds on what a tool can put into the record of its job, because every page of the job reads the whole record."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+
+from greeter.jobs.errors import RESULT_TOO_LARGE
+from greeter.toolkit.errors import ToolError
+from greeter.toolkit.job import Result
+
+log = logging.getLogger(__name__)
+
+MAX_PROGRESS_BYTES = 10_000
+LONGEST_TRACEBACK = 20_000  # characters
+_MAX_DEPTH = 100  # decoders fail at a few hundred
+
+
+def check_result(result: object, max_bytes: int) -> Result:
+    """Return the result of a tool. Raises ToolError if it is too large, and other exceptions if it is not JSON."""
+    if not isinstance(result, dict):
+        raise TypeError(f"the tool returned {type(result).__name__} instead of a dict")
+    size = len(json.dumps(result, allow_nan=False))
+    if size > max_bytes:
+        log.error(
+            "the tool returned %d bytes, and MAX_RESULT_BYTES is %d: write what is large to a file with job.open",
+            size,
+            max_bytes,
+        )
+        raise ToolError(RESULT_TOO_LARGE)
+    level: list[Any] = [result]
+    for _ in range(_MAX_DEPTH):
+        level = [child for value in level for child in _children(value)]
+    if level:
+        raise ValueError(f"the tool returned more than {_MAX_DEPTH} lists and dicts inside each other")
+    return result
+
+
+def _children(value: object) -> list[object]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return list(value) if isinstance(value, list | tuple) else []

@@ -1,0 +1,11 @@
+#!lua flags=allow-oom
+-- Store how many bytes the files of a job take. May run at any time and any number of times.
+--
+-- ARGV: 1 job id, 2 bytes
+-- Returns: nil
+local _, bytes = unpack(ARGV)
+
+if phase() then
+  count_bytes(bytes - (get('bytes') or 0))
+  redis.call('HSET', key, 'bytes', bytes)
+end

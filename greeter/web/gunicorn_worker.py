@@ -1,0 +1,58 @@
+"""gunicorn's worker with threads, except that a thread takes a connection only once it has sent a complete head."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import time
+from functools import partial
+from selectors import EVENT_READ
+from typing import Any
+
+from gunicorn.http.parser import RequestParser
+from gunicorn.workers.gthread import TConn, ThreadWorker
+
+_HEAD_SECONDS = 5  # for the whole head of a request
+_BODY_SECONDS = 15  # for the next part of a body, as in deploy/nginx
+_LONGEST_PEEK = 65_536  # bytes; a thread reads the rest of a longer head
+
+
+class Worker(ThreadWorker):
+    """A worker whose threads do not wait for the heads of requests.
+
+    With gunicorn's own, each of 64 connections that send nothing more occupies a thread for as long as it likes.
+    """
+
+    def enqueue_req(self, conn: TConn) -> None:
+        """Hand a connection to a thread, or wait for its head without one. murder_pending() closes it in time."""
+        conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", _BODY_SECONDS, 0))
+        if _has_head(conn):
+            super().enqueue_req(conn)
+            return
+        conn.timeout = time.monotonic() + _HEAD_SECONDS
+        self.pending_conns.append(conn)
+        self.poller.register(conn.sock, EVENT_READ, partial(self.on_pending_socket_readable, conn))
+
+    def on_pending_socket_readable(self, conn: TConn, client: Any) -> None:
+        """Hand a connection to a thread if its head is complete now."""
+        if _has_head(conn):
+            self.poller.unregister(client)
+            self.pending_conns.remove(conn)
+            super().enqueue_req(conn)
+
+
+def _has_head(conn: TConn) -> bool:
+    """Return whether a connection has sent the head of a request, or cannot send more of it."""
+    if isinstance(conn.parser, RequestParser) and conn.parser.unreader.buf.getvalue():  # pipelined behind a body
+        return True
+    try:
+        sent = conn.sock.recv(_LONGEST_PEEK, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    expected = conn.sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT)
+    complete = b"\r\n\r\n" in sent.lstrip(b"\r\n") or len(sent) == _LONGEST_PEEK or len(sent) < expected
+    # The poller reports the socket again when it has more than this, or is closed.
+    conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1 if complete else len(sent) + 1)
+    return complete

@@ -1,0 +1,62 @@
+"""What a tool may put into the record of its job."""
+
+import json
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from greeter.jobs.bounds import check_result
+from greeter.jobs.errors import RESULT_TOO_LARGE, failure_result
+from greeter.toolkit import ToolError
+
+LOOP: list[Any] = []
+LOOP.append(LOOP)
+
+
+def nested(levels: int) -> Any:
+    """Return dicts and lists inside each other."""
+    value: Any = 1
+    for number in range(levels):
+        value = [value] if number % 2 else {"in": value}
+    return value
+
+
+def test_json_values_are_accepted() -> None:
+    """They are returned unchanged."""
+    result = {"text": "\u00e9", "number": 1.5, "none": None, "list": [1, (2, 3)], "dict": {"a": True}, "in": nested(50)}
+    assert check_result(result, 10_000) is result
+
+
+@pytest.mark.parametrize(
+    "value",
+    [float("nan"), [float("inf")], b"bytes", {1, 2}, object(), uuid4(), {("a", 1): 2}, LOOP, nested(200), nested(5000)],
+    ids=["nan", "infinity", "bytes", "set", "object", "uuid", "key", "loop", "deep", "too deep"],
+)
+def test_anything_else_is_a_bug(value: object) -> None:
+    """It would not be read as it was returned, or not at all."""
+    with pytest.raises((TypeError, ValueError, RecursionError)):
+        check_result({"value": value}, 10_000)
+
+
+def test_a_result_that_is_too_large_has_a_user_message_and_a_log_line(caplog: pytest.LogCaptureFixture) -> None:
+    """The user learns what to do, and the author of the tool that job.open is for large results."""
+    with pytest.raises(ToolError) as raised:
+        check_result({"value": "x" * 10_000}, 10_000)
+    assert str(raised.value) == RESULT_TOO_LARGE
+    assert "job.open" in caplog.text
+    assert "xxx" not in caplog.text
+
+
+class BrokenError(Exception):
+    """An exception whose message cannot be read."""
+
+    def __str__(self) -> str:
+        """Fail."""
+        raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("error", [ToolError("\u00e9" * 10**7), ValueError(["x" * 10**7]), BrokenError(object())])
+def test_an_error_of_any_size_and_kind_is_stored_shortened(error: Exception) -> None:
+    """Neither the record nor the page needs the whole message."""
+    assert len(json.dumps(failure_result(error), allow_nan=False)) < 20_000

@@ -1,0 +1,66 @@
+"""Visitors of a site under fault injection, and the histories of jobs as they saw them over HTTP."""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+from collections import defaultdict
+from contextlib import suppress
+from http.client import HTTPException
+
+from tests.conftest import Installation
+from tests.http import fetch, post
+
+REFUSED = (429, 503)
+TOOLS = [("diary", "0.3"), ("diary", "1.5"), ("outsource", "0.5")]
+
+
+class Visitor(threading.Thread):
+    """Submits jobs, cancels some of them, and watches those that were accepted.
+
+    Attributes:
+        accepted: The paths of the jobs that were answered with 303.
+        histories: The phases of each job, in the order in which they were seen, without repetitions.
+        errors: What no fault excuses.
+    """
+
+    def __init__(self, site: Installation, seed: int) -> None:
+        super().__init__(name=f"visitor {seed}")
+        self._site, self._choose = site, random.Random(seed)
+        self.accepted: list[str] = []
+        self.histories: defaultdict[str, list[str]] = defaultdict(list)
+        self.errors: list[str] = []
+        self.stopped = threading.Event()
+
+    def run(self) -> None:
+        """Visit until stopped. A connection that breaks is excused, because the web is killed."""
+        while not self.stopped.wait(0.3):
+            with suppress(OSError, HTTPException):
+                self._submit()
+            for job in {*self.accepted[-3:], *self._choose.sample(self.accepted, min(3, len(self.accepted)))}:
+                with suppress(OSError, HTTPException):
+                    self.watch(job)
+
+    def _submit(self) -> None:
+        tool, seconds = self._choose.choice(TOOLS)
+        answer = post(self._site, f"/tools/{tool}", seconds=seconds)
+        if answer.status == 303:
+            self.accepted.append(answer.headers["Location"])
+        elif answer.status not in REFUSED:
+            self.errors.append(f"a submission got {answer.status}")
+        if self.accepted and self._choose.random() < 0.05:
+            post(self._site, self._choose.choice(self.accepted) + "/cancel")
+
+    def watch(self, job: str) -> None:
+        """Read the phase of a job. Once it has ended, the phase stays, and the job is never unknown."""
+        answer = fetch(self._site, f"{job}.json")
+        if answer.status in REFUSED:
+            return
+        seen = self.histories[job]
+        phase = json.loads(answer.body)["phase"] if answer.status == 200 else f"status {answer.status}"
+        if not seen or seen[-1] != phase:
+            seen.append(phase)
+        ended = [earlier for earlier in seen[:-1] if earlier not in ("waiting", "running")]
+        if ended or phase.startswith("status"):
+            self.errors.append(f"{job}: {seen}")

@@ -1,0 +1,134 @@
+"""What a visitor was shown is on the disk, even if Redis is killed while that disk is slow."""
+
+import dataclasses
+import json
+import random
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from greeter.embedded_redis import _find_server
+from greeter.jobs.celery_app import CeleryApp
+from tests.conftest import Installation, compiled_library, free_port, wait_for
+from tests.http import fetch, post
+
+pytestmark = pytest.mark.slow
+
+STALLED_DISK = """
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+static void stall(void) { while (!access(getenv("STALLED"), F_OK)) usleep(10000); }
+int fsync(int file) { stall(); return syscall(SYS_fsync, file); }
+int fdatasync(int file) { stall(); return syscall(SYS_fdatasync, file); }
+"""
+
+
+@pytest.fixture
+def stalled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a path. While there is a file, no fsync returns in the processes that the test starts."""
+    monkeypatch.setenv("LD_PRELOAD", compiled_library(tmp_path, STALLED_DISK))
+    monkeypatch.setenv("STALLED", str(tmp_path / "stalled"))
+    return tmp_path / "stalled"
+
+
+class Visitor(threading.Thread):
+    """Submits jobs and reads their status over HTTP, and records what the site answered."""
+
+    def __init__(self, site: Installation) -> None:
+        super().__init__()
+        self.site, self.stopped = site, threading.Event()
+        self.accepted: list[str] = []
+        self.ended: dict[str, str] = {}
+
+    def run(self) -> None:
+        """Go on until stopped. A refusal or a lost connection promises nothing."""
+        while not self.stopped.wait(0.05):
+            with suppress(OSError, HTTPException):
+                answer = post(self.site, "/tools/diary", seconds="0.1")
+                if answer.status == 303:
+                    self.accepted.append(answer.headers["Location"])
+            for job in random.sample(self.accepted, min(3, len(self.accepted))):
+                with suppress(OSError, HTTPException):
+                    self.ended |= ended(self.site, job)
+
+
+def ended(site: Installation, job: str) -> dict[str, str]:
+    """Return the end state of a job by its address, if the site shows one."""
+    answer = fetch(site, f"{job}.json")
+    status: dict[str, Any] = json.loads(answer.body) if answer.status == 200 else {"active": True}
+    return {} if status["active"] else {job: status["phase"]}
+
+
+def test_nothing_that_was_shown_is_lost_when_redis_is_killed(own_installation: Installation, stalled: Path) -> None:
+    """After each kill, every job answered with 303 exists, and every job shown as ended has the same end."""
+    site = own_installation
+    site.start("redis", "worker", "web")
+    visitors = [Visitor(site) for _ in range(4)]
+    for visitor in visitors:
+        visitor.start()
+    try:
+        for _ in range(3):
+            time.sleep(random.uniform(2, 3))
+            stalled.touch()
+            time.sleep(1.5)
+            site.signal("redis", signal.SIGKILL)
+            stalled.unlink()
+            site.start("redis")
+    finally:
+        for visitor in visitors:
+            visitor.stopped.set()
+            visitor.join()
+    accepted = [job for visitor in visitors for job in visitor.accepted]
+    shown = {job: phase for visitor in visitors for job, phase in visitor.ended.items()}
+    print(f"{len(accepted)} accepted, {len(shown)} shown as ended")
+    assert len(accepted) > 50
+    assert len(shown) > 5
+    assert [job for job in accepted if fetch(site, job).status != 200] == []
+    assert {job: phase for job in shown for phase in ended(site, job).values()} == shown
+
+
+@pytest.fixture
+def replica(own_installation: Installation, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Start the embedded Redis and a replica of it, which must confirm every job and every end."""
+    site = own_installation
+    site.start("redis")
+    site.settings = dataclasses.replace(site.settings, confirm_replicas=1)
+    site.celery = CeleryApp(site.settings)
+    port, master = free_port(), site.redis.connection_pool.connection_kwargs
+    config = f'port {port}\ndir {tmp_path}\nreplicaof 127.0.0.1 {master["port"]}\nmasterauth "{master["password"]}"\n'
+    with subprocess.Popen([_find_server(), "-"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
+        assert process.stdin
+        process.stdin.write(config.encode())
+        process.stdin.close()
+        with Redis(port=port) as connection:
+            wait_for(lambda: site.redis.wait(1, 500) and connection.ping())
+        yield process
+        process.kill()
+
+
+def test_a_job_is_accepted_when_the_replicas_have_it(
+    own_installation: Installation, replica: subprocess.Popen[bytes]
+) -> None:
+    """While a replica hangs, the form is shown again with its input, and its resubmission is the same job."""
+    site = own_installation
+    site.start("web", "worker")
+    fields = {"person": "Ada", "total": "1", "token": "one form"}
+    replica.send_signal(signal.SIGSTOP)
+    refused = post(site, "/tools/expensive_greet", **fields)
+    assert (refused.status, refused.headers["Retry-After"]) == (503, "5")
+    assert "could not be stored safely" in refused.body
+    assert 'value="Ada"' in refused.body
+    replica.send_signal(signal.SIGCONT)
+    job = post(site, "/tools/expensive_greet", **fields).headers["Location"]
+    assert wait_for(lambda: ended(site, job)) == {job: "finished"}
+    assert site.redis.zcard("jobs:ended") == 1
