@@ -14,7 +14,7 @@ from pathlib import Path
 
 _MIB = 1024 * 1024
 _RESERVE = 16 * _MIB  # for an hour of heartbeats and progress of two jobs
-_LAST = 1 * _MIB  # for the keys that expire while the server refuses writes
+_LAST = 4 * _MIB  # for the keys that expire while the server refuses writes, and for writes between two checks
 _FALLOC_FL_KEEP_SIZE = 1  # from <linux/falloc.h>
 
 

@@ -101,7 +101,7 @@ def test_redis_refuses_writes_when_its_reserve_is_used_up(site: Installation) ->
         try:
             site.redis.set(f"big:{written}", bytes(64 * 1024))
             written += 1
-            time.sleep(0.01)
+            time.sleep(0.02)
         except RedisError as error:
             refusal = str(error)
     assert "NOREPLICAS" in refusal

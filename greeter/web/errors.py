@@ -58,9 +58,6 @@ REFUSALS: dict[type[Exception], Refusal] = {
         "You have reached the limit of submissions per minute. Your input is saved below; wait a minute, then submit "
         "it again.",
     ),
-    Unfit: Refusal(
-        503, 60, "This site cannot store jobs at the moment. Your input is saved below; try again in a few minutes."
-    ),
     TooManyBytes: Refusal(
         429,
         300,
@@ -72,6 +69,9 @@ REFUSALS: dict[type[Exception], Refusal] = {
         3600,
         "The files of all jobs have reached the limit of this site. Your input is saved below; delete jobs that you no "
         "longer need, and submit it again later.",
+    ),
+    Unfit: Refusal(
+        503, 60, "This site cannot store jobs at the moment. Your input is saved below; try again in a few minutes."
     ),
     OSError: Refusal(503, 300, DISK_FULL + " Your input is saved below."),
     NotConfirmed: Refusal(

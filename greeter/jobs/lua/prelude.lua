@@ -12,8 +12,8 @@
 local job_id, time = ARGV[1], redis.call('TIME')
 local key, now = 'job:' .. job_id, time[1] + time[2] / 1e6
 local WAITING, RUNNING, ENDED = 'jobs:waiting', 'jobs:running', 'jobs:ended'
-local WORKERS, UNFIT, TOOLS = 'workers', 'workers:unfit', 'tools'
-local STATISTICS, CLOCK, BYTES = 'statistics', 'clock', 'bytes'
+local WORKERS, UNFIT, TOOLS, STATISTICS = 'workers', 'workers:unfit', 'tools', 'statistics'
+local CLOCK, BYTES = 'clock', 'bytes'
 local PHASES = {SUCCESS = 'finished', FAILURE = 'failed', REVOKED = 'cancelled'}
 local CLOCK_TOLERANCE = 5  -- seconds; a stamp further in the future is from before the clock was set back
 local DURATION_BOUNDS = {1, 10, 60, 600, 3600, 36000}
