@@ -160,14 +160,14 @@ def test_nothing_is_removed_from_a_folder_that_is_not_the_right_one(own_installa
     orphan.mkdir()
     os.utime(orphan, (0, 0))
     site.redis.zincrby("jobs:ended", -site.settings.retention - 1, job)
-    right = site.store.installation()
-    site.redis.set("installation", "another")
+    right = site.redis.getset("installation", "another")
     sweeper = Sweeper(site.jobs, "this")
     sweeper.run()
     assert orphan.exists()
     assert site.store.files.folder(job).exists()
     assert site.store.find(job).phase == "cancelled"
-    assert site.store.statistics().workers == 0
+    assert "greeter_workers 0.0" in metrics(site)
+    assert "greeter_workers_unfit 1.0" in metrics(site)
     assert right
     site.redis.set("installation", right)
     sweeper._next_sweep = 0
@@ -198,7 +198,7 @@ def broken(way: str, folder: Path) -> Iterator[None]:
 
 @contextmanager
 def view(way: str, folder: Path, site: Installation) -> Iterator[None]:
-    """Show DATA_DIR to the next worker under a path that can be broken."""
+    """Show DATA_DIR to the next processes under a path that can be broken."""
     if way == "read-only":
         needs_root()
         folder.mkdir()
@@ -209,6 +209,7 @@ def view(way: str, folder: Path, site: Installation) -> Iterator[None]:
     try:
         yield
     finally:
+        site.more_environ = {}
         if way == "read-only":
             subprocess.run(["umount", "--lazy", folder], check=True)
 

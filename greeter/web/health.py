@@ -26,20 +26,18 @@ def live() -> ResponseReturnValue:
 @bp.get("/ready")
 def ready() -> ResponseReturnValue:
     """Answer 200 if a job submitted now would run: there is disk space, Redis accepts writes, and there is a worker."""
-    store = services().jobs.store
+    if not services().jobs.store.has_disk_space():
+        return _health("Less than MIN_FREE_BYTES is free in DATA_DIR, so new jobs are refused. Make room.")
     try:
-        if problem := fitness.problem(store):
-            return _health(problem)
-        if not store.has_disk_space():
-            return _health("Less than MIN_FREE_BYTES is free in DATA_DIR, so new jobs are refused. Make room.")
-        statistics = store.statistics()
+        problem = fitness.problem(services().jobs.store)
+        statistics = services().jobs.store.statistics()
     except RedisError as error:
         return _health(f"Redis does not answer or refuses writes ({type(error).__name__}). Check its log.")
-    if statistics.workers:
-        return _health("")
-    if statistics.unfit:
-        return _health(f"No worker can run jobs. {statistics.unfit[0]}")
-    return _health("No worker has sent a heartbeat recently. Start one, or check its log.")
+    if not problem and not statistics.workers:
+        problem = "No worker has sent a heartbeat recently. Start one, or check its log."
+        if statistics.unfit:
+            problem = f"No worker can run jobs. {statistics.unfit[0]}"
+    return _health(problem or "")
 
 
 def _health(problem: str) -> ResponseReturnValue:
