@@ -1,5 +1,6 @@
 """Processes that cannot run jobs: a wrong, missing or read-only folder, another user, a process that a job spoiled."""
 
+import dataclasses
 import json
 import os
 import resource
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from greeter import create_app
 from greeter.jobs import fitness
 from greeter.jobs.fitness import MARKER
 from greeter.jobs.sweeper import Sweeper
@@ -70,6 +72,12 @@ def not_ready(site: Installation) -> str:
     reason = json.loads(answer.body).get("reason", "")
     assert answer.status == (503 if reason else 200)
     return reason
+
+
+def metrics(site: Installation) -> str:
+    """Return the metrics of an installation."""
+    app = create_app(dataclasses.replace(site.settings, metrics_token="token"))
+    return app.test_client().get("/metrics", headers={"Authorization": "Bearer token"}).text
 
 
 @pytest.mark.redis
@@ -158,14 +166,16 @@ def test_nothing_is_removed_from_a_folder_that_is_not_the_right_one(own_installa
     assert orphan.exists()
     assert site.store.files.folder(job).exists()
     assert site.store.find(job).phase == "cancelled"
-    assert site.store.statistics().workers == 0
+    assert "greeter_workers 0.0" in metrics(site)
+    assert "greeter_workers_unfit 1.0" in metrics(site)
     assert right
     site.redis.set("installation", right)
     sweeper._next_sweep = 0
     sweeper.run()
     assert not orphan.exists()
     assert not site.store.files.folder(job).exists()
-    assert (site.store.statistics().workers, site.store.statistics().unfit) == (1, [])
+    assert "greeter_workers 1.0" in metrics(site)
+    assert "greeter_workers_unfit 0.0" in metrics(site)
 
 
 @contextmanager

@@ -30,6 +30,12 @@ def test_readiness_requires_disk_space(tmp_path: Path) -> None:
     assert (ready.status_code, "MIN_FREE_BYTES" in ready.json["reason"]) == (503, True)
 
 
+def test_readiness_survives_a_folder_that_cannot_be_read(tmp_path: Path) -> None:
+    """The answer has a reason, as for any other problem."""
+    settings = Settings(data_dir=tmp_path / ("a" * 300), redis_url=f"redis://127.0.0.1:{free_port()}/0")
+    assert create_app(settings).test_client().get("/health/ready").status_code == 503
+
+
 @pytest.mark.slow
 def test_readiness_requires_a_worker_and_a_writable_redis(own_installation: Installation) -> None:
     """Readiness needs a worker and a Redis that accepts writes; otherwise the reason arrives within two seconds."""
