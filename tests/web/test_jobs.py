@@ -317,10 +317,10 @@ def test_a_full_disk_refuses_submissions_and_keeps_the_input(own_installation: I
     wait_for(lambda: len(psutil.Process(own_installation.pid("web")).children()) == 2)
     for process in psutil.Process(own_installation.pid("web")).children():
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (100_000, 100_000))
-    protein = ">kept\n" + "MKVLA\n" * 20_000
-    refused = post(own_installation, "/tools/phmmer", query=protein, evalue="7.5", label="mine")
+    proteins = "".join(f">kept{number}\n{'MKVLA' * 200}\n" for number in range(120))
+    refused = post(own_installation, "/tools/phmmer", query=proteins, evalue="7.5", label="mine")
     assert (refused.status, refused.headers["Retry-After"]) == (503, "300")
-    for kept in ("MKVLA\n" * 20_000, 'value="7.5"', 'value="mine"', "not enough disk space"):
+    for kept in (escape(proteins), 'value="7.5"', 'value="mine"', "not enough disk space"):
         assert kept in refused.body
     assert not list((own_installation.settings.data_dir / "jobs").glob("[!.]*"))
     assert own_installation.redis.zcard("jobs:waiting") == 0
