@@ -36,11 +36,11 @@ def name_of(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-NAMES = {name_of(path) for path in MODULES}
+NAMES = {name_of(path) for path in MODULES} | {"wsgi"}
 
 
 def imports_of(source: str, own_name: str) -> set[str]:
-    """Return the modules of greeter that a source imports, anywhere in it, including under TYPE_CHECKING."""
+    """Return the modules of this project that a source imports, anywhere in it, including under TYPE_CHECKING."""
     return {found for found in _imported_names(ast.parse(source)) if found in NAMES and found != own_name}
 
 
@@ -49,14 +49,18 @@ def _imported_names(tree: ast.AST) -> Iterator[str]:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
+            assert not node.level, "a relative import: write the whole name of the module"
             names = [f"{node.module}.{alias.name}" for alias in node.names]
             # `from greeter import tools` imports a module; `from greeter import create_app` imports greeter itself.
             yield from (name if name in NAMES else str(node.module) for name in names)
+        elif isinstance(node, ast.Call) and "import" in ast.unparse(node.func):  # import_module("greeter.web")
+            yield from (str(argument.value) for argument in node.args if isinstance(argument, ast.Constant))
 
 
 def part_of(module: str) -> str:
     """Return the part of greeter that a module belongs to, empty for greeter itself."""
-    return module.partition(".")[2].partition(".")[0]
+    package, _, part = module.partition(".")
+    return part.partition(".")[0] if package == "greeter" else package
 
 
 def upward_imports(source: str, module: str) -> set[str]:
@@ -81,11 +85,20 @@ def test_a_module_imports_only_what_its_part_may_import(path: Path) -> None:
         ("greeter.toolkit.job", "if TYPE_CHECKING:\n    from greeter.settings import Settings"),
         ("greeter.tools.greet", "import greeter.jobs.store"),
         ("greeter.web.pages", "from greeter import worker"),
+        ("greeter.web.pages", "import wsgi"),
+        ("greeter.jobs.task", "import_module('greeter.web.app')"),
     ],
 )
 def test_an_upward_import_is_found(module: str, line: str) -> None:
     """Whether it is at the top of the module, in a function, or for type checking only."""
     assert upward_imports(line, module)
+
+
+@pytest.mark.parametrize("line", ["from .. import create_app", "from ..web import services", "from . import store"])
+def test_relative_imports_are_refused(line: str) -> None:
+    """They would be imports of modules that this test does not see."""
+    with pytest.raises(AssertionError, match="relative import"):
+        upward_imports(line, "greeter.jobs.task")
 
 
 def test_there_is_no_import_cycle() -> None:

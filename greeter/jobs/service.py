@@ -17,7 +17,7 @@ from redis import RedisError
 from greeter.jobs import fitness
 from greeter.jobs.errors import UNAVAILABLE, JobNotFound, Unfit, failure_result
 from greeter.jobs.reader import Params
-from greeter.jobs.store import Store, Submission
+from greeter.jobs.store import CancelOutcome, Store, Submission
 from greeter.jobs.worker_store import MAX_ATTEMPTS
 from greeter.toolkit.tool import Tool
 
@@ -109,8 +109,8 @@ class JobService:
     def cancel(self, job_id: str) -> None:
         """Cancel a job, unless it has ended. Raises JobNotFound."""
         outcome = self.store.cancel(job_id)
-        if outcome != "ended":
-            self.log_event("ended" if outcome == "cancelled" else "cancel requested", job_id)
+        if outcome != CancelOutcome.ENDED:
+            self.log_event("ended" if outcome == CancelOutcome.CANCELLED else "cancel requested", job_id)
 
     def delete(self, job_id: str) -> bool:
         """Delete the record and the files of a job, or return False if it is active. Raises JobNotFound."""

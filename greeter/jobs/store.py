@@ -26,10 +26,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from errno import ENOSPC
 from hashlib import blake2b, sha256
 from secrets import token_bytes
-from typing import Any, Literal
+from typing import Any
 
 import redis
 from kombu.utils.json import dumps, loads
@@ -61,6 +62,14 @@ class Submission:
     label: str = ""
     client: str = ""
     token: str = ""
+
+
+class CancelOutcome(StrEnum):
+    """What cancelling a job did."""
+
+    CANCELLED = "cancelled"  # it was waiting or stale, and has ended now
+    REQUESTED = "requested"  # it is running, and ends after its next heartbeat
+    ENDED = "ended"  # it had ended before
 
 
 @dataclass(frozen=True)
@@ -166,22 +175,17 @@ class Store(WorkerStore):
         values: Any = self.redis.hmget(f"job:{job_id}", names)
         return {name: value.decode() for name, value in zip(names, values, strict=True) if value}
 
-    def cancel(self, job_id: str) -> Literal["cancelled", "requested", "ended"]:
-        """Cancel a job. Raises JobNotFound.
-
-        Returns:
-            "cancelled" for a job that was waiting or stale, which has ended now; "requested" for a running one, which
-            learns of it from its next heartbeat; "ended" for one that had ended before.
-
-        """
+    def cancel(self, job_id: str) -> CancelOutcome:
+        """Cancel a job. Raises JobNotFound."""
         reply: bytes | None = self._scripts.run("cancel", job_id, self._settings.silence_limit)
         if reply is None:
             raise JobNotFound(job_id)
-        if reply == b"cancelled":
+        outcome = CancelOutcome(reply.decode())
+        if outcome == CancelOutcome.CANCELLED:
             if not self.redis.hexists(f"job:{job_id}", "started"):
                 self.files.remove_inputs(job_id)
             self.measure(job_id)
-        return reply.decode()  # type: ignore[return-value]  # one of the three, see lua/cancel.lua
+        return outcome
 
     def delete(self, job_id: str) -> bool:
         """Delete the folder and the record of a job, or return False if it is active. Raises JobNotFound."""

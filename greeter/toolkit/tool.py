@@ -43,7 +43,9 @@ class Tool:
         duration: The usual duration of a job, in words.
         soft_time_limit: The time limit in seconds, or None for the setting SOFT_TIME_LIMIT.
         libraries: The packages whose versions the page of a job shows.
-        memory: Estimates the memory that a job needs from the values of its form, or None.
+        memory: A function that estimates the memory that a job needs in the worst case, or None. It takes the parameters
+            of `function` without the job; a `ProteinFastaField` is bytes on submission and a pathlib.Path in the worker
+            (see `longest_sequence`). The form refuses a job that needs more than the setting JOB_MEMORY.
     """
 
     name: str
@@ -84,24 +86,18 @@ def tool(
 ) -> Callable[[Function], Tool]:
     """Turn a function into a tool of the site.
 
-    The function takes a `Job` and then one parameter for each field of the form, with the same name. A worker calls
-    it. It returns a dict of JSON values, up to MAX_RESULT_BYTES in all, or raises `ToolError` if the user can fix the
-    cause. Larger results go to files, with `Job.open`. The function's name identifies the tool in URLs and in Celery.
-    The first line of its docstring is the tool's summary on the front page.
+    The function takes a `Job` and one parameter for each field of the form, with the same name. It returns a dict of
+    JSON values, up to MAX_RESULT_BYTES, or raises `ToolError` if the user can fix the cause. Larger results go to
+    files, with `Job.open`. Its name identifies the tool in URLs and in Celery; the first line of its docstring is the summary.
 
     Args:
         title: The title of the tool's pages.
         form: A subclass of `wtforms.Form`.
-        example: Values of form fields, by name, that fill the form on request. The value of a `ProteinFastaField` may
-            be the pathlib.Path of a file.
-        duration: The usual duration of a job in words, such as "10 seconds", shown on the form.
-        soft_time_limit: The time in seconds after which the function gets `SoftTimeLimitExceeded` and should return
-            `job.fallback(...)`. None: the setting SOFT_TIME_LIMIT.
+        example: Values that fill the form on request. A file may be a pathlib.Path.
+        duration: The usual duration of a job in words, such as "10 seconds".
+        soft_time_limit: Seconds until `SoftTimeLimitExceeded` is raised. None: the setting SOFT_TIME_LIMIT.
         libraries: The names of installed packages whose versions each job's page shows.
-        memory: A function that estimates the memory that a job needs in the worst case. It takes the parameters of the
-            decorated function without the job, and gets a `ProteinFastaField` as bytes on submission and as a
-            pathlib.Path in the worker: see `longest_sequence`. A job that needs more than the setting JOB_MEMORY is
-            refused on the form. None: unknown, so a job that needs more fails.
+        memory: A function that estimates the memory that a job needs; see `Tool.memory`.
 
     Returns:
         A decorator that turns the function into a `Tool`.
