@@ -23,9 +23,9 @@ pytestmark = [
 ]
 
 
-def fake_clock(site: Installation) -> Path:
+def fake_clock(site: Installation, folder: Path) -> Path:
     """Let Redis read its clock with an offset in seconds, which is in the file that is returned."""
-    offset = site.settings.data_dir / "offset"
+    offset = folder / "offset"
     offset.write_text("+0")
     site.more_environ["redis"] = {
         "LD_PRELOAD": str(LIBRARY),
@@ -37,9 +37,9 @@ def fake_clock(site: Installation) -> Path:
 
 
 @pytest.fixture
-def set_clock(own_installation: Installation) -> Callable[[int], None]:
+def set_clock(own_installation: Installation, tmp_path: Path) -> Callable[[int], None]:
     """Start Redis with a clock that the test can set; call it with seconds from now."""
-    offset = fake_clock(own_installation)
+    offset = fake_clock(own_installation, tmp_path)
     own_installation.start("redis")
 
     def set_clock(seconds: int) -> None:

@@ -4,16 +4,19 @@ import os
 import random
 import time
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import psutil
 import pytest
 
 from greeter.jobs.worker_store import MAX_ATTEMPTS
-from tests.conftest import Installation, wait_for
-from tests.nemesis.faults import RedisFaults, Target, WorkerFaults, version_faults, web_faults
+from tests.conftest import Installation, compiled_library, small_disk, wait_for
+from tests.nemesis.faults import RedisFaults, Target, WorkerFaults, deployment_faults, disk_faults, web_faults
 from tests.nemesis.visitors import Visitor
 from tests.test_clock import fake_clock
+from tests.test_durability import STALLED_DISK
 
 SECONDS = int(os.environ.get("NEMESIS_SECONDS", "60"))
 WORKERS = ("worker", "worker-2")
@@ -21,19 +24,33 @@ WORKERS = ("worker", "worker-2")
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(SECONDS + 400)]
 
 
-def test_accepted_jobs_survive_random_faults(own_installation: Installation) -> None:
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Installation]:
+    """An installation on a small disk."""
+    with small_disk(tmp_path / "disk", "300m") as disk:
+        mine = Installation(disk, min_free_bytes=20_000_000)
+        mine.log = tmp_path / "log"
+        try:
+            yield mine
+        finally:
+            mine.close()
+
+
+def test_accepted_jobs_survive_random_faults(site: Installation, tmp_path: Path) -> None:
     """Each one reaches exactly one end state, is never run concurrently or too often, and leaves nothing behind."""
-    site = own_installation
     seed = int(os.environ.get("NEMESIS_SEED", random.randrange(1_000_000)))
     print(f"\nNEMESIS_SEED={seed}")  # the same faults in the same order, but not at the same moments
-    clock = fake_clock(site)
+    clock, stalled = fake_clock(site, tmp_path), tmp_path / "stalled"
+    site.more_environ["redis"]["LD_PRELOAD"] += ":" + compiled_library(tmp_path, STALLED_DISK)
+    site.more_environ["redis"]["STALLED"] = str(stalled)
     site.start("redis", "web", *WORKERS)
     choose = random.Random(seed)
     targets = [
-        Target("redis", RedisFaults(site, choose, clock).all(), choose, pause=6),
+        Target("redis", RedisFaults(site, choose, clock, stalled).all(), choose, pause=6),
         *(Target(name, WorkerFaults(site, choose, name).all(), choose, pause=4) for name in WORKERS),
         Target("web", web_faults(site), choose, pause=10),
-        Target("versions", version_faults(site), choose, pause=8),
+        Target("disk", disk_faults(site, choose), choose, pause=15),
+        Target("deployment", deployment_faults(site, tmp_path / "elsewhere"), choose, pause=8),
     ]
     visitors = [Visitor(site, number) for number in range(3)]
     threads: list[Target | Visitor] = [*targets, *visitors]

@@ -43,8 +43,8 @@ class Tool:
         duration: The usual duration of a job, in words.
         soft_time_limit: The time limit in seconds, or None for the setting SOFT_TIME_LIMIT.
         libraries: The packages whose versions the page of a job shows.
-        memory: A function that estimates the memory that a job needs in the worst case, or None. It takes the parameters
-            of `function` without the job; a `ProteinFastaField` is bytes on submission and a pathlib.Path in the worker
+        memory: A function that estimates the memory that a job needs in the worst case, or None. It takes the
+            parameters of `function` without the job; a `ProteinFastaField` is bytes on submission, a Path in the worker
             (see `longest_sequence`). The form refuses a job that needs more than the setting JOB_MEMORY.
     """
 
@@ -88,7 +88,8 @@ def tool(
 
     The function takes a `Job` and one parameter for each field of the form, with the same name. It returns a dict of
     JSON values, up to MAX_RESULT_BYTES, or raises `ToolError` if the user can fix the cause. Larger results go to
-    files, with `Job.open`. Its name identifies the tool in URLs and in Celery; the first line of its docstring is the summary.
+    files, with `Job.open`. The name of the function identifies the tool in URLs and in Celery. The first line of its
+    docstring is the summary of the tool.
 
     Args:
         title: The title of the tool's pages.

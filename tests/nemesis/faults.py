@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import random
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -14,7 +16,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.conftest import Installation
+from tests.conftest import PROCFILE, ROOT, Installation
 
 Fault = Callable[[], None]
 
@@ -46,12 +48,20 @@ class Target(threading.Thread):
 class RedisFaults:
     """Redis is killed, suspended and full, and its clock jumps."""
 
-    def __init__(self, site: Installation, choose: random.Random, clock: Path | None) -> None:
-        self._site, self._choose, self._clock = site, choose, clock
+    def __init__(self, site: Installation, choose: random.Random, clock: Path, stalled: Path) -> None:
+        self._site, self._choose, self._clock, self._stalled = site, choose, clock, stalled
 
     def all(self) -> list[Fault]:
         """Return the faults."""
-        return [self.kill_redis, self.hang_redis, self.fill_redis, *([self.step_clock] if self._clock else [])]
+        return [self.kill_redis, self.kill_redis_during_fsync, self.hang_redis, self.fill_redis, self.step_clock]
+
+    def kill_redis_during_fsync(self) -> None:
+        """Kill Redis while the disk does not answer."""
+        self._stalled.touch()
+        time.sleep(self._choose.uniform(0.5, 1.5))
+        self._site.signal("redis", signal.SIGKILL)
+        self._stalled.unlink()
+        self._site.start("redis")
 
     def kill_redis(self) -> None:
         """Kill Redis, and start it a moment later."""
@@ -73,7 +83,6 @@ class RedisFaults:
 
     def step_clock(self) -> None:
         """Set the clock of Redis, and back after a while. Two sweeps lie between the steps."""
-        assert self._clock
         self._clock.write_text(self._choose.choice(["+86400", "-86400", "+691200", "+3000"]))
         time.sleep(15)
         self._clock.write_text("+0")
@@ -147,6 +156,20 @@ class WorkerFaults:
             self._site.start(self._worker)
 
 
+def disk_faults(site: Installation, choose: random.Random) -> list[Fault]:
+    """Return the faults of the disk."""
+
+    def fill_disk() -> None:
+        filler = site.settings.data_dir / "fill"
+        with suppress(OSError), filler.open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(65536))
+        time.sleep(choose.uniform(1, 5))
+        filler.unlink()
+
+    return [fill_disk]
+
+
 def web_faults(site: Installation) -> list[Fault]:
     """Return the faults of the web."""
 
@@ -160,12 +183,19 @@ def web_faults(site: Installation) -> list[Fault]:
     return [kill_web]
 
 
-def version_faults(site: Installation) -> list[Fault]:
-    """Return the fault of an update that takes a while: a worker without the tools of the zoo."""
+def deployment_faults(site: Installation, elsewhere: Path) -> list[Fault]:
+    """Return the faults of a deployment: a worker without the tools of the zoo, and one with another folder."""
 
     def run_an_old_worker() -> None:
         site.start("worker-old")
         time.sleep(5)
         site.stop("worker-old")
 
-    return [run_an_old_worker]
+    def start_a_worker_without_the_folder() -> None:
+        environ = os.environ | site.environ | {"DATA_DIR": str(elsewhere)}
+        command = [sys.executable, "-m", *PROCFILE["worker"].split()[1:]]
+        with suppress(subprocess.TimeoutExpired):  # Redis is unavailable
+            ended = subprocess.run(command, cwd=ROOT, env=environ, timeout=20, capture_output=True, check=False)
+            assert ended.returncode == os.EX_CONFIG, ended.stderr
+
+    return [run_an_old_worker, start_a_worker_without_the_folder]

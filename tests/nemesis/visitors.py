@@ -13,7 +13,9 @@ from tests.conftest import Installation
 from tests.http import fetch, post
 
 REFUSED = (429, 503)
-TOOLS = [("diary", "0.3"), ("diary", "1.5"), ("outsource", "0.5")]
+TOOLS = [{"tool": "diary", "seconds": seconds} for seconds in ("0.3", "0.3", "0.5", "1.5", "1.5")]
+TOOLS += [{"tool": "outsource", "seconds": "0.5"}, {"tool": "write_often", "seconds": "0.5"}] * 2
+TOOLS += [{"tool": "spoil", "what": what} for what in ("threads", "working directory", "umask", "limit")]
 
 
 class Visitor(threading.Thread):
@@ -43,8 +45,8 @@ class Visitor(threading.Thread):
                     self.watch(job)
 
     def _submit(self) -> None:
-        tool, seconds = self._choose.choice(TOOLS)
-        answer = post(self._site, f"/tools/{tool}", seconds=seconds)
+        fields = dict(self._choose.choice(TOOLS))
+        answer = post(self._site, f"/tools/{fields.pop('tool')}", **fields)
         if answer.status == 303:
             self.accepted.append(answer.headers["Location"])
         elif answer.status not in REFUSED:
