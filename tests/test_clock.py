@@ -1,38 +1,60 @@
-"""The clock of Redis, the only one that counts, is set forward and back under running jobs (libfaketime)."""
+"""The clock of Redis, the only one that counts, is set forward and back under running jobs (by a preloaded library)."""
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import Installation, wait_for
+from tests.conftest import Installation, compiled_library, wait_for
 from tests.test_recovery import running
 
-LIBRARY = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
 DAY = 86_400
+FAKE_CLOCK = """
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+static long offset(void) {
+  char text[32] = "";
+  int file = open(getenv("CLOCK_OFFSET"), O_RDONLY);
+  if (file >= 0 && read(file, text, 31) >= 0) close(file);
+  return atol(text);
+}
+int clock_gettime(clockid_t id, struct timespec *now) {
+  int result = syscall(SYS_clock_gettime, id, now);
+  if (id == CLOCK_REALTIME) now->tv_sec += offset();
+  return result;
+}
+int gettimeofday(struct timeval *now, void *zone) {
+  struct timespec exact;
+  clock_gettime(CLOCK_REALTIME, &exact);
+  now->tv_sec = exact.tv_sec;
+  now->tv_usec = exact.tv_nsec / 1000;
+  return 0;
+}
+time_t time(time_t *now) {
+  struct timespec exact;
+  clock_gettime(CLOCK_REALTIME, &exact);
+  if (now) *now = exact.tv_sec;
+  return exact.tv_sec;
+}
+"""
 
-if LIBRARY is None and "CI" in os.environ:
-    pytest.fail("libfaketime is missing: add Debian's package faketime to .ci/run", pytrace=False)
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(LIBRARY is None, reason="no libfaketime: install Debian's package faketime"),
-]
+pytestmark = pytest.mark.slow
 
 
-def fake_clock(site: Installation, folder: Path) -> Path:
+def fake_clock(site: Installation, folder: Path, more: str = "") -> Path:
     """Let Redis read its clock with an offset in seconds, which is in the file that is returned."""
     offset = folder / "offset"
     offset.write_text("+0")
-    site.more_environ["redis"] = {
-        "LD_PRELOAD": str(LIBRARY),
-        "FAKETIME_TIMESTAMP_FILE": str(offset),
-        "FAKETIME_NO_CACHE": "1",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-    }
+    library = compiled_library(folder, FAKE_CLOCK + more)
+    site.more_environ["redis"] = {"LD_PRELOAD": library, "CLOCK_OFFSET": str(offset)}
     return offset
 
 

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from greeter.jobs.worker_store import MAX_ATTEMPTS
-from tests.conftest import Installation, compiled_library, small_disk, wait_for
+from tests.conftest import Installation, small_disk, wait_for
 from tests.nemesis.faults import RedisFaults, Target, WorkerFaults, deployment_faults, disk_faults, web_faults
 from tests.nemesis.visitors import Visitor
 from tests.test_clock import fake_clock
@@ -30,6 +30,7 @@ def site(tmp_path: Path) -> Iterator[Installation]:
     with small_disk(tmp_path / "disk", "300m") as disk:
         mine = Installation(disk, min_free_bytes=20_000_000)
         mine.log = tmp_path / "log"
+        mine.more_environ["worker"] = {"DIARY": str(tmp_path / "diary")}
         try:
             yield mine
         finally:
@@ -40,8 +41,7 @@ def test_accepted_jobs_survive_random_faults(site: Installation, tmp_path: Path)
     """Each one reaches exactly one end state, is never run concurrently or too often, and leaves nothing behind."""
     seed = int(os.environ.get("NEMESIS_SEED", random.randrange(1_000_000)))
     print(f"\nNEMESIS_SEED={seed}")  # the same faults in the same order, but not at the same moments
-    clock, stalled = fake_clock(site, tmp_path), tmp_path / "stalled"
-    site.more_environ["redis"]["LD_PRELOAD"] += ":" + compiled_library(tmp_path, STALLED_DISK)
+    clock, stalled = fake_clock(site, tmp_path, STALLED_DISK), tmp_path / "stalled"
     site.more_environ["redis"]["STALLED"] = str(stalled)
     site.start("redis", "web", *WORKERS)
     choose = random.Random(seed)
@@ -67,7 +67,7 @@ def test_accepted_jobs_survive_random_faults(site: Installation, tmp_path: Path)
     assert {record.phase for record in records} <= {"finished", "failed", "cancelled"}
     assert Counter(record.phase for record in records)["finished"] > len(records) / 2
     assert len(accepted) == len(set(accepted)) > SECONDS
-    assert_no_concurrent_attempts(site)
+    assert_no_concurrent_attempts(tmp_path / "diary")
     wait_for(lambda: site.redis.llen("celery") == 0, 60)
     assert (site.redis.zcard("jobs:waiting"), site.redis.zcard("jobs:running")) == (0, 0)
     assert programs_of(site) == []
@@ -84,10 +84,10 @@ def run_for(seconds: float, threads: list[Target | Visitor]) -> None:
         thread.join()
 
 
-def assert_no_concurrent_attempts(site: Installation) -> None:
+def assert_no_concurrent_attempts(diary: Path) -> None:
     """Once a process has started a job, no other process writes to its diary."""
     started: dict[str, list[str]] = defaultdict(list)
-    for line in (site.settings.data_dir / "diary").read_text().splitlines():
+    for line in diary.read_text().splitlines():
         job, what, *_, process = line.split()
         if what == "start":
             started[job].append(process)
