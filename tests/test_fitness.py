@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
 from greeter import create_app
@@ -42,7 +43,11 @@ def refusal(site: Installation, command: list[str], **environ: str) -> str:
     """Start a process that must refuse to start, and return its message."""
     ended = subprocess.run(
         command,
-        env=os.environ | site.environ | {"PATH": f"{BIN}:{os.environ['PATH']}"} | environ,
+        # Coverage is off, because it complains where it cannot write.
+        env=os.environ
+        | site.environ
+        | {"PATH": f"{BIN}:{os.environ['PATH']}", "COVERAGE_PROCESS_CONFIG": ""}
+        | environ,
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -267,15 +272,11 @@ def test_submissions_are_refused_while_the_folder_is_gone(own_installation: Inst
     wait_for(lambda: not_ready(site) == "")
 
 
-@contextmanager
-def few_descriptors() -> Iterator[None]:
-    """Limit the descriptors of the processes that are started."""
-    before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (256, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+def limit_descriptors(site: Installation) -> None:
+    """Limit the descriptors of the worker and its pool processes, also of those that it starts later."""
+    worker = psutil.Process(site.pid("worker"))
+    for process in (worker, *worker.children()):
+        resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (256, 256))
 
 
 @pytest.mark.slow
@@ -283,8 +284,8 @@ def few_descriptors() -> Iterator[None]:
 def test_a_process_that_a_job_spoiled_is_replaced(own_installation: Installation, what: str) -> None:
     """The next jobs do not fail because of it, and none of them is lost."""
     site = own_installation
-    with few_descriptors():
-        site.start("redis", "worker")
+    site.start("redis", "worker")
+    limit_descriptors(site)
     spoilers = [site.submit("spoil", what=what) for _ in range(2)]
     assert attempts(site, spoilers) == {("finished", 1)}
     before = {process_of(site, job) for job in spoilers}
@@ -297,8 +298,8 @@ def test_a_process_that_a_job_spoiled_is_replaced(own_installation: Installation
 def test_a_job_that_uses_all_descriptors_fails_alone(own_installation: Installation) -> None:
     """It is not run again and again, and the next jobs do not fail."""
     site = own_installation
-    with few_descriptors():
-        site.start("redis", "worker")
+    site.start("redis", "worker")
+    limit_descriptors(site)
     greedy = [site.submit("exhaust") for _ in range(2)]
     assert attempts(site, greedy) == {("failed", 1)}
     assert attempts(site, [site.submit("write_often", seconds=0.1) for _ in range(4)]) == {("finished", 1)}

@@ -38,7 +38,7 @@ def crash(job: Job) -> dict[str, Any]:
     return {}
 
 
-@tool("phmmer without its estimate of memory", form=PhmmerForm)
+@tool("A search without an estimate of memory", form=PhmmerForm)
 def phmmer_unchecked(job: Job, query: Path, targets: Path | None, evalue: float) -> dict[str, Any]:
     """Run phmmer, however much memory it needs."""
     return checked_phmmer.function(job, query, targets, evalue)
