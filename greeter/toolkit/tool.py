@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple
 
 from wtforms import Form
@@ -86,10 +87,8 @@ def tool(
 ) -> Callable[[Function], Tool]:
     """Turn a function into a tool of the site.
 
-    The function takes a `Job` and one parameter for each field of the form, with the same name. It returns a dict of
-    JSON values, up to MAX_RESULT_BYTES, or raises `ToolError` if the user can fix the cause. Larger results go to
-    files, with `Job.open`. The name of the function identifies the tool in URLs and in Celery. The first line of its
-    docstring is the summary of the tool.
+    The function takes a `Job` and one parameter for each field of the form. It returns a dict of JSON values, up to
+    MAX_RESULT_BYTES, or raises `ToolError` if the user can fix the cause. Its name identifies the tool.
 
     Args:
         title: The title of the tool's pages.
@@ -106,21 +105,13 @@ def tool(
     Raises:
         TypeError: The function's parameters are not a job followed by the fields of the form.
     """
+    words = partial(Tool, title=title, form=form, example=example or {}, duration=duration)
+    make = partial(words, soft_time_limit=soft_time_limit, libraries=tuple(libraries), memory=memory)
 
     def decorate(function: Function) -> Tool:
         _check_parameters(function, form)
-        return Tool(
-            name=function.__name__,
-            title=title,
-            summary=(inspect.getdoc(function) or "").partition("\n")[0],
-            form=form,
-            function=function,
-            example=example or {},
-            duration=duration,
-            soft_time_limit=soft_time_limit,
-            libraries=tuple(libraries),
-            memory=memory,
-        )
+        summary = (inspect.getdoc(function) or "").partition("\n")[0]
+        return make(name=function.__name__, summary=summary, function=function)
 
     return decorate
 
