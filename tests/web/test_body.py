@@ -93,7 +93,7 @@ def test_an_upload_needs_no_temporary_file(own_installation: Installation) -> No
     own_installation.start("redis", "web")
     for process in psutil.Process(own_installation.pid("web")).children():
         process.rlimit(psutil.RLIMIT_FSIZE, (600_000, -1))
-    file = b">long\n" + b"M" * 90_000 + b"".join(b"\n>%d\n" % number + b"M" * 90_000 for number in range(20))
+    file = b"\n".join(b">%d\n" % number + b"M" * 2000 for number in range(900))
     part = b'--cut\r\nContent-Disposition: form-data; name="query"; filename="q.fa"\r\n\r\n%s\r\n' % file
     evalue = b'--cut\r\nContent-Disposition: form-data; name="evalue"\r\n\r\n10\r\n--cut--\r\n'
     answer = fetch(own_installation, "/tools/phmmer", "POST", part + evalue, **{"Content-Type": MULTIPART})
