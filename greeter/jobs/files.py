@@ -30,9 +30,17 @@ class JobFiles:
             self._attempts(job_id).mkdir()
             for name, content in inputs.items():
                 (folder / name).write_bytes(content)
+            self.sync(job_id)
         except OSError:
             self.remove(job_id)
             raise
+
+    def sync(self, job_id: str) -> None:
+        """Wait until the files of a job, and the folders that name them, are on the disk. Raises OSError."""
+        for folder, _, names in os.walk(self.folder(job_id)):
+            for path in (Path(folder), *(Path(folder, name) for name in names)):
+                _sync(path)
+        _sync(self.root)
 
     def free_bytes(self) -> int:
         """Return how many bytes are free on the disk of the folders."""
@@ -63,8 +71,11 @@ class JobFiles:
         return {path.name: path for path in (self.folder(job_id) / "inputs").iterdir()}
 
     def attempt(self, job_id: str, number: int) -> Path:
-        """Return the folder of one attempt. No two attempts share a folder, even if they run at the same time."""
-        return self._attempts(job_id) / str(number)
+        """Return the folder of one attempt. No two attempts share a folder, even if they run at the same time.
+
+        Number 0 is for jobs from version 0.2, which had one folder for all attempts.
+        """
+        return self._attempts(job_id) / str(number) if number else self.folder(job_id)
 
     def _attempts(self, job_id: str) -> Path:
         return self.folder(job_id) / "attempts"
@@ -96,3 +107,13 @@ class JobFiles:
             with suppress(FileNotFoundError):  # removed in the meantime
                 if path.stat().st_mtime < time.time() - seconds:
                     yield path.name
+
+
+def _sync(path: Path) -> None:
+    if path.is_symlink() or not (path.is_file() or path.is_dir()):
+        return
+    file = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)

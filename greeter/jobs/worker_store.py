@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 
@@ -66,6 +67,8 @@ class WorkerStore:
         """Change the Celery state and fields of a running job, or return False if the runner has lost it."""
         is_end = state in READY_STATES
         if is_end:
+            with suppress(OSError):  # the end state matters more
+                self.files.sync(job_id)  # before anyone is shown that the job has ended
             self.measure(job_id)
         run = self._scripts.run_confirmed if is_end else self._scripts.run
         return bool(run("update", job_id, *runner.args, state, int(is_end), *flat(fields)))
@@ -85,7 +88,8 @@ class WorkerStore:
             unfit: Why it cannot run jobs, or an empty string.
 
         Returns:
-            Those of its jobs that were cancelled but have not ended in time.
+            Those of its jobs that it has to end: they were cancelled but have not ended in time, or another worker has
+            taken them over.
         """
         counts = (int(takes_jobs), unfit, CANCEL_TIMEOUT, len(tools))
         return texts(self._scripts.run("worker_heartbeat", "", worker, *counts, *tools, *jobs))
