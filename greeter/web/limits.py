@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from ipaddress import ip_address, ip_network
 from typing import cast
 
@@ -30,17 +31,22 @@ class Limits:
 
     def count_request(self) -> None:
         """Count a request without using Redis. Raises TooManyRequests."""
-        if not self._in_process.hit(self._requests, client_address()):
+        if not self._in_process.hit(self._requests, client_address(), _minute()):
             raise TooManyRequests(retry_after=_RETRY_AFTER)
 
     def count_submission(self) -> None:
         """Count a submission. Raises TooManyRequests."""
         try:
-            allowed = self._in_redis.hit(self._submissions, client_address())
+            allowed = self._in_redis.hit(self._submissions, client_address(), _minute())
         except RedisError:
-            allowed = self._in_process.hit(self._submissions, client_address())
+            allowed = self._in_process.hit(self._submissions, client_address(), _minute())
         if not allowed:
             raise TooManyRequests(retry_after=_RETRY_AFTER)
+
+
+def _minute() -> str:
+    """Return the current minute, which names a counter: after a clock was set back, an old one would last too long."""
+    return str(int(time.time() / 60))
 
 
 def limits() -> Limits:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from hmac import compare_digest
 from itertools import accumulate
 
@@ -49,7 +50,9 @@ class _Jobs(Collector):
         self._store = store
 
     def collect(self) -> Iterator[Metric]:
-        yield GaugeMetricFamily("greeter_disk_free_bytes", "Free bytes in DATA_DIR.", self._store.files.free_bytes())
+        with suppress(OSError):  # DATA_DIR cannot be read, as greeter_workers_unfit says
+            free = self._store.files.free_bytes()
+            yield GaugeMetricFamily("greeter_disk_free_bytes", "Free bytes in DATA_DIR.", free)
         try:
             statistics = self._store.statistics()
         except RedisError:

@@ -1,6 +1,7 @@
 """Tests of the limits on requests and submissions per client."""
 
 import dataclasses
+import time
 from pathlib import Path
 
 import pytest
@@ -81,3 +82,13 @@ def test_too_many_submissions_from_one_client_get_429(own_installation: Installa
     asked = own_installation.redis.info("commandstats")
     assert asked["cmdstat_evalsha"]["calls"] == 10
     assert not asked.keys() & {"cmdstat_incrby", "cmdstat_get", "cmdstat_ping"}
+
+
+def test_a_clock_that_is_set_back_does_not_lock_clients_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every minute has a counter of its own."""
+    redis_url = f"redis://127.0.0.1:{free_port()}/0"
+    visitor = create_app(Settings(data_dir=tmp_path, redis_url=redis_url, requests_per_minute=2)).test_client()
+    now = time.time()
+    for offset in (86_400, 0, 60):
+        monkeypatch.setattr(time, "time", lambda offset=offset: now + offset)
+        assert [visitor.get("/").status_code for _ in range(3)] == [200, 200, 429]
