@@ -1,6 +1,7 @@
 """The entry point of a worker and of Flower: `celery --app greeter.worker worker`."""
 
 import os
+import signal
 from dataclasses import replace
 from secrets import token_hex
 from socket import gethostname
@@ -68,6 +69,12 @@ def _prepare_process(**_: Any) -> None:
     watchdog.watch()
     containment.prepare_pool_process(settings.max_file_bytes)
     app.process_state = fitness.ProcessState()
+
+
+@worker_ready.connect
+def _stop_on_hangup(**_: Any) -> None:
+    # Celery would restart and wait for its jobs, without heartbeats and limits.
+    signal.signal(signal.SIGHUP, signal.getsignal(signal.SIGTERM))
 
 
 @worker_ready.connect

@@ -38,7 +38,7 @@ def has_ended(process: psutil.Process) -> bool:
     return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGQUIT, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGQUIT, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_to_the_process_of_a_job_is_not_a_bug_of_the_tool(site: Installation, number: int) -> None:
     """The job restarts, or continues if the signal is ignored."""
     job = site.submit("diary", seconds=2.0)
@@ -48,7 +48,7 @@ def test_a_signal_to_the_process_of_a_job_is_not_a_bug_of_the_tool(site: Install
     assert (record.phase, record.result) == ("finished", {"slept": 2.0})
 
 
-@pytest.mark.parametrize("number", [signal.SIGQUIT, signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGQUIT, signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_worker_returns_its_jobs_whichever_signal_stops_it(site: Installation, number: int) -> None:
     """No attempt is counted, and the next worker finishes the jobs."""
     jobs = [site.submit("diary", seconds=2.0) for _ in range(3)]
@@ -151,6 +151,7 @@ def test_a_job_fails_when_no_worker_has_its_tool(own_installation: Installation)
         b"{}",
         b'{"body": "x", "properties": {}}',
         b'{"properties": []}',
+        b"[" * 100_000,
     ],
 )
 def test_a_malformed_message_does_not_stop_the_worker(site: Installation, message: bytes) -> None:
@@ -159,6 +160,20 @@ def test_a_malformed_message_does_not_stop_the_worker(site: Installation, messag
     site.redis.rpush("celery", message)
     assert site.ended(site.submit("diary", seconds=0.1)).phase == "finished"
     assert worker.status() != psutil.STATUS_ZOMBIE
+
+
+def test_a_malformed_broadcast_does_not_stop_the_worker(site: Installation) -> None:
+    """It is dropped, and the next job runs."""
+    site.redis.publish("/0.celery.pidbox", b'{"properties": []}')
+    assert site.ended(site.submit("diary", seconds=0.1)).phase == "finished"
+    assert site.is_running("worker")
+
+
+def test_a_message_cannot_change_the_time_limits(site: Installation) -> None:
+    """Those of the tool hold, and the worker survives limits that are no numbers."""
+    site.celery.send_task("diary", task_id="f" * 32, headers={"timelimit": ["x", "y"]})
+    assert site.ended(site.submit("diary", seconds=0.1)).phase == "finished"
+    assert site.is_running("worker")
 
 
 @pytest.mark.parametrize("name", ["Ignore", "Retry", "Reject", "WorkerLostError", "NotRegistered", "TimeLimitExceeded"])

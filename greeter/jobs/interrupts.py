@@ -11,15 +11,16 @@ from celery.exceptions import SoftTimeLimitExceeded
 
 SOFT_LIMIT_SIGNAL = signal.SIGUSR1  # the signal that Celery sends
 _ALARM_MARGIN = 10  # seconds
+_FATAL = (signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP)
 
 
 @contextmanager
 def interruptible(hard_limit: float) -> Iterator[None]:
     """Let signals interrupt the body, which is the call of a tool, and nothing else.
 
-    SIGUSR1 raises SoftTimeLimitExceeded, once. SIGTERM and SIGQUIT end the process at once, so that the job counts as
-    lost: billiard's own handler raises SystemExit in the tool. The kernel's alarm ends a process that has outlived its
-    hard limit, even if the worker hangs and the tool holds the interpreter.
+    SIGUSR1 raises SoftTimeLimitExceeded, once. SIGTERM, SIGQUIT and SIGHUP end the process at once, so that the job
+    counts as lost: billiard's own handler raises SystemExit in the tool. The kernel's alarm ends a process that has
+    outlived its hard limit, even if the worker hangs and the tool holds the interpreter.
 
     Args:
         hard_limit: Seconds until the hard limit.
@@ -32,7 +33,7 @@ def interruptible(hard_limit: float) -> Iterator[None]:
             interrupted = True
             raise SoftTimeLimitExceeded
 
-    fatal = {number: signal.signal(number, signal.SIG_DFL) for number in (signal.SIGTERM, signal.SIGQUIT)}
+    fatal = {number: signal.signal(number, signal.SIG_DFL) for number in _FATAL}
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.setitimer(signal.ITIMER_REAL, hard_limit + _ALARM_MARGIN)
     signal.signal(SOFT_LIMIT_SIGNAL, interrupt)

@@ -37,6 +37,7 @@ class ToolTask(Task):  # type: ignore[type-arg]
     """Runs the function of a tool. Its message has only the job's id; the parameters are in the record."""
 
     app: CeleryApp
+    Request = "greeter.jobs.request:JobRequest"
     throws = (ToolError, SoftTimeLimitExceeded)  # not bugs, so the log needs no traceback of them
     resultrepr_maxsize = 1  # a result is private: keep it out of the log and out of Flower
 

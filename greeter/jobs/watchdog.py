@@ -1,4 +1,4 @@
-"""The watchdog of a worker: its pool processes kill the main process when that hangs."""
+"""The watchdog of a worker: its pool processes kill a main process that is suspended."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from threading import Thread
 class Watchdog:
     """Shares a pulse between the main process and its pool processes, which are forked after this is created.
 
-    A worker whose main process is stopped or deadlocked neither takes jobs nor enforces limits, and no supervisor
-    notices. Once it is killed, its supervisor starts a new one, and the sweep of any worker requeues its jobs.
+    A worker whose main process is suspended, or cannot run its threads, neither takes jobs nor enforces limits, and no
+    supervisor notices. Once it is killed, its supervisor starts a new one, and the sweep of any worker requeues its
+    jobs.
     """
 
     def __init__(self, seconds: int) -> None:

@@ -45,3 +45,14 @@ def test_expired_jobs_are_deleted_when_redis_is_full(own_installation: Installat
     sweep(Sweeper(jobs, "this"))
     assert not own_installation.redis.exists(f"job:{job_id}")
     assert not store.files.folder(job_id).exists()
+
+
+def test_a_worker_ends_a_job_that_another_one_has_taken_over(own_installation: Installation) -> None:
+    """Even if its process cannot send a heartbeat. A job that is not claimed yet, or unknown, is left alone."""
+    own_installation.start("redis")
+    store = own_installation.store
+    mine, lost, waiting = (own_installation.submit("nap") for _ in range(3))
+    store.claim(mine, Runner("this", 1), {})
+    store.claim(lost, Runner("other", 1), {})
+    jobs = [mine, lost, waiting, "f" * 32]
+    assert store.worker_heartbeat("this", [], jobs, takes_jobs=True) == [lost]
