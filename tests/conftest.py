@@ -159,7 +159,8 @@ class Installation:
             if not name.endswith("-old"):
                 line = line.replace("greeter.worker", "tests.entries")
             node = ["--hostname", f"{name}@test"] if kind == "worker" else []
-            if name in self._running:  # it was killed
+            if name in self._running:  # it was killed, or did not answer in time
+                self._running[name].kill()
                 self._running.pop(name).wait()
             with self.log.open("ab") as log:
                 self._running[name] = subprocess.Popen(
@@ -170,7 +171,7 @@ class Installation:
                     stderr=log,
                     start_new_session=True,
                 )
-            wait_for(partial(getattr(self, f"_{kind}_answers"), name))
+            wait_for(partial(getattr(self, f"_{kind}_answers"), name), 60)  # under load, or while Redis is down
 
     def pid(self, name: str) -> int:
         """The id of the process with this name."""
