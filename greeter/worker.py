@@ -36,7 +36,8 @@ app.runner = Runner(f"{gethostname()}-{token_hex(8)}")
 app.set_default()  # so that AsyncResult(job_id) needs no app
 found = tools.load()
 register_tools(app, found.values())
-sweeper = Sweeper(app.jobs, app.runner.worker, found.keys())
+# Jobs of greeter 0.2.0 have no signature.
+sweeper = Sweeper(app.jobs, app.runner.worker, [*found, *(tool.signature for tool in found.values())])
 watchdog = Watchdog(settings.silence_limit)
 
 # A worker waits for messages in calls of one second.

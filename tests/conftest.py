@@ -124,6 +124,7 @@ class Installation:
             | settings,
         )
         self.more_environ: dict[str, dict[str, str]] = {}  # for kinds of processes
+        self.code: dict[str, Path] = {}  # the folder of another version of the code, by the name of a process
         self.celery = CeleryApp(self.settings)
         register_tools(self.celery, tools.load().values())
         self.log = folder / "log"
@@ -155,9 +156,9 @@ class Installation:
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         for name in names:
             kind = name.partition("-")[0]
-            line = PROCFILE[kind].replace("wsgi:app", "tests.entries:web()")
-            if not name.endswith("-old"):
-                line = line.replace("greeter.worker", "tests.entries")
+            line = PROCFILE[kind]
+            if name not in self.code and not name.endswith("-old"):
+                line = line.replace("wsgi:app", "tests.entries:web()").replace("greeter.worker", "tests.entries")
             node = ["--hostname", f"{name}@test"] if kind == "worker" else []
             if name in self._running:  # it was killed, or did not answer in time
                 self._running[name].kill()
@@ -165,7 +166,7 @@ class Installation:
             with self.log.open("ab") as log:
                 self._running[name] = subprocess.Popen(
                     line.split()[1:] + node,
-                    cwd=ROOT,
+                    cwd=self.code.get(name, ROOT),
                     env=os.environ | self.environ | self.more_environ.get(kind, {}) | {"PATH": path},
                     stdout=log,
                     stderr=log,

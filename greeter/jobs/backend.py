@@ -14,7 +14,7 @@ from celery.exceptions import NotRegistered, TaskRevokedError, WorkerLostError
 from greeter.jobs.bounds import LONGEST_TRACEBACK, MAX_PROGRESS_BYTES
 from greeter.jobs.celery_app import CeleryApp
 from greeter.jobs.containment import end_orphans
-from greeter.jobs.errors import JobNotFound, failure_result
+from greeter.jobs.errors import JobNotFound, ToolChanged, failure_result
 from greeter.toolkit.job import Fallback
 
 log = logging.getLogger(__name__)
@@ -45,8 +45,8 @@ class JobBackend(BaseBackend):
         if is_main and isinstance(exc, WorkerLostError):
             end_orphans()  # before the next attempt starts
             self._jobs.requeue(task_id, self._app.runner.worker, counted=not _is_stopping(), reason=exc)
-        elif is_main and isinstance(exc, NotRegistered):
-            self._jobs.return_unknown(task_id)
+        elif is_main and isinstance(exc, (NotRegistered, ToolChanged)):
+            self._jobs.return_unknown(task_id, exc)
         else:
             super().mark_as_failure(task_id, exc, *args, **kwargs)
 

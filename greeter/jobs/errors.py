@@ -6,7 +6,7 @@ import signal
 from errno import EDQUOT, EFBIG, ENOSPC
 from typing import Any
 
-from celery.exceptions import NotRegistered, SoftTimeLimitExceeded, TimeLimitExceeded, WorkerLostError
+from celery.exceptions import NotRegistered, Reject, SoftTimeLimitExceeded, TimeLimitExceeded, WorkerLostError
 from kombu.exceptions import OperationalError
 from redis import RedisError
 
@@ -29,6 +29,10 @@ DISK_FULL = (
     "Try again later; if it happens again, write to the operators of this site."
 )
 TOOL_REMOVED = "This tool is no longer available here. Choose another one on the front page."
+TOOL_CHANGED = (
+    "This tool was updated, and no worker has the version that this job was submitted for. Your input is kept: "
+    'choose "Edit and run again". If that job fails too, write to the operators of this site.'
+)
 CRASHED = "The process running this job crashed on every attempt, most likely because it ran out of memory. " + _SMALLER
 LOST = f"The process running this job was lost on every attempt, possibly because it ran out of memory. {_SMALLER}"
 
@@ -39,6 +43,13 @@ class NotConfirmed(RedisError):
 
 class JobNotFound(LookupError):
     """There is no job with this id: it never existed, or it was removed."""
+
+
+class ToolChanged(Reject):
+    """The job was submitted with other parameters than those of this worker's tool.
+
+    Celery passes a Reject to the main process, which leaves the job to another worker.
+    """
 
 
 class QueueFull(Exception):
@@ -68,6 +79,7 @@ _BY_TYPE: dict[type[BaseException], str] = {
     SoftTimeLimitExceeded: TIME_LIMIT_REACHED,
     TimeLimitExceeded: TIME_LIMIT_REACHED,
     NotRegistered: TOOL_REMOVED,
+    ToolChanged: TOOL_CHANGED,
     WorkerLostError: LOST,
 }
 

@@ -9,7 +9,7 @@ from secrets import token_hex
 from threading import Timer
 from typing import Any
 
-from celery.exceptions import NotRegistered, WorkerLostError
+from celery.exceptions import WorkerLostError
 from celery.states import PENDING
 from kombu.utils.json import dumps
 from redis import RedisError
@@ -94,9 +94,9 @@ class JobService:
         elif not stale:  # if the process was lost before it claimed the job, the message is lost too
             self._publish_later(job_id)
 
-    def return_unknown(self, job_id: str) -> None:
+    def return_unknown(self, job_id: str, reason: Exception) -> None:
         """Leave a job whose tool this worker does not have to another worker. Fail it if there is none for a while."""
-        if self.store.fail_unknown(job_id, dumps(failure_result(NotRegistered()))):
+        if self.store.fail_unknown(job_id, dumps(failure_result(reason))):
             self.log_event("ended", job_id)
             return
         self._publish_later(job_id)

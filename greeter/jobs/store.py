@@ -8,7 +8,7 @@
 | `jobs:ended` | sorted set | ids by time of end |
 | `workers` | sorted set | workers that take jobs, by time of their last heartbeat |
 | `workers:unfit` | hash | workers that cannot run jobs: the time of their last heartbeat, and why |
-| `tools` | sorted set | the tools that workers have, by time of their last heartbeat |
+| `tools` | sorted set | names and signatures of the tools that workers have, by time of their last heartbeat |
 | `clock` | hash | the last reading of the clock, and from when on it is trusted |
 | `installation` | string | the id of the installation, which the folder of the jobs has too |
 | `client:<address>` | set | the active jobs of one client |
@@ -41,6 +41,7 @@ from greeter.jobs.record import Record
 from greeter.jobs.scripts import flat, texts
 from greeter.jobs.worker_store import WorkerStore
 from greeter.logs import REQUEST
+from greeter.toolkit.tool import signature
 
 _WORKER_TIMEOUT = 15  # seconds without a heartbeat after which a worker counts as gone
 
@@ -108,6 +109,7 @@ class Store(WorkerStore):
         files = {name: value for name, value in params.items() if isinstance(value, bytes)}
         fields = {
             "tool": tool,
+            "signature": signature(tool, params),
             "params": dumps({name: value for name, value in params.items() if name not in files}),
             "checksums": dumps({name: sha256(content).hexdigest() for name, content in files.items()}),
             "label": submission.label,

@@ -44,7 +44,7 @@ class ToolTask(Task):  # type: ignore[type-arg]
     def __init__(self, tool: Tool, soft_time_limit: int, grace: int, max_result_bytes: int) -> None:
         """Prepare the task of a tool. Raises PackageNotFoundError if a library that it names is not installed."""
         self.tool = tool
-        self.name = tool.name
+        self.name, self._signature = tool.name, tool.signature
         self.versions = {"greeter": __version__, "Python": python_version()}
         self.versions |= {library: version(library) for library in tool.libraries}
         self._soft_limit = tool.soft_time_limit or soft_time_limit
@@ -61,7 +61,7 @@ class ToolTask(Task):  # type: ignore[type-arg]
             self._check_fitness(job_id)
             return self._run(job_id)
         except Exception as error:
-            if not isinstance(error, Ignore):
+            if not isinstance(error, TaskPredicate):  # which the tool cannot raise
                 self._return_if_unfit(job_id, error)
             raise
         finally:
@@ -94,7 +94,7 @@ class ToolTask(Task):  # type: ignore[type-arg]
     def _run(self, job_id: str) -> Result:
         jobs, runner = self.app.jobs, self.app.runner
         # The message has been acknowledged, so do not give up before Redis has answered.
-        claim = retry_until_available(partial(jobs.store.claim, job_id, runner, self.versions))
+        claim = retry_until_available(partial(jobs.store.claim, job_id, runner, self.versions, self._signature))
         if claim is None:
             raise Ignore
         jobs.log_event("started", job_id)

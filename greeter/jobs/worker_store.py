@@ -10,6 +10,7 @@ from pathlib import Path
 from celery.states import READY_STATES
 from kombu.utils.json import dumps, loads
 
+from greeter.jobs.errors import ToolChanged
 from greeter.jobs.files import JobFiles
 from greeter.jobs.reader import Params
 from greeter.jobs.record import ReportedProgress
@@ -46,11 +47,29 @@ class WorkerStore:
 
     # For the process that runs a job. Only the runner that claimed a job, or its worker's main process, can change it.
 
-    def claim(self, job_id: str, runner: Runner, versions: Mapping[str, str]) -> tuple[Params, Path] | None:
-        """Start a waiting job; return its parameters and the folder of the attempt, or None if it is not waiting."""
-        reply = self._scripts.run("claim", job_id, *runner.args, dumps(versions))
+    def claim(
+        self, job_id: str, runner: Runner, versions: Mapping[str, str], signature: str = ""
+    ) -> tuple[Params, Path] | None:
+        """Start a waiting job.
+
+        Args:
+            job_id: The job.
+            runner: The process that starts it.
+            versions: The versions that its page shows.
+            signature: The signature of the tool here, or an empty string for that of the job.
+
+        Returns:
+            Its parameters and the folder of the attempt, or None if it is not waiting.
+
+        Raises:
+            ToolChanged: The job has another signature.
+
+        """
+        reply = self._scripts.run("claim", job_id, *runner.args, dumps(versions), signature)
         if not reply:
             return None
+        if reply == b"changed":
+            raise ToolChanged
         plain, number = reply
         self.files.remove_attempts(job_id, but=int(number))
         return {**loads(plain), **self.files.inputs(job_id)}, self.files.attempt(job_id, int(number))
@@ -82,7 +101,7 @@ class WorkerStore:
 
         Args:
             worker: The id of the worker.
-            tools: The tools that it has.
+            tools: The names and the signatures of the tools that it has.
             jobs: The jobs that it runs.
             takes_jobs: Whether it takes new jobs.
             unfit: Why it cannot run jobs, or an empty string.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
@@ -28,6 +28,11 @@ class MemoryNeed(NamedTuple):
     bytes: int
     because: str
     advice: str = "Submit the data in smaller parts, each as a new job."
+
+
+def signature(tool: str, parameters: Iterable[str]) -> str:
+    """Return the name of a tool with its parameters, such as "phmmer(evalue, query, targets)"."""
+    return f"{tool}({', '.join(sorted(parameters))})"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +64,11 @@ class Tool:
     soft_time_limit: int | None = None
     libraries: Sequence[str] = ()
     memory: Callable[..., MemoryNeed] | None = None
+
+    @property
+    def signature(self) -> str:
+        """The name with the parameters. A worker runs only the jobs that were submitted with the same."""
+        return signature(self.name, self.form()._fields)
 
     def __call__(self, job: Job, **params: Any) -> Result:
         """Call the function, as the worker and tests do. Raises ToolError if the job would need too much memory."""

@@ -15,6 +15,7 @@ from werkzeug.routing import BaseConverter
 from greeter.jobs.reader import Provenance
 from greeter.jobs.record import Phase, Record, ReportedProgress
 from greeter.jobs.samples import PREFIX
+from greeter.toolkit.tool import signature
 from greeter.web.errors import not_found
 from greeter.web.forms import make_form
 from greeter.web.pages import find_tool, form_page, submit_job
@@ -66,6 +67,7 @@ class JobContext(TypedDict):
         rows: Reads the rows of a result file for the current page; see `read_rows`.
         provenance: How the result was made; None while the job is active.
         token: A token for the form that runs the job again.
+        can_run_again: Whether its input can be submitted unchanged.
     """
 
     record: Record
@@ -75,7 +77,7 @@ class JobContext(TypedDict):
     rows: Callable[[str], Page]
     provenance: Provenance | None
     token: str
-    has_inputs: bool
+    can_run_again: bool
 
 
 def init_app(app: Flask) -> None:
@@ -152,7 +154,7 @@ def again(job_id: str) -> ResponseReturnValue:
     record = _find(job_id)
     tool = find_tool(record.tool)
     params = services().reader_for(job_id).params(job_id)
-    if not _has_inputs(record, services().reader_for(job_id).provenance(job_id)):
+    if not _can_run_again(record, services().reader_for(job_id).provenance(job_id)):
         return redirect(url_for(".edit", job_id=job_id), 303)
     contents = {name: value.read_bytes() if isinstance(value, Path) else value for name, value in params.items()}
     return submit_job(tool, make_form(tool, data=params), contents, record.label)
@@ -173,13 +175,16 @@ def _context(record: Record) -> JobContext:
         "rows": partial(_rows, record),
         "provenance": provenance,
         "token": token_urlsafe(16),
-        "has_inputs": _has_inputs(record, provenance) if provenance else False,
+        "can_run_again": bool(provenance and _can_run_again(record, provenance)),
     }
 
 
-def _has_inputs(record: Record, provenance: Provenance) -> bool:
-    """Return whether the submitted files are there; they are removed when a job is cancelled before it starts."""
-    return services().reader_for(record.id).files.has_inputs(record.id, provenance.checksums)
+def _can_run_again(record: Record, provenance: Provenance) -> bool:
+    """Return whether the tool has the same parameters, and the files are there: a job that never started has none."""
+    tool = services().tools.get(record.tool)
+    submitted = signature(record.tool, [*provenance.params, *provenance.checksums])
+    files = services().reader_for(record.id).files
+    return bool(tool and tool.signature == submitted and files.has_inputs(record.id, provenance.checksums))
 
 
 def _files(record: Record) -> list[Path]:

@@ -1,12 +1,14 @@
 #!lua flags=allow-oom
 -- Start a waiting job.
 --
--- ARGV: 1 job id, 2 worker, 3 process, 4 versions (JSON)
--- Returns: the parameters (JSON) and the number of the attempt, which is never used again; nil unless the job is
---   waiting, or this very process has claimed it
-local _, worker, process, versions = unpack(ARGV)
+-- ARGV: 1 job id, 2 worker, 3 process, 4 versions (JSON), 5 signature of the tool or ''
+-- Returns: the parameters (JSON) and the number of the attempt, which is never used again; 'changed' if the job has
+--   another signature; nil unless the job is waiting, or this very process has claimed it
+local _, worker, process, versions, signature = unpack(ARGV)
 
 if phase() == 'waiting' then
+  local submitted = get('signature')  -- greeter 0.2.0 stored none
+  if signature ~= '' and submitted and submitted ~= signature then return 'changed' end
   redis.call('HINCRBY', key, 'attempts', 1)
   redis.call('HINCRBY', key, 'claims', 1)
   redis.call('HSET', key, 'state', 'STARTED', 'worker', worker, 'process', process, 'versions', versions)

@@ -1,14 +1,14 @@
 #!lua flags=allow-oom
--- Count that a worker without the tool of a waiting job has got its message, which happens at most once a second. Fail
--- the job after that many times in a row without any worker that has the tool. (Counting is not misled by a clock that
--- jumps, which makes every announcement look old until the next one.)
+-- Count that a worker without the tool of a waiting job, or with another signature of it, has got its message, which
+-- happens at most once a second. Fail the job after that many times in a row without any worker that has the tool.
+-- (Counting is not misled by a clock that jumps, which makes every announcement look old until the next one.)
 --
 -- ARGV: 1 job id, 2 seconds, 3 result (JSON)
 -- Returns: 1 if the job has failed now, 0 if it is still waiting, nil otherwise
 local _, seconds, result = unpack(ARGV)
 
 if phase() ~= 'waiting' then return false end
-if not is_older(redis.call('ZSCORE', TOOLS, get('tool')), seconds) then
+if not is_older(redis.call('ZSCORE', TOOLS, get('signature') or get('tool')), seconds) then
   redis.call('HDEL', key, 'unknown')
   return 0
 end

@@ -2,7 +2,7 @@
 -- Record the heartbeat of a worker, of the tools that it has, and of the jobs that it runs.
 --
 -- ARGV: 1 '', 2 worker, 3 '1' if it takes new jobs, 4 why it cannot run jobs or '', 5 seconds that a job has to end
---   after it was cancelled, 6 number of tools, 7... names of the tools, then ids of the jobs
+--   after it was cancelled, 6 number of tools, 7... names or signatures of tools, then ids of the jobs
 -- Returns: the ids of the jobs that this worker has to end: they were cancelled longer ago, or another worker has taken
 --   them over
 local _, worker, takes_jobs, unfit, cancel_timeout, tools = unpack(ARGV)
