@@ -15,6 +15,7 @@ import pytest
 from greeter.jobs import redis_check
 from greeter.jobs.errors import DISK_FULL, UNAVAILABLE, JobNotFound
 from greeter.jobs.record import Record
+from greeter.jobs.runner import Runner
 from tests.conftest import Installation, wait_for
 
 pytestmark = pytest.mark.slow
@@ -96,6 +97,21 @@ def test_a_job_restarts_when_its_process_is_killed(site: Installation, times: in
     assert (record.phase, record.attempts) == ("finished" if times == 1 else "failed", 2)
     assert times == 1 or "lost on every attempt" in str(record.user_message)
     assert diary(site)[job, "end"] == (times == 1)
+
+
+def test_the_late_death_of_a_process_does_not_affect_the_next_attempt(site: Installation) -> None:
+    """Even if another process of the same worker runs it."""
+    job = site.submit("diary", seconds=4.0)
+    running(site, job)
+    first = process_of(site, job)
+    os.kill(first, signal.SIGSTOP)
+    worker = site.store.fields(job, "worker")["worker"]
+    site.jobs.requeue(job, Runner(worker))  # as the sweep of another worker does
+    wait_for(lambda: site.store.find(job).attempts == 2)
+    os.kill(first, signal.SIGKILL)
+    record = site.ended(job)
+    assert (record.phase, record.attempts, process_of(site, job) != first) == ("finished", 2, True)
+    assert diary(site) == {(job, "start"): 2, (job, "end"): 1}
 
 
 def test_jobs_restart_when_their_worker_is_killed(site: Installation) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import redis
@@ -15,6 +16,7 @@ from greeter.jobs.bounds import LONGEST_TRACEBACK, MAX_PROGRESS_BYTES
 from greeter.jobs.celery_app import CeleryApp
 from greeter.jobs.containment import end_orphans
 from greeter.jobs.errors import JobNotFound, ToolChanged, failure_result
+from greeter.jobs.runner import Runner
 from greeter.toolkit.job import Fallback
 
 log = logging.getLogger(__name__)
@@ -44,7 +46,7 @@ class JobBackend(BaseBackend):
         is_main = self._app.runner.process is None  # in a pool process, the tool itself has raised the exception
         if is_main and isinstance(exc, WorkerLostError):
             end_orphans()  # before the next attempt starts
-            self._jobs.requeue(task_id, self._app.runner.worker, counted=not _is_stopping(), reason=exc)
+            self._jobs.requeue(task_id, self._runner_of(**kwargs), counted=not _is_stopping(), reason=exc)
         elif is_main and isinstance(exc, (NotRegistered, ToolChanged)):
             self._jobs.return_unknown(task_id, exc)
         else:
@@ -52,7 +54,11 @@ class JobBackend(BaseBackend):
 
     def mark_as_retry(self, task_id: str, *args: Any, **kwargs: Any) -> None:
         """Requeue a job that Celery cancels during a cold shutdown; its RETRY would never be retried."""
-        self._jobs.requeue(task_id, self._app.runner.worker, counted=False)
+        self._jobs.requeue(task_id, self._runner_of(**kwargs), counted=False)
+
+    def _runner_of(self, request: Any = None, **_: Any) -> Runner:
+        """Return the process of a request. Another one may have the job by now."""
+        return replace(self._app.runner, process=getattr(request, "worker_pid", None))
 
     def _store_result(
         self, task_id: str, result: Any, state: str, traceback: Any = None, request: Any = None, **kwargs: Any

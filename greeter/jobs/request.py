@@ -8,8 +8,13 @@ from celery.worker.request import Request
 
 
 class JobRequest(Request):
-    """A request that has the time limits of its tool, whatever its message says."""
+    """A request that has the time limits of its tool, whatever its message says, and names the process that runs it."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.time_limits = (None, None)
+
+    def on_accepted(self, pid: Any, time_accepted: float) -> None:
+        """Add the process to what the result backend gets."""
+        self._request_dict["worker_pid"] = pid  # type: ignore[attr-defined]  # missing in the stubs
+        super().on_accepted(pid, time_accepted)

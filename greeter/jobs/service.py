@@ -17,6 +17,7 @@ from redis import RedisError
 from greeter.jobs import fitness
 from greeter.jobs.errors import UNAVAILABLE, JobNotFound, Unfit, failure_result
 from greeter.jobs.reader import Params
+from greeter.jobs.runner import Runner
 from greeter.jobs.store import CancelOutcome, Store, Submission
 from greeter.jobs.worker_store import MAX_ATTEMPTS
 from greeter.toolkit.tool import Tool
@@ -77,7 +78,7 @@ class JobService:
     def requeue(
         self,
         job_id: str,
-        worker: str,
+        runner: Runner,
         *,
         stale: bool = False,
         counted: bool = True,
@@ -85,7 +86,7 @@ class JobService:
     ) -> None:
         """Make a job wait again after its process was lost, or fail after its last attempt. See Store.requeue."""
         result = dumps(failure_result(reason))
-        state = self.store.requeue(job_id, worker, stale=stale, counted=counted, result=result)
+        state = self.store.requeue(job_id, runner, stale=stale, counted=counted, result=result)
         if state == PENDING:
             self.log_event("requeued" if counted else "returned", job_id)
             self.publish(job_id)

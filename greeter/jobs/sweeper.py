@@ -13,6 +13,7 @@ from redis import RedisError
 from greeter.jobs import fitness
 from greeter.jobs.errors import UNAVAILABLE, JobNotFound
 from greeter.jobs.intake import Intake
+from greeter.jobs.runner import Runner
 from greeter.jobs.service import JobService
 from greeter.toolkit.process_guard import kill_tree
 
@@ -65,7 +66,7 @@ class Sweeper:
         # was suspended, before a healthy worker could send a heartbeat.
         previous, self._stale = self._stale, set(self._jobs.store.stale())
         for job_id, worker in previous & self._stale:
-            self._jobs.requeue(job_id, worker, stale=True)
+            self._jobs.requeue(job_id, Runner(worker), stale=True)
         for job_id in self._jobs.store.lost_messages():
             self._jobs.publish(job_id)
         if self._problem:
@@ -85,7 +86,7 @@ class Sweeper:
         _kill(jobs)
         for job_id in jobs:
             with suppress(RedisError):  # then a sweep of another worker finds it
-                self._jobs.requeue(job_id, self._worker, counted=False)
+                self._jobs.requeue(job_id, Runner(self._worker), counted=False)
 
 
 def _active_jobs() -> list[str]:

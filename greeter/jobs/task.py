@@ -61,7 +61,7 @@ class ToolTask(Task):  # type: ignore[type-arg]
             self._check_fitness(job_id)
             return self._run(job_id)
         except Exception as error:
-            if not isinstance(error, TaskPredicate):  # which the tool cannot raise
+            if not isinstance(error, TaskPredicate):
                 self._return_if_unfit(job_id, error)
             raise
         finally:
@@ -84,7 +84,7 @@ class ToolTask(Task):  # type: ignore[type-arg]
         """Requeue a job whose failure may be that of the machine. The attempt does not count."""
         if problem := self._problem():
             log.warning("returned a job that failed: %s", problem, exc_info=error)
-            requeue = partial(self.app.jobs.requeue, job_id, self.app.runner.worker, counted=False)
+            requeue = partial(self.app.jobs.requeue, job_id, self.app.runner, counted=False)
             retry_until_available(requeue)
             raise Ignore from None
 

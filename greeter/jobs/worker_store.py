@@ -117,23 +117,23 @@ class WorkerStore:
         """Fail a waiting job if no worker has had its tool for SILENCE_LIMIT; `result` is in JSON."""
         return bool(self._scripts.run("fail_unknown", job_id, self._settings.silence_limit, result))
 
-    def requeue(self, job_id: str, worker: str, *, stale: bool, counted: bool, result: str = "") -> str | None:
+    def requeue(self, job_id: str, runner: Runner, *, stale: bool, counted: bool, result: str = "") -> str | None:
         """Make a job wait again after its process was lost.
 
         Args:
             job_id: The job.
-            worker: The worker that ran it.
+            runner: The process that ran it, or its worker, if that is lost as a whole.
             stale: Whether the process only seems lost, because its heartbeats have stopped.
             counted: Whether the attempt counts. If it was the last one, the job fails.
             result: The result of the job if it fails, in JSON.
 
         Returns:
-            The new Celery state, or None if the job was taken from this worker before, or had a heartbeat since.
+            The new Celery state, or None if the job does not run there any more, or had a heartbeat since.
 
         """
         self.measure(job_id)
         silence = self._settings.silence_limit if stale else ""
-        state = self._scripts.run("requeue", job_id, worker, silence, int(counted), MAX_ATTEMPTS, result)
+        state = self._scripts.run("requeue", job_id, *runner.args, silence, int(counted), MAX_ATTEMPTS, result)
         return state.decode() if state else None
 
     def stale(self) -> list[tuple[str, str]]:

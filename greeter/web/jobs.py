@@ -180,7 +180,7 @@ def _context(record: Record) -> JobContext:
 
 
 def _can_run_again(record: Record, provenance: Provenance) -> bool:
-    """Return whether the tool has the same parameters, and the files are there: a job that never started has none."""
+    """Return whether the tool has the same parameters and the files are still there."""
     tool = services().tools.get(record.tool)
     submitted = signature(record.tool, [*provenance.params, *provenance.checksums])
     files = services().reader_for(record.id).files

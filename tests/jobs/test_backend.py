@@ -2,7 +2,8 @@
 
 import pytest
 import redis
-from celery.exceptions import TaskRevokedError, WorkerLostError
+from celery.app.task import Context
+from celery.exceptions import Retry, TaskRevokedError, WorkerLostError
 
 from greeter.jobs.backend import JobBackend
 from greeter.jobs.errors import JobNotFound
@@ -87,7 +88,10 @@ def test_a_lost_process_requeues_the_job_once(site: Installation, backend: JobBa
     assert (site.store.find(job_id).phase, site.store.find(job_id).attempts) == ("waiting", 1)
     assert site.redis.llen("celery") == 2  # a message for each attempt
     site.store.claim(job_id, Runner("worker", 2), {})
-    backend.mark_as_failure(job_id, WorkerLostError("killed"))
+    backend.mark_as_failure(job_id, WorkerLostError("killed"), request=Context(worker_pid=1))
+    backend.mark_as_retry(job_id, Retry(), request=Context(worker_pid=1))
+    assert site.store.find(job_id).phase == "running"
+    backend.mark_as_failure(job_id, WorkerLostError("killed"), request=Context(worker_pid=2))
     assert "lost on every attempt" in str(site.store.find(job_id).user_message)
 
 

@@ -95,11 +95,11 @@ class Life(RuleBasedStateMachine):
         elif mine:
             model.end(state, worker if state == "SUCCESS" or not model.cancel else None)
 
-    @rule(job=jobs, worker=WORKERS, counted=st.booleans())
-    def requeue(self, job: str, worker: str, counted: bool) -> None:
+    @rule(job=jobs, worker=WORKERS, process=st.sampled_from([1, 2, None]), counted=st.booleans())
+    def requeue(self, job: str, worker: str, process: int | None, counted: bool) -> None:
         """A lost job waits again, at the end of the queue, unless it was cancelled or this was its last attempt."""
-        model, mine = self.models.get(job), self.has(worker, self.models.get(job))
-        state = self.store.requeue(job, worker, stale=False, counted=counted, result='"lost"')
+        model, mine = self.models.get(job), self.has(worker, self.models.get(job), process)
+        state = self.store.requeue(job, Runner(worker, process), stale=False, counted=counted, result='"lost"')
         if not mine:
             assert state is None
         elif model.cancel or (counted and model.attempts >= MAX_ATTEMPTS):

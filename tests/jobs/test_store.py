@@ -179,11 +179,11 @@ def test_a_heartbeat_keeps_a_stale_job_from_being_requeued(own_installation: Ins
     store.redis.hincrbyfloat("job:" + "a" * 32, "heartbeat_at", -silence - 1)
     assert store.stale() == [("a" * 32, "worker")]
     store.heartbeat("a" * 32, Runner("worker", 1))
-    assert store.requeue("a" * 32, "worker", stale=True, counted=True) is None
+    assert store.requeue("a" * 32, Runner("worker"), stale=True, counted=True) is None
     store.redis.hincrbyfloat("job:" + "a" * 32, "heartbeat_at", -silence - 1)
-    assert store.requeue("a" * 32, "worker", stale=True, counted=True) == "PENDING"
+    assert store.requeue("a" * 32, Runner("worker"), stale=True, counted=True) == "PENDING"
     store.claim("a" * 32, Runner("worker", 2), {})  # two sweeps had the same list
-    assert store.requeue("a" * 32, "worker", stale=True, counted=True) is None
+    assert store.requeue("a" * 32, Runner("worker"), stale=True, counted=True) is None
     assert (store.find("a" * 32).phase, store.find("a" * 32).attempts) == ("running", 2)
 
 
@@ -209,7 +209,7 @@ def test_an_attempt_starts_without_files_of_the_last_one(store: Store) -> None:
     _, first = claim(store, "a" * 32, Runner("worker", 1))
     (first / "outputs").mkdir(parents=True)
     (first / "outputs" / "half.tsv").write_text("half")
-    store.requeue("a" * 32, "worker", stale=False, counted=False)
+    store.requeue("a" * 32, Runner("worker"), stale=False, counted=False)
     _, second = claim(store, "a" * 32, Runner("other", 2))
     assert second != first
     assert store.files.outputs("a" * 32, store.find("a" * 32).attempt) == []

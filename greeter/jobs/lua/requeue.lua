@@ -1,12 +1,12 @@
 #!lua flags=allow-oom
 -- Make a running job wait again after its process was lost, or end it if it was cancelled or this was its last attempt.
 --
--- ARGV: 1 job id, 2 worker, 3 seconds without a heartbeat that the job must have or '', 4 '1' if the attempt counts,
---   5 maximum of attempts, 6 result after the last one (JSON)
--- Returns: the new Celery state; nil if the job had a heartbeat, or does not run on this worker
-local _, worker, silence, counts, most_attempts, result = unpack(ARGV)
+-- ARGV: 1 job id, 2 worker, 3 process or '', 4 seconds without a heartbeat that the job must have or '', 5 '1' if
+--   the attempt counts, 6 maximum of attempts, 7 result after the last one (JSON)
+-- Returns: the new Celery state; nil if the job had a heartbeat, or does not run there
+local _, worker, process, silence, counts, most_attempts, result = unpack(ARGV)
 
-if not is_run_by(worker, '') then return false end
+if not is_run_by(worker, process) then return false end
 if silence ~= '' and not is_older(get('heartbeat_at'), silence) then return false end
 if get('cancel_requested') then
   finish('REVOKED')
