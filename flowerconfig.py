@@ -1,8 +1,8 @@
 """Configuration of Flower, which loads this file by its name."""
 
-from greeter.settings import Settings
+from greeter.settings_loader import load_settings
 
-_settings = Settings.load()
+_settings = load_settings()
 
 address = _settings.flower_host
 port = _settings.flower_port

@@ -13,10 +13,10 @@ from gunicorn.workers.base import Worker
 
 from greeter.jobs import fitness, redis_check
 from greeter.logs import configure
-from greeter.settings import Settings
+from greeter.settings_loader import load_settings
 
 _log = logging.getLogger("gunicorn.error")
-_settings = Settings.load()
+_settings = load_settings()
 _host = f"[{_settings.web_host}]" if ":" in _settings.web_host else _settings.web_host
 _memory = Path("/dev/shm")  # gunicorn's files there have no name  # nosec B108
 

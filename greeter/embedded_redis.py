@@ -20,7 +20,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from greeter.disk_reserve import DiskReserve
-from greeter.settings import Settings
+from greeter.settings_loader import load_settings
 
 _CHECK_INTERVAL = 0.25  # seconds
 _RESTART_DELAY = 1  # second
@@ -29,7 +29,7 @@ _BIND_ADDRESSES = {"127.0.0.1": "127.0.0.1", "localhost": "127.0.0.1 -::1", "::1
 
 def main() -> None:
     """Run the server until this process receives SIGTERM or SIGINT."""
-    settings = Settings.load()
+    settings = load_settings()
     url = urlsplit(settings.redis_url)
     if url.scheme != "redis" or url.hostname not in _BIND_ADDRESSES or url.username or _is_up(settings.redis_url):
         _report(f"REDIS_URL names another server, on {url.hostname}: the embedded Redis stays idle.")

@@ -27,9 +27,9 @@ from greeter.jobs.sweeper import Sweeper
 from greeter.jobs.task import register_tools
 from greeter.jobs.watchdog import Watchdog
 from greeter.logs import configure
-from greeter.settings import Settings
+from greeter.settings_loader import load_settings
 
-settings = Settings.load()
+settings = load_settings()
 configure(settings.production)
 app = CeleryApp(settings)
 app.runner = Runner(f"{gethostname()}-{token_hex(8)}")

@@ -29,9 +29,9 @@ COMMANDS = {name: PROCFILE[name].split()[1:] for name in ("web", "worker")}
 AS_NOBODY = """
 import os
 from greeter.jobs import fitness
-from greeter.settings import Settings
+from greeter.settings_loader import load_settings
 
-settings = Settings.load()
+settings = load_settings()
 fitness.check(settings)  # as root; this loads modules that the other user may not be able to read
 os.setgid(65534)
 os.setuid(65534)

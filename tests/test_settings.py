@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from greeter.settings import Settings, SettingsError
+from greeter.settings import Settings
+from greeter.settings_loader import SettingsError, read_settings
 from tests.conftest import PROCFILE, ROOT
 
 EXAMPLE = ROOT / ".env.example"
@@ -32,19 +33,19 @@ def test_the_example_lists_every_setting_with_its_default() -> None:
     lines = [line for line in EXAMPLE.read_text().splitlines() if line and not line.startswith("#")]
     example = dict(line.split("=", 1) for line in lines)
     assert list(example) == [field.name.upper() for field in fields(Settings)]
-    assert Settings.from_env(example) == Settings()
+    assert read_settings(example) == Settings()
 
 
 def test_missing_and_empty_settings_keep_their_defaults() -> None:
     """A `.env` needs only the lines that differ from the defaults; unknown names are ignored."""
-    assert Settings.from_env({"WEB_PORT": " ", "OTHER": "x"}) == Settings()
-    assert Settings.from_env({"WEB_PORT": "8000"}).web_port == 8000
+    assert read_settings({"WEB_PORT": " ", "OTHER": "x"}) == Settings()
+    assert read_settings({"WEB_PORT": "8000"}).web_port == 8000
 
 
 def test_zero_proxies_and_lists_of_hosts_are_parsed() -> None:
     """PROXY_HOPS may be 0, and TRUSTED_HOSTS is split at commas and spaces."""
-    assert Settings.from_env({"PROXY_HOPS": "0"}).proxy_hops == 0
-    assert Settings.from_env({"TRUSTED_HOSTS": "a.org, .b.org,"}).trusted_hosts == ("a.org", ".b.org")
+    assert read_settings({"PROXY_HOPS": "0"}).proxy_hops == 0
+    assert read_settings({"TRUSTED_HOSTS": "a.org, .b.org,"}).trusted_hosts == ("a.org", ".b.org")
 
 
 def test_one_message_names_all_bad_settings() -> None:
@@ -52,7 +53,7 @@ def test_one_message_names_all_bad_settings() -> None:
     wrong = {"WEB_PORT": "http", "MAX_RECORDS": "0", "REDIS_URL": "localhost", "FLOWER_BASIC_AUTH": "greeter"}
     wrong |= {"FLOWER_PORT": "65536", "PROXY_HOPS": "-1"}
     with pytest.raises(SettingsError) as raised:
-        Settings.from_env(wrong)
+        read_settings(wrong)
     assert all(name in str(raised.value) for name in wrong)
 
 
@@ -70,13 +71,13 @@ def test_one_message_names_all_bad_settings() -> None:
 def test_a_bad_redis_url_is_refused_without_showing_it(url: str) -> None:
     """The message says what REDIS_URL should be, but does not quote it, because it may contain a password."""
     with pytest.raises(SettingsError, match="REDIS_URL should") as raised:
-        Settings.from_env({"REDIS_URL": url})
+        read_settings({"REDIS_URL": url})
     assert "secret" not in str(raised.value)
 
 
 def test_the_data_folder_is_absolute() -> None:
     """A relative DATA_DIR becomes absolute, so that a worker in another directory finds the same files."""
-    assert Settings.from_env({"DATA_DIR": "data"}).data_dir == Path("data").absolute()
+    assert read_settings({"DATA_DIR": "data"}).data_dir == Path("data").absolute()
 
 
 SECRETS = {"FLOWER_BASIC_AUTH": "greeter:" + "x" * 16, "REDIS_URL": f"redis://:{'y' * 16}@127.0.0.1:5556/0"}
@@ -87,11 +88,11 @@ PUBLIC = {"TRUSTED_HOSTS": "your.host", "CONTACT": "you@your.host"}
 def test_production_requires_strong_secrets() -> None:
     """Default, short and missing secrets are refused, and the message does not quote them; so are default hosts."""
     production = SECRETS | {"PRODUCTION": "yes"} | PUBLIC
-    assert Settings.from_env(production).production
+    assert read_settings(production).production
     with pytest.raises(SettingsError, match="CONTACT should be your own address"):
-        Settings.from_env(production | {"CONTACT": ""})
+        read_settings(production | {"CONTACT": ""})
     with pytest.raises(SettingsError, match="TRUSTED_HOSTS should name"):
-        Settings.from_env(production | {"TRUSTED_HOSTS": ""})
+        read_settings(production | {"TRUSTED_HOSTS": ""})
     for name, weak in (
         ("FLOWER_BASIC_AUTH", ""),
         ("FLOWER_BASIC_AUTH", "greeter:sesame-sesame"),
@@ -100,9 +101,9 @@ def test_production_requires_strong_secrets() -> None:
         ("REDIS_URL", "redis://127.0.0.1:5556/0"),
         ("REDIS_URL", "redis://:change-me-change-me@127.0.0.1:5556/0"),
     ):
-        Settings.from_env(SECRETS | {name: weak})
+        read_settings(SECRETS | {name: weak})
         with pytest.raises(SettingsError, match=f"{name} should have a secret of your own") as raised:
-            Settings.from_env(production | {name: weak})
+            read_settings(production | {name: weak})
         assert not re.search("change-me|sesame", str(raised.value))
 
 
@@ -121,7 +122,7 @@ def test_production_requires_strong_secrets() -> None:
 def test_conflicting_and_impossible_settings_are_refused(name: str, given: dict[str, str]) -> None:
     """The message names the setting. TIME_LIMIT_GRACE is above 0, so the hard limit is above the soft one."""
     with pytest.raises(SettingsError, match=f"\n{name} should"):
-        Settings.from_env(given)
+        read_settings(given)
 
 
 @pytest.mark.parametrize(

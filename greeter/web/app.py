@@ -7,6 +7,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from greeter import tools
 from greeter.settings import Settings
+from greeter.settings_loader import load_settings
 from greeter.web import (
     cli,
     compression,
@@ -36,7 +37,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     Returns:
         The WSGI application.
     """
-    settings = settings or Settings.load()
+    settings = settings or load_settings()
     app = Flask("greeter", template_folder="../templates", static_folder="../static")
     _configure(app, settings)
     services.init_app(app, settings, tools.load())

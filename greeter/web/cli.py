@@ -28,7 +28,7 @@ def init_app(app: Flask) -> None:
 @click.command("check-settings")
 def check_settings() -> None:
     """Check the settings."""
-    # This runs only with valid settings: for others, Settings.load() has printed the problems and exited.
+    # This runs only with valid settings: for others, load_settings() has printed the problems and exited.
     click.echo("The settings can be used.")
 
 

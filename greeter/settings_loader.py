@@ -1,0 +1,90 @@
+"""Read the settings of a process from its environment, and check that they can be used together."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from urllib.parse import urlsplit
+
+from greeter import env
+from greeter.settings import Settings
+
+_SHORTEST_SECRET = 16  # characters
+_WHAT_TO_DO = "Correct them in .env, or wherever this process gets its environment from, and start again."
+
+
+class SettingsError(ValueError):
+    """Some settings cannot be used. The message names each of them and what it should be, but never its value."""
+
+
+def load_settings() -> Settings:
+    """Read the settings of this process and make its files private.
+
+    If a setting cannot be used, print every problem and exit with status 78 (EX_CONFIG).
+
+    Returns:
+        The settings.
+    """
+    os.umask(0o077)  # the files belong to visitors, and no other user of this machine may read them
+    try:
+        return read_settings(os.environ)
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        sys.exit(os.EX_CONFIG)  # the units in deploy/systemd do not restart after this status
+
+
+def read_settings(environ: Mapping[str, str]) -> Settings:
+    """Read the settings from a mapping.
+
+    Args:
+        environ: Values by variable name, such as `os.environ`. A missing or empty one means the default; other
+            variables are ignored.
+
+    Returns:
+        The settings.
+
+    Raises:
+        SettingsError: Some settings cannot be used.
+    """
+    values, problems = env.read(fields(Settings), environ)
+    settings = Settings(**values)
+    for name, problem in _conflicts(settings):
+        problems.setdefault(name, problem)
+    if problems:
+        lines = [f"{name} {problem}." for name, problem in problems.items()]
+        raise SettingsError("\n".join(["These settings cannot be used:", *lines, _WHAT_TO_DO]))
+    return settings
+
+
+def _conflicts(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Find the settings that conflict with others.
+
+    Yields:
+        The variable name of each, and what it should be.
+    """
+    redis = urlsplit(settings.redis_url)
+    local_redis_port = redis.port if redis.hostname in ("127.0.0.1", "localhost", "::1") else None
+    if settings.flower_port in (settings.web_port, local_redis_port):
+        yield "FLOWER_PORT", "should differ from WEB_PORT and from the port of REDIS_URL"
+    if settings.web_port == local_redis_port:
+        yield "WEB_PORT", "should differ from the port of REDIS_URL"
+    if settings.retention < settings.soft_time_limit + settings.time_limit_grace:
+        yield "RETENTION_DAYS", "should be longer than a job may run: SOFT_TIME_LIMIT + TIME_LIMIT_GRACE"
+    if settings.production:
+        yield from _unfit_for_production(settings, redis.password or "")
+
+
+def _unfit_for_production(settings: Settings, redis_password: str) -> Iterator[tuple[str, str]]:
+    """Find the settings that a public site must not have: secrets that can be guessed, no host name, no contact."""
+    secrets = {"FLOWER_BASIC_AUTH": settings.flower_basic_auth.partition(":")[2], "REDIS_URL": redis_password}
+    if settings.metrics_token:
+        secrets["METRICS_TOKEN"] = settings.metrics_token
+    for name, secret in secrets.items():
+        if len(secret) < _SHORTEST_SECRET or "change-me" in secret:
+            yield name, f"should have a secret of your own, of {_SHORTEST_SECRET} characters or more"
+    if not settings.trusted_hosts:
+        yield "TRUSTED_HOSTS", "should name the host of this site, such as your.host"
+    if settings.contact.endswith("@example.org"):
+        yield "CONTACT", "should be your own address, to which visitors can write"
