@@ -59,7 +59,7 @@ def on_starting(arbiter: Arbiter) -> None:
 
 
 def post_fork(arbiter: Arbiter, worker: Worker) -> None:
-    """Reserve the memory for the measurements of a process."""
+    """Reserve memory for the measurements of a new process."""
     if folder := os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         try:
             _reserve(Path(folder, f"histogram_{worker.pid}.db"))
@@ -69,7 +69,7 @@ def post_fork(arbiter: Arbiter, worker: Worker) -> None:
 
 
 def _reserve(path: Path) -> None:
-    """Create a file of zeros, so that later writes to it need no more memory."""
+    """Create a file of zeros in memory, so that later writes to it need no more memory."""
     try:
         path.write_bytes(bytes(_METRICS_BYTES))
     except OSError:

@@ -15,7 +15,14 @@ __all__ = ["__version__", "create_app"]
 
 
 def create_app(settings: Settings | None = None) -> Flask:
-    """Make the web application, with the settings of the environment unless others are given."""
+    """Create the web application.
+
+    Args:
+        settings: The settings; None reads them from the environment.
+
+    Returns:
+        The WSGI application.
+    """
     # Imported here because a worker imports this package too, and must not load Flask.
     from greeter.web.app import create_app
 

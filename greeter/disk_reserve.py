@@ -19,13 +19,24 @@ _FALLOC_FL_KEEP_SIZE = 1  # from <linux/falloc.h>
 
 
 class DiskReserve:
-    """The reserve of the server whose append-only files are in `folder`."""
+    """The reserve of one server.
+
+    Args:
+        folder: The folder of the server's append-only files.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def renew(self) -> dict[str, int]:
-        """Reserve what is missing, and return the settings that the server needs now."""
+        """Reserve what is missing.
+
+        Returns:
+            The settings that the server needs now, by name: whether it can write, and whether it can rewrite its file.
+
+        Raises:
+            OSError: The folder or a file in it cannot be read or opened.
+        """
         free = shutil.disk_usage(self._folder).free
         appended = sorted(self._folder.glob("*.incr.aof"), key=_number)
         can_write = _reserve(appended[-1], free) if appended else free > _RESERVE

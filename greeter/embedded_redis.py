@@ -28,7 +28,7 @@ _BIND_ADDRESSES = {"127.0.0.1": "127.0.0.1", "localhost": "127.0.0.1 -::1", "::1
 
 
 def main() -> None:
-    """Run the server until this process receives SIGTERM or SIGINT."""
+    """Run the server until this process receives SIGTERM or SIGINT, then exit with the server's status."""
     settings = load_settings()
     url = urlsplit(settings.redis_url)
     if url.scheme != "redis" or url.hostname not in _BIND_ADDRESSES or url.username or _is_up(settings.redis_url):

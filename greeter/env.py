@@ -1,4 +1,7 @@
-"""Declare settings, read them from the environment, and print `.env.example`."""
+"""Declare settings, read them from the environment, and print `.env.example`.
+
+The parsers at the end take the text of a value and return the value, or raise ValueError with what it should be.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,16 @@ def setting(default: str, parse: Callable[[str], T], description: str, section: 
 
 
 def read(settings: Iterable[Field[Any]], environ: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return the values that are set, by field name, and what is wrong with the others, by variable name."""
+    """Read settings from a mapping.
+
+    Args:
+        settings: The fields that `setting` made.
+        environ: Values by variable name, such as `os.environ`.
+
+    Returns:
+        The valid values by field name, and for each invalid one what it should be, by variable name. Settings that are
+        missing or empty are in neither.
+    """
     values, problems = {}, {}
     for declared in settings:
         name = declared.name.upper()
@@ -50,7 +62,14 @@ def read(settings: Iterable[Field[Any]], environ: Mapping[str, str]) -> tuple[di
 
 
 def example(settings: Iterable[Field[Any]]) -> str:
-    """Return the content of `.env.example`."""
+    """Format settings with their descriptions and defaults.
+
+    Args:
+        settings: The fields that `setting` made.
+
+    Returns:
+        The content of `.env.example`.
+    """
     return "\n".join([_HEADER, *map(_example_of, settings)])
 
 
@@ -70,7 +89,14 @@ def yes_or_no(text: str) -> bool:
 
 
 def at_least(minimum: int) -> Callable[[str], int]:
-    """Make a parser of whole numbers that are not below a minimum."""
+    """Create a parser for whole numbers.
+
+    Args:
+        minimum: The smallest valid number.
+
+    Returns:
+        The parser.
+    """
 
     def whole_number(text: str) -> int:
         if not text.isdecimal() or int(text) < minimum:

@@ -43,7 +43,15 @@ tools.__path__.append(str(ROOT / "tests" / "zoo"))
 
 
 def wait_for(what: Callable[[], Any], seconds: float = 20) -> Any:
-    """Return the first true value of `what()`, or fail after some seconds."""
+    """Call a function until it returns a true value.
+
+    Args:
+        what: The function, called about 20 times a second.
+        seconds: How long to wait; then the test fails.
+
+    Returns:
+        The value.
+    """
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if found := what():
@@ -65,7 +73,15 @@ def find_program(name: str) -> str | None:
 
 
 def needs(program: str, package: str) -> pytest.MarkDecorator:
-    """Skip tests without a program that they need; in CI, fail, so that nothing goes untested there."""
+    """Skip a test if a program that it needs is missing; in CI, fail, so that nothing goes untested there.
+
+    Args:
+        program: The name of the program.
+        package: The Debian package that contains it.
+
+    Returns:
+        The mark for the test or for `pytestmark`.
+    """
     missing = find_program(program) is None
     if missing and "CI" in os.environ:
         pytest.fail(f"{program} is missing: add Debian's package {package} to .ci/run", pytrace=False)
@@ -81,7 +97,15 @@ def listens(port: int) -> bool:
 
 
 def compiled_library(folder: Path, source: str) -> str:
-    """Compile C code to a library that a process can preload, and return its path."""
+    """Compile a library that a process can preload.
+
+    Args:
+        folder: Where to write it.
+        source: The C code.
+
+    Returns:
+        The path of the library.
+    """
     compiler = shutil.which("cc")
     if not compiler:
         (pytest.fail if "CI" in os.environ else pytest.skip)("no C compiler: install Debian's package gcc")
@@ -93,7 +117,15 @@ def compiled_library(folder: Path, source: str) -> str:
 
 @contextmanager
 def small_disk(folder: Path, size: str) -> Iterator[Path]:
-    """Mount a small file system in memory on a new folder."""
+    """Mount a small file system in memory while the body runs.
+
+    Args:
+        folder: A new folder on which it is mounted.
+        size: Its size as tmpfs takes it, such as "40m".
+
+    Yields:
+        The folder.
+    """
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", f"size={size},mode=0700", "none", str(folder)]
     if subprocess.run(mount, capture_output=True, check=False).returncode:
@@ -105,7 +137,18 @@ def small_disk(folder: Path, size: str) -> Iterator[Path]:
 
 
 class Installation:
-    """A complete installation on its own ports, whose processes are the lines of the Procfile."""
+    """A complete installation on its own ports, whose processes are the lines of the Procfile.
+
+    Args:
+        folder: Its DATA_DIR, an existing folder.
+        **settings: Settings that differ from those of most tests, which have short time limits and high other limits.
+
+    Attributes:
+        settings: Its settings.
+        more_environ: Additional environment variables for a kind of process, such as "worker".
+        celery: The Celery app, to submit and follow jobs.
+        log: The file with the output of all its processes.
+    """
 
     def __init__(self, folder: Path, **settings: Any) -> None:
         self.settings = Settings(
@@ -152,7 +195,12 @@ class Installation:
         return {name: ",".join(value) if isinstance(value, tuple) else str(value) for name, value in values.items()}
 
     def start(self, *names: str) -> None:
-        """Start processes of the Procfile; `worker-2` is an additional worker, `worker-old` one without the zoo."""
+        """Start processes, and wait until each of them answers. A process that was killed is started again.
+
+        Args:
+            *names: Lines of the Procfile, such as "redis" or "worker". "worker-2" is an additional worker, and
+                "worker-old" one without the tools in tests/zoo.
+        """
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         for name in names:
             kind = name.partition("-")[0]
@@ -181,7 +229,10 @@ class Installation:
     def signal(self, name: str, number: int) -> None:
         """Send a signal to a process; after SIGKILL, wait until it has ended.
 
-        For Redis, SIGKILL ends the server with its supervisor, which would restart it. Others go to the server.
+        Args:
+            name: The process. For "redis", SIGKILL goes to the supervisor, with which the server ends, because it
+                would restart a server that was killed. Other signals go to the server.
+            number: The signal.
         """
         process = self._running[name]
         server = psutil.Process(process.pid).children() if name == "redis" else []
@@ -215,11 +266,27 @@ class Installation:
         self.redis.close()
 
     def submit(self, tool: str, **params: Any) -> str:
-        """Submit a job and return its id."""
+        """Submit a job without the web.
+
+        Args:
+            tool: The name of the tool.
+            **params: Its parameters, with files as bytes.
+
+        Returns:
+            The id of the job.
+        """
         return self.jobs.submit(tools.load()[tool], params)
 
     def ended(self, job_id: str, seconds: float = 20) -> Record:
-        """Wait for the end of a job and return its record."""
+        """Wait for the end of a job.
+
+        Args:
+            job_id: The id of the job.
+            seconds: How long to wait; then the test fails.
+
+        Returns:
+            The record of the job.
+        """
         return wait_for(lambda: (record := self.store.find(job_id)).active is False and record, seconds)
 
     def _redis_answers(self, name: str) -> bool:

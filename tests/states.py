@@ -23,7 +23,16 @@ def _go(path: str) -> Arrival:
 
 
 def _job(tool: str, sign: str, **entered: str) -> Arrival:
-    """Submit a tool's example with some changes, and wait for an element or text on the job's page."""
+    """Submit the example of a tool, and wait for the job's page.
+
+    Args:
+        tool: The name of the tool.
+        sign: An element or text that shows that the state is reached, as a selector of Playwright.
+        **entered: Values to enter instead of those of the example.
+
+    Returns:
+        A function that does this.
+    """
 
     def arrive(page: Page, installation: Installation) -> None:
         page.goto(f"/tools/{tool}?example")

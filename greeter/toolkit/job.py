@@ -157,7 +157,7 @@ class Job:
             raise subprocess.CalledProcessError(status, list(map(str, argv)))
 
     def close(self) -> None:
-        """Start no more programs. The worker calls this when the tool has ended."""
+        """Refuse to start more programs. The worker calls this when the tool has ended."""
         with self._lock:
             self._closed = True
 

@@ -65,9 +65,12 @@ def kill_descendants() -> None:
 
 
 def kill_orphans(spared: Collection[int]) -> None:
-    """Kill the children of this process, with their descendants, except those with the ids `spared`.
+    """Kill the children of this process, with their descendants.
 
     It gives up after a second, because a process that waits for a disk cannot be killed. Call it again later.
+
+    Args:
+        spared: The ids of the children that stay, with their descendants.
     """
     end = time.monotonic() + 1
     while orphans := [child.pid for child in psutil.Process().children() if child.pid not in spared]:

@@ -21,14 +21,32 @@ _TIME_TO_END = 2  # seconds
 
 
 def find_program(name: str | Path) -> str:
-    """Return the path of a program. Raises FileNotFoundError if it is not installed."""
+    """Find a program.
+
+    Args:
+        name: Its name, which is looked up on PATH, or its path.
+
+    Returns:
+        Its path.
+
+    Raises:
+        FileNotFoundError: It is not installed.
+    """
     if path := shutil.which(name):
         return str(path)
     raise FileNotFoundError(f"There is no program {str(name)!r} on this machine. Install it.")
 
 
 def out_of_memory(log: IO[bytes], start: int) -> bool:
-    """Whether the error output of a program, from `start` on, ends in a message about memory."""
+    """Check whether a program failed for lack of memory.
+
+    Args:
+        log: The file with its error output.
+        start: The position in bytes at which that output starts.
+
+    Returns:
+        Whether the output ends with a message about memory.
+    """
     log.seek(max(start, log.seek(0, os.SEEK_END) - 4096))
     return bool(_OUT_OF_MEMORY.search(log.read()))
 
@@ -42,9 +60,19 @@ def run_guarded(
     limits: tuple[int, int],
     start: AbstractContextManager[Any],
 ) -> int:
-    """Run a command in a folder under the process guard, and return its exit status.
+    """Run a command under the process guard.
 
-    `limits` are those of memory and of file size in bytes. `start` is entered while the guard starts.
+    Args:
+        command: The path of the program, and its arguments.
+        folder: The working directory.
+        home: The value of HOME.
+        stdout: The file for its standard output.
+        stderr: The file for its error output.
+        limits: The maximum address space, and the maximum size of a file, in bytes.
+        start: A context manager that is entered while the guard starts.
+
+    Returns:
+        The exit status. If a signal ended the program, 128 plus the number of the signal.
     """
     with start:
         guard = subprocess.Popen(  # no shell, and the tool names the program  # nosec B603

@@ -71,13 +71,32 @@ class Tool:
         return signature(self.name, self.form()._fields)
 
     def __call__(self, job: Job, **params: Any) -> Result:
-        """Call the function, as the worker and tests do. Raises ToolError if the job would need too much memory."""
+        """Call the function, as the worker and tests do.
+
+        Args:
+            job: The job.
+            **params: The checked values of the form's fields.
+
+        Returns:
+            The result.
+
+        Raises:
+            ToolError: The job would need more memory than it may use, or the function raised it.
+        """
         if problem := self.memory_problem(params, job.memory):
             raise ToolError(problem)
         return self.function(job, **params)
 
     def memory_problem(self, params: Mapping[str, Any], limit: int) -> str | None:
-        """Return the message for a user whose job would need more memory than `limit` bytes, or None."""
+        """Check the memory that a job needs.
+
+        Args:
+            params: The parameters of the job.
+            limit: The maximum memory of a job in bytes.
+
+        Returns:
+            A message for the user if the job needs more, otherwise None.
+        """
         need = self.memory(**params) if self.memory else None
         if need is None or need.bytes <= limit:
             return None

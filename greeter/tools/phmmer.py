@@ -51,6 +51,14 @@ def memory_need(query: bytes | Path, targets: bytes | Path | None, evalue: float
 
     In the worst case, when the two sequences match over their whole length, it is about 36 bytes for each residue of
     the query and each residue of the target (Sean Eddy in https://github.com/EddyRivasLab/hmmer/issues/304).
+
+    Args:
+        query: The query proteins as FASTA text, or the path of a file with them.
+        targets: The target proteins in the same form. None: the queries are also the targets.
+        evalue: The E-value threshold, which makes no difference.
+
+    Returns:
+        The memory of the comparison of the longest query with the longest target.
     """
     query_name, query_length = longest_sequence(query)
     target_name, target_length = longest_sequence(targets or query)

@@ -36,7 +36,10 @@ def check_settings() -> None:
 @click.option("--seconds", default=300, show_default=True, help="Maximum time for each job to wait and run.")
 @with_appcontext
 def selftest(seconds: int) -> None:
-    """Run the example of each tool through the queue and compare its result with the tool's sample."""
+    """Run the example of each tool through the queue and compare its result with the tool's sample.
+
+    Exits with status 1 if any of them fails.
+    """
     failed = False
     for tool in services().tools.values():
         started = time.monotonic()

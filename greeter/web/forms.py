@@ -55,7 +55,14 @@ def make_form(tool: Tool, formdata: MultiDict[str, Any] | None = None, data: Map
 
 
 def submitted_data(tool: Tool) -> MultiDict[str, Any]:
-    """Return what the current request submitted, with files only for the fields that take a file."""
+    """Read what the current request submitted.
+
+    Args:
+        tool: The tool of the form.
+
+    Returns:
+        The values of the fields by name. Files are included only for the fields that take one.
+    """
     file_fields = {name for name, field in tool.form()._fields.items() if isinstance(field, ProteinFastaField)}
     files = MultiDict((name, file) for name, file in request.files.items(multi=True) if name in file_fields)
     return CombinedMultiDict([files, request.form])

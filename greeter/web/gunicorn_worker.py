@@ -24,7 +24,10 @@ class Worker(ThreadWorker):
     """
 
     def enqueue_req(self, conn: TConn) -> None:
-        """Hand a connection to a thread, or wait for its head without one. murder_pending() closes it in time."""
+        """Hand a connection to a thread, or wait for its head without one.
+
+        If the head is not complete after _HEAD_SECONDS, gunicorn's murder_pending() closes the connection.
+        """
         conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", _BODY_SECONDS, 0))
         if _has_head(conn):
             super().enqueue_req(conn)

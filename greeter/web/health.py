@@ -19,13 +19,18 @@ def init_app(app: Flask) -> None:
 
 @bp.get("/live")
 def live() -> ResponseReturnValue:
-    """Answer 200, because this process can answer."""
+    """Return 200, which shows that this process responds."""
     return _health("")
 
 
 @bp.get("/ready")
 def ready() -> ResponseReturnValue:
-    """Answer 200 if a job submitted now would run: there is disk space, Redis accepts writes, and there is a worker."""
+    """Check whether a job submitted now would run.
+
+    Returns:
+        200 if there is disk space, Redis accepts writes, and a worker takes jobs. Otherwise 503 with the reason and
+        what to do.
+    """
     if not services().jobs.store.has_disk_space():
         return _health("Less than MIN_FREE_BYTES is free in DATA_DIR, so new jobs are refused. Make room.")
     try:

@@ -30,12 +30,20 @@ class Limits:
         self._in_redis = FixedWindowRateLimiter(redis)
 
     def count_request(self) -> None:
-        """Count a request without using Redis. Raises TooManyRequests."""
+        """Count the current request, without using Redis.
+
+        Raises:
+            TooManyRequests: The client has sent REQUESTS_PER_MINUTE to this process in this minute.
+        """
         if not self._in_process.hit(self._requests, client_address(), _minute()):
             raise TooManyRequests(retry_after=_RETRY_AFTER)
 
     def count_submission(self) -> None:
-        """Count a submission. Raises TooManyRequests."""
+        """Count the current request as a submission.
+
+        Raises:
+            TooManyRequests: The client has made SUBMITS_PER_MINUTE in this minute.
+        """
         try:
             allowed = self._in_redis.hit(self._submissions, client_address(), _minute())
         except RedisError:

@@ -30,7 +30,11 @@ def init_app(app: Flask) -> None:
 
 @bp.get("/metrics")
 def metrics() -> Response:
-    """Return all metrics to a client with the bearer token METRICS_TOKEN; answer 404 if the setting is empty."""
+    """Return all metrics in the format of Prometheus.
+
+    Returns:
+        The metrics; 401 without the bearer token METRICS_TOKEN; 404 if that setting is empty.
+    """
     token = services().settings.metrics_token or abort(404)
     if not compare_digest(request.headers.get("Authorization", "").encode(), f"Bearer {token}".encode()):
         return Response("The bearer token does not match METRICS_TOKEN.\n", 401, {"WWW-Authenticate": "Bearer"})

@@ -41,14 +41,19 @@ def help() -> str:  # noqa: A001  the name of its address
 
 @bp.get("/tools/<name>")
 def tool(name: str) -> str:
-    """Show the form of a tool, filled with its example if the query has `example`."""
+    """Show the form of a tool, filled with the example if the address ends in `?example`."""
     tool = find_tool(name)
     return form_page(tool, make_form(tool, data=tool.example if "example" in request.args else None))
 
 
 @bp.post("/tools/<name>")
 def submit(name: str) -> ResponseReturnValue:
-    """Submit a job and redirect to its page, or show the form again with the input and its errors."""
+    """Check the form of a tool, and submit a job.
+
+    Returns:
+        A redirect to the page of the job; or the form with the input and the reason why it was not accepted: 422 for
+        invalid input, and the status of the `Refusal` otherwise.
+    """
     tool = find_tool(name)
     form = make_form(tool, submitted_data(tool))
     label = printable(request.form.get("label", "")[:_MAX_LABEL_LENGTH]).strip()
@@ -58,7 +63,17 @@ def submit(name: str) -> ResponseReturnValue:
 
 
 def submit_job(tool: Tool, form: Form, params: Params, label: str) -> ResponseReturnValue:
-    """Submit a job and redirect to its page, or show the form again with the reason why it was refused."""
+    """Submit a job with valid parameters.
+
+    Args:
+        tool: The tool.
+        form: Its form with the input, to be shown if the job is refused.
+        params: The parameters, with files as bytes.
+        label: The name that the user gave the job; may be empty.
+
+    Returns:
+        As `submit`.
+    """
     if problem := tool.memory_problem(params, services().settings.job_memory):
         return form_page(tool, form, label, problem=problem), 422
     submission = Submission(label, client_address(), request.form.get("token", ""))
@@ -73,11 +88,31 @@ def submit_job(tool: Tool, form: Form, params: Params, label: str) -> ResponseRe
 
 
 def find_tool(name: str) -> Tool:
-    """Return the tool with this name, or abort with a 404 page."""
+    """Find a tool.
+
+    Args:
+        name: The name of the tool.
+
+    Returns:
+        The tool.
+
+    Raises:
+        NotFound: There is no tool with this name.
+    """
     return services().tools.get(name) or abort(404)
 
 
 def form_page(tool: Tool, form: Form, label: str = "", problem: str = "") -> str:
-    """Render the page with the form of a tool; `problem` is the reason why the submission was refused, if it was."""
+    """Render the page with the form of a tool.
+
+    Args:
+        tool: The tool.
+        form: Its form, with input and errors if there are any.
+        label: The name of the job; may be empty.
+        problem: Why the submission was refused and what to do; empty if it was not.
+
+    Returns:
+        The page.
+    """
     token = request.form.get("token") or token_urlsafe(16)
     return render_template("tool.html", tool=tool, form=form, label=label, token=token, problem=problem)

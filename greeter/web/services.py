@@ -18,7 +18,14 @@ from greeter.tools import SAMPLES
 
 @dataclass(frozen=True)
 class Services:
-    """The settings, tools, jobs and samples of the application."""
+    """The settings, tools, jobs and samples of the application.
+
+    Attributes:
+        settings: The settings of the installation.
+        tools: The tools by name.
+        jobs: The job service.
+        samples: The sample results of the tools.
+    """
 
     settings: Settings
     tools: dict[str, Tool]
@@ -26,7 +33,14 @@ class Services:
     samples: Samples
 
     def reader_for(self, job_id: str) -> JobReader:
-        """Return the reader for the job with this id."""
+        """Choose between samples and jobs.
+
+        Args:
+            job_id: The id of a job or of a sample, which need not exist.
+
+        Returns:
+            What reads the job.
+        """
         return self.samples if job_id.startswith(PREFIX) else self.jobs.store
 
 
@@ -36,7 +50,13 @@ def services() -> Services:
 
 
 def init_app(app: Flask, settings: Settings, tools: dict[str, Tool]) -> None:
-    """Add the services to the app."""
+    """Add the services to the app.
+
+    Args:
+        app: The app.
+        settings: The settings.
+        tools: The tools by name.
+    """
     celery_app = CeleryApp(settings)
     celery_app.set_default()  # so that AsyncResult(job_id) works without an app argument
     app.extensions["greeter"] = Services(settings, tools, celery_app.jobs, Samples(SAMPLES))

@@ -26,14 +26,29 @@ def _common_variables() -> dict[str, Any]:
 
 
 def duration(seconds: int) -> str:
-    """Format a duration: in seconds up to a minute, then in whole minutes, as in `3 hours and 20 minutes`."""
+    """Format a duration for people.
+
+    Args:
+        seconds: The duration in seconds.
+
+    Returns:
+        A text such as `40 seconds` or, from one minute on without seconds, `3 hours and 20 minutes`.
+    """
     if seconds < 1:
         return "less than a second"
     return precisedelta(seconds // 60 * 60 if seconds >= 60 else seconds, minimum_unit="seconds", format="%d")
 
 
 def plural(unit: str, number: int | None) -> str:
-    """Return the form of a unit for a number: `step` and 2 give `steps`, `query` and 2 give `queries`."""
+    """Format a unit for a number.
+
+    Args:
+        unit: The unit in the singular, such as `step` or `query`.
+        number: How many there are; None if it is unknown.
+
+    Returns:
+        The singular for 1, otherwise the plural, such as `steps` or `queries`.
+    """
     if number == 1:
         return unit
     if unit.endswith("y") and unit[-2:-1] not in "aeiou":

@@ -22,7 +22,19 @@ Fault = Callable[[], None]
 
 
 class Target(threading.Thread):
-    """Injects the faults of one target, each kind once per round, until stopped."""
+    """Injects the faults of one target, each kind once per round, until stopped.
+
+    Args:
+        name: The target.
+        faults: Functions that inject a fault and repair it.
+        choose: The source of chance.
+        pause: The mean time between two faults, in seconds.
+
+    Attributes:
+        done: How often each fault was injected, by name.
+        errors: Faults that raised an exception.
+        stopped: Set this to stop.
+    """
 
     def __init__(self, name: str, faults: list[Fault], choose: random.Random, pause: float) -> None:
         super().__init__(name=f"faults of {name}")

@@ -21,10 +21,15 @@ TOOLS += [{"tool": "spoil", "what": what} for what in ("threads", "working direc
 class Visitor(threading.Thread):
     """Submits jobs, cancels some of them, and watches those that were accepted.
 
+    Args:
+        site: The installation.
+        seed: The seed of what it chooses at random.
+
     Attributes:
         accepted: The paths of the jobs that were answered with 303.
         histories: The phases of each job, in the order in which they were seen, without repetitions.
         errors: What no fault excuses.
+        stopped: Set this to stop.
     """
 
     def __init__(self, site: Installation, seed: int) -> None:
