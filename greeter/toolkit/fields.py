@@ -86,7 +86,7 @@ class ProteinFastaField(TextAreaField):
 
 def _decode(content: bytes) -> str:
     if not content.strip():
-        raise ValueError("The file is empty. Choose another one, or none.")
+        raise ValueError("The file is empty. Choose another file, or paste the text.")
     if b"\0" in content or content.startswith(_COMPRESSED):
         raise ValueError("This is not a text file. Unpack it, or save it as plain text, and choose it again.")
     try:

@@ -84,7 +84,7 @@ def kill_orphans(spared: Collection[int]) -> None:
 
 
 def kill_tree(pid: int) -> None:
-    """Kill a process and its descendants. Those that they start meanwhile go to the process that adopts orphans."""
+    """Kill a process and its descendants. Those that start during this are left to the process that adopts orphans."""
     with suppress(psutil.NoSuchProcess):
         root = psutil.Process(pid)
         _kill([root, *root.children(recursive=True)][::-1])

@@ -22,7 +22,7 @@ class MemoryNeed(NamedTuple):
     Attributes:
         bytes: The memory in bytes.
         because: What needs it: the subject of a sentence, such as "Query 'A' (30,000 residues)".
-        advice: A sentence that tells the user how to need less.
+        advice: A sentence that explains to the user how to need less.
     """
 
     bytes: int
@@ -149,4 +149,5 @@ def _check_parameters(function: Function, form: type[Form]) -> None:
     parameters = list(inspect.signature(function).parameters)[1:]
     fields = list(form()._fields)
     if sorted(parameters) != sorted(fields):
-        raise TypeError(f"{function.__name__} takes {parameters} after the job, but its form has {fields}.")
+        problem = f"{function.__name__} takes {parameters} after the job, but its form has {fields}."
+        raise TypeError(f"{problem} Use the same names in both.")

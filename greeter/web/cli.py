@@ -67,7 +67,9 @@ def _run_example(tool: Tool, seconds: int) -> str:
             return f"{record.phase}: search the log for {record.reference}"
         sample = samples.of(tool.name)
         differs = sample and record.result != samples.find(sample).result
-        return "result differs from the sample: run the example and compare them" if differs else ""
+        return (
+            "result differs from the sample: run the example on the site and compare the two pages" if differs else ""
+        )
     finally:
         with suppress(JobNotFound, *UNAVAILABLE):
             jobs.cancel(job_id)
@@ -101,7 +103,7 @@ def keep_sample(job_id: str) -> None:
 @click.command("pair-storage")
 @with_appcontext
 def pair_storage() -> None:
-    """Pair DATA_DIR and Redis again, after you emptied or replaced one of them on purpose."""
+    """Pair DATA_DIR and Redis again after you have emptied or replaced one of them on purpose."""
     if problem := fitness.pair(services().jobs.store):
         raise click.ClickException(problem)
-    click.echo("DATA_DIR and Redis belong together now. Start the services that were refused.")
+    click.echo("DATA_DIR and Redis belong together now. Start the services that refused to start.")

@@ -20,7 +20,7 @@ _LONGEST_PEEK = 65_536  # bytes; a thread reads the rest of a longer head
 class Worker(ThreadWorker):
     """A worker whose threads do not wait for the heads of requests.
 
-    With gunicorn's own, each of 64 connections that send nothing more occupies a thread for as long as it likes.
+    With gunicorn's own, each of 64 connections that send nothing more occupies a thread indefinitely.
     """
 
     def enqueue_req(self, conn: TConn) -> None:

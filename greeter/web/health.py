@@ -32,7 +32,7 @@ def ready() -> ResponseReturnValue:
         what to do.
     """
     if not services().jobs.store.has_disk_space():
-        return _health("Less than MIN_FREE_BYTES is free in DATA_DIR, so new jobs are refused. Make room.")
+        return _health("Less than MIN_FREE_BYTES is free in DATA_DIR, so new jobs are refused. Free some disk space.")
     try:
         problem = fitness.problem(services().jobs.store)
         statistics = services().jobs.store.statistics()

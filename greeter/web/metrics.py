@@ -37,7 +37,7 @@ def metrics() -> Response:
     """
     token = services().settings.metrics_token or abort(404)
     if not compare_digest(request.headers.get("Authorization", "").encode(), f"Bearer {token}".encode()):
-        return Response("The bearer token does not match METRICS_TOKEN.\n", 401, {"WWW-Authenticate": "Bearer"})
+        return Response("Send the value of METRICS_TOKEN as the bearer token.\n", 401, {"WWW-Authenticate": "Bearer"})
     registry = CollectorRegistry()
     registry.register(_Jobs(services().jobs.store))
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:

@@ -105,7 +105,7 @@ def test_an_invalid_upload_is_redisplayed_as_editable_text(client: FlaskClient) 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b" \n", "The file is empty. Choose another one, or none."),
+        (b" \n", "The file is empty. Choose another file, or paste the text."),
         (b"\x1f\x8b\x08\x00\x00", "This is not a text file."),
         (">a\nMKV".encode("utf-16"), "This is not a text file."),
     ],
