@@ -20,7 +20,7 @@ def test_readme_sample_is_the_greeting_tool() -> None:
     assert sample == (ROOT / "greeter/tools/greet.py").read_text()
 
 
-def test_readme_is_short() -> None:
+def test_readme_has_at_most_120_lines() -> None:
     """It has at most 120 lines."""
     assert len(README.splitlines()) <= 120
 

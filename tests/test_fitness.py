@@ -143,7 +143,7 @@ def test_a_process_with_the_wrong_folder_or_redis_refuses_to_start(
 
 @pytest.mark.redis
 def test_a_process_of_another_user_refuses_to_start(own_installation: Installation) -> None:
-    """Whether it cannot read the files of the others, or they could not read its own."""
+    """Either it cannot read the files of the others, or they could not read its files."""
     needs_root()
     site = own_installation
     site.start("redis")

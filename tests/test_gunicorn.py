@@ -48,7 +48,7 @@ def test_slow_clients_do_not_delay_others(installation: Installation, request_so
 
 
 def test_a_stalled_client_is_disconnected(installation: Installation) -> None:
-    """One that stops within the head after about 5 seconds, and one that stops within the body, with 400, after 15."""
+    """A client that stops within the head has about 5 seconds. One that stops within the body gets 400 after 15."""
     address, began = ("127.0.0.1", installation.settings.web_port), time.monotonic()
     with socket.create_connection(address) as head, socket.create_connection(address) as body:
         head.sendall(HALF_A_HEAD)
@@ -106,7 +106,7 @@ def test_too_large_a_request_head_is_refused(installation: Installation, path: s
 
 
 def test_without_a_proxy_forwarded_headers_are_ignored(installation: Installation) -> None:
-    """Neither gunicorn, which by default trusts clients on this machine, nor the application uses them."""
+    """The application does not use them, and nor does gunicorn, which by default trusts clients on this machine."""
     forged = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.9", "SCRIPT_NAME": "/evil"}
     answer = fetch(installation, "/", **forged)
     assert "Strict-Transport-Security" not in answer.headers

@@ -91,19 +91,19 @@ def test_a_module_imports_only_what_its_part_may_import(path: Path) -> None:
     ],
 )
 def test_an_upward_import_is_found(module: str, line: str) -> None:
-    """Whether it is at the top of the module, in a function, or for type checking only."""
+    """It may be at the top of the module, in a function, or for type checking only."""
     assert upward_imports(line, module)
 
 
 @pytest.mark.parametrize("line", ["from .. import create_app", "from ..web import services", "from . import store"])
 def test_relative_imports_are_refused(line: str) -> None:
-    """They would be imports of modules that this test does not see."""
+    """The test of the layers would not see what they import."""
     with pytest.raises(AssertionError, match="relative import"):
         upward_imports(line, "greeter.jobs.task")
 
 
 def test_there_is_no_import_cycle() -> None:
-    """Neither between the parts nor within one."""
+    """There is none between the parts, and none within one."""
     graph = {name_of(path): imports_of(path.read_text(), name_of(path)) for path in MODULES}
     list(TopologicalSorter(graph).static_order())
     with pytest.raises(CycleError):

@@ -61,7 +61,7 @@ def test_the_development_lock_has_the_packages_that_run() -> None:
 
 
 def test_the_changelog_has_a_section_for_this_version() -> None:
-    """With its date, under the section for what is not released yet."""
+    """The section has a date, and is below the one for what is not released yet."""
     headings = re.findall(r"^## (.*)", (ROOT / "CHANGELOG.md").read_text(), re.M)
     assert headings[0] == "[Unreleased]"
     assert re.fullmatch(rf"\[{re.escape(__version__)}\] - \d{{4}}-\d\d-\d\d", headings[1])

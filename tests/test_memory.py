@@ -54,7 +54,7 @@ def test_titin_is_compared_with_ordinary_proteins_but_not_with_itself() -> None:
 
 
 @pytest.mark.slow
-def test_phmmer_is_refused_in_the_worker_too(site: Installation) -> None:
+def test_a_worker_refuses_a_search_that_needs_too_much_memory(site: Installation) -> None:
     """A worker may have less memory than the web assumes; nothing is searched."""
     job = site.submit("phmmer", query=protein("long", 3000), targets=None, evalue=10.0)
     record = site.ended(job)
@@ -66,7 +66,7 @@ def test_phmmer_is_refused_in_the_worker_too(site: Installation) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("tool", ["devour", "outsource_devouring"])
 def test_a_job_that_exceeds_its_memory_fails_and_its_process_goes_on(site: Installation, tool: str) -> None:
-    """Whether the tool or its program allocates too much. Five in a row change nothing."""
+    """This applies to the tool and to its program. Afterwards the process still works, even after five such jobs."""
     before = psutil.Process(site.pid("worker")).children()
     for _ in range(5):
         record = site.ended(site.submit(tool))
@@ -77,7 +77,7 @@ def test_a_job_that_exceeds_its_memory_fails_and_its_process_goes_on(site: Insta
 
 
 @pytest.mark.slow
-def test_a_crash_is_explained_by_memory(site: Installation) -> None:
+def test_a_crash_names_memory_as_the_likely_reason(site: Installation) -> None:
     """HMMER crashes when it gets no memory. The job fails after its second attempt, and the worker goes on."""
     unchecked = site.submit("phmmer_unchecked", query=protein("long", 3000), targets=None, evalue=10.0)
     crashing = site.submit("crash")

@@ -58,7 +58,7 @@ HARMS = {
     ("tool", "killed"), [*(("daemonize", killed) for killed in HARMS), ("abandon", "the process of the job")]
 )
 def test_a_daemon_dies_with_any_process_that_is_killed(site: Installation, tool: str, killed: str) -> None:
-    """Although it has its own session, no environment and no open files, and ignores signals."""
+    """The daemon has its own session, no environment and no open files, and ignores signals."""
     length = str(next(lengths))
     job = site.submit(tool, length=length, wait=True)
     found = wait_for(lambda: len(found := programs(length)) >= 3 and found)
@@ -78,7 +78,7 @@ def test_a_daemon_dies_with_any_process_that_is_killed(site: Installation, tool:
 
 @pytest.mark.parametrize("tool", ["daemonize", "abandon", "multithread"])
 def test_a_finished_job_leaves_no_process(site: Installation, tool: str) -> None:
-    """Neither a daemon, nor a zombie, nor a program of a thread that goes on; and the next job runs as usual."""
+    """There is no daemon, no zombie, and no program of a thread that goes on. The next job runs as usual."""
     length = str(next(lengths))
     assert site.ended(site.submit(tool, length=length, wait=False)).phase == "finished"
     assert programs(length) == []
@@ -91,7 +91,7 @@ def test_a_finished_job_leaves_no_process(site: Installation, tool: str) -> None
 @pytest.mark.parametrize("tool", ["daemonize", "multithread"])
 @pytest.mark.parametrize("way", ["cancel", "stop"])
 def test_a_suspended_guard_keeps_no_program_alive(site: Installation, tool: str, way: str) -> None:
-    """When its job is cancelled, or its worker stopped."""
+    """It is killed when its job is cancelled, and when its worker is stopped."""
     length = str(next(lengths))
     job = site.submit(tool, length=length, wait=True)
     found = wait_for(lambda: len(found := programs(length)) >= 3 and found)

@@ -147,7 +147,7 @@ def test_a_suspended_worker_abandons_a_job_that_another_took_over(site: Installa
 
 
 def test_a_duplicate_message_does_nothing(site: Installation) -> None:
-    """Neither while the job is running nor after its end."""
+    """It starts no second run, while the job is running or after its end."""
     job = site.submit("diary", seconds=2.0)
     running(site, job)
     site.jobs.publish(job)
@@ -159,7 +159,7 @@ def test_a_duplicate_message_does_nothing(site: Installation) -> None:
 
 
 def test_a_lost_message_is_sent_again(site: Installation) -> None:
-    """Whether one message is lost or all of them."""
+    """This works for one message and for all of them."""
     site.stop("worker")
     jobs = [site.submit("diary", seconds=0.1) for _ in range(3)]
     site.redis.lpop("celery")
@@ -175,7 +175,7 @@ def test_a_lost_message_is_sent_again(site: Installation) -> None:
 
 @pytest.mark.parametrize("way", ["end", "cancel", "soft limit", "hard limit", "kill job", "kill worker", "stop worker"])
 def test_no_program_outlives_its_job(site: Installation, way: str) -> None:
-    """Nor do its children, even in a process group and session of their own."""
+    """Its children end too, even in a process group and session of their own."""
     tool = "outsource_and_cling" if way == "hard limit" else "outsource"
     params = {} if way == "hard limit" else {"seconds": 1.5 if way == "end" else 200.0}
     job = site.submit(tool, **params)
@@ -305,7 +305,7 @@ def test_a_running_job_is_cancelled_within_ten_seconds(
 
 @pytest.mark.parametrize("tool", ["cling", "hog"])
 def test_the_hard_limit_ends_a_tool_that_ignores_the_soft_one(site: Installation, tool: str) -> None:
-    """Whether it swallows the exception or is in a call that holds the interpreter."""
+    """The tool swallows the exception, or is in a call that holds the interpreter."""
     began = time.monotonic()
     record = site.ended(site.submit(tool), 30)
     assert "time limit" in str(record.user_message)
@@ -327,7 +327,7 @@ def test_a_stopping_worker_returns_its_jobs(site: Installation) -> None:
 
 
 def test_another_worker_takes_over_from_a_stopping_one(site: Installation) -> None:
-    """At once, if one is running."""
+    """If another worker is running, it takes over at once."""
     site.start("worker-2")
     jobs = [site.submit("diary", seconds=3.0) for _ in range(4)]
     running(site, jobs[3])
@@ -347,7 +347,7 @@ def test_a_job_that_kills_its_process_fails_after_two_attempts(site: Installatio
 
 
 def test_submissions_leave_no_connections_open(site: Installation) -> None:
-    """There is no subscription and no connection for each of them."""
+    """No submission leaves a subscription or a connection."""
     site.submit("blame")
     subscribed, clients = site.redis.info("clients")["pubsub_clients"], len(site.redis.client_list())
     for _ in range(100):

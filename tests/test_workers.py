@@ -124,7 +124,7 @@ def test_a_late_attempt_cannot_change_the_files_of_its_successor(site: Installat
 
 
 def test_a_worker_without_a_tool_leaves_its_jobs_to_others(site: Installation) -> None:
-    """As when workers are updated one after the other."""
+    """This happens when workers are updated one after the other."""
     site.start("worker-old")
     jobs = [site.submit("diary", seconds=0.1) for _ in range(10)]
     assert [site.ended(job, 60).phase for job in jobs] == ["finished"] * 10
@@ -132,7 +132,7 @@ def test_a_worker_without_a_tool_leaves_its_jobs_to_others(site: Installation) -
 
 
 def test_a_job_fails_when_no_worker_has_its_tool(own_installation: Installation) -> None:
-    """After SILENCE_LIMIT, with a message."""
+    """It fails after SILENCE_LIMIT, with a message for the user."""
     own_installation.start("redis", "worker-old")
     record = own_installation.ended(own_installation.submit("diary", seconds=0.1), 30)
     assert (record.phase, record.user_message) == ("failed", TOOL_REMOVED)
@@ -170,7 +170,7 @@ def test_a_malformed_broadcast_does_not_stop_the_worker(site: Installation) -> N
 
 
 def test_a_message_cannot_change_the_time_limits(site: Installation) -> None:
-    """Those of the tool hold, and the worker survives limits that are no numbers."""
+    """The limits of the tool apply, and the worker survives limits that are not numbers."""
     site.celery.send_task("diary", task_id="f" * 32, headers={"timelimit": ["x", "y"]})
     assert site.ended(site.submit("diary", seconds=0.1)).phase == "finished"
     assert site.is_running("worker")

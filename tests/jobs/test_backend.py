@@ -51,7 +51,7 @@ def test_a_state_and_its_meta_are_stored_in_the_record(site: Installation, backe
 
 
 def test_no_later_write_changes_an_end_state(site: Installation, backend: JobBackend) -> None:
-    """Neither another result, nor progress, a failure, a lost process or a cancel."""
+    """Another result, progress, a failure, a lost process and a cancellation are all ignored."""
     job_id = claimed(site)
     backend.mark_as_done(job_id, {"answer": 42})
     tag = site.store.find(job_id).tag
@@ -116,7 +116,7 @@ def test_an_active_job_is_not_deleted(site: Installation) -> None:
     assert site.jobs.delete(job_id)
 
 
-def test_only_end_states_must_be_stored(site: Installation, backend: JobBackend) -> None:
+def test_only_storing_an_end_state_raises_while_redis_is_down(site: Installation, backend: JobBackend) -> None:
     """While Redis is down, storing a result raises, so that Celery repeats it, and storing progress does not."""
     job_id = claimed(site)
     site.stop("redis")

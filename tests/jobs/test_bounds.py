@@ -33,8 +33,8 @@ def test_json_values_are_accepted() -> None:
     [float("nan"), [float("inf")], b"bytes", {1, 2}, object(), uuid4(), {("a", 1): 2}, LOOP, nested(200), nested(5000)],
     ids=["nan", "infinity", "bytes", "set", "object", "uuid", "key", "loop", "deep", "too deep"],
 )
-def test_anything_else_is_a_bug(value: object) -> None:
-    """It would not be read as it was returned, or not at all."""
+def test_a_result_that_is_not_json_is_a_bug(value: object) -> None:
+    """Such a result could not be read, or would be read as something else."""
     with pytest.raises((TypeError, ValueError, RecursionError)):
         check_result({"value": value}, 10_000)
 

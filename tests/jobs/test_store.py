@@ -132,7 +132,7 @@ def test_the_queue_and_each_client_have_a_limit(own_installation: Installation) 
 
 
 def test_a_failed_submission_leaves_nothing(tmp_path: Path) -> None:
-    """There is neither a record nor a folder when Redis is unavailable."""
+    """Without Redis, it leaves no record and no folder."""
     away = Store(Settings(data_dir=tmp_path, redis_url=f"redis://127.0.0.1:{free_port()}/0"))
     with pytest.raises(redis.ConnectionError):
         create(away, "a" * 32)
@@ -171,7 +171,7 @@ def test_a_stale_job_is_cancelled_at_once(own_installation: Installation) -> Non
 
 
 def test_a_heartbeat_keeps_a_stale_job_from_being_requeued(own_installation: Installation) -> None:
-    """Even if a sweep still has it on its list."""
+    """This applies even if a sweep still has the job on its list."""
     own_installation.start("redis")
     store, silence = own_installation.store, own_installation.settings.silence_limit
     create(store, "a" * 32)
@@ -268,7 +268,7 @@ def test_a_job_cancelled_before_its_start_keeps_no_files(store: Store) -> None:
 
 
 def test_the_address_of_a_client_is_not_kept_after_the_end(store: Store) -> None:
-    """What stands for it in the record of an ended job is a hash with a key of this installation."""
+    """The record of an ended job has a hash instead, with a key of this installation."""
     upload(store, "a" * 32, 100)
     store.cancel("a" * 32)
     kept = {key: store.redis.dump(key) for key in store.redis.scan_iter()}

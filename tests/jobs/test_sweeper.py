@@ -35,7 +35,7 @@ def test_a_job_is_requeued_when_two_sweeps_find_it_stale(own_installation: Insta
 
 
 def test_expired_jobs_are_deleted_when_redis_is_full(own_installation: Installation) -> None:
-    """Deleting them makes room."""
+    """Deleting expired jobs frees memory."""
     own_installation.start("redis")
     jobs, store = own_installation.jobs, own_installation.store
     job_id = own_installation.submit("nap")
@@ -48,7 +48,7 @@ def test_expired_jobs_are_deleted_when_redis_is_full(own_installation: Installat
 
 
 def test_a_worker_ends_a_job_that_another_one_has_taken_over(own_installation: Installation) -> None:
-    """Even if its process cannot send a heartbeat. A job that is not claimed yet, or unknown, is left alone."""
+    """It does so even if the process cannot send a heartbeat. It leaves jobs alone that are not claimed, or unknown."""
     own_installation.start("redis")
     store = own_installation.store
     mine, lost, waiting = (own_installation.submit("nap") for _ in range(3))

@@ -83,7 +83,7 @@ def test_a_program_cannot_have_more_memory_than_its_job(tmp_path: Path, asked: i
 
 
 def test_a_closed_job_starts_no_program(tmp_path: Path) -> None:
-    """So that a thread of a tool cannot start one after the end of its job."""
+    """A thread of a tool cannot start one after the end of its job."""
     job = Job(tmp_path)
     job.close()
     with pytest.raises(RuntimeError, match="the job has ended"):

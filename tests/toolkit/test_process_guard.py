@@ -26,7 +26,7 @@ def run(code: str) -> str:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a process adopt its orphans")
 def test_a_chain_of_forking_processes_is_killed() -> None:
-    """Although each process lives for less than a millisecond, and has its own session."""
+    """Each process lives for less than a millisecond, and has its own session."""
     code = f"start({COMET!r}); time.sleep(0.3); kill_descendants()\n"
     assert run(code + "try: os.wait()\nexcept ChildProcessError: print('none')") == "none\n"
 

@@ -45,7 +45,7 @@ def reference(name: str) -> dict[str, str]:
         ("globins45", GLOBINS, None, 10.0),
     ],
 )
-def test_the_tables_equal_those_of_the_program(
+def test_the_tables_equal_those_of_the_phmmer_program(
     tmp_path: Path, name: str, query: Path, targets: Path, evalue: float
 ) -> None:
     """Every byte equals --tblout and --domtblout, except for the comments about the run."""
@@ -54,7 +54,7 @@ def test_the_tables_equal_those_of_the_program(
     assert tables(job) == reference(name)
 
 
-def test_the_rows_have_the_values_of_the_program(tmp_path: Path) -> None:
+def test_the_rows_have_the_values_of_the_phmmer_program(tmp_path: Path) -> None:
     """The values of hits and domains are equal when rounded as in the program's tables."""
     job = Job(tmp_path)
     result = phmmer(job, query=HBB_HUMAN, targets=GLOBINS, evalue=10.0)

@@ -60,7 +60,7 @@ def test_a_malformed_chunked_body_is_refused(installation: Installation, kind: s
 
 @pytest.mark.parametrize("kind", [URLENCODED, MULTIPART])
 def test_a_complete_body_is_accepted(installation: Installation, kind: str) -> None:
-    """With its length, and in chunks."""
+    """This applies to bodies with a length, and to bodies in chunks."""
     for framing, body in (
         (f"Content-Length: {len(FIELDS[kind])}", FIELDS[kind]),
         ("Transfer-Encoding: chunked", chunks(FIELDS[kind]) + b"0\r\nSome: trailer\r\n\r\n"),

@@ -20,7 +20,7 @@ LOGIN = {"Authorization": f"Bearer {TOKEN}"}
 
 
 def test_metrics_are_404_without_a_configured_token(client: FlaskClient) -> None:
-    """No Authorization header changes that."""
+    """An Authorization header does not change that."""
     for headers in ({}, {"Authorization": "Bearer "}, {"Authorization": "Bearer None"}):
         assert client.get("/metrics", headers=headers).status_code == 404
 
