@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
@@ -310,12 +310,9 @@ class Installation:
 @pytest.fixture(scope="session")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """A running installation, shared by all tests that leave it as they found it."""
-    with_worker = Installation(tmp_path_factory.mktemp("installation"))
-    try:
+    with closing(Installation(tmp_path_factory.mktemp("installation"))) as with_worker:
         with_worker.start("redis", "worker", "web")
         yield with_worker
-    finally:
-        with_worker.close()
 
 
 @pytest.fixture(scope="session")
@@ -331,11 +328,8 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def own_installation(tmp_path: Path) -> Iterator[Installation]:
     """An installation for one test that breaks things; nothing is started yet."""
-    mine = Installation(tmp_path)
-    try:
+    with closing(Installation(tmp_path)) as mine:
         yield mine
-    finally:
-        mine.close()
 
 
 @pytest.fixture

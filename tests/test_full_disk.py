@@ -6,7 +6,7 @@ import shutil
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 
@@ -29,13 +29,9 @@ int fallocate(int file, int mode, off_t offset, off_t length) { errno = EOPNOTSU
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Installation]:
     """Redis, a worker and a web whose disk has 64 MB, of which 2 MB are the floor for submissions."""
-    with small_disk(tmp_path / "disk", "64m") as disk:
-        full = Installation(disk, min_free_bytes=2_000_000)
-        try:
-            full.start("redis", "worker", "web")
-            yield full
-        finally:
-            full.close()
+    with small_disk(tmp_path / "disk", "64m") as disk, closing(Installation(disk, min_free_bytes=2_000_000)) as full:
+        full.start("redis", "worker", "web")
+        yield full
 
 
 def fill(site: Installation) -> None:
@@ -49,11 +45,6 @@ def fill(site: Installation) -> None:
     assert site.store.files.free_bytes() == 0
 
 
-def make_room(site: Installation) -> None:
-    """Remove that file."""
-    (site.settings.data_dir / "fill").unlink()
-
-
 def greet(site: Installation, steps: int) -> Response:
     """Submit a job that takes half a second for each step."""
     return post(site, "/tools/expensive_greet", person="Ada", total=str(steps))
@@ -63,6 +54,17 @@ def phase(site: Installation, job: str) -> str:
     """Return the phase of a job as the site shows it."""
     assert fetch(site, job).status == 200
     return str(json.loads(fetch(site, f"{job}.json").body)["phase"])
+
+
+def make_room(site: Installation) -> None:
+    """Remove that file."""
+    (site.settings.data_dir / "fill").unlink()
+
+
+def wait_for_recovery(site: Installation) -> None:
+    """Wait until the site accepts a job, and until that job is finished."""
+    job = wait_for(lambda: greet(site, 1).headers.get("Location"))
+    wait_for(lambda: phase(site, job) == "finished")
 
 
 def processes(site: Installation) -> set[psutil.Process]:
@@ -109,8 +111,7 @@ def test_redis_refuses_writes_when_its_reserve_is_used_up(site: Installation) ->
     assert phase(site, job) == "finished"
     assert greet(site, 1).status == 503
     make_room(site)
-    later = wait_for(lambda: greet(site, 1).headers.get("Location"))
-    wait_for(lambda: phase(site, later) == "finished")
+    wait_for_recovery(site)
     assert processes(site) == before
     assert len(site.redis.keys("big:*")) == written
 
@@ -125,8 +126,7 @@ def test_the_site_starts_with_a_full_disk(site: Installation) -> None:
     assert phase(site, job) == "finished"
     assert greet(site, 1).status == 503
     make_room(site)
-    later = wait_for(lambda: greet(site, 1).headers.get("Location"))
-    wait_for(lambda: phase(site, later) == "finished")
+    wait_for_recovery(site)
 
 
 def test_a_disk_without_reservations_may_fill_up(
@@ -151,5 +151,4 @@ def test_a_disk_without_reservations_may_fill_up(
     assert phase(site, job) == "finished"
     assert greet(site, 1).status == 503
     make_room(site)
-    later = wait_for(lambda: greet(site, 1).headers.get("Location"))
-    wait_for(lambda: phase(site, later) == "finished")
+    wait_for_recovery(site)

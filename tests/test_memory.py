@@ -1,6 +1,7 @@
 """A job that needs too much memory fails with a sentence about memory, and its worker goes on."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import psutil
@@ -17,12 +18,9 @@ LIMIT = 150_000_000  # bytes
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """Redis and a worker whose jobs get little memory."""
-    mine = Installation(tmp_path_factory.mktemp("site"), job_memory=LIMIT)
-    try:
+    with closing(Installation(tmp_path_factory.mktemp("site"), job_memory=LIMIT)) as mine:
         mine.start("redis", "worker")
         yield mine
-    finally:
-        mine.close()
 
 
 def protein(name: str, length: int) -> bytes:

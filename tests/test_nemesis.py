@@ -5,7 +5,7 @@ import random
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import psutil
@@ -27,14 +27,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(SECONDS + 400)]
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Installation]:
     """An installation on a small disk."""
-    with small_disk(tmp_path / "disk", "300m") as disk:
-        mine = Installation(disk, min_free_bytes=20_000_000)
+    with small_disk(tmp_path / "disk", "300m") as disk, closing(Installation(disk, min_free_bytes=20_000_000)) as mine:
         mine.log = tmp_path / "log"
         mine.more_environ["worker"] = {"DIARY": str(tmp_path / "diary")}
-        try:
-            yield mine
-        finally:
-            mine.close()
+        yield mine
 
 
 def test_accepted_jobs_survive_random_faults(site: Installation, tmp_path: Path) -> None:

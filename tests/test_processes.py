@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import closing
 from itertools import count
 
 import psutil
@@ -18,12 +19,9 @@ lengths = count(10_000 + os.getpid() % 10_000 * 100)  # of the sleep of each tes
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """Redis and a worker; the test that kills the worker starts it again."""
-    mine = Installation(tmp_path_factory.mktemp("site"))
-    try:
+    with closing(Installation(tmp_path_factory.mktemp("site"))) as mine:
         mine.start("redis", "worker")
         yield mine
-    finally:
-        mine.close()
 
 
 def programs(length: str) -> list[psutil.Process]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -29,12 +29,9 @@ DESK: ViewportSize = {"width": 1100, "height": 800}
 @pytest.fixture(scope="module")
 def idle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """An installation without a worker and with small limits."""
-    mine = Installation(tmp_path_factory.mktemp("idle"), max_waiting=6, max_active=2)
-    try:
+    with closing(Installation(tmp_path_factory.mktemp("idle"), max_waiting=6, max_active=2)) as mine:
         mine.start("redis", "web")
         yield mine
-    finally:
-        mine.close()
 
 
 @pytest.mark.parametrize("state", WITH_WORKER)

@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import psutil
@@ -25,12 +26,9 @@ def site(own_installation: Installation) -> Installation:
 @pytest.fixture
 def patient_site(tmp_path: Path) -> Iterator[Installation]:
     """The same, but with a SILENCE_LIMIT that the test does not reach."""
-    mine = Installation(tmp_path, silence_limit=60)
-    try:
+    with closing(Installation(tmp_path, silence_limit=60)) as mine:
         mine.start("redis", "worker")
         yield mine
-    finally:
-        mine.close()
 
 
 def has_ended(process: psutil.Process) -> bool:

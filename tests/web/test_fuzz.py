@@ -3,6 +3,7 @@
 import re
 import socket
 from collections.abc import Iterator
+from contextlib import closing
 from itertools import product
 from pathlib import Path
 from typing import NamedTuple
@@ -129,12 +130,9 @@ def one_line(value: str) -> str:
 def site(tmp_path: Path) -> Iterator[Installation]:
     """An installation that trusts one proxy, accepts only small forms, and has a short queue."""
     limits = {"max_upload_bytes": 1, "max_waiting": 3, "soft_time_limit": 1, "worker_concurrency": 1}
-    installation = Installation(tmp_path, proxy_hops=1, **limits)
-    try:
+    with closing(Installation(tmp_path, proxy_hops=1, **limits)) as installation:
         installation.start("redis", "worker", "web")
         yield installation
-    finally:
-        installation.close()
 
 
 class Visitor:
