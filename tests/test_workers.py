@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from greeter.jobs.errors import TOOL_REMOVED
+from greeter.jobs.errors import TIME_LIMIT_REACHED, TOOL_REMOVED
 from tests.conftest import Installation, wait_for
 from tests.test_recovery import diary, process_of, running
 
@@ -77,6 +77,16 @@ def test_limits_hold_while_the_main_process_is_suspended(
     assert site.ended(job, 15).phase == phase
     if phase != "stopped":
         wait_for(lambda: has_ended(process), 5)
+
+
+def test_the_hard_limit_ends_a_suspended_process(site: Installation) -> None:
+    """Its main process kills it, and keeps the job from being restarted."""
+    job = site.submit("cling")
+    process = psutil.Process(wait_for(lambda: site.redis.hget(f"job:{job}", "process") and process_of(site, job)))
+    process.suspend()
+    record = site.ended(job)
+    assert (record.phase, record.user_message, record.attempts) == ("failed", TIME_LIMIT_REACHED, 1)
+    wait_for(lambda: has_ended(process), 5)
 
 
 def test_a_tool_that_blocks_the_interpreter_ends_although_the_main_process_is_suspended(

@@ -9,7 +9,7 @@ from types import FrameType
 
 from celery.exceptions import SoftTimeLimitExceeded
 
-SOFT_LIMIT_SIGNAL = signal.SIGUSR1  # the signal that Celery sends
+SOFT_LIMIT_SIGNAL = signal.SIGUSR1  # as in Celery
 _ALARM_MARGIN = 10  # seconds
 _FATAL = (signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP)
 

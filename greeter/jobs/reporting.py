@@ -22,7 +22,7 @@ Reply = TypeVar("Reply")
 
 _INTERVAL = 0.34  # seconds between reports: with the final one, at most four in any second
 _REPORTS_PER_HEARTBEAT = 3
-_GRACE = 2  # seconds after which a limit that Celery should have enforced is enforced here
+_GRACE = 2  # seconds after which the hard limit, which Celery should have enforced, is enforced here
 
 
 @contextmanager
@@ -31,7 +31,7 @@ def reporting(job: Job, claimed: ClaimedJob, soft_limit: float, hard_limit: floa
 
     When the job is cancelled or reaches its soft limit, SoftTimeLimitExceeded is raised in the tool, which can return
     what it has. When it does not, or when the job was given to another process, this process is killed. Celery enforces
-    the limits as well, but not while the main process of the worker hangs.
+    the hard limit as well: it can end a process that is suspended, but not while the main process of the worker hangs.
 
     The final report waits until Redis is available, as the result will: they belong together.
 

@@ -49,7 +49,7 @@ class ToolTask(Task):  # type: ignore[type-arg]
         self.versions |= {library: version(library) for library in tool.libraries}
         self._soft_limit = tool.soft_time_limit or soft_time_limit
         self._hard_limit = self._soft_limit + grace
-        self.soft_time_limit, self.time_limit = self._soft_limit, self._hard_limit  # for Celery
+        self.time_limit = self._hard_limit  # for Celery: it can also end a suspended process
         self._max_result_bytes = max_result_bytes
 
     def run(self) -> Result:

@@ -138,8 +138,8 @@ def test_an_end_state_is_final(installation: Installation) -> None:
     assert installation.store.find(record.id).tag == record.tag
 
 
-def test_every_tool_is_a_task_with_its_limits(installation: Installation) -> None:
-    """A tool's own soft limit overrides the setting, and the hard limit is TIME_LIMIT_GRACE later."""
-    tasks = installation.celery.tasks
-    assert (tasks["dawdle"].soft_time_limit, tasks["dawdle"].time_limit) == (1, 3)
-    assert tasks["phmmer"].soft_time_limit == installation.settings.soft_time_limit == 5000
+def test_every_tool_is_a_task_with_its_limit(installation: Installation) -> None:
+    """The hard limit, for Celery too, is TIME_LIMIT_GRACE after the soft limit of the tool or the setting."""
+    tasks, settings = installation.celery.tasks, installation.settings
+    assert (tasks["dawdle"].time_limit, settings.time_limit_grace) == (3, 2)
+    assert tasks["phmmer"].time_limit == settings.soft_time_limit + settings.time_limit_grace == 5002
