@@ -8,7 +8,7 @@ from celery.states import FAILURE
 from kombu.utils.json import dumps
 
 from greeter.jobs.errors import failure_result
-from greeter.jobs.record import ReportedProgress
+from greeter.jobs.progress import ReportedProgress
 from greeter.jobs.runner import Runner
 from greeter.jobs.service import JobService
 from greeter.jobs.worker_store import Order

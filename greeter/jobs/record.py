@@ -4,74 +4,21 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, date, datetime, timedelta
-from enum import StrEnum
 from functools import cached_property
 from hashlib import blake2b
-from typing import Any, NotRequired, TypedDict
+from typing import Any
 
 from celery import states
 
-from greeter.toolkit.job import Progress
-
-
-class Phase(StrEnum):
-    """The phases of a job as people see them. STOPPED means a partial result at the time limit."""
-
-    WAITING = "waiting"
-    RUNNING = "running"
-    FINISHED = "finished"
-    STOPPED = "stopped"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-
-_PHASES = {
-    states.PENDING: Phase.WAITING,
-    states.SUCCESS: Phase.FINISHED,
-    states.FAILURE: Phase.FAILED,
-    states.REVOKED: Phase.CANCELLED,
-}
-
-
-_MOST = 10**15  # of a count or of seconds that a page shows; a tool may set any number
+from greeter.jobs import progress as estimates
+from greeter.jobs.phase import Phase, phase_of
+from greeter.jobs.progress import ReportedProgress, read_progress
+from greeter.jobs.snapshot import Snapshot
 
 
 def _loads(text: str) -> Any:
     """Decode JSON; NaN and Infinity, which are not JSON, become None."""
     return json.loads(text, parse_constant=lambda name: None)
-
-
-class Snapshot(TypedDict):
-    """What lua/read.lua returns. Times are seconds since the epoch, by the clock of Redis."""
-
-    state: str
-    tool: str
-    submitted: str
-    attempts: str
-    elapsed: int
-    workers: int
-    today: int
-    started: NotRequired[str]
-    ended: NotRequired[str]
-    label: NotRequired[str]
-    request: NotRequired[str]
-    progress: NotRequired[str]
-    result: NotRequired[str]
-    partial: NotRequired[str]
-    cancel_requested: NotRequired[str]
-    claims: NotRequired[str]
-    silence: NotRequired[int]
-    ahead: NotRequired[int]
-
-
-class ReportedProgress(Progress):
-    """How far a job was at its last report.
-
-    Attributes:
-        seconds: Seconds since the first unit.
-    """
-
-    seconds: float
 
 
 class Record:
@@ -83,7 +30,13 @@ class Record:
         self.snapshot = snapshot
         self._retention_days = retention_days
 
-    @property
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Record) and (self.id, self.snapshot) == (other.id, other.snapshot)
+
+    def __hash__(self) -> int:
+        return hash((self.id, self.snapshot))
+
+    @cached_property
     def tag(self) -> str:
         """A short text that changes whenever the page of the job changes."""
         return blake2b(self.snapshot, digest_size=9).hexdigest()
@@ -98,19 +51,28 @@ class Record:
         """Celery's state of the task."""
         return self._fields["state"]
 
-    @property
+    @cached_property
     def phase(self) -> Phase:
         """The phase of the job."""
-        if self.state == states.SUCCESS and self.partial:
-            return Phase.STOPPED
-        return _PHASES.get(self.state, Phase.RUNNING)
+        return phase_of(self.state, self.partial)
 
-    @property
+    @cached_property
     def heading(self) -> str:
         """The phase as a heading."""
         if self.phase == Phase.RUNNING and self.cancel_requested:
             return "Cancelling"
         return "Stopped at the time limit" if self.phase == Phase.STOPPED else self.phase.capitalize()
+
+    @property
+    def summary(self) -> str:
+        """The heading or, if it is known, how much is done."""
+        return self.heading if self.percent is None or self.phase != Phase.RUNNING else f"{self.percent} %"
+
+    @property
+    def milestone(self) -> str:
+        """What screen readers announce: each quarter that is done, and the end."""
+        quarter = (self.percent or 0) // 25 * 25
+        return f"{quarter} percent done" if quarter and self.phase == Phase.RUNNING else self.heading
 
     @property
     def active(self) -> bool:
@@ -182,34 +144,20 @@ class Record:
         """The meta of Celery's state, which a tool may set to any JSON value."""
         return _loads(self._fields["progress"]) if "progress" in self._fields else None
 
-    @property
+    @cached_property
     def progress(self) -> ReportedProgress | None:
         """How far the job is; None before it reports, or if the tool set another meta."""
-        if not isinstance(self.meta, dict):
-            return None
-        meta: dict[str, Any] = {"total": None, "unit": "step", "seconds": 0} | self.meta
-        types = {"current": int, "total": int | None, "unit": str | None, "seconds": int | float}
-        if not all(isinstance(meta.get(name), kind) for name, kind in types.items()):
-            return None
-        if not all(0 <= meta[name] <= _MOST for name in ("current", "total", "seconds") if meta[name] is not None):
-            return None
-        return ReportedProgress(
-            current=meta["current"], total=meta["total"], unit=meta["unit"] or "step", seconds=meta["seconds"]
-        )
+        return read_progress(self.meta)
 
-    @property
+    @cached_property
     def percent(self) -> int | None:
         """How much of the job is done, if the total is known."""
-        progress = self.progress
-        return int(100 * progress["current"] / progress["total"]) if progress and progress["total"] else None
+        return estimates.percent(self.progress)
 
-    @property
+    @cached_property
     def remaining(self) -> int | None:
-        """Seconds left at the rate so far; None before 3 units and 5 seconds, when it would be a guess."""
-        progress = self.progress
-        if not progress or not progress["total"] or progress["current"] < 3 or progress["seconds"] < 5:
-            return None
-        return int(progress["seconds"] * (progress["total"] - progress["current"]) / progress["current"])
+        """Seconds left at the rate so far, if it is known."""
+        return estimates.remaining(self.progress)
 
     @property
     def times(self) -> dict[str, datetime]:
@@ -218,7 +166,7 @@ class Record:
         stamps = {"submitted": fields["submitted"], "started": fields.get("started"), "ended": fields.get("ended")}
         return {name: datetime.fromtimestamp(int(float(stamp)), UTC) for name, stamp in stamps.items() if stamp}
 
-    @property
+    @cached_property
     def kept_until(self) -> date | None:
         """The date on which the job is removed; for an active job, the earliest possible one; None for a sample."""
         if self._retention_days is None:
@@ -240,18 +188,3 @@ class Record:
     def reference(self) -> str:
         """The start of the id, as in the log; it does not give access to the job's page."""
         return self.id[:8]
-
-    @property
-    def log_fields(self) -> dict[str, str | int]:
-        """The fields of a log line about the job; nothing that the user entered."""
-        fields: dict[str, str | int] = {
-            "job": self.reference,
-            "request": self.request,
-            "tool": self.tool,
-            "attempts": self.attempts,
-        }
-        if not self.active:
-            times = self.times
-            started = times.get("started", times["ended"])
-            fields |= {"state": self.phase, "seconds": int((times["ended"] - started).total_seconds())}
-        return fields

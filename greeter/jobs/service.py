@@ -16,6 +16,7 @@ from redis import RedisError
 
 from greeter.jobs import fitness
 from greeter.jobs.errors import UNAVAILABLE, JobNotFound, Unfit, failure_result
+from greeter.jobs.log_fields import log_fields
 from greeter.jobs.reader import Params
 from greeter.jobs.runner import Runner
 from greeter.jobs.store import CancelOutcome, Store, Submission
@@ -123,5 +124,5 @@ class JobService:
         """Log an event in the life of a job."""
         fields: dict[str, str | int] = {"job": job_id[:8]}
         with suppress(JobNotFound, RedisError):  # the job was deleted at once, or Redis has gone away
-            fields = self.store.find(job_id).log_fields
+            fields = log_fields(self.store.find(job_id))
         log.info(event, extra=fields)

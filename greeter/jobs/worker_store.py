@@ -12,8 +12,8 @@ from kombu.utils.json import dumps, loads
 
 from greeter.jobs.errors import ToolChanged
 from greeter.jobs.files import JobFiles
+from greeter.jobs.progress import ReportedProgress
 from greeter.jobs.reader import Params
-from greeter.jobs.record import ReportedProgress
 from greeter.jobs.runner import Runner
 from greeter.jobs.scripts import Fields, Scripts, flat, texts
 from greeter.settings import Settings

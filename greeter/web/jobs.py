@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from secrets import token_urlsafe
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
-from flask import Blueprint, Flask, abort, redirect, render_template, request, send_from_directory, url_for
+from flask import (
+    Blueprint,
+    Flask,
+    abort,
+    current_app,
+    redirect,
+    render_template,
+    request,
+    send_from_directory,
+    url_for,
+)
 from flask.typing import ResponseReturnValue
 from werkzeug.routing import BaseConverter
 
+from greeter.jobs.phase import Phase
+from greeter.jobs.progress import ReportedProgress
 from greeter.jobs.reader import Provenance
-from greeter.jobs.record import Phase, Record, ReportedProgress
+from greeter.jobs.record import Record
 from greeter.jobs.samples import PREFIX
 from greeter.toolkit.tool import signature
 from greeter.web.errors import not_found
@@ -21,6 +33,8 @@ from greeter.web.forms import make_form
 from greeter.web.pages import find_tool, form_page, submit_job
 from greeter.web.paging import Page, read_rows
 from greeter.web.services import services
+
+_FRAGMENTS = 256  # kept in each process, about 2 KB each: one rendering serves all who watch a job
 
 bp = Blueprint("jobs", __name__)
 bp.register_error_handler(FileNotFoundError, not_found)  # the job was removed after its record was read
@@ -62,26 +76,27 @@ class JobContext(TypedDict):
     Attributes:
         record: The record of the job.
         title: The title of the tool, or its name if it no longer exists.
-        labels: The labels of the form's fields, by the name of the parameter.
+        labels: The labels of the form's fields, by the name of the parameter. This and the rest only after the end.
         files: The result files.
         rows: Reads the rows of a result file for the current page; see `read_rows`.
-        provenance: How the result was made; None while the job is active.
+        provenance: How the result was made.
         token: A token for the form that runs the job again.
         can_run_again: Whether its input can be submitted unchanged.
     """
 
     record: Record
     title: str
-    labels: dict[str, str]
-    files: list[Path]
-    rows: Callable[[str], Page]
-    provenance: Provenance | None
-    token: str
-    can_run_again: bool
+    labels: NotRequired[dict[str, str]]
+    files: NotRequired[list[Path]]
+    rows: NotRequired[Callable[[str], Page]]
+    provenance: NotRequired[Provenance]
+    token: NotRequired[str]
+    can_run_again: NotRequired[bool]
 
 
 def init_app(app: Flask) -> None:
     """Add the pages of jobs to the app."""
+    app.extensions["fragments"] = lru_cache(_FRAGMENTS)(_render)
     app.url_map.converters["job_id"] = JobId
     app.register_blueprint(bp)
 
@@ -98,7 +113,9 @@ def progress(job_id: str) -> ResponseReturnValue:
     record = _find(job_id)
     if request.headers.get("HX-PTag") == record.tag:
         return "", 304
-    return render_template("_live.html", **_context(record)), {"HX-PTag": record.tag}
+    # The fragment of an active job depends only on its record and the path of the site.
+    render = current_app.extensions["fragments"] if record.active else _render
+    return render(record, request.root_path), {"HX-PTag": record.tag}
 
 
 @bp.get("/jobs/<job_id:job_id>.json")
@@ -164,18 +181,24 @@ def _find(job_id: str) -> Record:
     return services().reader_for(job_id).find(job_id)
 
 
+def _render(record: Record, root_path: str) -> str:
+    return render_template("_live.html", **_context(record))
+
+
 def _context(record: Record) -> JobContext:
     tool = services().tools.get(record.tool)
-    provenance = None if record.active else services().reader_for(record.id).provenance(record.id)
+    context: JobContext = {"record": record, "title": tool.title if tool else record.tool}
+    if record.active:
+        return context
+    provenance = services().reader_for(record.id).provenance(record.id)
     return {
-        "record": record,
-        "title": tool.title if tool else record.tool,
+        **context,
         "labels": {field.name: field.label.text for field in tool.form()} if tool else {},
         "files": _files(record),
         "rows": partial(_rows, record),
         "provenance": provenance,
         "token": token_urlsafe(16),
-        "can_run_again": bool(provenance and _can_run_again(record, provenance)),
+        "can_run_again": _can_run_again(record, provenance),
     }
 
 

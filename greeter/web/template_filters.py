@@ -1,12 +1,15 @@
 """Template filters for numbers and text, and the variables of every template."""
 
 import mimetypes
+from datetime import date
+from functools import lru_cache
 from shlex import quote
 from typing import Any, TypeVar
 
 from flask import Flask
 from humanize import naturalsize, precisedelta
 
+from greeter.jobs.progress import ReportedProgress
 from greeter.version import __version__
 from greeter.web.services import services
 
@@ -17,7 +20,8 @@ def init_app(app: Flask) -> None:
     """Add the filters and variables to the templates, and remove unprintable characters from all output."""
     app.context_processor(_common_variables)
     app.jinja_env.finalize = lambda value: printable(value, keep="\r\n\t")
-    app.jinja_env.filters |= {"duration": duration, "plural": plural, "size": naturalsize, "quote": quote}
+    app.jinja_env.filters |= {"count": count, "day": day, "duration": duration, "plural": plural}
+    app.jinja_env.filters |= {"size": naturalsize, "quote": quote}
     mimetypes.add_type("text/plain", ".fa")  # so that a browser shows an example instead of downloading it
 
 
@@ -25,6 +29,15 @@ def _common_variables() -> dict[str, Any]:
     return {"settings": services().settings, "version": __version__, "sample_of": services().samples.of}
 
 
+def count(progress: ReportedProgress | None) -> str:
+    """Format how much is done, as in `3 of 9 steps; `; nothing if it is unknown."""
+    if not progress:
+        return ""
+    done, total, unit = progress["current"], progress["total"], progress["unit"]
+    return f"{done:,}{f' of {total:,}' if total else ''} {plural(unit, total or done)}; "
+
+
+@lru_cache(maxsize=1024)
 def duration(seconds: int) -> str:
     """Format a duration for people.
 
@@ -37,6 +50,12 @@ def duration(seconds: int) -> str:
     if seconds < 1:
         return "less than a second"
     return precisedelta(seconds // 60 * 60 if seconds >= 60 else seconds, minimum_unit="seconds", format="%d")
+
+
+@lru_cache(maxsize=64)
+def day(when: date) -> str:
+    """Format a date, as in `9 January 2027`."""
+    return f"{when:%-d %B %Y}"
 
 
 def plural(unit: str, number: int | None) -> str:

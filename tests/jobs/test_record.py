@@ -39,6 +39,23 @@ def test_a_partial_result_is_not_finished() -> None:
     assert not record(state="FAILURE", result="{}").has_result
 
 
+@pytest.mark.parametrize(
+    ("done", "state", "summary", "milestone"),
+    [
+        (0, "PROGRESS", "0 %", "Running"),
+        (24, "PROGRESS", "24 %", "Running"),
+        (77, "PROGRESS", "77 %", "75 percent done"),
+        (77, "FAILURE", "Failed", "Failed"),
+    ],
+)
+def test_the_title_shows_each_percent_and_screen_readers_announce_each_quarter(
+    done: int, state: str, summary: str, milestone: str
+) -> None:
+    """Both only while the job runs."""
+    found = record(state=state, progress=json.dumps({"current": done, "total": 100}))
+    assert (found.summary, found.milestone) == (summary, milestone)
+
+
 def test_the_remaining_time_needs_enough_data() -> None:
     """It is estimated after three units and five seconds of a loop with a known total."""
 

@@ -3,7 +3,8 @@
 import pytest
 from flask import Flask, render_template_string
 
-from greeter.web.template_filters import duration, plural, printable
+from greeter.jobs.progress import ReportedProgress
+from greeter.web.template_filters import count, duration, plural, printable
 
 # Characters that change the direction of writing.
 TURNING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c"
@@ -24,6 +25,20 @@ CONTROL = "\0\x07\x1b\x7f\x80\x9f\ud800\ufeff"
 def test_durations_show_seconds_only_below_one_minute(seconds: int, words: str) -> None:
     """The tag of a record counts time in the same steps."""
     assert duration(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("progress", "words"),
+    [
+        (ReportedProgress(current=3, total=9, unit="step", seconds=1), "3 of 9 steps; "),
+        (ReportedProgress(current=1234, total=None, unit="query", seconds=1), "1,234 queries; "),
+        (ReportedProgress(current=0, total=1, unit="step", seconds=0), "0 of 1 step; "),
+        (None, ""),
+    ],
+)
+def test_progress_is_shown_as_a_count(progress: ReportedProgress | None, words: str) -> None:
+    """The total and the unit are shown as far as they are known."""
+    assert count(progress) == words
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,33 @@
+"""The phases of a job."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from celery import states
+
+
+class Phase(StrEnum):
+    """The phases of a job as people see them. STOPPED means a partial result at the time limit."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    FINISHED = "finished"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+_PHASES = {
+    states.PENDING: Phase.WAITING,
+    states.SUCCESS: Phase.FINISHED,
+    states.FAILURE: Phase.FAILED,
+    states.REVOKED: Phase.CANCELLED,
+}
+
+
+def phase_of(state: str, partial: bool) -> Phase:
+    """Return the phase for a Celery state, which a tool may have made up, and whether the result is a fallback."""
+    if state == states.SUCCESS and partial:
+        return Phase.STOPPED
+    return _PHASES.get(state, Phase.RUNNING)

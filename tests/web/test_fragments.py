@@ -1,0 +1,47 @@
+"""Tests of how often the fragment of a job is rendered."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from flask import Flask, template_rendered
+
+from greeter import create_app
+from greeter.jobs.runner import Runner
+from tests.conftest import Installation
+
+pytestmark = pytest.mark.redis
+
+
+@contextmanager
+def renderings(app: Flask) -> Iterator[list[str | None]]:
+    """Collect the names of the templates that are rendered."""
+    names: list[str | None] = []
+
+    def add(_: Flask, template: object, **__: object) -> None:
+        names.append(getattr(template, "name", None))
+
+    with template_rendered.connected_to(add, app):
+        yield names
+
+
+def test_one_rendering_serves_all_who_watch_a_job(own_installation: Installation) -> None:
+    """Until the job changes, or for another path of the site, or once it has ended."""
+    own_installation.start("redis")
+    store, job_id = own_installation.store, own_installation.submit("nap")
+    app, path = create_app(own_installation.settings), f"/jobs/{job_id}/progress"
+    with renderings(app) as rendered:
+        first = app.test_client().get(path)
+        second = app.test_client().get(path)
+        assert (first.text, first.headers["HX-PTag"]) == (second.text, second.headers["HX-PTag"])
+        assert len(rendered) == 1
+        below = app.test_client().get(path, base_url="http://localhost/below")
+        assert (len(rendered), f'hx-get="/below{path}"' in below.text) == (2, True)
+        store.claim(job_id, Runner("worker", 1), {})
+        store.report_progress(job_id, Runner("worker", 1), {"current": 3, "total": 9, "unit": "step", "seconds": 1})
+        third = app.test_client().get(path)
+        assert (len(rendered), "3 of 9 steps" in third.text) == (3, True)
+        store.update(job_id, Runner("worker", 1), "SUCCESS", {"result": "{}"})
+        tokens = [app.test_client().get(path).text for _ in range(2)]
+        assert len(rendered) == 5
+        assert tokens[0] != tokens[1]  # each has a token of its own, so that each can submit the job again
