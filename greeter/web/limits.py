@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from functools import lru_cache
 from ipaddress import ip_address, ip_network
 from typing import cast
 
 from flask import Flask, current_app, request
 from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage, RedisStorage
+from limits.storage import RedisStorage
 from limits.strategies import FixedWindowRateLimiter
 from redis import RedisError
 from werkzeug.exceptions import TooManyRequests
@@ -18,14 +19,31 @@ from greeter.web.services import Services
 _RETRY_AFTER = 60  # seconds
 
 
+class _Counter:
+    """Counts what each client does in a minute, in this process."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit, self._minute = limit, 0
+        self._counts: dict[str, int] = {}
+
+    def hit(self, client: str) -> bool:
+        """Count once, and return whether the client is within the limit."""
+        minute = int(time.time() / 60)  # another one also after the clock was set back
+        if minute != self._minute:
+            self._minute, self._counts = minute, {}
+        # Without a lock: that of two threads at once only one counts does not matter.
+        self._counts[client] = count = self._counts.get(client, 0) + 1
+        return count <= self._limit
+
+
 class Limits:
     """Counts per minute: requests in this process; submissions in Redis, or in this process if it is unavailable."""
 
     def __init__(self, services: Services) -> None:
         settings, pool = services.settings, services.jobs.store.redis.connection_pool
-        self._requests = RateLimitItemPerMinute(settings.requests_per_minute, namespace="requests")
-        self._submissions = RateLimitItemPerMinute(settings.submits_per_minute, namespace="submissions")
-        self._in_process = FixedWindowRateLimiter(MemoryStorage())
+        self._requests = _Counter(settings.requests_per_minute)
+        self._submissions = _Counter(settings.submits_per_minute)
+        self._per_minute = RateLimitItemPerMinute(settings.submits_per_minute, namespace="submissions")
         redis = RedisStorage(settings.redis_url, connection_pool=pool, key_prefix="limits")
         self._in_redis = FixedWindowRateLimiter(redis)
 
@@ -35,7 +53,7 @@ class Limits:
         Raises:
             TooManyRequests: The client has sent REQUESTS_PER_MINUTE to this process in this minute.
         """
-        if not self._in_process.hit(self._requests, client_address(), _minute()):
+        if not self._requests.hit(client_address()):
             raise TooManyRequests(retry_after=_RETRY_AFTER)
 
     def count_submission(self) -> None:
@@ -45,9 +63,9 @@ class Limits:
             TooManyRequests: The client has made SUBMITS_PER_MINUTE in this minute.
         """
         try:
-            allowed = self._in_redis.hit(self._submissions, client_address(), _minute())
+            allowed = self._in_redis.hit(self._per_minute, client_address(), _minute())
         except RedisError:
-            allowed = self._in_process.hit(self._submissions, client_address(), _minute())
+            allowed = self._submissions.hit(client_address())
         if not allowed:
             raise TooManyRequests(retry_after=_RETRY_AFTER)
 
@@ -70,8 +88,13 @@ def init_app(app: Flask) -> None:
 
 def client_address() -> str:
     """Return the client's IPv4 address or its IPv6 /64 network, which usually belongs to one customer."""
+    return _network(request.remote_addr or "")
+
+
+@lru_cache(maxsize=1024)
+def _network(text: str) -> str:
     try:
-        address = ip_address(request.remote_addr or "")
+        address = ip_address(text)
     except ValueError:  # the proxy does not pass on an address
         return "unknown"
     if address.version == 6:

@@ -20,22 +20,24 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 # Anyone who has the address of a job can see the job, so these keep the address out of caches, referrers and indexes.
-_JOB_HEADERS = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex"}
+_JOB_HEADERS = _HEADERS | {"Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex"}
 _HTTPS_HEADERS = {"Strict-Transport-Security": "max-age=31536000"}
 
 
 def init_app(app: Flask) -> None:
     """Check every request, and set the headers of every response."""
-    app.before_request(_reject_compressed_body)
-    app.before_request(_reject_other_sites)
-    app.before_request(_reject_large_form)
+    app.before_request(_check_request)
     app.after_request(_set_headers)
 
 
-def _reject_compressed_body() -> None:
+def _check_request() -> None:
     # Nothing here decompresses requests, so that a small one cannot expand into a large one.
-    if request.content_encoding not in (None, "", "identity"):
+    if request.environ.get("HTTP_CONTENT_ENCODING", "") not in ("", "identity"):
         raise UnsupportedMediaType
+    if request.method not in ("GET", "HEAD", "OPTIONS"):
+        _reject_other_sites()
+    if request.environ.get("CONTENT_TYPE"):
+        _reject_large_form()
 
 
 def _reject_other_sites() -> None:
@@ -44,8 +46,6 @@ def _reject_other_sites() -> None:
     This follows the OWASP Cross-Site Request Forgery Prevention Cheat Sheet. Browsers send Sec-Fetch-Site over https,
     and Origin without it. Scripts send neither and are accepted.
     """
-    if request.method in ("GET", "HEAD", "OPTIONS"):
-        return
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
     own_origins = (None, f"{request.scheme}://{request.host}")
     allowed = origin in own_origins if site is None else site in ("same-origin", "none")
@@ -67,9 +67,10 @@ def _reject_large_form() -> None:
 
 
 def _set_headers(response: Response) -> Response:
-    response.headers.update(_HEADERS)
-    if request.path.startswith("/jobs/"):  # by path, so that impossible job ids look like deleted jobs
-        response.headers.update(_JOB_HEADERS)
+    is_job = request.path.startswith("/jobs/")  # by path, so that impossible job ids look like deleted jobs
+    response.headers.extend(_JOB_HEADERS if is_job else _HEADERS)
+    if is_job:
+        response.headers["Cache-Control"] = "no-store"
     if request.is_secure:
-        response.headers.update(_HTTPS_HEADERS)
+        response.headers.extend(_HTTPS_HEADERS)
     return response
