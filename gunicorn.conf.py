@@ -1,5 +1,6 @@
 """Configuration of gunicorn, which loads this file by its name."""
 
+import gc
 import logging
 import os
 import shutil
@@ -40,12 +41,21 @@ _NO_MEMORY = "No memory for shared metrics on %s (%s): /metrics shows the reques
 
 
 def on_starting(arbiter: Arbiter) -> None:
-    """Check Redis and DATA_DIR, and create a folder in memory in which the processes share their measurements.
+    """Check Redis and DATA_DIR, and load the application, whose memory the processes share."""
+    redis_check.check(_settings.redis_url)
+    fitness.check(_settings)
+    _create_metrics_folder()
+    arbiter.app.wsgi()  # not through preload_app, which loads it before there is the folder
+    # The collector writes to every object that it visits, and so would copy the shared memory to each process.
+    gc.collect()
+    gc.freeze()
+
+
+def _create_metrics_folder() -> None:
+    """Create a folder in memory in which the processes share their measurements.
 
     They are mapped files. A write to one on a full disk would kill the process with SIGBUS.
     """
-    redis_check.check(_settings.redis_url)
-    fitness.check(_settings)
     os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
     for left in _memory.glob(f"greeter-{_settings.web_port}-*"):  # by a master that was killed
         shutil.rmtree(left, ignore_errors=True)
@@ -64,7 +74,10 @@ def post_fork(arbiter: Arbiter, worker: Worker) -> None:
         try:
             _reserve(Path(folder, f"histogram_{worker.pid}.db"))
         except OSError as error:
+            from prometheus_client import values  # reads PROMETHEUS_MULTIPROC_DIR when it is imported
+
             del os.environ["PROMETHEUS_MULTIPROC_DIR"]
+            values.ValueClass = values.MutexValue
             _log.warning(_NO_MEMORY, _memory, error)
 
 
@@ -79,7 +92,7 @@ def _reserve(path: Path) -> None:
 
 def child_exit(arbiter: Arbiter, worker: Worker) -> None:
     """Add the metrics of an ended process to those of earlier ones, so that their files do not accumulate."""
-    from prometheus_client.mmap_dict import MmapedDict  # reads PROMETHEUS_MULTIPROC_DIR when it is imported
+    from prometheus_client.mmap_dict import MmapedDict
 
     folder = Path(os.environ.get("PROMETHEUS_MULTIPROC_DIR", os.devnull))
     ended, metrics_file = folder / _ENDED, folder / f"histogram_{worker.pid}.db"

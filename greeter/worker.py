@@ -1,5 +1,6 @@
 """The entry point of a worker and of Flower: `celery --app greeter.worker worker`."""
 
+import gc
 import os
 import signal
 from dataclasses import replace
@@ -12,6 +13,7 @@ from celery.signals import (
     celeryd_init,
     heartbeat_sent,
     setup_logging,
+    worker_before_create_process,
     worker_process_init,
     worker_ready,
     worker_shutting_down,
@@ -62,6 +64,13 @@ def _prepare_worker(**_: Any) -> None:
     fitness.check(settings)
     containment.prepare_worker()
     watchdog.pulse()
+
+
+@worker_before_create_process.connect
+def _share_memory(**_: Any) -> None:
+    # The collector writes to every object that it visits, and so would copy the shared memory to each process.
+    gc.collect()
+    gc.freeze()
 
 
 @worker_process_init.connect

@@ -91,3 +91,14 @@ def test_the_kernel_prefers_to_kill_a_job(site: Installation) -> None:
     worker = psutil.Process(site.pid("worker"))
     scores = [Path(f"/proc/{one.pid}/oom_score_adj").read_text().strip() for one in (worker, *worker.children())]
     assert scores == [Path("/proc/self/oom_score_adj").read_text().strip(), "500", "500"]
+
+
+@pytest.mark.slow
+def test_processes_share_the_memory_of_what_they_load(own_installation: Installation) -> None:
+    """The web processes and those of a worker's pool are forked when everything is loaded, and copy little of it."""
+    own_installation.start("redis", "worker", "web")
+    forked = [one for name in ("worker", "web") for one in psutil.Process(own_installation.pid(name)).children()]
+    assert len(forked) == 4
+    for process in forked:
+        memory = process.memory_full_info()
+        assert memory.uss < memory.rss / 3, process.cmdline()
