@@ -7,6 +7,7 @@ import ctypes
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -14,10 +15,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
-
-from redis import Redis, RedisError
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from greeter.disk_reserve import DiskReserve
 from greeter.settings_loader import load_settings
@@ -87,31 +84,39 @@ class _Supervisor:
         while (status := self._process.poll()) is None:
             time.sleep(_CHECK_INTERVAL)
             self._has_answered = self._has_answered or _is_up(self._url)
-            with suppress(OSError, RedisError):  # try again next time
+            with suppress(OSError):  # try again next time
                 needed = self._reserve.renew()
-                if needed != state:
-                    _configure(self._url, needed)
+                if needed != state and _configure(self._url, needed):
                     state = needed
         return status
 
 
-def _connect(url: str) -> Redis:
-    return Redis.from_url(url, socket_timeout=1, retry=Retry(NoBackoff(), 0))
-
-
 def _is_up(url: str) -> bool:
     """Return whether a server answers at this URL."""
-    with suppress(RedisError), _connect(url) as server:
-        return bool(server.ping())
+    return _command(url, "PING")
+
+
+def _configure(url: str, settings: Mapping[str, int]) -> bool:
+    """Change settings of the running server, and return whether it has done so."""
+    done = all(_command(url, f"CONFIG SET {name} {value}") for name, value in settings.items())
+    if done:
+        _report(f"Adapted the server to the free disk space: {settings}")
+    return done
+
+
+def _command(url: str, command: str) -> bool:
+    """Send a command to the server, and return whether it succeeded.
+
+    This does not use redis-py, which would be more than half of the memory of this process.
+    """
+    parts = urlsplit(url)
+    login = [f"AUTH {_quote(unquote(parts.password))}"] if parts.password else []
+    lines = [*login, command]
+    with suppress(OSError), socket.create_connection((parts.hostname, parts.port or 6379), 1) as connection:
+        connection.sendall("".join(f"{line}\r\n" for line in lines).encode())
+        with connection.makefile("rb") as replies:
+            return all(replies.readline().startswith(b"+") for _ in lines)
     return False
-
-
-def _configure(url: str, settings: Mapping[str, int]) -> None:
-    """Change settings of the running server."""
-    with _connect(url) as server:
-        for name, value in settings.items():
-            server.config_set(name, value)
-    _report(f"Adapted the server to the free disk space: {settings}")
 
 
 def _find_server() -> str:
