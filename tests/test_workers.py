@@ -46,6 +46,14 @@ def test_a_signal_to_the_process_of_a_job_is_not_a_bug_of_the_tool(site: Install
     assert (record.phase, record.result) == ("finished", {"slept": 2.0})
 
 
+def test_a_soft_limit_signal_from_elsewhere_is_ignored(installation: Installation) -> None:
+    """The job does not claim that it has reached its time limit."""
+    job = installation.submit("diary", seconds=1.0)
+    running(installation, job)
+    os.kill(process_of(installation, job), signal.SIGUSR1)
+    assert installation.ended(job).result == {"slept": 1.0}
+
+
 @pytest.mark.parametrize("number", [signal.SIGQUIT, signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_worker_returns_its_jobs_whichever_signal_stops_it(site: Installation, number: int) -> None:
     """No attempt is counted, and the next worker finishes the jobs."""

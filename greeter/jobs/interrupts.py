@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -15,21 +15,23 @@ _FATAL = (signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP)
 
 
 @contextmanager
-def interruptible(hard_limit: float) -> Iterator[None]:
+def interruptible(hard_limit: float, is_due: Callable[[], bool]) -> Iterator[None]:
     """Let signals interrupt the body, which is the call of a tool, and nothing else.
 
-    SIGUSR1 raises SoftTimeLimitExceeded, once. SIGTERM, SIGQUIT and SIGHUP end the process at once, so that the job
-    counts as lost: billiard's own handler raises SystemExit in the tool. The kernel's alarm ends a process that has
-    outlived its hard limit, even if the worker hangs and the tool holds the interpreter.
+    SIGUSR1 raises SoftTimeLimitExceeded, once, unless it comes too early, from another program. SIGTERM, SIGQUIT and
+    SIGHUP end the process at once, so that the job counts as lost: billiard's own handler raises SystemExit in the
+    tool. The kernel's alarm ends a process that has outlived its hard limit, even if the worker hangs and the tool
+    holds the interpreter.
 
     Args:
         hard_limit: Seconds until the hard limit.
+        is_due: Returns whether the job has reached its soft limit or was cancelled.
     """
     interrupted = False
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         nonlocal interrupted
-        if not interrupted:
+        if not interrupted and is_due():
             interrupted = True
             raise SoftTimeLimitExceeded
 

@@ -26,7 +26,7 @@ _GRACE = 2  # seconds after which the hard limit, which Celery should have enfor
 
 
 @contextmanager
-def reporting(job: Job, claimed: ClaimedJob, soft_limit: float, hard_limit: float) -> Iterator[None]:
+def reporting(job: Job, claimed: ClaimedJob, soft_limit: float, hard_limit: float) -> Iterator[Callable[[], bool]]:
     """Report the progress of a job whenever it has changed, and send its heartbeats, while the body runs.
 
     When the job is cancelled or reaches its soft limit, SoftTimeLimitExceeded is raised in the tool, which can return
@@ -40,12 +40,15 @@ def reporting(job: Job, claimed: ClaimedJob, soft_limit: float, hard_limit: floa
         claimed: Its record.
         soft_limit: Seconds until the soft limit.
         hard_limit: Seconds until the hard limit.
+
+    Yields:
+        A function that returns whether the job has reached its soft limit or was cancelled.
     """
     reporter = _Reporter(job, claimed, soft_limit, hard_limit)
     thread = threading.Thread(target=reporter.run, name="reporting", daemon=True)
     thread.start()
     try:
-        yield
+        yield reporter.is_due
     finally:
         reporter.ended.set()
         thread.join()
@@ -73,6 +76,10 @@ class _Reporter:
                 if count % _REPORTS_PER_HEARTBEAT == 0:
                     self._obey(self._claimed.heartbeat())
 
+    def is_due(self) -> bool:
+        """Return whether the tool has to stop."""
+        return time.monotonic() >= self._interrupt_at
+
     def report(self) -> None:
         """Report the progress if it has changed."""
         progress = self._job.progress
@@ -90,11 +97,10 @@ class _Reporter:
             self._enforce_limits()
 
     def _enforce_limits(self) -> None:
-        now = time.monotonic()
-        if now >= self._interrupt_at and not self._interrupted:
+        if self.is_due() and not self._interrupted:
             self._interrupted = True
             signal.pthread_kill(threading.main_thread().ident or 0, SOFT_LIMIT_SIGNAL)
-        if now >= self._kill_at:
+        if time.monotonic() >= self._kill_at:
             self._claimed.fail(TimeLimitExceeded())
             _kill_this_process()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from importlib.metadata import version
 from platform import python_version
@@ -101,12 +101,12 @@ class ToolTask(Task):  # type: ignore[type-arg]
         params, folder = claim
         job = Job(folder, self.app.settings.job_memory)
         claimed = ClaimedJob(jobs, job_id, runner)
-        with reporting(job, claimed, self._soft_limit, self._hard_limit), contained(job):
-            return self._call(job, params)
+        with reporting(job, claimed, self._soft_limit, self._hard_limit) as is_due, contained(job):
+            return self._call(job, params, is_due)
 
-    def _call(self, job: Job, params: Params) -> Result:
+    def _call(self, job: Job, params: Params, is_due: Callable[[], bool]) -> Result:
         """Call the tool; only here can a signal interrupt this process."""
-        with interruptible(self._hard_limit):
+        with interruptible(self._hard_limit, is_due):
             try:
                 return check_result(self.tool(job, **params), self._max_result_bytes)
             except MemoryError:  # would end the whole worker (celery/celery#10462)

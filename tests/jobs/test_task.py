@@ -29,9 +29,9 @@ def tool(function: Callable[[Job], Any], **changes: Any) -> Tool:
     return replace(load()["nap"], function=function, **changes)
 
 
-def call(function: Callable[[Job], Any], folder: Path) -> dict[str, Any]:
-    """Call a function as a task does."""
-    return ToolTask(tool(function), 10, 10, 1000)._call(Job(folder), {})
+def call(function: Callable[[Job], Any], folder: Path, due: bool = True) -> dict[str, Any]:
+    """Call a function as a task does, whose soft limit has been reached or not."""
+    return ToolTask(tool(function), 10, 10, 1000)._call(Job(folder), {}, lambda: due)
 
 
 def interrupt(job: Job | None = None) -> dict[str, Any]:
@@ -47,6 +47,11 @@ def test_the_soft_limit_interrupts_only_the_tool(tmp_path: Path) -> None:
     assert interrupt() == {"interrupted": False}
     assert call(lambda job: {"done": True}, tmp_path) == {"done": True}
     assert interrupt() == {"interrupted": False}
+
+
+def test_a_signal_before_the_soft_limit_is_ignored(tmp_path: Path) -> None:
+    """Another program may have sent it."""
+    assert call(interrupt, tmp_path, due=False) == {"interrupted": False}
 
 
 @pytest.mark.parametrize("result", [None, ["a"], "a"])
