@@ -24,6 +24,7 @@ from greeter import tools
 from greeter.jobs import containment, fitness, redis_check
 from greeter.jobs.celery_app import CeleryApp
 from greeter.jobs.intake import Intake
+from greeter.jobs.process_state import ProcessState
 from greeter.jobs.runner import Runner
 from greeter.jobs.sweeper import Sweeper
 from greeter.jobs.task import register_tools
@@ -78,7 +79,7 @@ def _prepare_process(**_: Any) -> None:
     app.runner = replace(app.runner, process=os.getpid())
     watchdog.watch()
     containment.prepare_pool_process(settings.max_file_bytes)
-    app.process_state = fitness.ProcessState()
+    app.process_state = ProcessState()
 
 
 @worker_ready.connect

@@ -6,7 +6,7 @@ from typing import Any
 
 from celery import Celery
 
-from greeter.jobs.fitness import ProcessState
+from greeter.jobs.process_state import ProcessState
 from greeter.jobs.runner import Runner
 from greeter.jobs.service import JobService
 from greeter.jobs.store import Store

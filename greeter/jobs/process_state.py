@@ -1,0 +1,52 @@
+"""Whether a job has changed its process so that later jobs would suffer."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import threading
+from pathlib import Path
+
+_MAX_NEW_DESCRIPTORS = 32  # that jobs may leave open in a process
+_MAX_NEW_THREADS = 8
+
+
+class ProcessState:
+    """The state in which a pool process starts. A process that a job has changed is replaced before the next job."""
+
+    def __init__(self) -> None:
+        """Remember the state of this process."""
+        self._settings = _settings()
+        self._descriptors, self._threads = _descriptors(), threading.active_count()
+
+    def change(self) -> str | None:
+        """Return what jobs have changed that would affect others, or None."""
+        try:
+            if _descriptors() > self._descriptors + _MAX_NEW_DESCRIPTORS:
+                return "open files"
+            if threading.active_count() > self._threads + _MAX_NEW_THREADS:
+                return "threads"
+            changed = [name for name, value in _settings().items() if value != self._settings[name]]
+            return ", ".join(changed) or None
+        except OSError as error:  # no descriptor is left, or the working directory was removed
+            return str(error.strerror)
+
+
+def _descriptors() -> int:
+    return len(list(Path("/dev/fd").iterdir()))
+
+
+def _settings() -> dict[str, object]:
+    umask = os.umask(0o077)
+    os.umask(umask)
+    limits = (name for name in dir(resource) if name.startswith("RLIMIT_"))
+    return {
+        "working directory": Path.cwd(),
+        "umask": umask,
+        "resource limits": [resource.getrlimit(getattr(resource, name)) for name in limits],
+        "priority": os.getpriority(os.PRIO_PROCESS, 0),
+        # macOS has no affinity.
+        "CPU affinity": os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None,
+        "blocked signals": signal.pthread_sigmask(signal.SIG_BLOCK, ()),
+    }

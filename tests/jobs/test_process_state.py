@@ -1,0 +1,44 @@
+"""What a process notices that a job has changed in it. tests/test_fitness.py shows that it is replaced then."""
+
+import os
+import resource
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from greeter.jobs.process_state import ProcessState
+
+
+def sleepers(number: int) -> list[threading.Thread]:
+    """Return threads that run for a minute once they are started."""
+    return [threading.Thread(target=time.sleep, args=[60], daemon=True) for _ in range(number)]
+
+
+CHANGES: dict[str, Callable[[], object]] = {
+    "open files": lambda: [os.open("/dev/null", os.O_RDONLY) for _ in range(40)],
+    "threads": lambda: list(map(threading.Thread.start, sleepers(10))),
+    "working directory": lambda: os.chdir(tempfile.gettempdir()),
+    "umask": lambda: os.umask(0o777),
+    "resource limits": lambda: resource.setrlimit(resource.RLIMIT_CPU, (600, 600)),
+    "priority": lambda: os.nice(1),
+    "CPU affinity": lambda: os.sched_setaffinity(0, [min(os.sched_getaffinity(0))]),
+    "blocked signals": lambda: signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1]),
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_a_change_is_named(what: str) -> None:
+    """Without it, nothing has changed."""
+    if what == "CPU affinity" and len(os.sched_getaffinity(0)) == 1:
+        pytest.skip("needs two processors")
+    forked = os.fork()  # so that this process stays as it is
+    if not forked:
+        state = ProcessState()
+        before = state.change()
+        CHANGES[what]()
+        os._exit(0 if (before, state.change()) == (None, what) else 1)
+    assert os.waitpid(forked, 0)[1] == 0
