@@ -18,7 +18,7 @@ from greeter import create_app
 from greeter.jobs import fitness
 from greeter.jobs.fitness import MARKER
 from greeter.jobs.sweeper import Sweeper
-from tests.conftest import PROCFILE, ROOT, Installation, wait_for
+from tests.conftest import PROCFILE, ROOT, Installation, compiled_library, small_disk, wait_for
 from tests.http import fetch, post
 from tests.test_recovery import diary, process_of, running
 
@@ -26,6 +26,7 @@ BIN = Path(sys.executable).parent
 COMMANDS = {name: PROCFILE[name].split()[1:] for name in ("web", "worker")}
 
 
+CHECK = "from greeter.jobs import fitness; from greeter.settings import Settings; fitness.check(Settings.load())"
 AS_NOBODY = """
 import os
 from greeter.jobs import fitness
@@ -93,7 +94,34 @@ def test_processes_that_start_at_the_same_time_create_one_installation(own_insta
     with ThreadPoolExecutor(20) as pool:
         assert set(pool.map(lambda _: fitness.problem(site.store), range(20))) == {None}
     assert site.redis.get("installation").decode() == (site.store.files.root / MARKER).read_text()
-    assert [path.name for path in site.store.files.root.iterdir()] == [MARKER]
+    assert list(site.store.files.root.iterdir()) == [site.store.files.root / MARKER.parent]
+
+
+@pytest.mark.redis
+def test_an_installation_is_created_on_a_disk_without_hard_links(own_installation: Installation) -> None:
+    """Some network and USB disks have none."""
+    site = own_installation
+    site.start("redis")
+    preloaded = compiled_library(site.settings.data_dir, "int link() { return -1; } int linkat() { return -1; }")
+    environ = os.environ | site.environ | {"LD_PRELOAD": preloaded}
+    subprocess.run([sys.executable, "-c", CHECK], env=environ, cwd=ROOT, check=True)
+    assert fitness.problem(site.store) is None
+
+
+@pytest.mark.redis
+def test_a_disk_without_room_for_new_files_counts_as_full(
+    own_installation: Installation, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Although it has free bytes."""
+    with small_disk(tmp_path_factory.mktemp("mounts") / "few", "100m,nr_inodes=5000") as disk:
+        site = Installation(disk, min_free_bytes=0)
+        try:
+            site.start("redis")
+            assert "hardly any file" in create_app(site.settings).test_client().get("/health/ready").json["reason"]
+            with pytest.raises(OSError, match="is free"):
+                site.submit("nap")
+        finally:
+            site.close()
 
 
 @pytest.mark.redis
@@ -166,6 +194,7 @@ def test_nothing_is_removed_from_a_folder_that_is_not_the_right_one(own_installa
     os.utime(orphan, (0, 0))
     site.redis.zincrby("jobs:ended", -site.settings.retention - 1, job)
     right = site.redis.getset("installation", "another")
+    assert site.jobs.fitness.problem()
     sweeper = Sweeper(site.jobs, "this")
     sweeper.run()
     assert orphan.exists()
@@ -175,6 +204,7 @@ def test_nothing_is_removed_from_a_folder_that_is_not_the_right_one(own_installa
     assert "greeter_workers_unfit 1.0" in metrics(site)
     assert right
     site.redis.set("installation", right)
+    assert not site.jobs.fitness.problem()
     sweeper._next_sweep = 0
     sweeper.run()
     assert not orphan.exists()

@@ -42,7 +42,7 @@ def fill(site: Installation) -> None:
     with suppress(OSError), (site.settings.data_dir / "fill").open("ab", buffering=0) as file:
         while True:
             file.write(bytes(1))
-    assert site.store.files.free_bytes() == 0
+    assert site.store.files.space().bytes == 0
 
 
 def greet(site: Installation, steps: int) -> Response:

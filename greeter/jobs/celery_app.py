@@ -27,7 +27,7 @@ class CeleryApp(Celery):
     def __init__(self, settings: Settings) -> None:
         super().__init__("greeter")
         self.settings = settings
-        self.jobs = JobService(Store(settings), self.send_task)
+        self.jobs = JobService(Store(settings), self.send_task, settings.min_free_bytes)
         self.runner = Runner()
         self.process_state: ProcessState | None = None
         self.conf.update(_configuration(settings))

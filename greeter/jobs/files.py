@@ -5,21 +5,41 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
+from errno import ETIMEDOUT
 from pathlib import Path
+from typing import NamedTuple
 
+from greeter.jobs.probe import NoAnswer
 from greeter.toolkit.job import RESULT_NAME
+
+_BLOCK = 4096  # bytes that an empty file or folder takes
+
+
+class Space(NamedTuple):
+    """What is free on a disk: the bytes, and the number of files, which is None where the disk has no limit."""
+
+    bytes: int
+    files: int | None
 
 
 class JobFiles:
-    """One folder for each job, named by its id."""
+    """One folder for each job, named by its id.
+
+    Attributes:
+        root: The folder of all jobs.
+        hangs: Returns whether that is known not to answer. Then methods for one job raise NoAnswer instead of waiting.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.hangs: Callable[[], bool] = lambda: False
 
     def folder(self, job_id: str) -> Path:
         """Return the folder of a job."""
+        if self.hangs():
+            raise NoAnswer(ETIMEDOUT, "DATA_DIR does not answer")
         return self.root / job_id
 
     def create(self, job_id: str, inputs: Mapping[str, bytes]) -> None:
@@ -42,10 +62,11 @@ class JobFiles:
                 _sync(path)
         _sync(self.root)
 
-    def free_bytes(self) -> int:
-        """Return how many bytes are free on the disk of the folders."""
+    def space(self) -> Space:
+        """Return what is free on the disk of the folders."""
         existing = next(path for path in (self.root, *self.root.absolute().parents) if path.exists())
-        return shutil.disk_usage(existing).free
+        found = os.statvfs(existing)
+        return Space(found.f_bavail * found.f_frsize, found.f_favail if found.f_files else None)
 
     def size(self, job_id: str) -> int:
         """Return how many bytes the files of a job take."""

@@ -1,4 +1,4 @@
-"""Whether a process can run jobs: DATA_DIR and Redis belong together, files can be written, and no job has changed it.
+"""Whether jobs can be stored and run: DATA_DIR and Redis belong together, and files can be written.
 
 The folder of the jobs and Redis both have the id of the installation. The first process that finds neither creates it.
 """
@@ -7,53 +7,99 @@ from __future__ import annotations
 
 import logging
 import os
-import resource
 import sys
-import threading
 import time
 from contextlib import suppress
-from errno import EDQUOT, EMFILE, ENOSPC
+from errno import EDQUOT, EEXIST, EMFILE, ENOSPC, ENOTEMPTY
+from functools import partial
 from pathlib import Path
 from secrets import token_hex
-from tempfile import NamedTemporaryFile, TemporaryFile
+from tempfile import TemporaryDirectory, TemporaryFile
 
 from redis import RedisError
 
+from greeter.jobs.files import Space
+from greeter.jobs.probe import NoAnswer, Probe
 from greeter.jobs.store import Store
 from greeter.settings import Settings
 
 log = logging.getLogger(__name__)
 
-MARKER = ".installation"
+_MIN_FREE_FILES = 10_000
+MARKER = Path(".installation/id")
 _NOT_PAIRED = (
     "DATA_DIR and the Redis server in REDIS_URL do not belong to the same installation. Check that the disk is mounted "
     "and that both settings are correct. If you emptied or replaced one on purpose, run honcho run flask pair-storage."
 )
+HANGS = "DATA_DIR does not answer. Check the disk, or the server, on which it is."
 _OTHER_USER = "The files in DATA_DIR belong to another user. Run the web and all workers as the same user."
 _UNUSABLE = "DATA_DIR cannot be used: {}. It must be mounted, writable, and owned by the user of this process."
 # Reading does not need disk space, and a process without descriptors is replaced.
 _IGNORED = (ENOSPC, EDQUOT, EMFILE)
 
-_MAX_NEW_DESCRIPTORS = 32  # that jobs may leave open in a process
-_MAX_NEW_THREADS = 8
+
+class Fitness:
+    """Whether this process can store and run jobs. No method waits for a DATA_DIR that does not answer.
+
+    Methods raise redis.RedisError.
+    """
+
+    def __init__(self, store: Store, min_free_bytes: int) -> None:
+        self._probe = Probe(partial(problem, store))
+        self._space = Probe(store.files.space)
+        self._min_free_bytes = min_free_bytes
+        store.files.hangs = lambda: self._probe.hangs
+
+    def problem(self) -> str | None:
+        """Check now, for up to 5 seconds, and return the problem."""
+        try:
+            return self._probe.fresh()
+        except NoAnswer:
+            return HANGS
+
+    def last_problem(self) -> str | None:
+        """Return the problem that the last check found, and start the next one."""
+        try:
+            return self._probe.last()
+        except NoAnswer:
+            return HANGS
+
+    def refresh(self) -> None:
+        """Start a check if the last one is old, so that it is known whether DATA_DIR answers."""
+        self._probe.refresh()
+
+    def space(self) -> Space:
+        """Return what is free on the disk of DATA_DIR. Raises OSError, also when that does not answer."""
+        if self._probe.hangs:
+            raise NoAnswer
+        return self._space.fresh()
+
+    def has_space(self) -> bool:
+        """Return whether MIN_FREE_BYTES and enough files are free, so that jobs are accepted."""
+        try:
+            space = self.space()
+        except OSError:  # DATA_DIR cannot be used, which problem() reports
+            return True
+        has_files = space.files is None or space.files >= _MIN_FREE_FILES
+        return has_files and space.bytes >= self._min_free_bytes
 
 
 def check(settings: Settings) -> None:
     """Exit with a message if jobs cannot be stored and run. A Redis that is down may still come up."""
     store = Store(settings)
     with store.redis:
-        found = _lasting_problem(store)
+        found = _lasting_problem(Fitness(store, settings.min_free_bytes))
     if found:
         print(found, file=sys.stderr)
-        sys.exit(os.EX_CONFIG)
+        sys.exit(os.EX_TEMPFAIL if found == HANGS else os.EX_CONFIG)  # systemd tries again only after the first
 
 
-def _lasting_problem(store: Store) -> str | None:
+def _lasting_problem(fitness: Fitness) -> str | None:
     """Return a problem that lasts for a second: another process may be creating the installation."""
     found = None
     try:
         for pause in (0.5, 0.5, 0):
-            if not (found := problem(store)):
+            if not (found := fitness.problem()):
                 return None
             time.sleep(pause)
     except RedisError as error:
@@ -95,43 +141,22 @@ def _create(store: Store) -> str | None:
     folder = store.files.root
     folder.mkdir(parents=True, exist_ok=True)
     if _marker(folder) is None:
-        with NamedTemporaryFile("w", dir=folder, prefix=".") as file:
-            file.write(token_hex(16))
-            file.flush()
-            with suppress(FileExistsError):  # another process was faster
-                os.link(file.name, folder / MARKER)
-            os.fsync(file)
+        _create_marker(folder)
     elif store.files.has_jobs():
         return None
     return store.installation(_marker(folder) or "")
 
 
-class ProcessState:
-    """The state in which a pool process starts. A process that a job has changed is replaced before the next job."""
-
-    def __init__(self) -> None:
-        """Remember the state of this process."""
-        self._settings = _settings()
-        self._descriptors, self._threads = _descriptors(), threading.active_count()
-
-    def change(self) -> str | None:
-        """Return what jobs have changed that would affect others, or None."""
+def _create_marker(folder: Path) -> None:
+    """Create the marker, unless another process is faster. It is never there without its content."""
+    with TemporaryDirectory(dir=folder, prefix=".") as new:
+        with Path(new, MARKER.name).open("w") as file:
+            file.write(token_hex(16))
+            file.flush()
+            os.fsync(file)
         try:
-            if _descriptors() > self._descriptors + _MAX_NEW_DESCRIPTORS:
-                return "open files"
-            if threading.active_count() > self._threads + _MAX_NEW_THREADS:
-                return "threads"
-            return None if _settings() == self._settings else "the working directory, the umask or a resource limit"
-        except OSError as error:  # no descriptor is left, or the working directory was removed
-            return str(error.strerror)
-
-
-def _descriptors() -> int:
-    return len(list(Path("/dev/fd").iterdir()))
-
-
-def _settings() -> tuple[object, ...]:
-    umask = os.umask(0o077)
-    os.umask(umask)
-    names = (name for name in dir(resource) if name.startswith("RLIMIT_"))
-    return Path.cwd(), umask, [resource.getrlimit(getattr(resource, name)) for name in names]
+            # Unlike that of a file, this replaces nothing, and unlike os.link, every file system has it.
+            Path(new).rename(folder / MARKER.parent)
+        except OSError as error:
+            if error.errno not in (EEXIST, ENOTEMPTY):
+                raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextlib import suppress
+from errno import ENOSPC
 from secrets import token_hex
 from threading import Timer
 from typing import Any
@@ -14,8 +15,8 @@ from celery.states import PENDING
 from kombu.utils.json import dumps
 from redis import RedisError
 
-from greeter.jobs import fitness
 from greeter.jobs.errors import UNAVAILABLE, JobNotFound, Unfit, failure_result
+from greeter.jobs.fitness import Fitness
 from greeter.jobs.log_fields import log_fields
 from greeter.jobs.reader import Params
 from greeter.jobs.runner import Runner
@@ -32,8 +33,9 @@ RETURN_DELAY = 1  # second, so that workers that cannot run a job do not pass it
 class JobService:
     """Changes jobs: in the store, in the queue, and in the log."""
 
-    def __init__(self, store: Store, send_task: Callable[..., Any]) -> None:
+    def __init__(self, store: Store, send_task: Callable[..., Any], min_free_bytes: int) -> None:
         self.store = store
+        self.fitness = Fitness(store, min_free_bytes)
         self._send_task = send_task
 
     def submit(self, tool: Tool, params: Params, submission: Submission = _ANONYMOUS) -> str:
@@ -58,9 +60,11 @@ class JobService:
 
         """
         job_id = token_hex(16)
-        if problem := fitness.problem(self.store):
+        if problem := self.fitness.problem():
             log.error("refused a job: %s", problem)
             raise Unfit
+        if not self.fitness.has_space():
+            raise OSError(ENOSPC, "less than MIN_FREE_BYTES, or hardly any file, is free")
         created = self.store.create(job_id, tool.name, params, submission)
         if created == job_id:
             log.info("submitted", extra={"job": job_id[:8], "tool": tool.name})

@@ -25,9 +25,9 @@ Celery's broker has keys of its own: the list `celery` and `_kombu...`.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
-from errno import ENOSPC
 from hashlib import blake2b, sha256
 from secrets import token_bytes
 from typing import Any
@@ -36,6 +36,7 @@ import redis
 from kombu.utils.json import dumps, loads
 
 from greeter.jobs.errors import JobNotFound, QueueFull, StorageFull, TooManyBytes, TooManyJobs
+from greeter.jobs.probe import NoAnswer
 from greeter.jobs.reader import Params, Provenance
 from greeter.jobs.record import Record
 from greeter.jobs.scripts import flat, texts
@@ -116,8 +117,6 @@ class Store(WorkerStore):
             "request": REQUEST.get(),
         }
         owner = self._owner(submission.client)  # first, so that no files are written while Redis is unavailable
-        if not self.has_disk_space():
-            raise OSError(ENOSPC, "less than MIN_FREE_BYTES is free")
         self.files.create(job_id, files)
         try:
             created = self._create(job_id, fields, submission, owner)
@@ -149,13 +148,6 @@ class Store(WorkerStore):
         key: Any = self.redis.set("client_key", new, nx=True, get=True) or new
         return blake2b(client.encode(), key=key, digest_size=16).hexdigest() if client else ""
 
-    def has_disk_space(self) -> bool:
-        """Return whether MIN_FREE_BYTES are free, so that jobs are accepted."""
-        try:
-            return self.files.free_bytes() >= self._settings.min_free_bytes
-        except OSError:  # DATA_DIR cannot be read, which fitness.py reports
-            return True
-
     def find(self, job_id: str) -> Record:
         """Read a record in one round trip. Raises JobNotFound."""
         snapshot = self._scripts.run("read", job_id, _WORKER_TIMEOUT)
@@ -185,7 +177,8 @@ class Store(WorkerStore):
         outcome = CancelOutcome(reply.decode())
         if outcome == CancelOutcome.CANCELLED:
             if not self.redis.hexists(f"job:{job_id}", "started"):
-                self.files.remove_inputs(job_id)
+                with suppress(NoAnswer):  # then they are removed with the job
+                    self.files.remove_inputs(job_id)
             self.measure(job_id)
         return outcome
 

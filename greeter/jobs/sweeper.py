@@ -10,7 +10,6 @@ from contextlib import suppress
 from celery.worker import state
 from redis import RedisError
 
-from greeter.jobs import fitness
 from greeter.jobs.errors import UNAVAILABLE, JobNotFound
 from greeter.jobs.intake import Intake
 from greeter.jobs.runner import Runner
@@ -50,7 +49,7 @@ class Sweeper:
 
     def _check_fitness(self) -> None:
         """Take jobs only while the pool processes can run them."""
-        problem = fitness.problem(self._jobs.store)
+        problem = self._jobs.fitness.last_problem()
         if problem != self._problem:
             log.error("this worker takes no jobs: %s", problem) if problem else log.info("this worker takes jobs again")
         self._problem = problem

@@ -160,5 +160,6 @@ class WorkerStore:
 
     def measure(self, job_id: str) -> None:
         """Store how many bytes the files of a job take now, if this machine has its folder."""
-        if self.files.folder(job_id).exists():
-            self._scripts.run("measure", job_id, self.files.size(job_id))
+        with suppress(OSError):  # DATA_DIR cannot be used, as fitness.py reports
+            if self.files.folder(job_id).exists():
+                self._scripts.run("measure", job_id, self.files.size(job_id))

@@ -30,10 +30,11 @@ from greeter.jobs.errors import (
     TooManyJobs,
     Unfit,
 )
+from greeter.jobs.probe import NoAnswer
 from greeter.logs import REQUEST
 from greeter.web.request_log import UNLOGGED_ENDPOINTS
 
-_RETRY_AFTER = 5  # seconds, when Redis is unavailable
+_RETRY_AFTER = 5  # seconds, when Redis or DATA_DIR does not answer
 
 
 class Refusal(NamedTuple):
@@ -121,7 +122,7 @@ _ERROR_PAGES = {
         "Try again. If it happens again, write to the address below with the reference {reference}.",
     ),
     503: (
-        "The queue is unavailable",
+        "This page is unavailable at the moment",
         "The jobs that you have submitted are safe. Wait a few seconds, then reload this page.",
     ),
 }
@@ -133,8 +134,8 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(NotFound, not_found)
     app.register_error_handler(JobNotFound, not_found)
     app.register_error_handler(ParseException, _malformed_body)
-    for kind in UNAVAILABLE:
-        app.register_error_handler(kind, _redis_unavailable)
+    for kind in (*UNAVAILABLE, NoAnswer):
+        app.register_error_handler(kind, _unavailable)
     if not app.debug:
         app.register_error_handler(Exception, _internal_error)
 
@@ -173,10 +174,12 @@ def _drain_body() -> None:
             allowance -= read
 
 
-def _redis_unavailable(error: Exception) -> ResponseReturnValue:
+def _unavailable(error: Exception) -> ResponseReturnValue:
     if request.endpoint not in UNLOGGED_ENDPOINTS:
         # A ResponseError may be our own bug, so it is logged with its traceback.
-        current_app.logger.warning("Redis: %s", error, exc_info=error if isinstance(error, ResponseError) else None)
+        current_app.logger.warning(
+            "unavailable: %s", error, exc_info=error if isinstance(error, ResponseError) else None
+        )
     if request.endpoint == "jobs.progress":
         return render_template("_outage.html"), 503, {"Retry-After": str(_RETRY_AFTER)}
     return _error_page(ServiceUnavailable(retry_after=_RETRY_AFTER))

@@ -6,7 +6,6 @@ from flask import Blueprint, Flask
 from flask.typing import ResponseReturnValue
 from redis import RedisError
 
-from greeter.jobs import fitness
 from greeter.web.services import services
 
 bp = Blueprint("health", __name__, url_prefix="/health")
@@ -31,11 +30,13 @@ def ready() -> ResponseReturnValue:
         200 if there is disk space, Redis accepts writes, and a worker takes jobs. Otherwise 503 with the reason and
         what to do.
     """
-    if not services().jobs.store.has_disk_space():
-        return _health("Less than MIN_FREE_BYTES is free in DATA_DIR, so new jobs are refused. Free some disk space.")
+    jobs = services().jobs
+    jobs.fitness.refresh()  # so that a folder that does not answer delays this only once
+    if not jobs.fitness.has_space():
+        return _health("Less than MIN_FREE_BYTES, or hardly any file, is free in DATA_DIR. Make room for new jobs.")
     try:
-        problem = fitness.problem(services().jobs.store)
-        statistics = services().jobs.store.statistics()
+        problem = jobs.fitness.problem()
+        statistics = jobs.store.statistics()
     except RedisError as error:
         return _health(f"Redis does not answer or refuses writes ({type(error).__name__}). Check its log.")
     if not problem and not statistics.workers:

@@ -178,6 +178,7 @@ def again(job_id: str) -> ResponseReturnValue:
 
 
 def _find(job_id: str) -> Record:
+    services().jobs.fitness.refresh()  # so that what needs files is refused instead of waiting for the disk
     return services().reader_for(job_id).find(job_id)
 
 

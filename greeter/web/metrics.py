@@ -15,7 +15,8 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 from redis import RedisError
 
-from greeter.jobs.store import Statistics, Store
+from greeter.jobs.service import JobService
+from greeter.jobs.store import Statistics
 from greeter.web.services import services
 
 REQUEST_SECONDS = Histogram("greeter_request_seconds", "Time to answer a request.", ["route", "status"], registry=None)
@@ -39,7 +40,7 @@ def metrics() -> Response:
     if not compare_digest(request.headers.get("Authorization", "").encode(), f"Bearer {token}".encode()):
         return Response("Send the value of METRICS_TOKEN as the bearer token.\n", 401, {"WWW-Authenticate": "Bearer"})
     registry = CollectorRegistry()
-    registry.register(_Jobs(services().jobs.store))
+    registry.register(_Jobs(services().jobs))
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         MultiProcessCollector(registry)
     else:
@@ -50,15 +51,15 @@ def metrics() -> Response:
 class _Jobs(Collector):
     """Metrics from Redis, read in one round trip, and of the disk. The counts are exact and survive restarts."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, jobs: JobService) -> None:
+        self._jobs = jobs
 
     def collect(self) -> Iterator[Metric]:
         with suppress(OSError):  # DATA_DIR cannot be read, as greeter_workers_unfit says
-            free = self._store.files.free_bytes()
+            free = self._jobs.fitness.space().bytes
             yield GaugeMetricFamily("greeter_disk_free_bytes", "Free bytes in DATA_DIR.", free)
         try:
-            statistics = self._store.statistics()
+            statistics = self._jobs.store.statistics()
         except RedisError:
             yield GaugeMetricFamily("greeter_redis_up", "Whether Redis answers.", 0)
             return

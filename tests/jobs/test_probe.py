@@ -1,0 +1,71 @@
+"""Calls that may never return."""
+
+import os
+import threading
+from itertools import count
+
+import pytest
+
+from greeter.jobs import probe
+from greeter.jobs.probe import NoAnswer, Probe
+from tests.conftest import wait_for
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shorten the time that a call may take."""
+    monkeypatch.setattr(probe, "_PATIENCE", 0.3)
+
+
+def test_an_answer_is_that_of_a_call_which_ends_later() -> None:
+    """Without one under way, it starts later too."""
+    numbers = Probe(count().__next__)
+    assert [numbers.fresh() for _ in range(3)] == [0, 1, 2]
+    assert numbers.last() == 2
+    assert wait_for(lambda: (number := numbers.last()) > 3 and number)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_call_that_hangs_delays_nobody_for_long() -> None:
+    """There is one thread for all who ask, and the first answer afterwards is a new one."""
+    released = threading.Event()
+    answers = count()
+
+    def answer() -> int:
+        released.wait()
+        return next(answers)
+
+    slow = Probe(answer)
+    before = threading.active_count()
+    for ask in (slow.fresh, slow.last, slow.fresh):
+        with pytest.raises(NoAnswer):
+            ask()
+    slow.refresh()
+    assert slow.hangs
+    assert threading.active_count() == before + 1
+    released.set()
+    wait_for(lambda: not slow.hangs)
+    assert slow.fresh() == 1
+
+
+def test_an_exception_is_an_answer() -> None:
+    """Everyone who asks gets it."""
+    broken = Probe(lambda: 1 / 0)
+    for ask in (broken.fresh, broken.last):
+        with pytest.raises(ZeroDivisionError):
+            ask()
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_call_under_way_does_not_count_in_a_forked_process() -> None:
+    """Threads do not survive a fork."""
+    released = threading.Event()
+    slow = Probe(released.wait)
+    with pytest.raises(NoAnswer):
+        slow.fresh()
+    forked = os.fork()
+    if not forked:
+        released.set()
+        os._exit(0 if not slow.hangs and slow.fresh() else 1)
+    released.set()
+    assert os.waitpid(forked, 0)[1] == 0
