@@ -41,7 +41,7 @@ found = tools.load()
 register_tools(app, found.values())
 # Jobs of greeter 0.2.0 have no signature.
 sweeper = Sweeper(app.jobs, app.runner.worker, [*found, *(tool.signature for tool in found.values())])
-watchdog = Watchdog(settings.silence_limit)
+watchdog = Watchdog(settings.silence_limit, app.jobs.store.redis.ping)
 
 # A worker waits for messages in calls of one second.
 app.conf.broker_transport_options |= {"socket_timeout": 10, "socket_connect_timeout": 3, "socket_keepalive": True}
@@ -64,7 +64,7 @@ def _prepare_worker(**_: Any) -> None:
     redis_check.check(settings.redis_url)
     fitness.check(settings)
     containment.prepare_worker()
-    watchdog.pulse()
+    watchdog.excuse()
 
 
 @worker_before_create_process.connect
@@ -95,6 +95,7 @@ def _watch_consumer(sender: Consumer, **_: Any) -> None:
 
 @heartbeat_sent.connect
 def _sweep(**_: Any) -> None:
+    watchdog.beat()
     containment.end_orphans()
     sweeper.run()
 

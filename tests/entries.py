@@ -1,7 +1,10 @@
-"""Entry points of the worker and the web that add the test tools in tests/zoo."""
+"""Entry points of the worker and the web that add the test tools in tests/zoo, and ways to disturb them."""
 
+import time
 from pathlib import Path
+from typing import Any
 
+from celery.worker.control import control_command
 from flask import Flask
 
 from greeter import create_app, tools
@@ -9,6 +12,12 @@ from greeter import create_app, tools
 tools.__path__.append(str(Path(__file__).parent / "zoo"))
 
 from greeter.worker import app  # noqa: E402, F401 (importing it loads the tools)
+
+
+@control_command()
+def hang(state: Any) -> None:
+    """Block the main thread of a worker, but none of its other threads."""
+    time.sleep(3600)
 
 
 def web() -> Flask:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -118,6 +119,30 @@ def test_a_suspended_main_process_is_killed_by_its_pool(site: Installation) -> N
     site.start("worker-2")
     wait_for(lambda: has_ended(worker), 20)
     assert [site.ended(job, 40).phase for job in jobs] == ["finished"] * 2
+
+
+def test_a_worker_whose_main_thread_hangs_is_killed_by_its_pool(site: Installation) -> None:
+    """Although its other threads run and Redis answers. Another worker runs its jobs."""
+    jobs = [site.submit("diary", seconds=3.0) for _ in range(2)]
+    running(site, jobs[1])
+    worker = psutil.Process(site.pid("worker"))
+    site.start("worker-2")
+    site.celery.control.broadcast("hang", destination=["worker@test"])
+    more = [site.submit("diary", seconds=0.1) for _ in range(2)]
+    wait_for(lambda: has_ended(worker), 80)
+    assert [site.ended(job, 40).phase for job in jobs + more] == ["finished"] * 4
+
+
+def test_a_worker_survives_an_outage_of_redis_that_is_longer_than_the_silence_limit(site: Installation) -> None:
+    """Its main thread has no event loop until it tries to reconnect, which may be seconds after the outage."""
+    silence_limit = site.settings.silence_limit
+    worker = psutil.Process(site.pid("worker"))
+    wait_for(lambda: site.store.statistics().workers == 1)  # its event loop runs
+    site.signal("redis", signal.SIGKILL)
+    time.sleep(2 * silence_limit + 1)  # Celery tries after 2, 6, 12 and 20 seconds
+    site.start("redis")
+    assert site.ended(site.submit("diary", seconds=0.1), 40).phase == "finished"
+    assert not has_ended(worker)
 
 
 def test_a_late_attempt_cannot_change_the_files_of_its_successor(site: Installation) -> None:

@@ -1,4 +1,4 @@
-"""The watchdog of a worker: its pool processes kill a main process that is suspended."""
+"""The watchdog of a worker: its pool processes kill a main process that hangs."""
 
 from __future__ import annotations
 
@@ -6,34 +6,59 @@ import mmap
 import os
 import signal
 import time
+from collections.abc import Callable
 from threading import Thread
+
+from redis import RedisError
+
+_RECONNECT = 40  # seconds that the start may take, or a reconnection to Redis, which Celery tries every 30 at least
 
 
 class Watchdog:
     """Shares a pulse between the main process and its pool processes, which are forked after this is created.
 
-    A worker whose main process is suspended, or cannot run its threads, neither takes jobs nor enforces limits, and no
+    A worker whose main process is suspended, or whose main thread hangs, neither takes jobs nor enforces limits, and no
     supervisor notices. Once it is killed, its supervisor starts a new one, and the sweep of any worker requeues its
     jobs.
     """
 
-    def __init__(self, seconds: int) -> None:
-        """Allow the pulse to pause for this many seconds."""
-        self._seconds = seconds
-        self._pulse = mmap.mmap(-1, 1)
+    def __init__(self, seconds: int, ping: Callable[[], object]) -> None:
+        """Allow the pulse to pause.
 
-    def pulse(self) -> None:
-        """Start the pulse, in the main process."""
-        Thread(target=self._beat, name="pulse", daemon=True).start()
+        Args:
+            seconds: For how long.
+            ping: Reaches Redis, or raises redis.RedisError.
+        """
+        self._seconds = seconds
+        self._ping = ping
+        self._pulse = mmap.mmap(-1, 1)
+        self._excused_until = time.monotonic() + _RECONNECT
+
+    def beat(self) -> None:
+        """Beat once. The event loop of the main process calls this every two seconds."""
+        self._excused_until = 0
+        self._change_pulse()
+
+    def excuse(self) -> None:
+        """Start to beat in the main process while it starts, and while it reconnects to Redis without an event loop."""
+        Thread(target=self._excuse, name="pulse", daemon=True).start()
 
     def watch(self) -> None:
         """Start to watch the pulse, in a pool process."""
         Thread(target=self._watch, name="watchdog", daemon=True).start()
 
-    def _beat(self) -> None:
+    def _excuse(self) -> None:
         while True:
-            self._pulse[0] ^= 1
+            try:
+                self._ping()
+            except RedisError:
+                self._excused_until = time.monotonic() + _RECONNECT
+            if time.monotonic() < self._excused_until:
+                self._change_pulse()
             time.sleep(1)
+
+    def _change_pulse(self) -> None:
+        self._pulse[0] = (self._pulse[0] + 1) % 256
 
     def _watch(self) -> None:
         # Count the seconds in which this process itself was running, because a suspended machine is not a hang.
