@@ -16,6 +16,8 @@ import pytest
 
 from greeter import create_app
 from greeter.jobs import fitness
+from greeter.jobs.bounds import MAX_FILES
+from greeter.jobs.errors import TOO_MANY_FILES
 from greeter.jobs.fitness import MARKER
 from greeter.jobs.sweeper import Sweeper
 from tests.conftest import PROCFILE, ROOT, Installation, compiled_library, small_disk, wait_for
@@ -333,3 +335,11 @@ def test_a_job_that_uses_all_descriptors_fails_alone(own_installation: Installat
     greedy = [site.submit("exhaust") for _ in range(2)]
     assert attempts(site, greedy) == {("failed", 1)}
     assert attempts(site, [site.submit("write_often", seconds=0.1) for _ in range(4)]) == {("finished", 1)}
+
+
+@pytest.mark.slow
+def test_a_job_that_writes_too_many_files_fails(installation: Installation) -> None:
+    """With a message for its user."""
+    record = installation.ended(installation.submit("litter", files=MAX_FILES))
+    assert (record.phase, record.user_message) == ("failed", TOO_MANY_FILES)
+    assert installation.ended(installation.submit("litter", files=MAX_FILES - 1)).phase == "finished"

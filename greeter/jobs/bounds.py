@@ -1,18 +1,22 @@
-"""Bounds on what a tool can put into the record of its job, because every page of the job reads the whole record."""
+"""Bounds on what a tool can put into the record and the folder of its job: every page reads and lists all of it."""
 
 from __future__ import annotations
 
 import json
 import logging
+import os
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
-from greeter.jobs.errors import RESULT_TOO_LARGE
+from greeter.jobs.errors import RESULT_TOO_LARGE, TOO_MANY_FILES
 from greeter.toolkit.errors import ToolError
 from greeter.toolkit.job import Result
 
 log = logging.getLogger(__name__)
 
 MAX_PROGRESS_BYTES = 10_000
+MAX_FILES = 1000
 LONGEST_TRACEBACK = 20_000  # characters
 _MAX_DEPTH = 100  # decoders fail at a few hundred
 
@@ -35,6 +39,14 @@ def check_result(result: object, max_bytes: int) -> Result:
     if level:
         raise ValueError(f"the tool returned more than {_MAX_DEPTH} lists and dicts inside each other")
     return result
+
+
+def check_files(folder: Path) -> None:
+    """Raise ToolError if a job has written more than MAX_FILES files and folders."""
+    written = (name for _, folders, names in os.walk(folder) for name in folders + names)
+    if next(islice(written, MAX_FILES, None), None):
+        log.error("the tool wrote more than %d files: put them into one, such as a ZIP archive", MAX_FILES)
+        raise ToolError(TOO_MANY_FILES)
 
 
 def _children(value: object) -> list[object]:

@@ -24,6 +24,7 @@ FILE_TOO_LARGE = f"A file grew larger than a job may write. {_SMALLER}"
 RESULT_TOO_LARGE = (
     f"The result is too large to be shown. {_SMALLER} If that does not help, write to the operators of this site."
 )
+TOO_MANY_FILES = f"The job wrote too many files. {_SMALLER} If that does not help, write to the operators of this site."
 DISK_FULL = (
     "There is not enough disk space for this job. "
     "Try again later; if it happens again, write to the operators of this site."

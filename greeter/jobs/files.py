@@ -69,12 +69,13 @@ class JobFiles:
         return Space(found.f_bavail * found.f_frsize, found.f_favail if found.f_files else None)
 
     def size(self, job_id: str) -> int:
-        """Return how many bytes the files of a job take."""
-        paths = (Path(folder, name) for folder, _, names in os.walk(self.folder(job_id)) for name in names)
+        """Return how many bytes the files and folders of a job take, each at least one block."""
+        walk = os.walk(self.folder(job_id))
+        paths = (Path(folder, name) for folder, folders, names in walk for name in folders + names)
         total = 0
         for path in paths:
             with suppress(FileNotFoundError):  # removed in the meantime
-                total += path.lstat().st_size
+                total += max(path.lstat().st_size, _BLOCK)
         return total
 
     def has_inputs(self, job_id: str, names: Iterable[str]) -> bool:

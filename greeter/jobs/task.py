@@ -15,7 +15,7 @@ from celery import Task
 from celery.exceptions import Ignore, SoftTimeLimitExceeded, TaskPredicate
 
 from greeter.jobs import fitness
-from greeter.jobs.bounds import check_result
+from greeter.jobs.bounds import check_files, check_result
 from greeter.jobs.celery_app import CeleryApp
 from greeter.jobs.claimed_job import ClaimedJob
 from greeter.jobs.containment import contained
@@ -108,7 +108,9 @@ class ToolTask(Task):  # type: ignore[type-arg]
         """Call the tool; only here can a signal interrupt this process."""
         with interruptible(self._hard_limit, is_due):
             try:
-                return check_result(self.tool(job, **params), self._max_result_bytes)
+                result = check_result(self.tool(job, **params), self._max_result_bytes)
+                check_files(job.folder)
+                return result
             except MemoryError:  # would end the whole worker (celery/celery#10462)
                 raise ToolError(OUT_OF_MEMORY) from None
             except BaseException as error:

@@ -1,13 +1,14 @@
 """What a tool may put into the record of its job."""
 
 import json
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from greeter.jobs.bounds import check_result
-from greeter.jobs.errors import RESULT_TOO_LARGE, failure_result
+from greeter.jobs.bounds import MAX_FILES, check_files, check_result
+from greeter.jobs.errors import RESULT_TOO_LARGE, TOO_MANY_FILES, failure_result
 from greeter.toolkit import ToolError
 
 LOOP: list[Any] = []
@@ -46,6 +47,23 @@ def test_a_result_that_is_too_large_has_a_user_message_and_a_log_line(caplog: py
     assert str(raised.value) == RESULT_TOO_LARGE
     assert "job.open" in caplog.text
     assert "xxx" not in caplog.text
+
+
+@pytest.mark.parametrize("depth", [0, 2])
+def test_too_many_files_have_a_user_message_and_a_log_line(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, depth: int
+) -> None:
+    """However deep they are."""
+    folder = tmp_path.joinpath(*"abc"[:depth])
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(MAX_FILES - depth):
+        (folder / str(number)).touch()
+    check_files(tmp_path)
+    (folder / "one more").touch()
+    with pytest.raises(ToolError) as raised:
+        check_files(tmp_path)
+    assert str(raised.value) == TOO_MANY_FILES
+    assert "ZIP" in caplog.text
 
 
 class BrokenError(Exception):

@@ -16,3 +16,16 @@ def test_only_regular_files_with_plain_names_are_results(tmp_path: Path) -> None
     assert len(list((files.attempt("1", 3) / "outputs").iterdir())) == len(names) + 6
     assert [path.name for path in files.outputs("1", 3)] == ["B-2_c.tar", "good.txt", "said.txt"]
     assert files.outputs("2", 3) == []
+
+
+def test_the_size_of_a_job_counts_a_block_for_each_file_and_folder(tmp_path: Path) -> None:
+    """Empty files take no bytes, but a disk has room only for so many."""
+    files = JobFiles(tmp_path)
+    files.create("1", {"query": bytes(10_000)})
+    empty = files.size("1")
+    assert empty == 10_000 + 2 * 4096
+    for number in range(10):
+        (files.folder("1") / f"{number}").touch()
+        (files.folder("1") / f"folder{number}").mkdir()
+    (files.folder("1") / "link").symlink_to("/etc/passwd")
+    assert files.size("1") == empty + 21 * 4096

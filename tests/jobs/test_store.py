@@ -215,6 +215,10 @@ def test_an_attempt_starts_without_files_of_the_last_one(store: Store) -> None:
     assert store.files.outputs("a" * 32, store.find("a" * 32).attempt) == []
 
 
+BLOCK = 4096  # what a file or folder counts at least
+FOLDERS = 2 * BLOCK  # of a job that has not started
+
+
 def kept_bytes(store: Store) -> list[int]:
     """Return the counted bytes: of all jobs first, then of each client."""
     counted = {name: int(number) for name, number in store.redis.hgetall("bytes").items()}
@@ -228,37 +232,41 @@ def upload(store: Store, job_id: str, size: int, client: str = "192.0.2.1") -> s
 
 def test_bytes_are_limited_for_one_client_and_in_total(own_installation: Installation) -> None:
     """A refused job leaves nothing. Inputs and outputs count until the job is deleted."""
-    settings = dataclasses.replace(own_installation.settings, max_client_bytes=1000, max_total_bytes=1500)
+    client_bytes, total_bytes = FOLDERS + 10_000, 2 * FOLDERS + 15_000
+    site = own_installation.settings
+    settings = dataclasses.replace(site, max_client_bytes=client_bytes, max_total_bytes=total_bytes)
     own_installation.start("redis")
     store = Store(settings)
-    upload(store, "a" * 32, 900)
+    upload(store, "a" * 32, 9000)
     with pytest.raises(TooManyBytes):
-        upload(store, "b" * 32, 101)
-    upload(store, "c" * 32, 600, "192.0.2.2")
+        upload(store, "b" * 32, 1)
+    upload(store, "c" * 32, 6000, "192.0.2.2")
     with pytest.raises(StorageFull):
         upload(store, "d" * 32, 1, "192.0.2.3")
     assert {path.name for path in (settings.data_dir / "jobs").iterdir()} == {"a" * 32, "c" * 32}
-    assert kept_bytes(store) == [1500, 600, 900]
+    first, second = FOLDERS + 9000, FOLDERS + 6000
+    assert kept_bytes(store) == [first + second, second, first]
     _, attempt = claim(store, "a" * 32, Runner("w", 1))
     (attempt / "outputs").mkdir(parents=True)
-    (attempt / "outputs" / "hits.tbl").write_bytes(bytes(50))
+    (attempt / "outputs" / "hits.tbl").write_bytes(bytes(5000))
+    first += 2 * BLOCK + 5000
     for _ in range(2):  # the second time as if the first reply had been lost
         store.update("a" * 32, Runner("w", 1), "SUCCESS", {"result": "{}"})
-        assert kept_bytes(store) == [1550, 600, 950]
+        assert kept_bytes(store) == [first + second, second, first]
     assert store.delete("a" * 32)
-    assert kept_bytes(store) == [600, 600]
-    assert upload(store, "d" * 32, 900) == "d" * 32
+    assert kept_bytes(store) == [second, second]
+    assert upload(store, "d" * 32, 9000) == "d" * 32
 
 
 def test_a_job_cancelled_before_its_start_keeps_no_files(store: Store) -> None:
     """Its bytes are free at once, and its record stays. A job that had started keeps its input."""
     for job_id in ("a" * 32, "b" * 32):
-        upload(store, job_id, 100)
+        upload(store, job_id, 5000)
     store.claim("a" * 32, Runner("w", 1), {})
     store.cancel("b" * 32)
     assert store.params("b" * 32) == {}
     assert store.find("b" * 32).phase == "cancelled"
-    assert kept_bytes(store) == [100, 100]
+    assert kept_bytes(store) == [2 * FOLDERS + 5000] * 2
     store.cancel("a" * 32)
     store.update("a" * 32, Runner("w", 1), "REVOKED", {})
     assert set(store.params("a" * 32)) == {"query"}

@@ -461,7 +461,7 @@ def test_the_form_of_a_job_that_was_cancelled_before_its_start_has_no_files(own_
 def test_bytes_over_a_limit_are_refused_with_instructions(own_installation: Installation) -> None:
     """The input is kept, and deleting a job makes room."""
     site = own_installation
-    site.settings = dataclasses.replace(site.settings, max_client_bytes=100)
+    site.settings = dataclasses.replace(site.settings, max_client_bytes=21_000)
     site.start("redis", "web")
     job = submit(site, "phmmer", query=">a\n" + "MKVLA" * 15, evalue="7.5")
     refused = post(site, "/tools/phmmer", query=">b\n" + "MKVLA" * 15, evalue="7.5")

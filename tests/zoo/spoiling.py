@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from wtforms import FloatField, Form, StringField
+from wtforms import FloatField, Form, IntegerField, StringField
 
 from greeter.toolkit import Job, tool
 
@@ -52,6 +52,20 @@ def spoil(job: Job, what: str) -> dict[str, Any]:
             os.umask(0o777)
         case "limit":
             resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+    return {}
+
+
+class Files(Form):
+    """How many files."""
+
+    files = IntegerField()
+
+
+@tool("Writes empty files", form=Files)
+def litter(job: Job, files: int) -> dict[str, Any]:
+    """Write empty result files."""
+    for number in range(files):
+        job.open(f"{number}.txt").close()
     return {}
 
 
