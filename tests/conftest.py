@@ -145,7 +145,7 @@ class Installation:
 
     Attributes:
         settings: Its settings.
-        more_environ: Additional environment variables for a kind of process, such as "worker".
+        more_environ: Additional environment variables for a kind of process, such as "worker", or one "worker-2".
         code: The folder of another version of the code, by the name of a process.
         celery: The Celery app, to submit and follow jobs.
         log: The file with the output of all its processes.
@@ -202,26 +202,35 @@ class Installation:
             *names: Lines of the Procfile, such as "redis" or "worker". "worker-2" is an additional worker, and
                 "worker-old" one without the tools in tests/zoo.
         """
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         for name in names:
-            kind = name.partition("-")[0]
-            line = PROCFILE[kind]
-            if name not in self.code and not name.endswith("-old"):
-                line = line.replace("wsgi:app", "tests.entries:web()").replace("greeter.worker", "tests.entries")
-            node = ["--hostname", f"{name}@test"] if kind == "worker" else []
-            if name in self._running:  # it was killed, or did not answer in time
-                self._running[name].kill()
-                self._running.pop(name).wait()
-            with self.log.open("ab") as log:
-                self._running[name] = subprocess.Popen(
-                    line.split()[1:] + node,
-                    cwd=self.code.get(name, ROOT),
-                    env=os.environ | self.environ | self.more_environ.get(kind, {}) | {"PATH": path},
-                    stdout=log,
-                    stderr=log,
-                    start_new_session=True,
-                )
-            wait_for(partial(getattr(self, f"_{kind}_answers"), name), 60)  # under load, or while Redis is down
+            self.launch(name)
+            wait_for(partial(self.answers, name), 60)  # under load, or while Redis is down
+
+    def launch(self, name: str) -> None:
+        """Start a process, and do not wait until it answers."""
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        kind = name.partition("-")[0]
+        line = PROCFILE[kind]
+        if name not in self.code and not name.endswith("-old"):
+            line = line.replace("wsgi:app", "tests.entries:web()").replace("greeter.worker", "tests.entries")
+        node = ["--hostname", f"{name}@test"] if kind == "worker" else []
+        if name in self._running:  # it was killed, or did not answer in time
+            self._running[name].kill()
+            self._running.pop(name).wait()
+        more = self.more_environ.get(kind, {}) | self.more_environ.get(name, {})
+        with self.log.open("ab") as log:
+            self._running[name] = subprocess.Popen(
+                line.split()[1:] + node,
+                cwd=self.code.get(name, ROOT),
+                env=os.environ | self.environ | more | {"PATH": path},
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def answers(self, name: str) -> bool:
+        """Return whether a process answers."""
+        return bool(getattr(self, f"_{name.partition('-')[0]}_answers")(name))
 
     def pid(self, name: str) -> int:
         """The id of the process with this name."""
@@ -246,7 +255,11 @@ class Installation:
 
     def is_running(self, name: str) -> bool:
         """Return whether a process that was started is still running."""
-        return self._running[name].poll() is None
+        return self.status(name) is None
+
+    def status(self, name: str) -> int | None:
+        """Return the exit status of a process, negative if a signal ended it, or None if it is still running."""
+        return self._running[name].poll()
 
     def stop(self, *names: str) -> None:
         """Stop the named processes, or all of them."""
