@@ -43,11 +43,25 @@ class Visitor(threading.Thread):
     def run(self) -> None:
         """Visit until stopped. A connection that breaks is excused, because the web is killed."""
         while not self.stopped.wait(0.3):
-            with suppress(OSError, HTTPException):
-                self._submit()
-            for job in {*self.accepted[-3:], *self._choose.sample(self.accepted, min(3, len(self.accepted)))}:
+            try:
                 with suppress(OSError, HTTPException):
-                    self.watch(job)
+                    self._submit()
+                for job in {*self.accepted[-3:], *self._choose.sample(self.accepted, min(3, len(self.accepted)))}:
+                    with suppress(OSError, HTTPException):
+                        self._watch(job)
+            except Exception as error:
+                self.errors.append(f"{self.name}: {error!r}")
+
+    def final_errors(self) -> list[str]:
+        """Read the phases of all jobs for the last time, and return the errors, as no fault excuses them any more."""
+        self.errors = []
+        for job in self.accepted:
+            try:
+                if not self._watch(job):
+                    self.errors.append(f"{job} is not shown")
+            except (OSError, HTTPException) as error:
+                self.errors.append(f"{job}: {error!r}")
+        return self.errors
 
     def _submit(self) -> None:
         fields = dict(self._choose.choice(TOOLS))
@@ -59,11 +73,11 @@ class Visitor(threading.Thread):
         if self.accepted and self._choose.random() < 0.05:
             post(self._site, self._choose.choice(self.accepted) + "/cancel")
 
-    def watch(self, job: str) -> None:
-        """Read the phase of a job. Once it has ended, the phase stays, and the job is never unknown."""
+    def _watch(self, job: str) -> bool:
+        """Read the phase of a job, if the site answers. Once it has ended, the phase stays; a job is never unknown."""
         answer = fetch(self._site, f"{job}.json")
         if answer.status in REFUSED:
-            return
+            return False
         seen = self.histories[job]
         phase = json.loads(answer.body)["phase"] if answer.status == 200 else f"status {answer.status}"
         if not seen or seen[-1] != phase:
@@ -71,3 +85,4 @@ class Visitor(threading.Thread):
         ended = [earlier for earlier in seen[:-1] if earlier not in ("waiting", "running")]
         if ended or phase.startswith("status"):
             self.errors.append(f"{job}: {seen}")
+        return True

@@ -1,0 +1,94 @@
+"""What must be true after the last fault. Every check is made, whatever the others find."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from redis import RedisError
+
+from greeter.jobs.record import Record
+from greeter.jobs.worker_store import MAX_ATTEMPTS
+from tests.conftest import wait_for
+from tests.nemesis.site import Site
+
+LONGEST_WAIT = 200  # seconds until the next job in the queue ends, after the last fault
+
+_ENDS = ("finished", "failed", "cancelled")
+
+Check = Callable[[], Iterable[str]]
+
+
+def violations(checks: dict[str, Check]) -> list[str]:
+    """Return what all checks find, and which of them could not be made."""
+    found: list[str] = []
+    for name, check in checks.items():
+        try:
+            for violation in check():
+                found.append(f"{name}: {violation}")
+        except (Exception, pytest.fail.Exception) as error:
+            found.append(f"{name}: could not be checked: {error!r}")
+    return found
+
+
+def ended(site: Site, jobs: Iterable[str]) -> dict[str, Record | None]:
+    """Wait for the ends of jobs, and return their records, or None for a record that is missing or does not end."""
+    patience = LONGEST_WAIT  # for each job, because the machine may be slow
+    records: dict[str, Record | None] = {}
+    for job in jobs:
+        records[job] = None
+        try:
+            records[job] = site.ended(job, patience)
+        except (LookupError, RedisError, pytest.fail.Exception):
+            patience = 1  # the others had their time
+    return records
+
+
+def check_load(accepted: list[str], least: int) -> Iterator[str]:
+    """Enough jobs were accepted, each with an id of its own."""
+    if len(accepted) <= least:
+        yield f"only {len(accepted)} jobs were accepted"
+    if len(set(accepted)) < len(accepted):
+        yield "two jobs have the same id"
+
+
+def check_ends(records: dict[str, Record | None]) -> Iterator[str]:
+    """Each job ends once, not too often attempted, and most jobs finish."""
+    for job, record in records.items():
+        if record is None:
+            yield f"{job} is lost or has not ended"
+        elif record.phase not in _ENDS:
+            yield f"{job} is {record.phase}"
+        elif record.attempts > MAX_ATTEMPTS:
+            yield f"{job} was attempted {record.attempts} times"
+    phases = Counter(record.phase for record in records.values() if record)
+    if phases["finished"] <= len(records) / 2:
+        yield f"too few have finished: {phases}"
+
+
+def check_attempts(diary: Path) -> Iterator[str]:
+    """Once a process has started a job, no other process writes to its diary."""
+    started: dict[str, str] = {}
+    overlaps: defaultdict[str, set[str]] = defaultdict(set)
+    for line in diary.read_text().splitlines():
+        job, what, *_, process = line.split()
+        if what == "start" or job not in started:
+            started[job] = process
+        if process != started[job]:
+            overlaps[job] |= {process, started[job]}
+    for job, processes in overlaps.items():
+        yield f"{job} ran at once in processes {' and '.join(sorted(processes))}"
+
+
+def check_leftovers(site: Site) -> Iterator[str]:
+    """Neither a message nor an active job is left."""
+    with suppress(pytest.fail.Exception):
+        wait_for(lambda: site.redis.llen("celery") == 0, 60)
+    if left := site.redis.llen("celery"):
+        yield f"{left} messages"
+    for phase in ("waiting", "running"):
+        if left := site.redis.zcard(f"jobs:{phase}"):
+            yield f"{left} {phase} jobs"

@@ -1,0 +1,82 @@
+"""The faults of workers: their processes are killed, signalled and suspended."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from contextlib import suppress
+
+import psutil
+
+from tests.nemesis.faults import Fault
+from tests.nemesis.site import Site
+
+
+class WorkerFaults:
+    """The processes of a worker are killed, signalled and suspended."""
+
+    def __init__(self, site: Site, choose: random.Random, worker: str) -> None:
+        self._site, self._choose, self._worker = site, choose, worker
+
+    def all(self) -> list[Fault]:
+        """Return the faults."""
+        return [
+            self.signal_job,
+            self.signal_job,
+            self.kill_guard,
+            self.kill_worker,
+            self.stop_worker,
+            self.hang_worker,
+            self.hang_main_process,
+        ]
+
+    def _processes(self) -> list[psutil.Process]:
+        """Return the main process and its pool processes."""
+        with suppress(psutil.NoSuchProcess):
+            main = psutil.Process(self._site.pid(self._worker))
+            return [main, *main.children()]
+        return []
+
+    def signal_job(self) -> None:
+        """End a pool process, as the kernel does when memory is short, or as an operator does."""
+        for process in self._processes()[1:2]:
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(self._choose.choice([signal.SIGKILL, signal.SIGTERM, signal.SIGQUIT]))
+
+    def kill_guard(self) -> None:
+        """Kill the guard of a program."""
+        for process in self._processes()[1:]:
+            with suppress(psutil.NoSuchProcess):
+                for child in process.children():
+                    child.kill()
+
+    def kill_worker(self) -> None:
+        """Kill a worker."""
+        self._site.signal(self._worker, signal.SIGKILL)
+        self._site.restart(self._worker)
+
+    def stop_worker(self) -> None:
+        """Stop a worker, as a deployment does."""
+        self._site.signal(self._worker, self._choose.choice([signal.SIGTERM, signal.SIGQUIT, signal.SIGINT]))
+        self._site.stop(self._worker)
+        self._site.restart(self._worker)
+
+    def hang_worker(self) -> None:
+        """Suspend a worker and its processes, but not for SILENCE_LIMIT."""
+        processes = self._processes()
+        for number, pause in ((signal.SIGSTOP, self._choose.uniform(1, 4)), (signal.SIGCONT, 0)):
+            for process in processes:
+                with suppress(psutil.NoSuchProcess, ProcessLookupError):
+                    os.kill(process.pid, number)
+            time.sleep(pause)
+
+    def hang_main_process(self) -> None:
+        """Suspend the main process of a worker until its pool processes kill it, or for less."""
+        self._site.signal(self._worker, signal.SIGSTOP)
+        time.sleep(self._choose.uniform(1, 12))
+        self._site.signal(self._worker, signal.SIGCONT)
+        time.sleep(1)  # until it has ended, if it was killed just now
+        if not self._site.is_running(self._worker):
+            self._site.restart(self._worker)
