@@ -18,6 +18,9 @@ from tests.nemesis.site import Site
 LONGEST_WAIT = 200  # seconds until the next job in the queue ends, after the last fault
 
 _ENDS = ("finished", "failed", "cancelled")
+# A killed guard looks like a program that failed, and what leaks may fail itself. No other job may fail as a bug.
+_MAY_FAIL = {"outsource": "CalledProcessError", "exhaust": "OSError"}
+_FILES = {"write_often": "now.txt", "outsource": "output.txt"}
 
 Check = Callable[[], Iterable[str]]
 
@@ -67,6 +70,24 @@ def check_ends(records: dict[str, Record | None]) -> Iterator[str]:
     phases = Counter(record.phase for record in records.values() if record)
     if phases["finished"] <= len(records) / 2:
         yield f"too few have finished: {phases}"
+
+
+def check_failures(records: dict[str, Record | None]) -> Iterator[str]:
+    """No job fails because of a leak, a lost folder or another harm that is not its own."""
+    for job, record in records.items():
+        if record and record.phase == "failed" and record.user_message is None:
+            kind = record.result["exc_type"]
+            if _MAY_FAIL.get(record.tool) != kind:
+                yield f"{job} ({record.tool}) failed as a bug: {kind} {record.result['exc_message']}"
+
+
+def check_files(site: Site, records: dict[str, Record | None]) -> Iterator[str]:
+    """The files of a finished job are where the web looks for them, whichever worker ran it."""
+    for job, record in records.items():
+        if record and record.phase == "finished" and record.tool in _FILES:
+            names = [path.name for path in site.store.files.outputs(job, record.attempt)]
+            if names != [_FILES[record.tool]]:
+                yield f"{job} ({record.tool}) has the files {names}"
 
 
 def check_attempts(diary: Path) -> Iterator[str]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import resource
+import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -19,7 +22,9 @@ from tests.http import fetch
 
 WORKERS = ("worker", "worker-2")
 PROCESSES = ("redis", "web", *WORKERS)
+MOVABLE = "worker-2"  # sees DATA_DIR under a path of its own
 
+_DESCRIPTORS = 256  # that a worker and its jobs may open; few enough to be used up quickly
 _TIME_TO_START = 60  # seconds
 _TIME_TO_RECOVER = 120  # seconds, for each process and then for the site
 
@@ -32,16 +37,26 @@ class Site(Installation):
         folder: A folder for what must not be on that disk.
 
     Attributes:
+        view: The path under which the worker MOVABLE sees DATA_DIR, a link to `mount`.
+        mount: Where DATA_DIR is mounted for this worker.
         exits: How often processes ended by themselves, by name and status.
         slow: How often processes did not answer within a minute after their start.
     """
 
     def __init__(self, disk: Path, folder: Path) -> None:
         super().__init__(disk, min_free_bytes=20_000_000)
+        self.view, self.mount = folder / "view", folder / "mount"
         self.log = folder / "log"
-        self.more_environ = {"worker": {"DIARY": str(folder / "diary")}}
+        self.more_environ = {"worker": {"DIARY": str(folder / "diary")}, MOVABLE: {"DATA_DIR": str(self.view)}}
         self.exits: Counter[tuple[str, int]] = Counter()
         self.slow: Counter[str] = Counter()
+
+    def launch(self, name: str) -> None:
+        """Start a process. A worker, with its pool processes, may open few files."""
+        super().launch(name)
+        if name.startswith("worker"):
+            with suppress(ProcessLookupError):
+                resource.prlimit(self.pid(name), resource.RLIMIT_NOFILE, (_DESCRIPTORS, _DESCRIPTORS))
 
     def restart(self, name: str) -> None:
         """Start a process, again whenever it ends, until it answers. Other faults may delay that, so go on then."""
@@ -76,15 +91,16 @@ class Site(Installation):
         return found
 
     def unexpected_exits(self) -> list[str]:
-        """Return which processes ended by themselves."""
-        return [f"{name} ended by itself: {status}" for name, status in self.exits]
+        """Return which processes ended by themselves. A worker that has lost its folder does not start."""
+        expected = (MOVABLE, os.EX_CONFIG)
+        return [f"{name} ended by itself: {status}" for name, status in self.exits if (name, status) != expected]
 
     def programs(self) -> list[psutil.Process]:
         """Return the programs that tools of this site started and that are still running."""
         found = []
         for process in psutil.process_iter():
             with suppress(psutil.Error):
-                if process.environ().get("HOME", "").startswith(str(self.settings.data_dir)):
+                if process.environ().get("HOME", "").startswith((str(self.settings.data_dir), str(self.view))):
                     found.append(process)
         return found
 
@@ -102,6 +118,12 @@ class Site(Installation):
 
 @contextmanager
 def attacked_site(folder: Path) -> Iterator[Site]:
-    """Create a site on a small disk. Nothing is started yet."""
+    """Create a site on a small disk, which one of its workers sees under another path. Nothing is started yet."""
     with small_disk(folder / "disk", "300m") as disk, closing(Site(disk, folder)) as site:
-        yield site
+        site.mount.mkdir()
+        subprocess.run(["mount", "--bind", disk, site.mount], check=True)
+        site.view.symlink_to(site.mount)
+        try:
+            yield site
+        finally:
+            subprocess.run(["umount", "--lazy", site.mount], check=True)

@@ -1,15 +1,18 @@
-"""The faults of workers: their processes are killed, signalled and suspended."""
+"""The faults of workers: their processes are killed, signalled and suspended, and one loses its folder."""
 
 from __future__ import annotations
 
 import os
 import random
 import signal
+import subprocess
 import time
 from contextlib import suppress
 
 import psutil
+import pytest
 
+from tests.conftest import wait_for
 from tests.nemesis.faults import Fault
 from tests.nemesis.site import Site
 
@@ -80,3 +83,46 @@ class WorkerFaults:
         time.sleep(1)  # until it has ended, if it was killed just now
         if not self._site.is_running(self._worker):
             self._site.restart(self._worker)
+
+
+class FolderFaults:
+    """One worker loses DATA_DIR while it runs or starts; the others have it."""
+
+    def __init__(self, site: Site, choose: random.Random) -> None:
+        self._site, self._choose = site, choose
+        self._aside = site.view.with_name("aside")
+
+    def all(self) -> list[Fault]:
+        """Return the faults."""
+        return [self.rename_folder, self.empty_folder, self.write_protect_folder]
+
+    def _pause(self) -> None:
+        time.sleep(self._choose.uniform(0.5, 8))
+
+    def rename_folder(self) -> None:
+        """Let the folder be gone for a while."""
+        self._site.view.rename(self._aside)
+        self._pause()
+        self._aside.rename(self._site.view)
+
+    def empty_folder(self) -> None:
+        """Put an empty folder into its place, as when its disk is not mounted. Nothing may be written there."""
+        view = self._site.view
+        view.rename(self._aside)
+        view.mkdir()
+        self._pause()
+        written = [path.name for path in view.iterdir()]
+        view.rename(view.with_name(f"empty-{time.monotonic_ns()}"))
+        self._aside.rename(view)
+        assert written == []
+
+    def write_protect_folder(self) -> None:
+        """Mount the folder read-only for a while, once no file on it is open for writing."""
+        with suppress(pytest.fail.Exception):
+            wait_for(lambda: self._remount("ro"))
+            self._pause()
+        wait_for(lambda: self._remount("rw"))
+
+    def _remount(self, mode: str) -> bool:
+        command = ["mount", "-o", f"remount,bind,{mode}", str(self._site.mount)]
+        return subprocess.run(command, check=False, capture_output=True).returncode == 0

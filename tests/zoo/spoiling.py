@@ -77,3 +77,13 @@ def write_often(job: Job, seconds: float) -> dict[str, Any]:
         with job.open("now.txt") as file:
             file.write(str(Path.cwd()))
     return {"process": os.getpid()}
+
+
+@tool("Leaks", form=Seconds)
+def leak(job: Job, seconds: float) -> dict[str, Any]:
+    """Use all descriptors and many threads, go on for a while, and keep everything."""
+    spoil(job, what="threads")
+    spoil(job, what="descriptors")
+    for _ in job.track(range(int(seconds * 10))):
+        time.sleep(0.1)
+    return {}
