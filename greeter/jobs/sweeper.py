@@ -14,7 +14,7 @@ from greeter.jobs.errors import UNAVAILABLE, JobNotFound
 from greeter.jobs.intake import Intake
 from greeter.jobs.runner import Runner
 from greeter.jobs.service import JobService
-from greeter.toolkit.process_guard import kill_tree
+from greeter.toolkit.process_guard import kill_trees
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +93,6 @@ def _active_jobs() -> list[str]:
 
 
 def _kill(jobs: list[str]) -> None:
-    """Kill the processes that run these jobs, with their descendants."""
-    for request in list(state.active_requests):
-        if request.id in jobs and request.worker_pid:
-            kill_tree(request.worker_pid)
+    """Kill the processes that run these jobs, and end their descendants."""
+    requests = [request for request in state.active_requests if request.id in jobs]
+    kill_trees(*(request.worker_pid for request in requests if request.worker_pid))

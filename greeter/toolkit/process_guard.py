@@ -1,8 +1,11 @@
-"""Run a program for a job, and kill it and all its descendants when the job's process ends.
+"""Run a program for a job, and end it and all its descendants when the job's process ends.
 
 Usage: `python -I process_guard.py MEMORY FILE_SIZE PROGRAM ARGUMENT ...`, with the limits in bytes. Only the job's
 process has the other end of the pipe that is this script's standard input. The pipe closes when that process ends for
 any reason. On Linux, orphaned descendants of the program become children of this process, so none can escape.
+
+Processes get TERM, and KILL a moment later. A client such as srun, whose program runs on another machine, uses that
+moment to end it; after KILL alone, it would go on there.
 
 The worker imports the functions that kill processes: it does the same for a guard that was killed or suspended.
 """
@@ -21,12 +24,15 @@ from contextlib import suppress
 import psutil
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # from <linux/prctl.h>
+_GRACE = 1  # second between TERM and KILL
 
 
 def main() -> int:
     """Run the program, and return its exit status: negative if a signal ended it."""
     memory, file_size, *command = sys.argv[1:]
     adopt_orphans()
+    # The programs get the same TERM. A handler, unlike SIG_IGN, is not inherited by them.
+    signal.signal(signal.SIGTERM, lambda number, frame: None)
 
     def limit_program() -> None:
         _limit(resource.RLIMIT_AS, int(memory))
@@ -54,40 +60,79 @@ def die_with_parent() -> None:
 
 
 def kill_descendants() -> None:
-    """Kill all descendants of this process, and return when none is left.
+    """End all descendants of this process, and return when none is left.
 
     This process must adopt orphans. Then every descendant is its child or has an ancestor that is, so none is left
     when it has no child. A list of processes would not show that: they fork and are adopted while it is made.
     """
+    if _has_children():
+        _terminate(psutil.Process().children(recursive=True))
     while _has_children():
         _kill(psutil.Process().children(recursive=True))
         time.sleep(0.001)
 
 
 def kill_orphans(spared: Collection[int]) -> None:
-    """Kill the children of this process, with their descendants.
+    """End the children of this process, with their descendants.
 
     It gives up after a second, because a process that waits for a disk cannot be killed. Call it again later.
 
     Args:
         spared: The ids of the children that stay, with their descendants.
     """
+    _terminate(_with_descendants(_orphans(spared)))
     end = time.monotonic() + 1
-    while orphans := [child.pid for child in psutil.Process().children() if child.pid not in spared]:
+    while orphans := _orphans(spared):
+        _kill(_with_descendants(orphans)[::-1])
         for orphan in orphans:
-            kill_tree(orphan)
             with suppress(ChildProcessError):
-                os.waitpid(orphan, os.WNOHANG)
+                os.waitpid(orphan.pid, os.WNOHANG)
         if time.monotonic() > end:
             break
         time.sleep(0.001)
 
 
-def kill_tree(pid: int) -> None:
-    """Kill a process and its descendants. Those that start during this are left to the process that adopts orphans."""
+def kill_trees(*pids: int) -> None:
+    """Kill processes at once, then end their descendants.
+
+    Those that they start meanwhile go to the process that adopts orphans.
+    """
+    roots = []
+    for pid in pids:
+        with suppress(psutil.NoSuchProcess):
+            roots.append(psutil.Process(pid))
+    descendants = [process for process in _with_descendants(roots) if process not in roots]
+    _kill(roots)  # first, so that a tool does not report that its program was terminated
+    _terminate(descendants)
+    _kill(descendants[::-1])
+
+
+def _orphans(spared: Collection[int]) -> list[psutil.Process]:
+    return [child for child in psutil.Process().children() if child.pid not in spared]
+
+
+def _with_descendants(roots: Iterable[psutil.Process]) -> list[psutil.Process]:
+    found = []
+    for root in roots:
+        with suppress(psutil.NoSuchProcess):
+            found += [root, *root.children(recursive=True)]
+    return found
+
+
+def _terminate(processes: Collection[psutil.Process]) -> None:
+    """Ask processes to end, and wait for a moment until they have."""
+    for process in processes:
+        with suppress(psutil.Error):
+            process.terminate()
+    end = time.monotonic() + _GRACE
+    while any(map(_is_alive, processes)) and time.monotonic() < end:
+        time.sleep(0.01)
+
+
+def _is_alive(process: psutil.Process) -> bool:
     with suppress(psutil.NoSuchProcess):
-        root = psutil.Process(pid)
-        _kill([root, *root.children(recursive=True)][::-1])
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    return False
 
 
 def _limit(kind: int, value: int) -> None:

@@ -12,12 +12,12 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import IO, Any
 
-from greeter.toolkit.process_guard import kill_tree
+from greeter.toolkit.process_guard import kill_trees
 
 _PROCESS_GUARD = Path(__file__).with_name("process_guard.py")
 # What the C library, C++, Python, Java and HMMER print. A program cannot be asked for the reason in another way.
 _OUT_OF_MEMORY = re.compile(rb"cannot allocate memory|bad_alloc|memoryerror|out ?of ?memory|malloc", re.IGNORECASE)
-_TIME_TO_END = 2  # seconds
+_TIME_TO_END = 3  # seconds: one more than the guard allows its program, and one for itself
 
 
 def find_program(name: str | Path) -> str:
@@ -91,11 +91,11 @@ def run_guarded(
 
 
 def _end(guard: subprocess.Popen[bytes]) -> None:
-    """Let the guard kill its program and end, or kill them if it does not, for example because it is suspended."""
+    """Let the guard end its program and itself, or kill them if it does not, for example because it is suspended."""
     if guard.stdin:
         guard.stdin.close()
     try:
         guard.wait(_TIME_TO_END)
     except subprocess.TimeoutExpired:
-        kill_tree(guard.pid)
+        kill_trees(guard.pid)
         guard.wait()

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from greeter.toolkit import process_guard
+from tests.conftest import ROOT, wait_for
 
 # A chain of processes that fork and exit at once, so that each is gone before it can be found and killed.
 COMET = "import os\nwhile True:\n    if os.fork(): os._exit(0)\n    os.setsid()"
@@ -35,3 +36,18 @@ def test_a_spared_child_survives() -> None:
     """The worker spares its pool processes."""
     code = "a, b = start('input()'), start('input()'); kill_orphans({a.pid}); print(a.poll(), b.poll() is None)"
     assert run(code.replace("input()", "import time; time.sleep(20)") + "; a.kill()") == "None False\n"
+
+
+PATIENT = 'trap "echo asked >asked; exit" TERM; echo started >started; sleep 60 & wait'
+
+
+def test_a_program_is_asked_to_end_before_it_is_killed(tmp_path: Path) -> None:
+    """It gets TERM, and a moment to end what it started elsewhere, although the process of its job was killed."""
+    code = (
+        f"from greeter.toolkit.job import Job, Path; Job(Path({str(tmp_path)!r})).run(['sh', '-c', {PATIENT!r}], 'o')"
+    )
+    job = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT)
+    wait_for((tmp_path / "outputs" / "started").exists)
+    job.kill()
+    job.wait()
+    wait_for((tmp_path / "outputs" / "asked").exists)
