@@ -18,7 +18,9 @@ from celery.signals import (
     worker_ready,
     worker_shutting_down,
 )
+from celery.worker import state
 from celery.worker.consumer import Consumer
+from celery.worker.control import control_command
 
 from greeter import tools
 from greeter.jobs import containment, fitness, redis_check
@@ -91,6 +93,13 @@ def _stop_on_hangup(**_: Any) -> None:
 @worker_ready.connect
 def _watch_consumer(sender: Consumer, **_: Any) -> None:
     sweeper.intake = Intake(sender)
+
+
+@control_command(name="drain")
+def _drain(_state: object, **_: Any) -> int:
+    """Take no more jobs, and return how many this worker still has; `flask drain` calls it until there is none."""
+    sweeper.intake.drain()
+    return len(state.reserved_requests)
 
 
 @heartbeat_sent.connect

@@ -9,12 +9,12 @@ _QUEUE = "celery"
 
 
 class Intake:
-    """The consumer of a worker, which can be paused. An operator can drain it as well (`celery control`)."""
+    """The consumer of a worker, which can be paused, and drained by an operator."""
 
     def __init__(self, consumer: Consumer | None = None) -> None:
         """Use this consumer; without one, the worker counts as taking jobs."""
         self._consumer = consumer
-        self._paused = False
+        self._paused = self._drained = False
 
     @property
     def is_open(self) -> bool:
@@ -27,8 +27,14 @@ class Intake:
     def _tasks(self) -> kombu.Consumer | None:
         return getattr(self._consumer, "task_consumer", None)  # None while the worker reconnects
 
+    def drain(self) -> None:
+        """Take no more jobs until the worker is started again."""
+        self._drained = True
+        self.allow(False)
+
     def allow(self, allowed: bool) -> None:
-        """Pause the intake, or resume it after a pause."""
+        """Pause the intake, or resume it after a pause. A drained worker stays closed."""
+        allowed = allowed and not self._drained
         if self._consumer is None or not self._tasks:
             return
         if not allowed and self.is_open:

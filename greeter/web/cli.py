@@ -15,13 +15,14 @@ from greeter.jobs.errors import UNAVAILABLE, JobNotFound, QueueFull, StorageFull
 from greeter.jobs.reader import Params
 from greeter.toolkit import ProteinFastaField
 from greeter.toolkit.tool import Tool
+from greeter.web.drain import drain
 from greeter.web.forms import make_form
 from greeter.web.services import services
 
 
 def init_app(app: Flask) -> None:
     """Add the commands to `flask`."""
-    for command in (check_settings, selftest, keep_sample, pair_storage):
+    for command in (check_settings, selftest, keep_sample, pair_storage, drain):
         app.cli.add_command(command)
 
 

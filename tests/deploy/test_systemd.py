@@ -120,3 +120,13 @@ def test_the_kernel_kills_a_job_and_not_its_worker() -> None:
     """A worker has a memory limit and outlives the kill of one of its processes."""
     lines = (UNITS / "greeter-worker@.service").read_text().splitlines()
     assert {"MemoryMax=80%", "OOMPolicy=continue"} <= set(lines)
+
+
+def test_the_documented_drain_names_the_workers_of_the_units() -> None:
+    """`flask drain worker-1@$(hostname)` is for greeter-worker@1 (tests/test_drain.py runs it)."""
+    named = re.findall(r"flask drain (\S+) && systemctl disable --now (\S+)", (ROOT / "deploy/README.md").read_text())
+    (pattern,) = re.findall(r"--hostname (\S+)", (UNITS / "greeter-worker@.service").read_text())
+    assert len(named) == 2
+    for worker, unit in named:
+        number = unit.strip("`").partition("@")[2]
+        assert worker == pattern.replace("%i", number).replace("%%h", "$(hostname)")

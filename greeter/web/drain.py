@@ -1,0 +1,59 @@
+"""The command that drains a worker, so that it can be stopped without interrupting a job."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import click
+from celery import current_app
+from flask.cli import with_appcontext
+
+from greeter.jobs.errors import UNAVAILABLE
+
+_PATIENCE = 10  # seconds without an answer, for a worker that is reconnecting to Redis
+
+
+@click.command()
+@click.argument("worker")
+@click.option("--seconds", type=float, help="Maximum time to wait; without it, until the last job has ended.")
+@with_appcontext
+def drain(worker: str, seconds: float | None) -> None:
+    """Let WORKER, such as worker-1@host, finish its jobs and take no new ones. Wait until it has none.
+
+    Stop the worker then: until it is started again, it takes no jobs.
+    """
+    start = answered = time.monotonic()
+    jobs: int | None = None
+    while True:
+        before, jobs = jobs, _drain(worker)
+        if jobs == 0:
+            click.echo(f"{worker} has no jobs and takes none. Stop it now.")
+            return
+        now = time.monotonic()
+        if jobs is not None:
+            answered = now
+            if jobs != before:
+                click.echo(f"{worker} takes no new jobs, and still runs {jobs}.")
+        if now - answered > _PATIENCE:
+            raise click.ClickException(f"No worker {worker} answers. These do: {_names() or 'none'}. Check the name.")
+        if seconds is not None and now - start > seconds:
+            raise click.ClickException(f"{worker} still has jobs. It takes no new ones. Run this again to wait longer.")
+        time.sleep(1)
+
+
+def _drain(worker: str) -> int | None:
+    """Drain a worker and return how many jobs it has, or None if it does not answer."""
+    replies = _ask("drain", destination=[worker])
+    return int(replies[0][worker]) if replies else None
+
+
+def _names() -> str:
+    return ", ".join(sorted(name for reply in _ask("ping") for name in reply))
+
+
+def _ask(command: str, **options: Any) -> list[dict[str, Any]]:
+    try:
+        return current_app.control.broadcast(command, reply=True, timeout=1, **options) or []
+    except UNAVAILABLE:
+        return []

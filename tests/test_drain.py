@@ -1,0 +1,98 @@
+"""Draining a worker through the documented command, `flask drain`."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT, Installation, wait_for
+from tests.test_recovery import diary, running
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def site(own_installation: Installation) -> Installation:
+    """Redis and two workers of two processes each. The first one has two jobs."""
+    own_installation.start("redis", "worker")
+    return own_installation
+
+
+def drain(site: Installation, *arguments: str) -> subprocess.Popen[str]:
+    """Start `flask drain` with the settings of the installation."""
+    return subprocess.Popen(
+        [Path(sys.executable).parent / "flask", "drain", *arguments],
+        env=os.environ | site.environ,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def outcome(draining: subprocess.Popen[str]) -> tuple[int, str]:
+    """Wait for the end of a command, and return its exit status and output."""
+    output, _ = draining.communicate(timeout=60)
+    return draining.returncode, output
+
+
+def test_a_drained_worker_finishes_its_jobs_and_takes_no_new_ones(site: Installation) -> None:
+    """The update of a site with long jobs: a new worker, `flask drain` of the old one, and its stop."""
+    long = [site.submit("diary", seconds=8.0) for _ in range(2)]
+    old = {running(site, job).id: site.redis.hget(f"job:{job}", "worker") for job in long}
+    site.start("worker-2")
+    draining = drain(site, "worker@test")
+    wait_for(lambda: site.store.statistics().workers == 1)
+    short = [site.submit("diary", seconds=0.1) for _ in range(6)]
+    assert [site.ended(job).phase for job in short] == ["finished"] * 6
+    assert {site.store.find(job).phase for job in long} == {"running"}
+    status, output = outcome(draining)
+    assert (status, "still runs 2" in output, "Stop it now" in output) == (0, True, True), output
+    assert {(site.ended(job).phase, site.ended(job).attempts) for job in long} == {("finished", 1)}
+    site.stop("worker")
+    workers = {site.redis.hget(f"job:{job}", "worker") for job in short}
+    assert len(workers) == 1
+    assert workers.isdisjoint(old.values())
+    assert set(diary(site).values()) == {1}
+
+
+def test_a_worker_stays_drained(site: Installation) -> None:
+    """When it gets its folder back, and after a restart of Redis. A start ends it."""
+    folder, aside = site.store.files.root, site.settings.data_dir / "aside"
+    folder.rename(aside)
+    wait_for(lambda: len(site.store.statistics().unfit) == 1)
+    assert outcome(drain(site, "worker@test"))[0] == 0
+    aside.rename(folder)
+    wait_for(lambda: site.store.statistics().unfit == [])
+    job = site.submit("diary", seconds=0.1)
+    time.sleep(2)  # in which a worker that is not drained would run it
+    assert site.store.find(job).phase == "waiting"
+    site.signal("redis", signal.SIGKILL)
+    site.start("redis")
+    assert outcome(drain(site, "worker@test"))[0] == 0  # it has reconnected
+    assert site.store.statistics().workers == 0
+    assert site.store.find(job).phase == "waiting"
+    site.stop("worker")
+    site.start("worker")
+    assert site.ended(job).phase == "finished"
+
+
+def test_a_drain_says_what_is_wrong(site: Installation) -> None:
+    """A name that no worker has, and a limit on the time that is shorter than a job."""
+    unknown = drain(site, "worker@other")
+    job = site.submit("diary", seconds=6.0)
+    running(site, job)
+    assert outcome(drain(site, "worker@test", "--seconds", "1")) == (
+        1,
+        "worker@test takes no new jobs, and still runs 1.\n"
+        "Error: worker@test still has jobs. It takes no new ones. Run this again to wait longer.\n",
+    )
+    assert outcome(unknown) == (
+        1,
+        "Error: No worker worker@other answers. These do: worker@test. Check the name.\n",
+    )
+    assert site.ended(job).phase == "finished"
