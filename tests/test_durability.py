@@ -19,7 +19,7 @@ from redis import Redis
 from greeter.embedded_redis import _find_server
 from greeter.jobs.celery_app import CeleryApp
 from tests.conftest import Installation, compiled_library, free_port, wait_for
-from tests.http import fetch, post
+from tests.http import fetch, post, submit
 
 pytestmark = pytest.mark.slow
 
@@ -30,6 +30,36 @@ STALLED_DISK = """
 static void stall(void) { while (!access(getenv("STALLED"), F_OK)) usleep(10000); }
 int fsync(int file) { stall(); return syscall(SYS_fsync, file); }
 int fdatasync(int file) { stall(); return syscall(SYS_fdatasync, file); }
+"""
+
+# Logs each fsync, and each message to Redis that has one of the marks. With the file FULL, no result can be synced.
+ORDER = """
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+static void note(const char *what) {
+    FILE *log = fopen(getenv("ORDER"), "a");
+    fprintf(log, "%s\\n", what);
+    fclose(log);
+}
+int fsync(int file) {
+    char link[64], path[4096] = "";
+    snprintf(link, sizeof link, "/proc/self/fd/%d", file);
+    if (readlink(link, path, sizeof path - 1) < 0) return -1;
+    note(path);
+    if (strstr(path, "/outputs/") && !access(getenv("FULL"), F_OK)) { errno = ENOSPC; return -1; }
+    return syscall(SYS_fsync, file);
+}
+ssize_t send(int file, const void *data, size_t size, int flags) {
+    if (memmem(data, size, "marked-label", 12)) note("the record of the submission");
+    if (memmem(data, size, "$7\\r\\nSUCCESS", 11)) note("the record of the end");
+    return sendto(file, data, size, flags, 0, 0);
+}
 """
 
 
@@ -132,3 +162,35 @@ def test_a_job_is_accepted_when_the_replicas_have_it(
     job = post(site, "/tools/expensive_greet", **fields).headers["Location"]
     assert wait_for(lambda: ended(site, job)) == {job: "finished"}
     assert site.redis.zcard("jobs:ended") == 1
+
+
+@pytest.fixture
+def order(own_installation: Installation, tmp_path: Path) -> Path:
+    """Start an installation whose web and worker log what they sync and send, in this file."""
+    log = tmp_path / "order"
+    logged = {"LD_PRELOAD": compiled_library(tmp_path, ORDER), "ORDER": str(log), "FULL": str(tmp_path / "full")}
+    own_installation.more_environ = {"web": logged, "worker": logged}
+    own_installation.start("redis", "worker", "web")
+    return log
+
+
+def test_files_are_on_the_disk_before_the_record_names_them(own_installation: Installation, order: Path) -> None:
+    """So they are, for every host with the same folder, when it can know of them."""
+    protein = ">a\nMVHLTPEEKSAVTALWGKVNVDEVGGEALGRLLVVYPWTQRF\n"
+    path = submit(own_installation, "phmmer", query=protein, targets=protein, evalue="10", label="marked-label")
+    assert wait_for(lambda: ended(own_installation, path)) == {path: "finished"}
+    jobs = own_installation.store.files.root
+    job = jobs / path.removeprefix("/jobs/")
+    lines = order.read_text().splitlines()
+    submission, end = lines.index("the record of the submission"), lines.index("the record of the end")
+    assert {str(file) for file in (jobs, job, *(job / "inputs").rglob("*"), job / "inputs")} <= set(lines[:submission])
+    results = job / "attempts" / "1"
+    assert list(results.glob("outputs/*"))
+    assert {str(file) for file in (results.parent, results, *results.rglob("*"))} <= set(lines[submission:end])
+
+
+def test_a_job_whose_files_cannot_be_written_fails(own_installation: Installation, order: Path) -> None:
+    """A file server may report only when a file is synced that its disk is full."""
+    order.with_name("full").touch()
+    record = own_installation.ended(own_installation.submit("scribble", seconds=0.1))
+    assert (record.phase, "not enough disk space" in str(record.user_message)) == ("failed", True)

@@ -1,14 +1,18 @@
-"""The folders of jobs on disk: `inputs/` has what was submitted, `attempts/<number>/` what each attempt wrote."""
+"""The folders of jobs on disk: `inputs/` has what was submitted, `attempts/<number>/` what each attempt wrote.
+
+Nothing is renamed when it is complete. Each path is written by one process and before the record names it, so no other
+host has looked it up before: that is all that a file server with close-to-open consistency needs.
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from errno import ETIMEDOUT
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import NamedTuple
 
 from greeter.jobs.probe import NoAnswer
@@ -124,10 +128,12 @@ class JobFiles:
         return any(self.root.glob("[!.]*"))
 
     def unchanged_for(self, seconds: float) -> Iterator[str]:
-        """Yield the ids of jobs whose folders have not changed for this long."""
+        """Yield the ids of jobs whose folders have not changed for this long, by the clock of their disk."""
+        with TemporaryFile(dir=self.root, prefix=".") as file:
+            now = os.fstat(file.fileno()).st_mtime
         for path in self.root.glob("[!.]*"):
             with suppress(FileNotFoundError):  # removed in the meantime
-                if path.stat().st_mtime < time.time() - seconds:
+                if path.stat().st_mtime < now - seconds:
                     yield path.name
 
 

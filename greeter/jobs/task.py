@@ -102,7 +102,9 @@ class ToolTask(Task):  # type: ignore[type-arg]
         job = Job(folder, self.app.settings.job_memory)
         claimed = ClaimedJob(jobs, job_id, runner)
         with reporting(job, claimed, self._soft_limit, self._hard_limit) as is_due, contained(job):
-            return self._call(job, params, is_due)
+            result = self._call(job, params, is_due)
+        jobs.store.files.sync(job_id)  # a file server may report only now that its disk is full: then the job fails
+        return result
 
     def _call(self, job: Job, params: Params, is_due: Callable[[], bool]) -> Result:
         """Call the tool; only here can a signal interrupt this process."""

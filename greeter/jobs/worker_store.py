@@ -7,7 +7,7 @@ from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 
-from celery.states import READY_STATES
+from celery.states import READY_STATES, SUCCESS
 from kombu.utils.json import dumps, loads
 
 from greeter.jobs.errors import ToolChanged
@@ -86,8 +86,9 @@ class WorkerStore:
         """Change the Celery state and fields of a running job, or return False if the runner has lost it."""
         is_end = state in READY_STATES
         if is_end:
-            with suppress(OSError):  # the end state matters more
-                self.files.sync(job_id)  # before anyone is shown that the job has ended
+            if state != SUCCESS:  # else the process has done it
+                with suppress(OSError):  # the end state matters more
+                    self.files.sync(job_id)  # before anyone is shown that the job has ended
             self.measure(job_id)
         run = self._scripts.run_confirmed if is_end else self._scripts.run
         return bool(run("update", job_id, *runner.args, state, int(is_end), *flat(fields)))

@@ -1,6 +1,10 @@
 """The folders of jobs on disk."""
 
+import os
+import time
 from pathlib import Path
+
+import pytest
 
 from greeter.jobs.files import JobFiles
 from greeter.toolkit import Job
@@ -29,3 +33,16 @@ def test_the_size_of_a_job_counts_a_block_for_each_file_and_folder(tmp_path: Pat
         (files.folder("1") / f"folder{number}").mkdir()
     (files.folder("1") / "link").symlink_to("/etc/passwd")
     assert files.size("1") == empty + 21 * 4096
+
+
+def test_the_age_of_a_folder_is_read_from_the_clock_of_its_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker whose own clock is a month ahead does not remove what was submitted a moment ago."""
+    files = JobFiles(tmp_path)
+    files.create("new", {})
+    files.create("old", {})
+    os.utime(files.folder("old"), (0, 0))
+    ahead = time.time() + 30 * 86_400
+    monkeypatch.setattr(time, "time", lambda: ahead)
+    assert list(files.unchanged_for(86_400)) == ["old"]
