@@ -152,21 +152,17 @@ class Installation:
     """
 
     def __init__(self, folder: Path, **settings: Any) -> None:
-        self.settings = Settings(
-            data_dir=folder,
-            web_port=free_port(),
-            flower_port=free_port(),
-            redis_url=f"redis://:secret%20words%20of%20ours@127.0.0.1:{free_port()}/0",
-            flower_basic_auth="operator:open-sesame-and-more",
-            **{
-                "time_limit_grace": 2,
-                "silence_limit": 6,
-                "max_active": 1000,
-                "submits_per_minute": 100_000,
-                "requests_per_minute": 1_000_000,
-            }
-            | settings,
-        )
+        defaults: dict[str, Any] = {
+            "redis_url": f"redis://:secret%20words%20of%20ours@127.0.0.1:{free_port()}/0",
+            "flower_basic_auth": "operator:open-sesame-and-more",
+            "time_limit_grace": 2,
+            "silence_limit": 6,
+            "max_active": 1000,
+            "submits_per_minute": 100_000,
+            "requests_per_minute": 1_000_000,
+        }
+        ports = {"web_port": free_port(), "flower_port": free_port()}
+        self.settings = Settings(**{"data_dir": folder} | ports | defaults | settings)
         self.more_environ: dict[str, dict[str, str]] = {}
         self.code: dict[str, Path] = {}
         self.celery = CeleryApp(self.settings)
@@ -209,24 +205,27 @@ class Installation:
     def launch(self, name: str) -> None:
         """Start a process, and do not wait until it answers."""
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        kind = name.partition("-")[0]
-        line = PROCFILE[kind]
-        if name not in self.code and not name.endswith("-old"):
-            line = line.replace("wsgi:app", "tests.entries:web()").replace("greeter.worker", "tests.entries")
-        node = ["--hostname", f"{name}@test"] if kind == "worker" else []
         if name in self._running:  # it was killed, or did not answer in time
             self._running[name].kill()
             self._running.pop(name).wait()
-        more = self.more_environ.get(kind, {}) | self.more_environ.get(name, {})
+        more = self.more_environ.get(name.partition("-")[0], {}) | self.more_environ.get(name, {})
         with self.log.open("ab") as log:
             self._running[name] = subprocess.Popen(
-                line.split()[1:] + node,
+                self.command(name),
                 cwd=self.code.get(name, ROOT),
                 env=os.environ | self.environ | more | {"PATH": path},
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
+
+    def command(self, name: str) -> list[str]:
+        """Return the command of a process."""
+        kind = name.partition("-")[0]
+        line = PROCFILE[kind]
+        if name not in self.code and not name.endswith("-old"):
+            line = line.replace("wsgi:app", "tests.entries:web()").replace("greeter.worker", "tests.entries")
+        return line.split()[1:] + (["--hostname", f"{name}@test"] if kind == "worker" else [])
 
     def answers(self, name: str) -> bool:
         """Return whether a process answers."""

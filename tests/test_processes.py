@@ -104,5 +104,6 @@ def test_a_suspended_guard_keeps_no_program_alive(site: Installation, tool: str,
         site.stop("worker")
     assert are_gone([*found, *guards])
     if way == "stop":
+        assert (site.store.find(job).phase, site.store.find(job).attempts) == ("waiting", 0)
         site.jobs.cancel(job)
         site.start("worker")

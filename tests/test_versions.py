@@ -97,7 +97,7 @@ def test_the_update_without_interruption_loses_no_job(site: Installation) -> Non
     waiting = [search(site, cutoff="9") for _ in range(4)] + [submit(site, "added", seconds="0") for _ in range(4)]
     assert [result(site, job)["version"] for job in waiting] == ["after"] * 8
 
-    site.celery.control.cancel_consumer("celery", destination=["worker-before@test"])
+    site.celery.control.broadcast("drain", destination=["worker-before@test"], reply=True)
     jobs = [search(site, cutoff="9") for _ in range(4)]
     assert [result(site, job) for job in jobs] == [NEW] * 4
     assert result(site, long) == OLD | {"seconds": "10"}

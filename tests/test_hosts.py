@@ -1,0 +1,212 @@
+"""Hosts with links that are cut: Redis, the web and two workers, each on a host of its own, with one shared folder."""
+
+import json
+import os
+import random
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from greeter.embedded_redis import _find_server
+from greeter.jobs.worker_store import MAX_ATTEMPTS
+from tests.conftest import Installation, listens, needs, wait_for
+from tests.http import fetch, post, submit
+from tests.nemesis.faults import Fault, Target
+from tests.nemesis.visitors import Visitor
+from tests.network import Network
+from tests.test_fitness import attempts, needs_root
+from tests.test_nemesis import run_for
+from tests.test_recovery import process_of, running
+
+SECONDS = int(os.environ.get("NEMESIS_SECONDS", "15"))
+SILENCE_LIMIT = int(os.environ.get("SILENCE_LIMIT", "6"))  # with 60, the default of the site, a host is cut for 90 s
+# In seconds.
+LONGEST_CUTS = {"worker": 3.0 * SILENCE_LIMIT, "worker-2": 4.0, "web": 4.0, "redis": 4.0}
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(SECONDS + 4 * SILENCE_LIMIT + 200), needs("ip", "iproute2")]
+
+
+class Hosts(Installation):
+    """An installation whose processes run on the hosts of a network. The test is a host too, whose link is not cut."""
+
+    def __init__(self, folder: Path, network: Network) -> None:
+        self.network = network
+        url = f"redis://:secret@{network.address('redis')}:6379/0"
+        super().__init__(folder, redis_url=url, silence_limit=SILENCE_LIMIT)
+
+    def command(self, name: str) -> list[str]:
+        """Run each process on the host with its name; Redis is a server that others run."""
+        command = super().command(name)
+        if name == "redis":
+            folder = self.settings.data_dir / "redis"
+            folder.mkdir(exist_ok=True)
+            options = {"bind": self.network.address("redis"), "requirepass": "secret", "dir": folder}
+            options |= {"appendonly": "yes", "appendfsync": "always", "save": "", "maxmemory-policy": "noeviction"}
+            command = [_find_server(), *(str(word) for name, value in options.items() for word in (f"--{name}", value))]
+        return self.network.command(name, command)
+
+    def _web_answers(self, name: str) -> bool:
+        with self.network.inside("web"):
+            return listens(self.settings.web_port)
+
+    @contextmanager
+    def cut(self, host: str) -> Iterator[None]:
+        """Cut a host off for a while."""
+        self.network.cut(host)
+        try:
+            yield
+        finally:
+            self.network.restore(host)
+
+
+class LocalVisitor(Visitor):
+    """A visitor on the host of the web, whose requests arrive when that host is cut off."""
+
+    def __init__(self, site: Hosts, seed: int) -> None:
+        super().__init__(site, seed)
+        self._network = site.network
+
+    def run(self) -> None:
+        """Visit from there."""
+        with self._network.inside("web"):
+            super().run()
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosts]:
+    """Four hosts, with all processes running."""
+    needs_root()
+    with Network("redis", "web", "worker", "worker-2") as network, network.inside():
+        mine = Hosts(tmp_path_factory.mktemp("shared"), network)
+        try:
+            mine.start("redis", "web", "worker", "worker-2")
+            yield mine
+        finally:
+            mine.close()
+
+
+@pytest.fixture
+def at_web(site: Hosts) -> Iterator[None]:
+    """Send the requests of a test on the host of the web."""
+    with site.network.inside("web"):
+        yield
+
+
+def host_of(site: Hosts, job: str) -> str:
+    """Return the host of the worker that runs a job, or ran it last."""
+    worker = site.redis.hget(f"job:{job}", "worker")
+    return worker.decode().rpartition("-")[0] if worker else ""
+
+
+def test_the_job_of_a_host_that_is_cut_off_runs_on_another(site: Hosts) -> None:
+    """Once the host learns of it, its process ends by itself. Its late attempt has changed nothing that is shown."""
+    job = site.submit("scribble", seconds=20.0 + SILENCE_LIMIT / 2)
+    host = wait_for(lambda: host_of(site, job))
+    process = psutil.Process(process_of(site, job))
+    other = {"worker": "worker-2", "worker-2": "worker"}[host]
+    with site.cut(host):
+        start = time.monotonic()
+        wait_for(lambda: host_of(site, job) == other, SILENCE_LIMIT + 60)
+        successor = process_of(site, job)
+        time.sleep(max(0, start + 1.5 * SILENCE_LIMIT - time.monotonic()))
+        assert process.is_running()
+    psutil.wait_procs([process], 20)
+    assert not process.is_running()
+    assert site.store.find(job).phase == "running"
+    record = site.ended(job, 120)
+    assert (record.phase, record.attempts, host_of(site, job)) == ("finished", 2, other)
+    (lines,) = site.store.files.outputs(job, 2)
+    assert set(lines.read_text().split()) == {str(successor)}
+    assert attempts(site, [site.submit("diary", seconds=0.5) for _ in range(4)]) == {("finished", 1)}
+    wait_for(lambda: site.store.statistics().workers == 2)
+
+
+def test_the_web_answers_while_it_is_cut_off_from_redis(site: Hosts, at_web: None) -> None:
+    """Pages and submissions get a sentence, and then work again. The jobs do not notice."""
+    job = submit(site, "diary", seconds="6")
+    with site.cut("web"):
+        page, form = fetch(site, job), post(site, "/tools/expensive_greet", person="Ada", total="1")
+        assert (page.status, "The queue is unavailable" in page.body) == (503, True)
+        assert (form.status, "wait a few seconds, then submit it" in form.body, "Ada" in form.body) == (503, True, True)
+        assert fetch(site, "/health/live").status == 200
+        assert fetch(site, "/health/ready").status == 503
+    wait_for(lambda: fetch(site, "/health/ready").status == 200)
+    wait_for(lambda: json.loads(fetch(site, f"{job}.json").body)["phase"] == "finished")
+    submit(site, "diary", seconds="0.1")
+
+
+def test_jobs_survive_a_restart_of_redis_on_its_host(site: Hosts) -> None:
+    """Both workers connect again; running jobs go on, waiting ones start."""
+    jobs = [site.submit("diary", seconds=5.0) for _ in range(6)]
+    running(site, jobs[0])
+    site.stop("redis")
+    time.sleep(2)
+    site.start("redis")
+    assert attempts(site, jobs) == {("finished", 1)}
+    assert {host_of(site, job) for job in jobs} == {"worker", "worker-2"}
+
+
+def mount(site: Hosts, name: str, *command: str) -> None:
+    """Run a command of mount on the host of a process; its mounts are not seen on others."""
+    subprocess.run(["nsenter", f"--target={site.pid(name)}", "--mount", *command], check=True)
+
+
+def test_a_worker_without_the_folder_leaves_the_cleaning_to_another(site: Hosts) -> None:
+    """An expired job keeps its record until a worker has removed its files."""
+    jobs, folder = site.store.files.root, str(site.settings.data_dir)
+    expired = site.submit("diary", seconds=0.1)
+    site.ended(expired)
+    site.stop("worker")
+    mount(site, "worker-2", "mount", "-t", "tmpfs", "none", folder)
+    wait_for(lambda: len(site.store.statistics().unfit) == 1)
+    site.redis.zincrby("jobs:ended", -site.settings.retention - 1, expired)
+    time.sleep(7)  # a sweep
+    assert site.redis.exists(f"job:{expired}")
+    assert (jobs / expired).exists()
+    site.start("worker")
+    wait_for(lambda: not site.redis.exists(f"job:{expired}"))
+    assert not (jobs / expired).exists()
+    assert len(site.store.statistics().unfit) == 1
+    mount(site, "worker-2", "umount", folder)
+    wait_for(lambda: site.store.statistics().unfit == [])
+
+
+def link_fault(site: Hosts, host: str, choose: random.Random) -> Fault:
+    """Return a fault that cuts a host off for a while."""
+
+    def cut() -> None:
+        with site.cut(host):
+            time.sleep(choose.uniform(0.5, LONGEST_CUTS[host]))
+
+    return cut
+
+
+def test_accepted_jobs_survive_cut_links(site: Hosts) -> None:
+    """Whatever link is cut, for however long: no job is lost, and its state, as visitors see it, only goes forward."""
+    seed = int(os.environ.get("NEMESIS_SEED", random.randrange(1_000_000)))
+    print(f"\nNEMESIS_SEED={seed}")
+    choose = random.Random(seed)
+    faults = [Target(host, [link_fault(site, host, choose)], choose, pause=5) for host in LONGEST_CUTS]
+    visitors = [LocalVisitor(site, number) for number in range(3)]
+    threads: list[Target | Visitor] = [*faults, *visitors]
+    run_for(SECONDS, threads)
+    accepted = [job for visitor in visitors for job in visitor.accepted]
+    records = [site.ended(job.removeprefix("/jobs/"), 120) for job in accepted]
+    with site.network.inside("web"):
+        for visitor in visitors:
+            for job in visitor.accepted:
+                visitor.watch(job)
+    done = {target.name: sum(target.done.values()) for target in faults}
+    print(f"\n{len(records)} jobs: {dict(Counter(str(record.phase) for record in records))}; {done}")
+    assert [error for thread in threads for error in thread.errors] == []
+    assert len(accepted) == len(set(accepted)) > SECONDS / 2
+    assert max(record.attempts for record in records) <= MAX_ATTEMPTS
+    assert {record.phase for record in records} <= {"finished", "failed", "cancelled"}
+    assert Counter(record.phase for record in records)["finished"] > len(records) / 2
+    assert (site.redis.zcard("jobs:waiting"), site.redis.zcard("jobs:running")) == (0, 0)
