@@ -14,9 +14,9 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from greeter.disk_reserve import DiskReserve
+from greeter.redis_url import RedisUrl
 from greeter.settings_loader import load_settings
 
 _CHECK_INTERVAL = 0.25  # seconds
@@ -27,15 +27,16 @@ _BIND_ADDRESSES = {"127.0.0.1": "127.0.0.1", "localhost": "127.0.0.1 -::1", "::1
 def main() -> None:
     """Run the server until this process receives SIGTERM or SIGINT, then exit with the server's status."""
     settings = load_settings()
-    url = urlsplit(settings.redis_url)
-    if url.scheme != "redis" or url.hostname not in _BIND_ADDRESSES or url.username or _is_up(settings.redis_url):
-        _report(f"REDIS_URL names another server, on {url.hostname}: the embedded Redis stays idle.")
+    url = RedisUrl.parse(settings.redis_url)
+    host, port = url.nodes[0]
+    if not url.is_embedded or _is_up(url):
+        _report(f"REDIS_URL names another server, on {host}: the embedded Redis stays idle.")
         signal.pause()
     folder = settings.data_dir / "redis"
     (folder / "appendonlydir").mkdir(parents=True, exist_ok=True)
     config = {
-        "bind": _BIND_ADDRESSES[str(url.hostname)],
-        "port": url.port or 6379,
+        "bind": _BIND_ADDRESSES[host],
+        "port": port,
         "dir": _quote(folder),
         "appendonly": "yes",
         "appendfsync": "always",  # no reply leaves before what it reports is on the disk
@@ -44,14 +45,14 @@ def main() -> None:
         "loglevel": "warning",
     }
     if url.password:
-        config["requirepass"] = _quote(unquote(url.password))
-    sys.exit(_Supervisor(_find_server(), config, folder, settings.redis_url).run())
+        config["requirepass"] = _quote(url.password)
+    sys.exit(_Supervisor(_find_server(), config, folder, url).run())
 
 
 class _Supervisor:
     """Runs the server, restarts it when it dies, and keeps its disk reserve."""
 
-    def __init__(self, server: str, config: Mapping[str, object], folder: Path, url: str) -> None:
+    def __init__(self, server: str, config: Mapping[str, object], folder: Path, url: RedisUrl) -> None:
         self._server, self._config, self._url = server, config, url
         self._reserve = DiskReserve(folder / "appendonlydir")
         self._process: subprocess.Popen[bytes] | None = None
@@ -91,12 +92,12 @@ class _Supervisor:
         return status
 
 
-def _is_up(url: str) -> bool:
+def _is_up(url: RedisUrl) -> bool:
     """Return whether a server answers at this URL."""
     return _command(url, "PING")
 
 
-def _configure(url: str, settings: Mapping[str, int]) -> bool:
+def _configure(url: RedisUrl, settings: Mapping[str, int]) -> bool:
     """Change settings of the running server, and return whether it has done so."""
     done = all(_command(url, f"CONFIG SET {name} {value}") for name, value in settings.items())
     if done:
@@ -104,15 +105,14 @@ def _configure(url: str, settings: Mapping[str, int]) -> bool:
     return done
 
 
-def _command(url: str, command: str) -> bool:
+def _command(url: RedisUrl, command: str) -> bool:
     """Send a command to the server, and return whether it succeeded.
 
     This does not use redis-py, which would be more than half of the memory of this process.
     """
-    parts = urlsplit(url)
-    login = [f"AUTH {_quote(unquote(parts.password))}"] if parts.password else []
+    login = [f"AUTH {_quote(url.password)}"] if url.password else []
     lines = [*login, command]
-    with suppress(OSError), socket.create_connection((parts.hostname, parts.port or 6379), 1) as connection:
+    with suppress(OSError), socket.create_connection(url.nodes[0], 1) as connection:
         connection.sendall("".join(f"{line}\r\n" for line in lines).encode())
         with connection.makefile("rb") as replies:
             return all(replies.readline().startswith(b"+") for _ in lines)

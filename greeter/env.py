@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import Field, field
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+
+from greeter.redis_url import RedisUrl
 
 T = TypeVar("T")
 
@@ -114,12 +114,9 @@ def port(text: str) -> int:
 
 
 def redis_server(text: str) -> str:
-    """Check the URL of a Redis server."""
-    with suppress(ValueError):  # of urlsplit, whose messages may quote the password
-        url = urlsplit(text)
-        if url.scheme in ("redis", "rediss") and url.hostname and url.port != 0:
-            return text
-    raise ValueError("should be like redis://:PASSWORD@HOST:PORT/0, or rediss:// for TLS")
+    """Check the URL of a Redis server, or of its sentinels."""
+    RedisUrl.parse(text)
+    return text
 
 
 def user_and_password(text: str) -> str:

@@ -71,7 +71,7 @@ class Settings:
         "redis://:change-me@127.0.0.1:5556/0",
         redis_server,
         "URL of the Redis 7+ or Valkey server that stores the jobs. If its host is this machine, the Procfile starts "
-        "an embedded server with this port and password.",
+        "an embedded server with this port and password. docs/redis.md has the forms for TLS, ACL users and Sentinel.",
         section="Storage",
     )
     confirm_replicas: int = setting(

@@ -6,9 +6,9 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
-from urllib.parse import urlsplit
 
 from greeter import env
+from greeter.redis_url import RedisUrl
 from greeter.settings import Settings
 
 _SHORTEST_SECRET = 16  # characters
@@ -64,8 +64,8 @@ def _conflicts(settings: Settings) -> Iterator[tuple[str, str]]:
     Yields:
         The variable name of each, and what it should be.
     """
-    redis = urlsplit(settings.redis_url)
-    local_redis_port = redis.port if redis.hostname in ("127.0.0.1", "localhost", "::1") else None
+    redis = RedisUrl.parse(settings.redis_url)
+    local_redis_port = redis.nodes[0][1] if redis.is_embedded else None
     if settings.flower_port in (settings.web_port, local_redis_port):
         yield "FLOWER_PORT", "should differ from WEB_PORT and from the port of REDIS_URL"
     if settings.web_port == local_redis_port:
@@ -73,7 +73,7 @@ def _conflicts(settings: Settings) -> Iterator[tuple[str, str]]:
     if settings.retention < settings.soft_time_limit + settings.time_limit_grace:
         yield "RETENTION_DAYS", "should be longer than a job may run: SOFT_TIME_LIMIT + TIME_LIMIT_GRACE"
     if settings.production:
-        yield from _unfit_for_production(settings, redis.password or "")
+        yield from _unfit_for_production(settings, redis.password)
 
 
 def _unfit_for_production(settings: Settings, redis_password: str) -> Iterator[tuple[str, str]]:

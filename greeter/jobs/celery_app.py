@@ -5,12 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from celery import Celery
+from kombu.transport import TRANSPORT_ALIASES
 
 from greeter.jobs.process_state import ProcessState
 from greeter.jobs.runner import Runner
 from greeter.jobs.service import JobService
 from greeter.jobs.store import Store
+from greeter.redis_url import RedisUrl
 from greeter.settings import Settings
+
+# By the schemes of their URLs, because Flower does not know a broker by the path of a class.
+TRANSPORT_ALIASES["redis"] = "greeter.jobs.transport:Transport"
+TRANSPORT_ALIASES["sentinel"] = "greeter.jobs.transport:SentinelTransport"
 
 
 class CeleryApp(Celery):
@@ -35,11 +41,12 @@ class CeleryApp(Celery):
 
 def _configuration(settings: Settings) -> dict[str, Any]:
     """Return Celery's settings. The reasons were measured with Celery 5.7.0; see docs/decisions/."""
+    broker = RedisUrl.parse(settings.redis_url).broker()
+    # A submission gets its answer within three seconds, even when Redis hangs. worker.py allows more time.
+    timeouts = {"socket_timeout": 1, "socket_connect_timeout": 1, "retry_on_timeout": False}
     return {
-        "broker_url": settings.redis_url,
-        "broker_transport": "greeter.jobs.transport:Transport",
-        # Otherwise, unless the URL has ssl_... options, kombu accepts any certificate.
-        "broker_use_ssl": {"ssl_cert_reqs": "required"} if settings.redis_url.startswith("rediss:") else None,
+        **broker,
+        "broker_transport_options": broker["broker_transport_options"] | timeouts,
         "result_backend": "greeter.jobs.backend.JobBackend",
         "result_backend_thread_safe": True,  # one backend for all threads of a web process
         "accept_content": ["json"],
@@ -54,8 +61,6 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         # Redis may start later, and may be away for a long time.
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
-        # A submission gets its answer within three seconds, even when Redis hangs. worker.py allows more time.
-        "broker_transport_options": {"socket_timeout": 1, "socket_connect_timeout": 1, "retry_on_timeout": False},
         "task_publish_retry_policy": {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0},
         # Flower needs these events.
         "task_send_sent_event": True,

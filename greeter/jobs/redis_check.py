@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import ssl
 import sys
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
@@ -11,11 +12,18 @@ from typing import Any
 
 from redis import AuthenticationError, Redis, RedisError
 from redis.backoff import NoBackoff
+from redis.exceptions import NoPermissionError, ResponseError
 from redis.retry import Retry
+
+from greeter.redis_url import RedisUrl
 
 log = logging.getLogger(__name__)
 
 _OLDEST = {"redis_version": (7, 0), "valkey_version": (7, 2)}
+_NOT_SUPPORTED = {
+    "cluster": "it is a node of a cluster, which is not supported",
+    "sentinel": "it is a sentinel, whose URL starts with sentinel://",
+}
 
 
 def check(redis_url: str) -> None:
@@ -26,20 +34,18 @@ def check(redis_url: str) -> None:
             f"greeter was not tested with these versions of its packages: kombu {kombu} and redis {client}.",
             "Install the versions in requirements.txt, and start again.",
         )
+    url = RedisUrl.parse(redis_url)
     try:
-        with Redis.from_url(redis_url, socket_timeout=1, retry=Retry(NoBackoff(), 0)) as server:
-            problems = list(_problems(server.info()))
-            if weakness := _weakness(server):
-                log.warning("%s. Use appendonly yes and appendfsync always.", weakness)
-    except AuthenticationError:
-        problems = ["its password is not the one in REDIS_URL"]
+        problems = _problems_of_sentinels(url) or _problems_of_server(url)
     except RedisError as error:
-        log.warning("Redis is unavailable, so its version could not be checked: %s", error)
-        return
+        if not (problem := _lasting_problem(error)):
+            log.warning("Redis is unavailable, so its version could not be checked: %s", error)
+            return
+        problems = [problem]
     if problems:
         _exit(
             f"The Redis server in REDIS_URL cannot be used: {'; '.join(problems)}.",
-            "Fix its configuration or name another server in REDIS_URL, and start again.",
+            "Fix its configuration or name another server in REDIS_URL, as docs/redis.md describes, and start again.",
         )
 
 
@@ -48,13 +54,58 @@ def _exit(problem: str, advice: str) -> None:
     sys.exit(os.EX_CONFIG)
 
 
+def _problems_of_server(url: RedisUrl) -> list[str]:
+    """Return what makes the server, or the current primary, unsuitable. Raises redis.RedisError."""
+    with url.connect(socket_timeout=1, socket_connect_timeout=1, retry=Retry(NoBackoff(), 0)) as server:
+        problems = list(_problems(server.info()))
+        if not problems and (weakness := _weakness(server)):
+            log.warning("%s. Use appendonly yes and appendfsync always.", weakness)
+    return problems
+
+
 def _problems(info: Mapping[str, Any]) -> Iterator[str]:
     """Yield what makes a server unsuitable, given its reply to INFO."""
+    mode = info.get("server_mode") or info.get("redis_mode")  # of Valkey, of Redis
+    if mode in _NOT_SUPPORTED:
+        yield _NOT_SUPPORTED[mode]
+        return
     name = "valkey_version" if "valkey_version" in info else "redis_version"
     if _major_minor(info[name]) < _OLDEST[name]:
         yield f"its version is {info[name]}, but Redis 7.0 or Valkey 7.2, or newer, is required"
     if info["maxmemory_policy"] != "noeviction":
         yield f"its maxmemory-policy is {info['maxmemory_policy']}, but any policy except noeviction may drop jobs"
+
+
+def _problems_of_sentinels(url: RedisUrl) -> list[str]:
+    """Return why none of the sentinels can name the primary, unless one can, or those that could are down."""
+    if not url.service:
+        return []
+    problems = []
+    for (host, port), sentinel in zip(url.nodes, url.sentinel().sentinels, strict=True):
+        try:
+            if url.service in sentinel.sentinel_masters():
+                return []
+            problems.append(f"the sentinel {host}:{port} does not know the service {url.service}")
+        except RedisError as error:
+            if problem := _lasting_problem(error):
+                problems.append(f"the sentinel {host}:{port}: {problem}")
+    return problems
+
+
+def _lasting_problem(error: BaseException | None) -> str:
+    """Return what an operator has to correct after this error; empty if the server may just be down."""
+    match error:
+        case AuthenticationError():
+            return "its password is not the one in REDIS_URL"
+        case NoPermissionError():
+            return "the user in REDIS_URL may not run INFO"
+        case ResponseError():
+            return f"it answers {error}"
+        case ssl.SSLCertVerificationError():
+            return f"its certificate is not valid: {error.verify_message}"
+        case None:
+            return ""
+    return _lasting_problem(error.__cause__ or error.__context__)
 
 
 def _weakness(server: Redis) -> str:

@@ -13,6 +13,7 @@ from redis.commands.core import Script
 from redis.retry import Retry
 
 from greeter.jobs.errors import NotConfirmed
+from greeter.redis_url import RedisUrl
 from greeter.settings import Settings
 
 _FOLDER = Path(__file__).with_name("lua")
@@ -30,7 +31,8 @@ class Scripts:
         # Reconnect once if Redis has closed the connection. Do not retry timeouts: a page has to report within three
         # seconds that Redis does not answer, even to many visitors at once.
         retry = Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,))
-        self.redis = Redis.from_url(settings.redis_url, socket_timeout=1, socket_connect_timeout=1, retry=retry)
+        url = RedisUrl.parse(settings.redis_url)
+        self.redis = url.connect(socket_timeout=1, socket_connect_timeout=1, retry=retry)
         self._replicas = settings.confirm_replicas
         self._scripts = _load(self.redis)
 

@@ -1,4 +1,4 @@
-"""The broker's transport: kombu's Redis transport, which drops malformed messages instead of stopping the worker."""
+"""The broker's transports: those of kombu, which drop malformed messages instead of stopping the worker."""
 
 from __future__ import annotations
 
@@ -9,30 +9,50 @@ from typing import Any
 
 from kombu.transport import redis
 
+from greeter.sentinel import SentinelConnection, SentinelTlsConnection
+
 log = logging.getLogger(__name__)
 
 
-class Channel(redis.Channel):
-    """A channel that survives messages which other programs put into the queue, or publish to the workers."""
+class _DropMalformed:
+    """Makes a channel survive messages which other programs put into the queue, or publish to the workers."""
+
+    connection: Any
 
     def _brpop_read(self, **options: Any) -> Any:
-        return self._drop_malformed(super()._brpop_read, **options)  # type: ignore[misc]  # missing in the stubs
+        return self._drop_malformed(super()._brpop_read, **options)  # type: ignore[misc]
 
     def _receive(self) -> Any:
         return self._drop_malformed(super()._receive)  # type: ignore[misc]
 
     def _drop_malformed(self, read: Callable[..., Any], **options: Any) -> Any:
-        transport: Any = self.connection
         try:
             return read(**options)
-        except (Empty, *transport.connection_errors, *transport.channel_errors):
+        except (Empty, *self.connection.connection_errors, *self.connection.channel_errors):
             raise
         except Exception as error:  # not JSON, or not a message, or nested too deeply
             log.error("dropped a malformed message: %s", type(error).__name__)
             return True
 
 
+class Channel(_DropMalformed, redis.Channel):
+    """A channel to a server."""
+
+
+class SentinelChannel(_DropMalformed, redis.SentinelChannel):
+    """A channel to the primary that the sentinels name."""
+
+    connection_class = SentinelConnection
+    connection_class_ssl = SentinelTlsConnection
+
+
 class Transport(redis.Transport):
-    """The Redis transport with that channel."""
+    """The transport to a server."""
 
     Channel = Channel
+
+
+class SentinelTransport(redis.SentinelTransport):
+    """The transport to the primary that the sentinels name."""
+
+    Channel = SentinelChannel

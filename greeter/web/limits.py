@@ -44,7 +44,7 @@ class Limits:
         self._requests = _Counter(settings.requests_per_minute)
         self._submissions = _Counter(settings.submits_per_minute)
         self._per_minute = RateLimitItemPerMinute(settings.submits_per_minute, namespace="submissions")
-        redis = RedisStorage(settings.redis_url, connection_pool=pool, key_prefix="limits")
+        redis = RedisStorage("redis://", connection_pool=pool, key_prefix="limits")
         self._in_redis = FixedWindowRateLimiter(redis)
 
     def count_request(self) -> None:

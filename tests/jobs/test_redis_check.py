@@ -1,21 +1,15 @@
 """Which Redis servers are accepted, and the connection to them."""
 
-import dataclasses
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from redis import Redis, RedisError
 
 from greeter.jobs import redis_check
-from greeter.jobs.celery_app import CeleryApp
-from greeter.jobs.errors import UNAVAILABLE
-from tests.conftest import PROCFILE, ROOT, Installation, find_program, free_port, needs, wait_for
-from tests.http import submit, wait_for_end
-
-REDIS = find_program("redis-server")
+from tests.conftest import PROCFILE, ROOT, Installation
+from tests.servers import server
 
 
 @pytest.mark.parametrize(
@@ -27,6 +21,7 @@ REDIS = find_program("redis-server")
         ({"redis_version": "7.2.4", "valkey_version": "7.2.5"}, ""),
         ({"redis_version": "7.2.4", "valkey_version": "7.1.0"}, "its version is 7.1.0"),
         ({"redis_version": "7.0.15", "maxmemory_policy": "volatile-lru"}, "its maxmemory-policy is volatile-lru"),
+        ({"redis_version": "7.0.15", "redis_mode": "cluster"}, "it is a node of a cluster"),
     ],
 )
 def test_an_old_or_evicting_server_is_refused(info: dict[str, str], wrong: str) -> None:
@@ -57,33 +52,15 @@ def test_an_unsuitable_redis_stops_the_process_with_the_reason(own_installation:
     assert "its password is not the one in REDIS_URL" in refusal(REDIS_URL=wrong)
 
 
-@pytest.mark.slow
-@needs("redis-server", "redis-server")  # the embedded Redis has no TLS
-def test_a_remote_redis_is_reached_over_tls(own_installation: Installation, tmp_path: Path) -> None:
-    """Web, worker and Flower verify its certificate, and an unverified one is refused."""
-    site, port = own_installation, free_port()
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    make = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost"]
-    names = ["-addext", "subjectAltName=DNS:localhost", "-keyout", str(key), "-out", str(certificate)]
-    subprocess.run([*make, *names], check=True, capture_output=True)
-    command = [str(REDIS), "--port", "0", "--tls-port", str(port), "--requirepass", "secret", "--dir", str(tmp_path)]
-    command += ["--tls-cert-file", str(certificate), "--tls-key-file", str(key), "--tls-auth-clients", "no"]
-    url = f"rediss://:secret@localhost:{port}/0"
-    site.settings = dataclasses.replace(site.settings, redis_url=f"{url}?ssl_ca_certs={certificate}")
-    site.celery = CeleryApp(site.settings)
-    with subprocess.Popen([*command, "--tls-ca-cert-file", str(certificate)], stdout=subprocess.DEVNULL) as running:
-        try:
-            wait_for(lambda: site._redis_answers("redis"))
-            with Redis.from_url(url) as unsure, pytest.raises(RedisError, match="certificate"):
-                unsure.ping()
-            unsure_too = CeleryApp(dataclasses.replace(site.settings, redis_url=url)).connection()
-            with unsure_too as broker, pytest.raises(UNAVAILABLE, match="certificate"):
-                broker.connect()
-            site.start("worker", "web", "flower")
-            assert "Greetings, Ada!" in wait_for_end(site, submit(site, "expensive_greet", person="Ada", total="1"))
-            site.stop("flower", "web", "worker")
-        finally:
-            running.terminate()
+@pytest.mark.redis
+def test_a_node_of_a_cluster_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Even if it is the only one."""
+    with server(tmp_path / "node", "cluster-enabled yes\n") as node, pytest.raises(SystemExit) as exited:
+        redis_check.check(f"redis://127.0.0.1:{node.port}/0")
+    assert exited.value.code == os.EX_CONFIG
+    message = capsys.readouterr().err
+    assert "it is a node of a cluster, which is not supported" in message
+    assert message.endswith("as docs/redis.md describes, and start again.\n")
 
 
 @pytest.mark.redis
