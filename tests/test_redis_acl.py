@@ -1,0 +1,45 @@
+"""The ACL user of docs/redis.md can do what an installation does, and nothing else."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from redis.exceptions import NoPermissionError
+
+from tests.conftest import ROOT, Installation
+from tests.http import fetch, post, submit, wait_for_end
+from tests.servers import DURABLE, documented, server, use
+from tests.test_redis_tls import flower_page
+
+
+@pytest.mark.slow
+def test_an_installation_runs_as_the_documented_user(own_installation: Installation, tmp_path: Path) -> None:
+    """Nothing is denied while jobs run, are cancelled, lost, requeued and deleted, and Flower shows them."""
+    site = own_installation
+    with server(tmp_path / "server", f"{DURABLE}requirepass admin\n") as running:
+        running.redis.execute_command(*documented("ACL").replace("PASSWORD", "secret").split())
+        use(site, redis_url=f"redis://greeter:secret@127.0.0.1:{running.port}/0", metrics_token="sesame")
+        site.start("worker", "web", "flower")
+        finished = submit(site, "expensive_greet", person="Ada", total="1")
+        assert "Greetings, Ada!" in wait_for_end(site, finished)
+        assert fetch(site, "/metrics", Authorization="Bearer sesame").status == 200
+        assert fetch(site, "/health/ready").status == 200
+        cancelled = submit(site, "expensive_greet", person="Ada", total="100")
+        post(site, f"{cancelled}/cancel")
+        wait_for_end(site, cancelled)
+        lost = site.submit("vanish")
+        assert site.ended(lost, 60).phase == "failed"
+        assert site.jobs.delete(finished.rpartition("/")[2])
+        assert ">celery<" in flower_page(site, "/broker")
+        site.celery.control.broadcast("ping", reply=True, timeout=2)
+        flask = [str(Path(sys.executable).parent / "flask"), "selftest"]
+        tested = subprocess.run(flask, env=os.environ | site.environ, cwd=ROOT, capture_output=True, check=False)
+        assert tested.returncode == 0
+        site.stop("worker")
+        denied = {(entry["object"], entry["context"]) for entry in running.redis.acl_log()}
+        assert denied <= {("config|get", "toplevel")}
+        for command in ("FLUSHALL", "CONFIG SET maxmemory 1", "KEYS *", "GET other", "SHUTDOWN", "ACL LIST"):
+            with pytest.raises(NoPermissionError):
+                site.redis.execute_command(*command.split())
