@@ -9,10 +9,14 @@ from contextlib import suppress
 import click
 from flask import Flask
 from flask.cli import with_appcontext
+from redis import RedisError
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
-from greeter.jobs import fitness
+from greeter.jobs import fitness, redis_check, redis_copy
 from greeter.jobs.errors import UNAVAILABLE, JobNotFound, QueueFull, StorageFull, Unfit
 from greeter.jobs.reader import Params
+from greeter.redis_url import RedisUrl
 from greeter.toolkit import ProteinFastaField
 from greeter.toolkit.tool import Tool
 from greeter.web.drain import drain
@@ -22,7 +26,7 @@ from greeter.web.services import services
 
 def init_app(app: Flask) -> None:
     """Add the commands to `flask`."""
-    for command in (check_settings, selftest, keep_sample, pair_storage, drain):
+    for command in (check_settings, selftest, keep_sample, pair_storage, drain, copy_redis):
         app.cli.add_command(command)
 
 
@@ -108,3 +112,27 @@ def pair_storage() -> None:
     if problem := fitness.pair(services().jobs.store):
         raise click.ClickException(problem)
     click.echo("DATA_DIR and Redis belong together now. Start the services that refused to start.")
+
+
+@click.command("copy-redis")
+@click.option("--from", "source", prompt="URL of the server to copy from", help="Asked for if it is not given.")
+@click.option("--replace", is_flag=True, help="First delete all records of the server in REDIS_URL.")
+@with_appcontext
+def copy_redis(source: str, replace: bool) -> None:
+    """Copy all records from another server to the one in REDIS_URL. Stop the web, all workers and Flower first."""
+    redis_check.check(services().settings.redis_url)
+    options = {"socket_timeout": 60, "socket_connect_timeout": 3, "retry": Retry(NoBackoff(), 0)}
+    try:
+        here = RedisUrl.parse(services().settings.redis_url).connect(**options)
+        with RedisUrl.parse(source).connect(**options) as there, here:
+            copied = redis_copy.copy(there, here, replace=replace)
+    except ValueError as error:
+        raise click.ClickException(f"The URL of the server to copy from {error}.") from None
+    except redis_copy.CopyRefused as error:
+        raise click.ClickException(str(error)) from None
+    except RedisError as error:
+        raise click.ClickException(
+            f"One of the servers cannot be used: {error}. Check both URLs, and try again."
+        ) from None
+    kinds = ", ".join(f"{number} {kind}" for kind, number in sorted(copied.items()))
+    click.echo(f"Copied and compared {copied.total()} keys ({kinds}). Start the services.")

@@ -1,0 +1,145 @@
+"""Copy all records from one Redis server to another, whatever their versions.
+
+Redis 7 reads neither the files of Valkey 9 nor its replies to DUMP, so this reads and writes the values of the keys.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from redis import Redis
+
+_BATCH = 100  # keys; a result has up to MAX_RESULT_BYTES
+_SILENCE = 3  # seconds in which nothing may change; a worker sends a heartbeat every two
+
+_READ: dict[str, Callable[[Any, bytes], Any]] = {
+    "string": lambda pipeline, key: pipeline.get(key),
+    "hash": lambda pipeline, key: pipeline.hgetall(key),
+    "list": lambda pipeline, key: pipeline.lrange(key, 0, -1),
+    "set": lambda pipeline, key: pipeline.smembers(key),
+    "zset": lambda pipeline, key: pipeline.zrange(key, 0, -1, withscores=True),
+}
+_WRITE: dict[str, Callable[[Any, bytes, Any], Any]] = {
+    "string": lambda pipeline, key, value: pipeline.set(key, value),
+    "hash": lambda pipeline, key, value: pipeline.hset(key, mapping=value),
+    "list": lambda pipeline, key, value: pipeline.rpush(key, *value),
+    "set": lambda pipeline, key, value: pipeline.sadd(key, *value),
+    "zset": lambda pipeline, key, value: pipeline.zadd(key, dict(value)),
+}
+
+
+class CopyRefused(Exception):
+    """Nothing was copied. The message says why, and what to do."""
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """A key with its value. The time to live is in milliseconds, negative if there is none."""
+
+    key: bytes
+    kind: str
+    value: Any
+    ttl: int
+
+
+def copy(source: Redis, target: Redis, *, replace: bool) -> Counter[str]:
+    """Copy all keys of a database, and compare the copy.
+
+    Args:
+        source: The server to read from, to which nothing may write meanwhile.
+        target: The server to write to.
+        replace: Whether to delete first what the target has.
+
+    Returns:
+        How many keys of each type were copied.
+
+    Raises:
+        CopyRefused: The target has keys, or the source has changed.
+        RedisError: A server does not answer, or refuses a command.
+
+    """
+    if _identity(source) == _identity(target):
+        raise CopyRefused("Both URLs name the same database. Set REDIS_URL to the server that is to have the records.")
+    if target.dbsize() and not replace:
+        raise CopyRefused("The server in REDIS_URL has records. Use an empty database, or delete them with --replace.")
+    _clear(target)
+    started = time.monotonic()
+    try:
+        copied = _copy(source, target)
+        time.sleep(max(0, started + _SILENCE - time.monotonic()))
+        if _lasting(source) != _lasting(target):
+            raise CopyRefused(
+                "The records changed while they were copied, so the copy was deleted. "
+                "Stop the web, all workers and Flower, and copy again."
+            )
+    except BaseException:
+        _clear(target)
+        raise
+    return copied
+
+
+def _identity(server: Redis) -> tuple[str, int]:
+    """Return what distinguishes a database from all others."""
+    return server.info("server")["run_id"], server.connection_pool.connection_kwargs["db"]
+
+
+def _clear(server: Redis) -> None:
+    for keys in _batches(server):
+        server.unlink(*keys)
+
+
+def _copy(source: Redis, target: Redis) -> Counter[str]:
+    copied: Counter[str] = Counter()
+    for keys in _batches(source):
+        with target.pipeline(transaction=False) as pipeline:
+            for entry in _read(source, keys):
+                _WRITE[entry.kind](pipeline, entry.key, entry.value)
+                if entry.ttl > 0:
+                    pipeline.pexpire(entry.key, entry.ttl)
+                copied[entry.kind] += 1
+            pipeline.execute()
+    return copied
+
+
+def _batches(server: Redis) -> list[list[bytes]]:
+    keys = list(set(server.scan_iter(count=1000)))
+    return [keys[start : start + _BATCH] for start in range(0, len(keys), _BATCH)]
+
+
+def _read(server: Redis, keys: list[bytes]) -> Iterator[_Entry]:
+    """Read keys in two round trips. Those that have expired are left out."""
+    with server.pipeline(transaction=False) as pipeline:
+        for key in keys:
+            pipeline.type(key)
+        kinds = {key: kind.decode() for key, kind in zip(keys, pipeline.execute(), strict=True)}
+        kinds = {key: kind for key, kind in kinds.items() if kind != "none"}
+        if unknown := set(kinds.values()) - _READ.keys():
+            raise CopyRefused(f"The database has a {unknown.pop()}, which is not of greeter. Name greeter's database.")
+        for key, kind in kinds.items():
+            _READ[kind](pipeline, key)
+            pipeline.pttl(key)
+        replies = iter(pipeline.execute())
+    for (key, kind), value, ttl in zip(kinds.items(), replies, replies, strict=True):
+        if value:
+            yield _Entry(key, kind, value, ttl)
+
+
+def _lasting(server: Redis) -> dict[bytes, int]:
+    """Return a hash of each value, except those that expire."""
+    entries = (entry for keys in _batches(server) for entry in _read(server, keys))
+    return {entry.key: _hash(entry) for entry in entries if entry.ttl < 0}
+
+
+def _hash(entry: _Entry) -> int:
+    match entry.kind:
+        case "string":
+            return hash(entry.value)
+        case "hash":
+            return hash(frozenset(entry.value.items()))
+        case "set":
+            return hash(frozenset(entry.value))
+    return hash(tuple(map(tuple, entry.value)))  # a list, or a sorted set with its scores
