@@ -119,7 +119,7 @@ class RedisUrl:
     @property
     def _sentinel_options(self) -> dict[str, Any]:
         # A page has to report within three seconds that Redis does not answer, and there are several sentinels to ask.
-        timeouts = {"socket_connect_timeout": 0.3, "socket_timeout": 1, "retry": None}
+        timeouts = {"socket_connect_timeout": 0.3, "socket_timeout": 0.4, "retry": None}
         return {**timeouts, **self.tls, "ssl": bool(self.tls), **self.sentinel_login}
 
 
