@@ -4,8 +4,10 @@ import os
 import random
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from threading import Event
+from typing import Protocol
 
 import pytest
 
@@ -21,6 +23,18 @@ from tests.test_durability import STALLED_DISK
 SECONDS = int(os.environ.get("NEMESIS_SECONDS", "60"))
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(SECONDS + 900)]
+
+
+class Stoppable(Protocol):
+    """A thread that goes on until it is stopped."""
+
+    stopped: Event
+
+    def start(self) -> None:
+        """Start it."""
+
+    def join(self) -> None:
+        """Wait until it has stopped."""
 
 
 @pytest.fixture
@@ -78,7 +92,7 @@ def targets_of(site: Site, choose: random.Random, folder: Path) -> list[Target]:
     ]
 
 
-def run_for(seconds: float, threads: list[Target | Visitor]) -> None:
+def run_for(seconds: float, threads: Sequence[Stoppable]) -> None:
     """Run threads for a while, and wait until they have stopped."""
     for thread in threads:
         thread.start()

@@ -19,7 +19,7 @@ name=slurm-$SLURM_JOB_ID@$(hostname -s)
 
 cd "${GREETER_DIR:-/opt/greeter}" || exit
 export PATH="$PWD/.venv/bin:$PATH"
-while IFS= read -r line; do
+while IFS= read -r line; do # NAME=value without quotes
     [[ $line == [A-Z]*=* ]] && export "${line?}"
 done <"${GREETER_ENV:-/etc/greeter.env}"
 

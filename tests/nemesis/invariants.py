@@ -12,8 +12,7 @@ from redis import RedisError
 
 from greeter.jobs.record import Record
 from greeter.jobs.worker_store import MAX_ATTEMPTS
-from tests.conftest import wait_for
-from tests.nemesis.site import Site
+from tests.conftest import Installation, wait_for
 
 LONGEST_WAIT = 200  # seconds until the next job in the queue ends, after the last fault
 
@@ -37,7 +36,7 @@ def violations(checks: dict[str, Check]) -> list[str]:
     return found
 
 
-def ended(site: Site, jobs: Iterable[str]) -> dict[str, Record | None]:
+def ended(site: Installation, jobs: Iterable[str]) -> dict[str, Record | None]:
     """Wait for the ends of jobs, and return their records, or None for a record that is missing or does not end."""
     patience = LONGEST_WAIT  # for each job, because the machine may be slow
     records: dict[str, Record | None] = {}
@@ -81,7 +80,7 @@ def check_failures(records: dict[str, Record | None]) -> Iterator[str]:
                 yield f"{job} ({record.tool}) failed as a bug: {kind} {record.result['exc_message']}"
 
 
-def check_files(site: Site, records: dict[str, Record | None]) -> Iterator[str]:
+def check_files(site: Installation, records: dict[str, Record | None]) -> Iterator[str]:
     """The files of a finished job are where the web looks for them, whichever worker ran it."""
     for job, record in records.items():
         if record and record.phase == "finished" and record.tool in _FILES:
@@ -104,7 +103,7 @@ def check_attempts(diary: Path) -> Iterator[str]:
         yield f"{job} ran at once in processes {' and '.join(sorted(processes))}"
 
 
-def check_leftovers(site: Site) -> Iterator[str]:
+def check_leftovers(site: Installation) -> Iterator[str]:
     """Neither a message nor an active job is left."""
     with suppress(pytest.fail.Exception):
         wait_for(lambda: site.redis.llen("celery") == 0, 60)
