@@ -71,7 +71,7 @@ def _prepare_worker(**_: Any) -> None:
 
 @worker_before_create_process.connect
 def _share_memory(**_: Any) -> None:
-    # The collector writes to every object that it visits, and so would copy the shared memory to each process.
+    # The collector writes to all objects, which would copy the shared memory to each process.
     gc.collect()
     gc.freeze()
 

@@ -10,6 +10,7 @@ import redis
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.commands.core import Script
+from redis.exceptions import NoScriptError
 from redis.retry import Retry
 
 from greeter.jobs.errors import NotConfirmed
@@ -38,7 +39,11 @@ class Scripts:
 
     def run(self, script: str, *args: Any) -> Any:
         """Run a script and return its reply."""
-        return self._scripts[script](args=args)
+        found = self._scripts[script]
+        try:
+            return self.redis.evalsha(found.sha, 0, *args)
+        except NoScriptError:  # Redis has restarted
+            return found(args=args)
 
     def run_confirmed(self, script: str, *args: Any) -> Any:
         """Run a script and wait until CONFIRM_REPLICAS replicas have what it wrote, or raise NotConfirmed."""

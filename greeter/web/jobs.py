@@ -96,7 +96,7 @@ class JobContext(TypedDict):
 
 def init_app(app: Flask) -> None:
     """Add the pages of jobs to the app."""
-    app.extensions["fragments"] = lru_cache(_FRAGMENTS)(_render)
+    app.extensions["fragments"] = lru_cache(_FRAGMENTS)(_fragment)
     app.url_map.converters["job_id"] = JobId
     app.register_blueprint(bp)
 
@@ -113,9 +113,8 @@ def progress(job_id: str) -> ResponseReturnValue:
     record = _find(job_id)
     if request.headers.get("HX-PTag") == record.tag:
         return "", 304
-    # The fragment of an active job depends only on its record and the path of the site.
-    render = current_app.extensions["fragments"] if record.active else _render
-    return render(record, request.root_path), {"HX-PTag": record.tag}
+    fragment = current_app.extensions["fragments"](record, request.root_path)
+    return fragment or render_template("_live.html", **_context(record)), {"HX-PTag": record.tag}
 
 
 @bp.get("/jobs/<job_id:job_id>.json")
@@ -182,8 +181,9 @@ def _find(job_id: str) -> Record:
     return services().reader_for(job_id).find(job_id)
 
 
-def _render(record: Record, root_path: str) -> str:
-    return render_template("_live.html", **_context(record))
+def _fragment(record: Record, root_path: str) -> str:
+    """Render the fragment of an active job, which depends only on these arguments. Of an ended one, nothing."""
+    return render_template("_live.html", **_context(record)) if record.active else ""
 
 
 def _context(record: Record) -> JobContext:

@@ -31,12 +31,13 @@ def init_app(app: Flask) -> None:
 
 
 def _check_request() -> None:
+    environ = request.environ
     # Nothing here decompresses requests, so that a small one cannot expand into a large one.
-    if request.environ.get("HTTP_CONTENT_ENCODING", "") not in ("", "identity"):
+    if environ.get("HTTP_CONTENT_ENCODING", "") not in ("", "identity"):
         raise UnsupportedMediaType
-    if request.method not in ("GET", "HEAD", "OPTIONS"):
+    if environ["REQUEST_METHOD"] not in ("GET", "HEAD", "OPTIONS"):
         _reject_other_sites()
-    if request.environ.get("CONTENT_TYPE"):
+    if environ.get("CONTENT_TYPE"):
         _reject_large_form()
 
 
@@ -67,10 +68,12 @@ def _reject_large_form() -> None:
 
 
 def _set_headers(response: Response) -> Response:
-    is_job = request.path.startswith("/jobs/")  # by path, so that impossible job ids look like deleted jobs
-    response.headers.extend(_JOB_HEADERS if is_job else _HEADERS)
+    environ = request.environ
+    is_job = environ["PATH_INFO"].startswith("/jobs/")  # by path, so that impossible job ids look like deleted jobs
     if is_job:
         response.headers["Cache-Control"] = "no-store"
-    if request.is_secure:
-        response.headers.extend(_HTTPS_HEADERS)
+    if response.status_code != 304:  # it has no content, and the browser keeps the headers that came with the content
+        response.headers.extend(_JOB_HEADERS if is_job else _HEADERS)
+        if environ["wsgi.url_scheme"] == "https":
+            response.headers.extend(_HTTPS_HEADERS)
     return response

@@ -119,6 +119,15 @@ ROUTES = ["/tools/expensive_greet", JOB + "/cancel", JOB + "/delete", JOB + "/ag
 ORIGINS = [None, HERE, "null", "https://evil.example", "https://localhost", HERE + ":81", HERE + ".evil.example", ""]
 
 
+def test_an_unchanged_file_has_the_headers_that_came_with_it(client: FlaskClient) -> None:
+    """A 304 has no content, and a browser keeps the headers of the content that it has."""
+    with client.get("/static/style.css") as first:
+        headers = {"If-None-Match": first.headers["ETag"]}
+    with client.get("/static/style.css", headers=headers) as second:
+        assert (second.status_code, second.data) == (304, b"")
+        assert "Content-Security-Policy" not in second.headers
+
+
 @pytest.mark.parametrize("origin", ORIGINS)
 @pytest.mark.parametrize(
     ("site", "allowed_origins"),
