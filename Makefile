@@ -1,4 +1,4 @@
-.PHONY: help run test screenshots nemesis lint lua audit format lock upgrade clean
+.PHONY: help run test bench screenshots nemesis lint lua audit format lock upgrade clean
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
@@ -17,6 +17,9 @@ run: .venv/run .env  ## set up what is missing and start everything
 test: .venv/dev  ## run all tests; FAST=1 skips the slow ones, COVERAGE=1 measures coverage
 	$(BIN)/pytest --numprocesses 2 --dist loadfile $(if $(FAST),-m "not slow") \
 		$(if $(COVERAGE),--cov $(if $(FAST),--cov-fail-under 0))
+
+bench: bench/.venv/installed  ## measure what things cost beside other software; needs wrk and hmmer
+	bench/.venv/bin/python -m bench
 
 screenshots: .venv/dev  ## take a picture of each page in each state, into var/screenshots
 	mkdir -p var/screenshots
@@ -56,7 +59,7 @@ upgrade: UPGRADE := --upgrade
 upgrade: lock  ## upgrade all packages in the lock files
 
 clean:  ## remove what was set up; jobs and settings stay
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .coverage*
+	rm -rf .venv bench/.venv .pytest_cache .mypy_cache .ruff_cache .coverage*
 
 .env: | .env.example
 	@umask 077 && $(PYTHON) -c 'import re, secrets; print(re.sub(r"^([^#]*)change-me", lambda line: line[1] + secrets.token_hex(16), open(".env.example").read(), flags=re.M), end="")' > $@
@@ -72,4 +75,10 @@ clean:  ## remove what was set up; jobs and settings stay
 
 .venv/dev: requirements-dev.txt | .venv/python
 	$(INSTALL) -r requirements-dev.txt
+	@touch $@
+
+bench/.venv/installed: requirements-dev.txt bench/requirements.txt
+	$(PYTHON) -m venv bench/.venv
+	bench/.venv/bin/pip install --quiet --require-hashes -r requirements-dev.txt
+	bench/.venv/bin/pip install --quiet -r bench/requirements.txt
 	@touch $@

@@ -1,30 +1,64 @@
-"""Benchmark of a poll against a Flask route that does one Redis GET.
+"""Benchmark of the polls of a job's page, beside bare Flask and other ways to show how far a job is.
 
     python -m bench.poll
 
-Starts its own Redis and gunicorn. The same processes serve both, and the measurements alternate within one run.
+Starts Redis and a gunicorn for each application, all with gunicorn.conf.py. They are measured in turn with wrk.
 """
 
+from __future__ import annotations
+
 import logging
-import statistics
+import os
 import tempfile
-import time
-from http.client import HTTPConnection
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import NamedTuple
 
 from flask import Flask
 
+from bench.support.servers import requests_per_second, server, status_and_headers
+from bench.support.table import Line, print_table
 from greeter import create_app
 from greeter.jobs.runner import Runner
 from greeter.jobs.store import Submission
 from greeter.web.services import services
-from tests.conftest import PROCFILE, Installation
+from tests.conftest import Installation
 
-REQUESTS, ROUNDS = 300, 9
+SECONDS, ROUNDS, JOBS = 2, 7, 1000
+_META = {"current": 3, "total": 9, "unit": "step"}
+
+
+class Request(NamedTuple):
+    """A request to measure.
+
+    Attributes:
+        port: The port of the server.
+        path: The path.
+        unchanged: Whether to send the tag of the current state.
+        many: Whether each request is for another job.
+    """
+
+    port: int
+    path: str
+    unchanged: bool = False
+    many: bool = False
+
+    def per_second(self) -> float:
+        """Measure how many of these requests are answered in a second."""
+        script = f"wrk.path = '{self.path}'"
+        if self.many:
+            job = f"'/jobs/' .. string.format('%032x', count % {JOBS}) .. '/progress'"
+            script = f"local count = 0\nrequest = function() count = count + 1; return wrk.format('GET', {job}) end"
+        if self.unchanged:
+            tag = status_and_headers(self.port, self.path)[1]["HX-PTag"]
+            assert status_and_headers(self.port, self.path, **{"HX-PTag": tag})[0] == 304
+            script += f"\nwrk.headers['HX-PTag'] = '{tag}'"
+        return requests_per_second(self.port, SECONDS, script)
 
 
 def application() -> Flask:
-    """Create the application with the additional route /get."""
+    """Create the application with a route that reads one value, behind the same hooks and headers as a poll."""
     app = create_app()
     logging.getLogger("greeter.request").disabled = True  # polls are not logged, so the GET should not be either
 
@@ -36,50 +70,87 @@ def application() -> Flask:
     return app
 
 
-def microseconds(connection: HTTPConnection, path: str, status: int, headers: dict[str, str]) -> float:
-    """Send REQUESTS requests over one connection and return the mean time of one, in microseconds."""
-    began = time.perf_counter()
-    for _ in range(REQUESTS):
-        connection.request("GET", path, headers=headers)
-        response = connection.getresponse()
-        response.read()
-        assert response.status == status, response.status
-    return (time.perf_counter() - began) / REQUESTS * 1e6
+def _add_jobs(installation: Installation) -> None:
+    """Add running jobs whose pages change once a minute, because they started an hour ago."""
+    store, runner = installation.store, Runner("worker", 1)
+    for number in range(JOBS):
+        job_id = f"{number:032x}"
+        store.create(job_id, "expensive_greet", {"person": "Ada", "total": 9}, Submission())
+        store.claim(job_id, runner, {})
+        store.report_progress(job_id, runner, {"current": 3, "total": 9, "unit": "step", "seconds": 1200.0})
+        installation.redis.hincrbyfloat(f"job:{job_id}", "started", -3610)
+        installation.redis.hincrbyfloat(f"job:{job_id}", "heartbeat_at", 3600)
+
+
+def _peers(installation: Installation, stack: ExitStack) -> Iterator[tuple[str, Request]]:
+    """Start the other applications that are installed, each with one job."""
+    from bench.peers import ancestor
+
+    ancestor.celery.backend.store_result("task", _META, "PROGRESS")
+    yield "ancestor", Request(stack.enter_context(server(installation, "bench.peers.ancestor:app")), "/status/task")
+    try:
+        import celery_progress  # noqa: F401
+        import rq
+    except ImportError:
+        print("celery-progress and RQ are not installed: run make bench, or install bench/requirements.txt.")
+        return
+    port = stack.enter_context(server(installation, "bench.peers.django_progress:app"))
+    yield "celery-progress", Request(port, "/celery-progress/task/")
+    job = rq.Queue(connection=installation.redis).enqueue("os.getpid", job_id="rq", meta=_META)
+    yield "RQ", Request(stack.enter_context(server(installation, "bench.peers.rq_fetch:app")), f"/jobs/{job.id}")
+
+
+def measure() -> dict[str, float]:
+    """Return the requests per second of each kind: the best round of each."""
+    installation = Installation(Path(tempfile.mkdtemp()))
+    with ExitStack() as stack:
+        stack.callback(installation.close)
+        installation.start("redis")
+        os.environ["REDIS_URL"] = installation.settings.redis_url
+        installation.redis.set("bench", b"x" * 300)
+        _add_jobs(installation)
+        bare = stack.enter_context(server(installation, "bench.peers.bare:app"))
+        ours = stack.enter_context(server(installation, "bench.poll:application()"))
+        path = f"/jobs/{0:032x}/progress"
+        requests = {
+            "hello": Request(bare, "/hello"),
+            "GET": Request(bare, "/get"),
+            "our GET": Request(ours, "/get"),
+            "changed": Request(ours, path),
+            "changed, many": Request(ours, path, many=True),
+            "unchanged": Request(ours, path, unchanged=True),
+        }
+        requests |= dict(_peers(installation, stack))
+        rounds = [{name: one.per_second() for name, one in requests.items()} for _ in range(ROUNDS)]
+    return {name: max(found[name] for found in rounds) for name in requests}
+
+
+def lines() -> list[Line]:
+    """Return the lines of the table."""
+    rates = measure()
+
+    def line(figure: str, name: str, other: str, beside: str, target: str = "") -> Line:
+        value, base = rates[name], rates[other]
+        return Line(figure, f"{value:,.0f} /s", f"{beside}, {base:,.0f} /s", value / base, target)
+
+    hello, get, own = "bare Flask hello", "bare Flask with one Redis GET", "our Flask with one Redis GET"
+    found = [
+        line("changed poll, one job for all", "changed", "hello", hello, ">= 0.54"),
+        line("changed poll, a job for each", "changed, many", "hello", hello, ">= 0.54"),
+        line("changed poll, one job for all", "changed", "GET", get, ">= 0.85"),
+        line("changed poll, a job for each", "changed, many", "ancestor", "AsyncResult and a page", ">= 2"),
+        line("unchanged poll (304)", "unchanged", "GET", get, ">= 1.00"),
+        line("unchanged poll (304)", "unchanged", "our GET", own, ">= 1.00"),
+        line("one Redis GET", "GET", "hello", hello),
+        line("AsyncResult and a page", "ancestor", "hello", hello),
+    ]
+    found += [line(name, name, "hello", hello) for name in ("celery-progress", "RQ") if name in rates]
+    return found
 
 
 def main() -> None:
-    """Print the median time of each kind of request and its speed relative to the GET."""
-    PROCFILE["web"] = "exec gunicorn bench.poll:application()"
-    installation = Installation(Path(tempfile.mkdtemp()))
-    try:
-        installation.start("redis", "web")
-        installation.redis.set("bench", b"x" * 300)
-        store, job_id = installation.store, "a" * 32
-        store.create(job_id, "expensive_greet", {"person": "Ada", "total": 9}, Submission())
-        store.claim(job_id, Runner("worker", 1), {})
-        store.report_progress(job_id, Runner("worker", 1), {"current": 3, "total": 9, "unit": "step"})
-        # A job that runs for an hour shows whole minutes, so its page does not change during the benchmark.
-        installation.redis.hincrbyfloat(f"job:{job_id}", "started", -3610)
-        installation.redis.hincrbyfloat(f"job:{job_id}", "heartbeat_at", 3600)
-        path = f"/jobs/{job_id}/progress"
-        connection = HTTPConnection("127.0.0.1", installation.settings.web_port)
-        connection.request("GET", path)
-        response = connection.getresponse()
-        response.read()
-        kinds = {
-            "one GET": ("/get", 200, {}),
-            "unchanged poll (304)": (path, 304, {"HX-PTag": response.headers["HX-PTag"]}),
-            "full fragment": (path, 200, {}),
-        }
-        for kind in kinds.values():
-            microseconds(connection, *kind)
-        taken = [{name: microseconds(connection, *kind) for name, kind in kinds.items()} for _ in range(ROUNDS)]
-        connection.close()
-    finally:
-        installation.close()
-    medians = {name: statistics.median(one[name] for one in taken) for name in kinds}
-    for name, cost in medians.items():
-        print(f"{name:22} {cost:7.0f} us, {medians['one GET'] / cost:.2f} times the speed of one GET")
+    """Print the requests per second of each kind."""
+    print_table(lines())
 
 
 if __name__ == "__main__":

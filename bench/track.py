@@ -6,7 +6,6 @@ The measurements alternate within one run.
 """
 
 import os
-import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterable
@@ -15,6 +14,7 @@ from types import SimpleNamespace
 
 from tqdm import tqdm
 
+from bench.support.table import Line, print_table
 from greeter.jobs.reporting import reporting
 from greeter.jobs.worker_store import Order
 from greeter.toolkit import Job
@@ -30,23 +30,25 @@ def nanoseconds_a_step(steps: Iterable[int]) -> float:
     return (time.perf_counter_ns() - began) / STEPS
 
 
-def main() -> None:
-    """Print the median time of each loop and its ratio to tqdm."""
+def lines() -> list[Line]:
+    """Return the lines of the table."""
     job, reports = Job(Path(tempfile.gettempdir())), []
     recorder = SimpleNamespace(report=reports.append, heartbeat=lambda: Order.CONTINUE)
     with Path(os.devnull).open("w") as nowhere, reporting(job, recorder, soft_limit=1000, hard_limit=1000):
         loops: dict[str, Callable[[], Iterable[int]]] = {
-            "bare loop": lambda: range(STEPS),
-            "job.track": lambda: job.track(range(STEPS)),
+            "bare": lambda: range(STEPS),
+            "track": lambda: job.track(range(STEPS)),
             "tqdm": lambda: tqdm(range(STEPS), file=nowhere),
         }
-        began = time.monotonic()
         taken = [{name: nanoseconds_a_step(loop()) for name, loop in loops.items()} for _ in range(ROUNDS)]
-        seconds = time.monotonic() - began
-    medians = {name: statistics.median(one[name] for one in taken) for name in loops}
-    for name, cost in medians.items():
-        print(f"{name:10} {cost:6.1f} ns per step, {cost / medians['tqdm']:.2f} times tqdm")
-    print(f"job.track reported {len(reports)} times in {seconds:.1f} s")
+    best = {name: min(one[name] for one in taken) for name in loops}
+    beside = f"tqdm, {best['tqdm']:.0f} ns (a bare loop, {best['bare']:.0f} ns)"
+    return [Line("a step of job.track", f"{best['track']:.0f} ns", beside, best["track"] / best["tqdm"], "<= 0.50")]
+
+
+def main() -> None:
+    """Print the time of a step."""
+    print_table(lines())
 
 
 if __name__ == "__main__":

@@ -1,0 +1,134 @@
+"""Benchmark of jobs that do nothing, beside bare Celery with its own result backend on the same Redis.
+
+    python -m bench.jobs
+
+Both workers run two tasks at a time. They are measured in turn.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from bench.support.stack import stack
+from bench.support.table import Line, print_table
+from greeter import tools
+from greeter.jobs.store import Submission
+from tests.conftest import ROOT, Installation, wait_for
+
+JOBS, ROUNDS, SINGLE, WAITING = 200, 5, 60, 2000
+
+
+@contextmanager
+def _bare_celery(installation: Installation) -> Iterator[Any]:
+    """Start a worker of bare Celery; yield its task and its process."""
+    os.environ["REDIS_URL"] = installation.settings.redis_url
+    from bench.peers.bare_celery import app, empty
+
+    command = [sys.executable, "-m", "celery", "--quiet", "--app", "bench.peers.bare_celery", "worker"]
+    options = ["--concurrency", "2", "--hostname", "bare@bench", "--loglevel", "WARNING"]
+    with installation.log.open("ab") as log:
+        process = subprocess.Popen([*command, *options], cwd=ROOT, stdout=log, stderr=log)
+    try:
+        wait_for(lambda: app.control.ping(["bare@bench"], timeout=0.3), 60)
+        yield empty, process
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _jobs_per_second(pid: int, submit: Callable[[], object], is_done: Callable[[], bool]) -> float:
+    """Suspend a worker, submit jobs, and measure how fast it runs them when it continues."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        for _ in range(JOBS):
+            submit()
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    began = time.perf_counter()
+    while not is_done():
+        time.sleep(0.005)
+    return JOBS / (time.perf_counter() - began)
+
+
+def _ours(installation: Installation) -> float:
+    before = installation.redis.zcard("jobs:ended")
+    done = lambda: installation.redis.zcard("jobs:ended") >= before + JOBS  # noqa: E731
+    return _jobs_per_second(installation.pid("worker-old"), lambda: installation.submit("empty"), done)
+
+
+def _bare(installation: Installation, empty: Any, pid: int) -> float:
+    results: list[Any] = []
+    keys = lambda: [f"celery-task-meta-{one.id}" for one in results]  # noqa: E731
+    done = lambda: installation.redis.exists(*keys()) == JOBS  # noqa: E731
+    return _jobs_per_second(pid, lambda: results.append(empty.delay()), done)
+
+
+def _milliseconds(submit: Callable[[], Any], is_done: Callable[[Any], bool]) -> float:
+    began = time.perf_counter()
+    job = submit()
+    while not is_done(job):
+        time.sleep(0.001)
+    return (time.perf_counter() - began) * 1e3
+
+
+def _bytes_of_a_waiting_job() -> float:
+    """Return the memory in Redis for a job that waits, submitted as the form does, ten by each visitor."""
+    with stack("redis", max_waiting=10**6) as installation:
+        tool = tools.load()["expensive_greet"]
+
+        def submit(number: int) -> None:
+            submission = Submission("", f"203.0.{number // 2560}.{number // 10 % 256}", f"{number:022}")
+            installation.jobs.submit(tool, {"person": "Ada Lovelace", "total": 10}, submission)
+
+        for number in range(100):
+            submit(number)
+        before = installation.redis.info("memory")["used_memory"]
+        for number in range(100, 100 + WAITING):
+            submit(number)
+        return (installation.redis.info("memory")["used_memory"] - before) / WAITING
+
+
+def lines() -> list[Line]:
+    """Return the lines of the table."""
+    site = {"only_tools_of_the_site": False, "max_waiting": 10**6, "silence_limit": 60}
+    with stack("redis", "worker", **site) as installation, _bare_celery(installation) as (empty, process):
+        rounds = [(_ours(installation), _bare(installation, empty, process.pid)) for _ in range(ROUNDS)]
+        ours, bare = (max(rates) for rates in zip(*rounds, strict=True))
+        find = installation.store.find
+        waits = [
+            (
+                _milliseconds(lambda: installation.submit("empty"), lambda job: not find(job).active),
+                _milliseconds(empty.delay, lambda result: result.ready()),
+            )
+            for _ in range(SINGLE)
+        ]
+        our_wait, bare_wait = (statistics.median(times) for times in zip(*waits, strict=True))
+    size = _bytes_of_a_waiting_job()
+    return [
+        Line("jobs that do nothing", f"{ours:.0f} /s", f"bare Celery, {bare:.0f} /s", ours / bare, ">= 1.00"),
+        Line(
+            "from submission to result",
+            f"{our_wait:.1f} ms",
+            f"bare Celery, {bare_wait:.1f} ms",
+            our_wait / bare_wait,
+            "<= 1.5",
+        ),
+        Line("a waiting job in Redis", f"{size:,.0f} bytes", "", None, "<= 1,000 bytes"),
+    ]
+
+
+def main() -> None:
+    """Print the jobs per second, the wait, and the memory."""
+    print_table(lines())
+
+
+if __name__ == "__main__":
+    main()

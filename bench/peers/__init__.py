@@ -1,0 +1,1 @@
+"""What greeter is compared with."""

@@ -1,0 +1,78 @@
+"""Benchmark of a protein search from submission to result, beside the program phmmer.
+
+    python -m bench.phmmer
+
+Searches 10 random proteins in 15,000, about 5 MB. Both write the tables of hits. They are measured in turn.
+"""
+
+from __future__ import annotations
+
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from bench.support.stack import stack
+from bench.support.table import Line, print_table
+from tests.conftest import Installation
+
+QUERIES, TARGETS, ROUNDS = 10, 15_000, 5
+_LETTERS, _FREQUENCIES = "ACDEFGHIKLMNPQRSTVWY", (8, 1, 5, 6, 4, 7, 2, 6, 6, 10, 2, 4, 5, 4, 5, 7, 5, 7, 1, 3)
+
+
+def _proteins(number: int, name: str) -> bytes:
+    """Make random proteins of 150 to 500 residues, the same each time."""
+    dice = random.Random(name)  # nosec B311
+    lengths = [dice.randint(150, 500) for _ in range(number)]
+    records = (
+        f">{name}{count}\n{''.join(dice.choices(_LETTERS, _FREQUENCIES, k=length))}\n"
+        for count, length in enumerate(lengths)
+    )
+    return "".join(records).encode()
+
+
+def _job(installation: Installation, query: bytes, targets: bytes) -> float:
+    began = time.perf_counter()
+    job_id = installation.submit("phmmer", query=query, targets=targets, evalue=10.0)
+    while installation.store.find(job_id).active:
+        time.sleep(0.01)
+    return time.perf_counter() - began
+
+
+def _program(folder: Path, cores: int) -> float:
+    phmmer = shutil.which("phmmer") or sys.exit("no phmmer: install Debian's package hmmer")
+    began = time.perf_counter()
+    tables = ["-o", "/dev/null", "--tblout", str(folder / "targets.tbl"), "--domtblout", str(folder / "domains.tbl")]
+    files = [str(folder / "query"), str(folder / "targets")]
+    subprocess.run([phmmer, "--cpu", str(cores), *tables, *files], check=True)
+    return time.perf_counter() - began
+
+
+def lines() -> list[Line]:
+    """Return the lines of the table."""
+    query, targets = _proteins(QUERIES, "query"), _proteins(TARGETS, "target")
+    with tempfile.TemporaryDirectory() as folder, stack("redis", "worker") as installation:
+        Path(folder, "query").write_bytes(query)
+        Path(folder, "targets").write_bytes(targets)
+        rounds = [
+            (_job(installation, query, targets), _program(Path(folder), 1), _program(Path(folder), 2))
+            for _ in range(ROUNDS)
+        ]
+    job, one, two = (min(seconds) for seconds in zip(*rounds, strict=True))
+    figure = f"phmmer, {QUERIES} x {TARGETS:,} proteins"
+    return [
+        Line(figure, f"{job:.2f} s", f"phmmer --cpu 1, {one:.2f} s", job / one, "<= 1.05"),
+        Line(figure, f"{job:.2f} s", f"phmmer --cpu 2, {two:.2f} s", job / two, ""),
+    ]
+
+
+def main() -> None:
+    """Print the seconds."""
+    print_table(lines())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""Benchmark of the CPU time of the whole stack while 200 people watch their jobs.
+
+    python -m bench.viewers
+
+Each viewer polls every second as the page does: with the tag that it has, over a connection of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+
+import psutil
+
+from bench.support.stack import ALL, processes, stack
+from bench.support.table import Line, print_table
+from tests.conftest import Installation, wait_for
+
+VIEWERS, WARM_UP, SECONDS = 200, 4, 20
+HOUR = 3600
+
+
+async def _watch(port: int, job_id: str, delay: float, until: float) -> int:
+    """Poll a job every second, and return how many polls found a change."""
+    await asyncio.sleep(delay)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    tag, changes = "", 0
+    while time.monotonic() < until:
+        began = time.monotonic()
+        request = f"GET /jobs/{job_id}/progress HTTP/1.1\r\nHost: localhost\r\nHX-Request: true\r\nHX-PTag: {tag}\r\n"
+        writer.write(f"{request}Accept: text/html\r\nAccept-Encoding: gzip, deflate, br, zstd\r\n\r\n".encode())
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        fields = dict(line.split(": ", 1) for line in head.lower().splitlines()[1:] if line)
+        await reader.readexactly(int(fields.get("content-length", 0)))
+        if " 200 " in head.partition("\r\n")[0]:
+            tag, changes = fields["hx-ptag"], changes + 1
+        await asyncio.sleep(max(0, began + 1 - time.monotonic()))
+    writer.close()
+    return changes
+
+
+def _cpu_seconds(installation: Installation) -> float:
+    found = processes(installation, *ALL)
+    times = [process.cpu_times() for part in found.values() for process in part]
+    return sum(one.user + one.system for one in times)
+
+
+async def _share_of_a_core(installation: Installation, jobs: Sequence[str]) -> tuple[float, float]:
+    """Return the CPU time in percent of a core, and the share of the polls that found a change."""
+    port, end = installation.settings.web_port, time.monotonic() + WARM_UP + SECONDS
+    watched: Callable[[int], Awaitable[int]] = lambda number: _watch(  # noqa: E731
+        port, jobs[number % len(jobs)], number / VIEWERS, end
+    )
+    viewers = asyncio.gather(*map(watched, range(VIEWERS)))
+    await asyncio.sleep(WARM_UP)
+    before, began = _cpu_seconds(installation), time.monotonic()
+    await asyncio.sleep(SECONDS - 1)
+    used, seconds = _cpu_seconds(installation) - before, time.monotonic() - began
+    changes = sum(await viewers)
+    return 100 * used / seconds, changes / VIEWERS / (WARM_UP + SECONDS)
+
+
+def lines() -> list[Line]:
+    """Return the lines of the table."""
+    with stack(*ALL, max_waiting=10_000) as installation:
+        running = [installation.submit("expensive_greet", person="Ada", total=9000) for _ in range(2)]
+        wait_for(lambda: all(installation.store.find(job).phase == "running" for job in running))
+        waiting = [installation.submit("expensive_greet", person="Ada", total=9) for _ in range(VIEWERS)]
+        for job_id in waiting:  # from then on, the page counts minutes
+            installation.redis.hincrbyfloat(f"job:{job_id}", "submitted", -HOUR)
+
+        changed, share = asyncio.run(_share_of_a_core(installation, running))
+        unchanged, rest = asyncio.run(_share_of_a_core(installation, waiting))
+    core = f"{psutil.cpu_count()} cores"
+    return [
+        Line(
+            f"CPU, {VIEWERS} viewers of 2 running jobs",
+            f"{changed:.0f} % of a core",
+            f"{share:.0%} changed; {core}",
+            None,
+            "<= 20 %",
+        ),
+        Line(
+            f"CPU, {VIEWERS} viewers of as many waiting jobs",
+            f"{unchanged:.0f} % of a core",
+            f"{rest:.0%} changed; {core}",
+            None,
+            "<= 12 %",
+        ),
+    ]
+
+
+def main() -> None:
+    """Print the CPU time."""
+    print_table(lines())
+
+
+if __name__ == "__main__":
+    main()
