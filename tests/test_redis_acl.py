@@ -11,6 +11,7 @@ from redis.exceptions import NoPermissionError
 from tests.conftest import ROOT, Installation
 from tests.http import fetch, post, submit, wait_for_end
 from tests.servers import DURABLE, documented, server, use
+from tests.test_redis_copy import copy_redis
 from tests.test_redis_tls import flower_page
 
 
@@ -37,7 +38,13 @@ def test_an_installation_runs_as_the_documented_user(own_installation: Installat
         flask = [str(Path(sys.executable).parent / "flask"), "selftest"]
         tested = subprocess.run(flask, env=os.environ | site.environ, cwd=ROOT, capture_output=True, check=False)
         assert tested.returncode == 0
-        site.stop("worker")
+        site.stop("flower", "web", "worker")
+        with server(tmp_path / "other") as other:
+            ours, theirs = site.settings.redis_url, f"redis://127.0.0.1:{other.port}/0"
+            use(site, redis_url=theirs)
+            assert copy_redis(site, ours).exit_code == 0
+            use(site, redis_url=ours)
+            assert copy_redis(site, theirs, "--replace").exit_code == 0
         denied = {(entry["object"], entry["context"]) for entry in running.redis.acl_log()}
         assert denied <= {("config|get", "toplevel")}
         for command in ("FLUSHALL", "CONFIG SET maxmemory 1", "KEYS *", "GET other", "SHUTDOWN", "ACL LIST"):
