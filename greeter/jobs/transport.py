@@ -1,4 +1,4 @@
-"""The broker's transports: those of kombu, which drop malformed messages instead of stopping the worker."""
+"""The broker's transports: those of kombu, without errors that would end the worker."""
 
 from __future__ import annotations
 
@@ -12,6 +12,17 @@ from kombu.transport import redis
 from greeter.sentinel import SentinelConnection, SentinelTlsConnection
 
 log = logging.getLogger(__name__)
+
+
+class QoS(redis.QoS):
+    """The messages of a channel that were received but not acknowledged. It closes without Redis, too."""
+
+    def restore_unacked(self, client: Any = None) -> None:
+        """Put the messages back into the queue. If that fails, a sweep sends them again."""
+        try:
+            super().restore_unacked(client)
+        except Exception as error:  # Celery expects only errors of the connection, but kombu raises others as well
+            log.warning("messages were not put back into the queue: %r", error)
 
 
 class _DropMalformed:
@@ -38,10 +49,13 @@ class _DropMalformed:
 class Channel(_DropMalformed, redis.Channel):
     """A channel to a server."""
 
+    QoS = QoS
+
 
 class SentinelChannel(_DropMalformed, redis.SentinelChannel):
     """A channel to the primary that the sentinels name."""
 
+    QoS = QoS
     connection_class = SentinelConnection
     connection_class_ssl = SentinelTlsConnection
 

@@ -1,0 +1,31 @@
+"""The broker's transport, when its connection breaks."""
+
+import signal
+import socket
+from contextlib import suppress
+
+import pytest
+from kombu import Consumer, Queue
+
+from tests.conftest import Installation
+
+pytestmark = pytest.mark.redis
+
+
+def test_a_connection_closes_after_redis_was_killed(own_installation: Installation) -> None:
+    """As Celery closes it: an error that is not one of the connection would end the worker."""
+    site = own_installation
+    site.start("redis")
+    connection = site.celery.connection_for_read()
+    received: list[str] = []
+    for channel, queue in ((connection.default_channel, "first"), (connection.channel(), "second")):
+        connection.SimpleQueue(queue).put(queue)
+        Consumer(channel, [Queue(queue)], callbacks=[lambda body, message: received.append(body)]).consume()
+        while queue not in received:  # none is acknowledged
+            connection.drain_events(timeout=10)
+    with suppress(socket.timeout):
+        connection.drain_events(timeout=0.3)  # leaves a request for the next message behind
+    site.signal("redis", signal.SIGKILL)
+    with suppress(Exception):
+        connection.collect(socket_timeout=1)
+    connection.close()
