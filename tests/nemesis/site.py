@@ -44,7 +44,7 @@ class Site(Installation):
     """
 
     def __init__(self, disk: Path, folder: Path) -> None:
-        super().__init__(disk, min_free_bytes=20_000_000)
+        super().__init__(disk, min_free_bytes=20_000_000, max_waiting=100)
         self.view, self.mount = folder / "view", folder / "mount"
         self.log = folder / "log"
         self.more_environ = {"worker": {"DIARY": str(folder / "diary")}, MOVABLE: {"DATA_DIR": str(self.view)}}
