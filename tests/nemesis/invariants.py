@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from redis import RedisError
 
-from greeter.jobs.errors import JobNotFound
+from greeter.jobs.errors import DISK_FULL, LOST, TIME_LIMIT_REACHED, JobNotFound
 from greeter.jobs.record import Record
 from greeter.jobs.worker_store import MAX_ATTEMPTS
 from tests.conftest import Installation, wait_for
@@ -19,8 +19,8 @@ from tests.conftest import Installation, wait_for
 LONGEST_WAIT = 120  # seconds until the next job ends, after the last fault
 
 _ENDS = ("finished", "failed", "cancelled")
-# A killed guard looks like a program that failed, and what leaks may fail itself. No other job may fail as a bug.
-_MAY_FAIL = {"outsource": "CalledProcessError", "exhaust": "OSError"}
+# The bugs that are expected: a killed guard looks like a program that failed, and what leaks may fail itself.
+_BUGS = {"outsource": "CalledProcessError", "exhaust": "OSError"}
 _FILES = {"write_often": "now.txt", "outsource": "output.txt"}
 
 Check = Callable[[], Iterable[str]]
@@ -84,12 +84,17 @@ def check_ends(records: dict[str, Record | None]) -> Iterator[str]:
 
 
 def check_failures(records: dict[str, Record | None]) -> Iterator[str]:
-    """No job fails because of a leak, a lost folder or another harm that is not its own."""
+    """No job fails because of a leak, a lost folder, another version or anything else that is not its own."""
     for job, record in records.items():
-        if record and record.phase == "failed" and record.user_message is None:
-            kind = record.result["exc_type"]
-            if _MAY_FAIL.get(record.tool) != kind:
-                yield f"{job} ({record.tool}) failed as a bug: {kind} {record.result['exc_message']}"
+        if record and record.phase == "failed" and not _may_fail(record):
+            yield f"{job} ({record.tool}) failed after {record.attempts} attempts: {record.result}"
+
+
+def _may_fail(record: Record) -> bool:
+    if record.user_message == LOST:
+        return record.attempts == MAX_ATTEMPTS
+    expected = record.user_message in (DISK_FULL, TIME_LIMIT_REACHED)
+    return expected or _BUGS.get(record.tool) == record.result["exc_type"]
 
 
 def check_files(site: Installation, records: dict[str, Record | None]) -> Iterator[str]:
