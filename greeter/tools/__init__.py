@@ -1,26 +1,79 @@
 """The tools of the site. To add one, add a module to this folder."""
 
+import logging
+import traceback
+from collections.abc import Iterable
 from importlib import import_module
+from importlib.metadata import version
 from pathlib import Path
 from pkgutil import iter_modules
+from typing import NamedTuple
 
 from greeter.toolkit.tool import Tool
 
 SAMPLES = Path(__file__).with_name("samples")
+log = logging.getLogger(__name__)
+
+
+class ToolFile(NamedTuple):
+    """A module of this folder.
+
+    Attributes:
+        name: The name of the file.
+        tools: The tools in it; none if it cannot be used.
+        problem: Why it cannot be used, in one line; empty if it can.
+    """
+
+    name: str
+    tools: list[Tool]
+    problem: str
+
+
+def read() -> list[ToolFile]:
+    """Import the modules of this folder and find their tools. Those that cannot be used are logged and left out."""
+    files: list[ToolFile] = []
+    for module in iter_modules(__path__, f"{__name__}."):
+        name = module.name.rpartition(".")[2] + ("" if module.ispkg else ".py")
+        try:
+            files.append(ToolFile(name, _tools(module.name, usable(files)), ""))
+        except (Exception, SystemExit) as error:  # a script that is not a module yet may exit
+            files.append(ToolFile(name, [], _describe(error, name)))
+            log.error("left out the tools in %s: %s", name, files[-1].problem)
+    return files
+
+
+def usable(files: Iterable[ToolFile]) -> dict[str, Tool]:
+    """Return the tools of files by name."""
+    return {tool.name: tool for file in files for tool in file.tools}
 
 
 def load() -> dict[str, Tool]:
-    """Import the modules of this folder and find their tools.
+    """Return all tools that can be used by name."""
+    return usable(read())
 
-    Returns:
-        The tools by name.
 
-    Raises:
-        ValueError: Two tools have the same name.
-    """
-    tools: dict[str, Tool] = {}
-    for module in iter_modules(__path__, f"{__name__}."):
-        for found in vars(import_module(module.name)).values():
-            if isinstance(found, Tool) and tools.setdefault(found.name, found) is not found:
-                raise ValueError(f"Two tools have the name {found.name!r}: rename the one in {module.name}.")
-    return tools
+def _tools(module: str, others: dict[str, Tool]) -> list[Tool]:
+    """Import a module and return its tools. Raises whatever its import does, and if a tool in it cannot run."""
+    found = [value for value in vars(import_module(module)).values() if isinstance(value, Tool)]
+    for tool in found:
+        other = others.get(tool.name, tool)
+        if other is not tool:
+            raise ValueError(f"{other.function.__module__} also has a tool {tool.name!r}. Rename one of the functions.")
+        for library in tool.libraries:
+            version(library)
+    return found
+
+
+def _describe(error: BaseException, name: str) -> str:
+    """Return the type and the message of an error, after the last line in this folder that led to it."""
+    frames = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+    message = str(error)
+    if isinstance(error, SyntaxError):
+        frames.append((error.filename or "", error.lineno))
+        message = error.msg
+    text = " ".join(f"{type(error).__name__}: {message}".split())
+    for path, line in reversed(frames):
+        if str(Path(path).parent) in __path__ and path != __file__:
+            where = f"line {line}" if Path(path).name == name else f"{Path(path).name}, line {line}"
+            return f"{where}: {text}"
+    return text

@@ -40,7 +40,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     settings = settings or load_settings()
     app = Flask("greeter", template_folder="../templates", static_folder="../static")
     _configure(app, settings)
-    services.init_app(app, settings, tools.load())
+    services.init_app(app, settings, tools.read())
     request_log.init_app(app)  # first, so that it measures the whole request
     for module in (
         errors,

@@ -28,7 +28,7 @@ def ready() -> ResponseReturnValue:
 
     Returns:
         200 if there is disk space, Redis accepts writes, and a worker takes jobs. Otherwise 503 with the reason and
-        what to do.
+        what to do. The 200 has a notice if a tool file cannot be used, because all other tools work.
     """
     jobs = services().jobs
     jobs.fitness.refresh()  # so that a folder that does not answer delays this only once
@@ -43,11 +43,17 @@ def ready() -> ResponseReturnValue:
         problem = "No worker has sent a heartbeat recently. Start one, or check its log."
         if statistics.unfit:
             problem = f"No worker can run jobs. {statistics.unfit[0]}"
-    return _health(problem or "")
+    return _health(problem or "", _notice())
 
 
-def _health(problem: str) -> ResponseReturnValue:
+def _notice() -> str:
+    """Return a notice that names the files whose tools are missing; empty if there are none."""
+    names = ", ".join(file.name for file in services().unusable)
+    return f"The tools in {names} cannot be used. Run flask check-tools to see why." if names else ""
+
+
+def _health(problem: str, notice: str = "") -> ResponseReturnValue:
     headers = {"Cache-Control": "no-store"}
     if problem:
         return {"status": "unavailable", "reason": problem}, 503, headers | {"Retry-After": "5"}
-    return {"status": "ok"}, 200, headers
+    return {"status": "ok"} | ({"notice": notice} if notice else {}), 200, headers

@@ -29,8 +29,9 @@ def init_app(app: Flask) -> None:
 
 @bp.get("/")
 def index() -> str:
-    """Show the tools."""
-    return render_template("index.html", tools=services().tools.values())
+    """Show the tools and, except on a public site, the files that should have tools but cannot be used."""
+    unusable = [] if services().settings.production else services().unusable
+    return render_template("index.html", tools=services().tools.values(), unusable=unusable)
 
 
 @bp.get("/help")

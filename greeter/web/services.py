@@ -13,7 +13,7 @@ from greeter.jobs.samples import PREFIX, Samples
 from greeter.jobs.service import JobService
 from greeter.settings import Settings
 from greeter.toolkit.tool import Tool
-from greeter.tools import SAMPLES
+from greeter.tools import SAMPLES, ToolFile, usable
 
 
 @dataclass(frozen=True)
@@ -23,12 +23,14 @@ class Services:
     Attributes:
         settings: The settings of the installation.
         tools: The tools by name.
+        unusable: The files in `greeter/tools/` that cannot be used.
         jobs: The job service.
         samples: The sample results of the tools.
     """
 
     settings: Settings
     tools: dict[str, Tool]
+    unusable: list[ToolFile]
     jobs: JobService
     samples: Samples
 
@@ -49,14 +51,15 @@ def services() -> Services:
     return cast(Services, current_app.extensions["greeter"])
 
 
-def init_app(app: Flask, settings: Settings, tools: dict[str, Tool]) -> None:
+def init_app(app: Flask, settings: Settings, files: list[ToolFile]) -> None:
     """Add the services to the app.
 
     Args:
         app: The app.
         settings: The settings.
-        tools: The tools by name.
+        files: The files with the tools.
     """
+    unusable = [file for file in files if file.problem]
     celery_app = CeleryApp(settings)
     celery_app.set_default()  # so that AsyncResult(job_id) works without an app argument
-    app.extensions["greeter"] = Services(settings, tools, celery_app.jobs, Samples(SAMPLES))
+    app.extensions["greeter"] = Services(settings, usable(files), unusable, celery_app.jobs, Samples(SAMPLES))

@@ -38,7 +38,7 @@ def test_a_form_that_does_not_match_the_function_is_rejected() -> None:
 
 
 def test_a_new_file_in_the_folder_adds_a_tool(tmp_path, monkeypatch) -> None:
-    """`load` finds the tool, and raises ValueError for a second tool of the same name."""
+    """`load` finds the tool, and leaves out a second one of the same name."""
     source = """
 from wtforms import Form
 from greeter.toolkit import tool
@@ -52,5 +52,4 @@ def added(job):
     monkeypatch.setattr(tools, "__path__", [*tools.__path__, str(tmp_path)])
     assert {"added", "phmmer", "expensive_greet"} <= set(tools.load())
     (tmp_path / "other_file.py").write_text(source)
-    with pytest.raises(ValueError, match="Two tools have the name 'added'"):
-        tools.load()
+    assert tools.load()["added"].function.__module__ == "greeter.tools.one_file"

@@ -1,0 +1,101 @@
+"""Tool files that cannot be used."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from greeter import create_app, tools
+from greeter.settings import Settings
+from tests.conftest import Installation, free_port, wait_for
+
+FORM = """from wtforms import Form, StringField
+from greeter.toolkit import tool
+
+class One(Form):
+    word = StringField()
+
+"""
+FINE = (
+    FORM
+    + """@tool("Fine", form=One)
+def fine(job, word):
+    return {"word": word}
+"""
+)
+
+PROBLEMS = {
+    "import numpyy\n": "line 1: ModuleNotFoundError: No module named 'numpyy'",
+    "x = 1\nif x\n": "line 2: SyntaxError: expected ':'",
+    "import sys\nsys.exit('usage: script FILE')\n": "line 2: SystemExit: usage: script FILE",
+    "raise ValueError('two\\nlines')\n": "line 1: ValueError: two lines",
+    FORM + "@tool('Other', form=One)\ndef other(job, sentence): ...\n": "line 7: TypeError: other takes ['sentence']",
+    FORM + "@tool('Same', form=One)\ndef phmmer(job, word): ...\n": "greeter.tools.phmmer also has a tool 'phmmer'",
+    FORM + "@tool('Lib', form=One, libraries=['numpyy'])\ndef lib(job, word): ...\n": "No package metadata was found",
+    "from greeter.tools.zz_helper import x\n": "zz_helper.py, line 2: ZeroDivisionError: division by zero",
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An additional folder of tools, whose names start with zz_."""
+    found = tmp_path / "tools"
+    found.mkdir()
+    monkeypatch.setattr(tools, "__path__", [*tools.__path__, str(found)])
+    yield found
+    for name in [name for name in sys.modules if name.startswith("greeter.tools.zz_")]:
+        del sys.modules[name]
+
+
+def site(folder: Path, **settings: Any) -> Flask:
+    """Create the web application."""
+    return create_app(Settings(data_dir=folder, redis_url=f"redis://127.0.0.1:{free_port()}/0", **settings))
+
+
+@pytest.mark.parametrize(("source", "problem"), PROBLEMS.items(), ids=PROBLEMS.values())
+def test_a_file_that_cannot_be_used_is_left_out(
+    source: str, problem: str, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """All other tools are loaded. The problem is one line that names the line of the file, and it is in the log."""
+    (folder / "zz_broken.py").write_text(source)
+    (folder / "zz_fine.py").write_text(FINE)
+    (folder / "zz_helper.py").write_text("y = 0\nx = 1 / y\n")
+    found = {file.name: file for file in tools.read()}
+    assert problem in found["zz_broken.py"].problem
+    assert "\n" not in found["zz_broken.py"].problem
+    assert not found["zz_broken.py"].tools
+    assert {"fine", "phmmer", "expensive_greet"} <= set(tools.usable(found.values()))
+    assert found["greet.py"].problem == ""
+    assert f"left out the tools in zz_broken.py: {found['zz_broken.py'].problem}" in caplog.text
+
+
+def test_a_file_that_cannot_be_used_has_a_card(folder: Path, tmp_path: Path) -> None:
+    """The card has the problem, and the other tools work."""
+    (folder / "zz_broken.py").write_text("raise ValueError('<b>')")
+    client = site(tmp_path).test_client()
+    page = client.get("/").text
+    assert "<h2>zz_broken.py</h2>" in page
+    assert "<code>line 1: ValueError: &lt;b&gt;</code>" in page
+    assert client.get("/tools/expensive_greet").status_code == 200
+
+
+def test_a_public_site_hides_files_that_cannot_be_used(folder: Path, tmp_path: Path) -> None:
+    """The problem is not for visitors."""
+    (folder / "zz_broken.py").write_text("import numpyy")
+    page = site(tmp_path, production=True).test_client().get("/").text
+    assert "/tools/phmmer" in page
+    assert "zz_broken" not in page
+
+
+@pytest.mark.slow
+def test_readiness_has_a_notice_about_files_that_cannot_be_used(folder: Path, own_installation: Installation) -> None:
+    """The site is ready, because all other tools work."""
+    own_installation.start("redis", "worker")
+    (folder / "zz_broken.py").write_text("import numpyy")
+    client = create_app(own_installation.settings).test_client()
+    ready = wait_for(lambda: (answer := client.get("/health/ready")).status_code == 200 and answer)
+    assert "The tools in zz_broken.py cannot be used" in ready.json["notice"]
+    assert client.get("/health/live").json == {"status": "ok"}
