@@ -1,4 +1,4 @@
-.PHONY: help run test bench screenshots nemesis lint lua audit format lock upgrade clean
+.PHONY: help run dev test bench screenshots nemesis lint lua audit format lock upgrade clean
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
@@ -13,6 +13,9 @@ help:  ## list the targets
 
 run: .venv/run .env  ## set up what is missing and start everything
 	@PATH="$(CURDIR)/$(BIN):$$PATH" exec $(BIN)/honcho start
+
+dev: .venv/dev .env  ## as run, but a changed tool, template or style takes effect at once
+	@PATH="$(CURDIR)/$(BIN):$$PATH" exec $(BIN)/honcho --procfile Procfile.dev start
 
 test: .venv/dev  ## run all tests; FAST=1 skips the slow ones, COVERAGE=1 measures coverage
 	$(BIN)/pytest --numprocesses 2 --dist loadfile $(if $(FAST),-m "not slow") \

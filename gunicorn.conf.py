@@ -33,6 +33,8 @@ limit_request_line, limit_request_fields, limit_request_field_size = 4094, 50, 8
 forwarded_allow_ips = ""  # only the application reads proxy headers, as PROXY_HOPS allows
 worker_tmp_dir = str(_memory) if _memory.is_dir() else None  # a heartbeat must not wait for a busy disk
 # No accesslog: greeter/web/request_log.py logs the requests that matter, without complete job ids.
+# With --reload: the folder changes when a file is added or removed, and a file that fails to import is no module.
+reload_extra_files = ["greeter/tools", "greeter/tools/*.py"]
 control_socket_disable = True  # it is in the home directory, where two installations would conflict
 
 _ENDED = "histogram_ended.db"  # the measurements of all processes that have ended
@@ -41,10 +43,12 @@ _NO_MEMORY = "No memory for shared metrics on %s (%s): /metrics shows the reques
 
 
 def on_starting(arbiter: Arbiter) -> None:
-    """Check Redis and DATA_DIR, and load the application, whose memory the processes share."""
+    """Check Redis and DATA_DIR, and load the application, whose memory the processes share, unless they reload it."""
     redis_check.check(_settings.redis_url)
     fitness.check(_settings)
     _create_metrics_folder()
+    if arbiter.cfg.reload:
+        return
     arbiter.app.wsgi()  # not through preload_app, which loads it before there is the folder
     # The collector writes to every object that it visits, and so would copy the shared memory to each process.
     gc.collect()

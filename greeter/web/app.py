@@ -65,6 +65,7 @@ def _configure(app: Flask, settings: Settings) -> None:
     app.config["MAX_CONTENT_LENGTH"] = max_bytes
     app.config["MAX_FORM_MEMORY_SIZE"] = max_bytes  # pasted text may be as large as an upload
     app.config["MAX_FORM_PARTS"] = _MAX_FORM_PARTS
+    app.config["TEMPLATES_AUTO_RELOAD"] = not settings.production
     app.config["TRUSTED_HOSTS"] = settings.trusted_hosts or None
     if hops := settings.proxy_hops:
         app.wsgi_app = ProxyFix(app.wsgi_app, hops, hops, hops, x_prefix=hops)  # type: ignore[method-assign]

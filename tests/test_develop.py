@@ -1,0 +1,141 @@
+"""Developing a tool: `make dev`, with changes to a copy of the project while it runs."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.conftest import ROOT, Installation, wait_for
+from tests.test_stack import answer, worker_of
+
+NEEDED = ["greeter", "templates", "static", "wsgi.py", "gunicorn.conf.py", "flowerconfig.py", "Procfile.dev"]
+SHOUT = '''"""Shout."""
+
+from wtforms import Form, StringField
+
+from greeter.toolkit import tool
+
+
+class ShoutForm(Form):
+    word = StringField("A word")
+
+
+@tool("Shouting", form=ShoutForm)
+def shout(job, word):
+    """Say a word loudly."""
+    return {"loud": word.upper()}
+'''
+wait_long = partial(wait_for, seconds=60)  # for a restart while other tests run
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """A copy of the files that `make dev` needs."""
+    folder = tmp_path / "copy"
+    folder.mkdir()
+    for name in NEEDED:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, folder)
+    return folder
+
+
+@contextmanager
+def make_dev(copy: Path, installation: Installation) -> Iterator[subprocess.Popen[bytes]]:
+    """Run what `make dev` runs, and end it and all its processes."""
+    (copy / ".env").write_text("".join(f"{name}={value}\n" for name, value in installation.environ.items()))
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    command = [sys.executable, "-m", "honcho", "--procfile", "Procfile.dev", "start"]
+    with installation.log.open("ab") as log:
+        process = subprocess.Popen(command, cwd=copy, env=os.environ | {"PATH": path}, stdout=log, stderr=log)
+    try:
+        yield process
+    finally:
+        left = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
+        process.kill()
+        process.wait()
+        for one in left:
+            with suppress(psutil.NoSuchProcess):
+                one.kill()
+
+
+def replace(path: Path, old: str, new: str) -> None:
+    """Edit a file."""
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_changes_take_effect_while_everything_runs(copy: Path, own_installation: Installation) -> None:
+    """A tool, a template, a style, a new tool, and one that is broken and corrected; then Ctrl-C ends everything."""
+    web = own_installation.settings.web_port
+
+    def page(path: str, body: dict[str, str] | None = None) -> tuple[int, str, str]:
+        with suppress(TimeoutError):  # while the web loads a tool, requests wait
+            return answer(web, path, body)
+        return 0, "", ""
+
+    def result(tool: str, fields: dict[str, str]) -> tuple[str, str]:
+        job = wait_long(lambda: page(f"/tools/{tool}", fields)[1])
+        return job, wait_long(lambda: "Finished" in (found := page(job)[2]) and found)
+
+    with make_dev(copy, own_installation) as process:
+        wait_long(lambda: page("/")[0] == 200)
+        greeting = {"person": "Ada", "total": "1"}
+        assert "Greetings, Ada!" in result("expensive_greet", greeting)[1]
+        running = page("/tools/expensive_greet", {"person": "Grace", "total": "1000"})[1]
+        worker = wait_long(lambda: worker_of(own_installation, running))
+
+        tool = copy / "greeter/tools/greet.py"
+        replace(tool, "Greetings, {person}", "Salutations, {person}")
+        replace(tool, "Who should be greeted?", "Who is there?")
+        wait_long(lambda: "Who is there?" in page("/tools/expensive_greet")[2])
+        wait_long(lambda: worker_of(own_installation, running) not in (None, b"", worker))  # its job was returned
+        job, text = result("expensive_greet", greeting)
+        assert "Salutations, Ada!" in text
+
+        replace(copy / "templates/tools/expensive_greet/_result.html", "{{", "A new template: {{")
+        assert "A new template: Salutations" in page(job)[2]
+        replace(copy / "static/style.css", ":root", "/* new style */ :root")
+        assert "/* new style */" in page("/static/style.css")[2]
+
+        added = copy / "greeter/tools/shout.py"
+        added.write_text(SHOUT)
+        wait_long(lambda: "Say a word loudly." in page("/")[2])
+        assert "HELLO" in result("shout", {"word": "hello"})[1]
+
+        replace(added, "return {", "return {{")
+        wait_long(lambda: "SyntaxError" in (front := page("/")[2]) and "<h2>shout.py</h2>" in front)
+        assert "Salutations, Ada!" in result("expensive_greet", greeting)[1]
+        replace(added, "return {{", "return {")
+        wait_long(lambda: "Say a word loudly." in page("/")[2])
+        assert "HELLO" in result("shout", {"word": "hello"})[1]
+
+        assert page(running + "/cancel", {"by": "button"})[0] == 303
+        processes = psutil.Process(process.pid).children(recursive=True)
+        assert len(processes) >= 9  # as in `make run`, but with one process of the web less, and with two watchers
+        process.send_signal(signal.SIGINT)
+        process.wait(30)
+        assert not [one for one in processes if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_make_dev_runs_everything_of_make_run() -> None:
+    """Procfile.dev has the processes of the Procfile, with the same commands, some of which it restarts."""
+    lines = {name: (ROOT / name).read_text().splitlines() for name in ("Procfile", "Procfile.dev")}
+    for usual, watched in zip(lines["Procfile"], lines["Procfile.dev"], strict=True):
+        name, _, command = usual.partition(": exec ")
+        assert watched.startswith(f"{name}: exec ")
+        assert command in watched.replace("gunicorn --reload --workers 1", "gunicorn")
+    assert "exec $(BIN)/honcho --procfile Procfile.dev start" in (ROOT / "Makefile").read_text()
