@@ -53,13 +53,18 @@ HARMS = {
 
 
 @pytest.mark.parametrize(
-    ("tool", "killed"), [*(("daemonize", killed) for killed in HARMS), ("abandon", "the process of the job")]
+    ("tool", "killed"),
+    [
+        *(("daemonize", killed) for killed in HARMS),
+        ("abandon", "the process of the job"),
+        ("parallelize_for_long", "the process of the job"),
+    ],
 )
 def test_a_daemon_dies_with_any_process_that_is_killed(site: Installation, tool: str, killed: str) -> None:
     """The daemon has its own session, no environment and no open files, and ignores signals."""
     length = str(next(lengths))
     job = site.submit(tool, length=length, wait=True)
-    found = wait_for(lambda: len(found := programs(length)) >= 3 and found)
+    found = wait_for(lambda: len(found := programs(length)) >= 3 and found, 30)
     process = psutil.Process(process_of(site, job))
     pids = {"process": process.pid, "worker": site.pid("worker")}
     if guards := guards_of(process):
@@ -84,6 +89,20 @@ def test_a_finished_job_leaves_no_process(site: Installation, tool: str) -> None
     assert programs(length) == []
     family = psutil.Process(site.pid("worker")).children(recursive=True)
     assert len(family) == site.settings.worker_concurrency, family
+
+
+@pytest.mark.parametrize("way", ["cancel", "soft limit"])
+def test_the_programs_of_a_pool_end_when_the_job_has_to_stop(site: Installation, way: str) -> None:
+    """The pool would wait for them until the process is killed. Instead, the tool returns what it has."""
+    length = str(next(lengths))
+    job = site.submit("parallelize" if way == "soft limit" else "parallelize_for_long", length=length, wait=True)
+    wait_for(lambda: len(programs(length)) >= 2)
+    if way == "cancel":
+        site.store.cancel(job)
+    record = site.ended(job)
+    assert (record.phase, record.partial) == ("cancelled" if way == "cancel" else "stopped", True)
+    assert programs(length) == []
+    assert [path.name for path in site.store.files.outputs(job, record.attempt)] == ["end.txt"]
 
 
 @pytest.mark.parametrize("tool", ["daemonize", "multithread"])

@@ -8,7 +8,7 @@ from celery.states import FAILURE
 from kombu.utils.json import dumps
 
 from greeter.jobs.errors import failure_result
-from greeter.jobs.progress import ReportedProgress
+from greeter.jobs.progress import Report
 from greeter.jobs.runner import Runner
 from greeter.jobs.service import JobService
 from greeter.jobs.worker_store import Order
@@ -22,9 +22,9 @@ class ClaimedJob:
     job_id: str
     runner: Runner
 
-    def report(self, progress: ReportedProgress) -> None:
-        """Store the progress."""
-        self.jobs.store.report_progress(self.job_id, self.runner, progress)
+    def report(self, report: Report) -> None:
+        """Store the progress and the end of the log."""
+        self.jobs.store.report_progress(self.job_id, self.runner, report)
 
     def heartbeat(self) -> Order:
         """Send a heartbeat, and return what to do."""

@@ -10,7 +10,7 @@ from celery.exceptions import NotRegistered, Reject, SoftTimeLimitExceeded, Time
 from kombu.exceptions import OperationalError
 from redis import RedisError
 
-from greeter.toolkit.errors import ToolError
+from greeter.toolkit.errors import ProgramError, ToolError
 
 _LONGEST_MESSAGE = 1000  # characters
 
@@ -97,12 +97,13 @@ def user_message(error: BaseException) -> str | None:
 
 
 def failure_result(error: BaseException) -> dict[str, Any]:
-    """Return the result of a failed job: the error as Celery's backends store it, and the user message."""
+    """Return the result of a failed job: the error as Celery's backends store it, and what its user sees of it."""
     return {
         "exc_type": type(error).__qualname__,
         "exc_message": [_text(error)],
         "exc_module": type(error).__module__,
         "user_message": user_message(error),
+        "output": error.output if isinstance(error, ProgramError) else "",
     }
 
 

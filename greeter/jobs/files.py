@@ -18,6 +18,7 @@ from typing import NamedTuple
 from greeter.jobs.probe import NoAnswer
 from greeter.toolkit.job import RESULT_NAME
 
+_MOST_COMMANDS = 4000  # bytes that the page of a job shows
 _BLOCK = 4096  # bytes that an empty file or folder takes
 
 
@@ -111,6 +112,14 @@ class JobFiles:
         found = (self.attempt(job_id, number) / "outputs").glob("*")
         regular = (path for path in found if path.is_file() and not path.is_symlink())
         return sorted(path for path in regular if RESULT_NAME.fullmatch(path.name))
+
+    def commands(self, job_id: str, number: int) -> str:
+        """Return the commands that an attempt has run, the first 4,000 bytes of them."""
+        path = self.attempt(job_id, number) / "commands"
+        if not path.is_file() or path.is_symlink():
+            return ""
+        with path.open("rb") as commands:
+            return commands.read(_MOST_COMMANDS).decode(errors="replace").strip()
 
     def remove_attempts(self, job_id: str, but: int) -> None:
         """Remove the folders of all attempts but one."""

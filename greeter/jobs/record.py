@@ -12,13 +12,8 @@ from celery import states
 
 from greeter.jobs import progress as estimates
 from greeter.jobs.phase import Phase, phase_of
-from greeter.jobs.progress import ReportedProgress, read_progress
-from greeter.jobs.snapshot import Snapshot
-
-
-def _loads(text: str) -> Any:
-    """Decode JSON; NaN and Infinity, which are not JSON, become None."""
-    return json.loads(text, parse_constant=lambda name: None)
+from greeter.jobs.progress import ReportedProgress, read_log, read_progress
+from greeter.jobs.snapshot import Snapshot, read_json
 
 
 class Record:
@@ -65,14 +60,18 @@ class Record:
 
     @property
     def summary(self) -> str:
-        """The heading or, if it is known, how much is done."""
-        return self.heading if self.percent is None or self.phase != Phase.RUNNING else f"{self.percent} %"
+        """The heading or, if they are known, the stage and how much is done."""
+        return self._progress_in_words("" if self.percent is None else f"{self.percent} %")
 
     @property
     def milestone(self) -> str:
-        """What screen readers announce: each quarter that is done, and the end."""
+        """What screen readers announce: each stage, each quarter that is done, and the end."""
         quarter = (self.percent or 0) // 25 * 25
-        return f"{quarter} percent done" if quarter and self.phase == Phase.RUNNING else self.heading
+        return self._progress_in_words(f"{quarter} percent done" if quarter else "")
+
+    def _progress_in_words(self, done: str) -> str:
+        known = [estimates.stage(self.progress), done] if self.phase == Phase.RUNNING else []
+        return ", ".join(filter(None, known)) or self.heading
 
     @property
     def active(self) -> bool:
@@ -142,7 +141,12 @@ class Record:
     @cached_property
     def meta(self) -> Any:
         """The meta of Celery's state, which a tool may set to any JSON value."""
-        return _loads(self._fields["progress"]) if "progress" in self._fields else None
+        return read_json(self._fields["progress"]) if "progress" in self._fields else None
+
+    @property
+    def log(self) -> str:
+        """The last lines of the job's log; may be empty."""
+        return read_log(self.meta)
 
     @cached_property
     def progress(self) -> ReportedProgress | None:
@@ -151,12 +155,12 @@ class Record:
 
     @cached_property
     def percent(self) -> int | None:
-        """How much of the job is done, if the total is known."""
+        """How much of the job, or of its stage, is done, if the total is known."""
         return estimates.percent(self.progress)
 
     @cached_property
     def remaining(self) -> int | None:
-        """Seconds left at the rate so far, if it is known."""
+        """Seconds left of the job, or of its stage, at the rate so far, if they are known."""
         return estimates.remaining(self.progress)
 
     @property
@@ -177,12 +181,17 @@ class Record:
     @cached_property
     def result(self) -> Any:
         """What the tool returned; for a failed job, see `errors.failure_result`; None if there is nothing."""
-        return _loads(self._fields["result"]) if "result" in self._fields else None
+        return read_json(self._fields["result"]) if "result" in self._fields else None
 
     @property
     def user_message(self) -> str | None:
         """Why the job failed and what to do; None if it did not fail, or failed because of a bug."""
         return self.result.get("user_message") if self.state == states.FAILURE else None
+
+    @property
+    def output(self) -> str:
+        """The end of the error output of the program that made the job fail; may be empty."""
+        return self.result.get("output", "") if self.state == states.FAILURE else ""
 
     @property
     def reference(self) -> str:

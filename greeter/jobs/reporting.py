@@ -16,7 +16,8 @@ from celery.exceptions import TimeLimitExceeded
 from greeter.jobs.claimed_job import ClaimedJob
 from greeter.jobs.interrupts import SOFT_LIMIT_SIGNAL
 from greeter.jobs.worker_store import CANCEL_TIMEOUT, Order
-from greeter.toolkit.job import Job, Progress
+from greeter.toolkit.job import Job
+from greeter.toolkit.steps import Progress
 
 Reply = TypeVar("Reply")
 
@@ -59,7 +60,7 @@ class _Reporter:
     def __init__(self, job: Job, claimed: ClaimedJob, soft_limit: float, hard_limit: float) -> None:
         self.ended = threading.Event()
         self._job, self._claimed = job, claimed
-        self._reported: Progress | None = None
+        self._reported: tuple[Progress | None, str] = (None, "")
         start = time.monotonic()
         self._interrupt_at = start + soft_limit
         self._kill_at = start + hard_limit + _GRACE
@@ -81,11 +82,12 @@ class _Reporter:
         return time.monotonic() >= self._interrupt_at
 
     def report(self) -> None:
-        """Report the progress if it has changed."""
-        progress = self._job.progress
-        if progress and progress != self._reported:
-            self._claimed.report({**progress, "seconds": self._job.seconds})
-            self._reported = progress
+        """Report the progress and the end of the log if they have changed."""
+        state = (self._job.progress, self._job.last_lines)
+        if state != self._reported:
+            progress, log = state
+            self._claimed.report({**(progress or {}), "seconds": self._job.seconds, "log": log})
+            self._reported = state
 
     def _obey(self, order: Order) -> None:
         if order == Order.ABANDON:
@@ -99,6 +101,7 @@ class _Reporter:
     def _enforce_limits(self) -> None:
         if self.is_due() and not self._interrupted:
             self._interrupted = True
+            self._job.stop_programs()
             signal.pthread_kill(threading.main_thread().ident or 0, SOFT_LIMIT_SIGNAL)
         if time.monotonic() >= self._kill_at:
             self._claimed.fail(TimeLimitExceeded())

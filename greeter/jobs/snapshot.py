@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NotRequired, TypedDict
+import json
+from typing import Any, NotRequired, TypedDict
 
 
 class Snapshot(TypedDict):
@@ -26,3 +27,8 @@ class Snapshot(TypedDict):
     claims: NotRequired[str]
     silence: NotRequired[int]
     ahead: NotRequired[int]
+
+
+def read_json(text: str) -> Any:
+    """Decode what a tool stored in a record; NaN and Infinity, which are not JSON, become None."""
+    return json.loads(text, parse_constant=lambda name: None)

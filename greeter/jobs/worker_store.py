@@ -12,7 +12,7 @@ from kombu.utils.json import dumps, loads
 
 from greeter.jobs.errors import ToolChanged
 from greeter.jobs.files import JobFiles
-from greeter.jobs.progress import ReportedProgress
+from greeter.jobs.progress import Report
 from greeter.jobs.reader import Params
 from greeter.jobs.runner import Runner
 from greeter.jobs.scripts import Fields, Scripts, flat, texts
@@ -78,9 +78,9 @@ class WorkerStore:
         """Record that a job is running, and return what to do."""
         return Order(self._scripts.run("heartbeat", job_id, *runner.args).decode())
 
-    def report_progress(self, job_id: str, runner: Runner, progress: ReportedProgress) -> None:
-        """Store how far a running job is."""
-        self.update(job_id, runner, PROGRESS, {"progress": dumps(progress)})
+    def report_progress(self, job_id: str, runner: Runner, report: Report) -> None:
+        """Store how far a running job is, and the end of its log."""
+        self.update(job_id, runner, PROGRESS, {"progress": dumps(report)})
 
     def update(self, job_id: str, runner: Runner, state: str, fields: Fields) -> bool:
         """Change the Celery state and fields of a running job, or return False if the runner has lost it."""

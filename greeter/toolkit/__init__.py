@@ -2,7 +2,7 @@
 
 from celery.exceptions import SoftTimeLimitExceeded
 
-from greeter.toolkit.errors import ToolError
+from greeter.toolkit.errors import ProgramError, ToolError
 from greeter.toolkit.fasta import longest_sequence
 from greeter.toolkit.fields import ProteinFastaField
 from greeter.toolkit.job import Job, Result
@@ -11,6 +11,7 @@ from greeter.toolkit.tool import MemoryNeed, tool
 __all__ = [
     "Job",
     "MemoryNeed",
+    "ProgramError",
     "ProteinFastaField",
     "Result",
     "SoftTimeLimitExceeded",

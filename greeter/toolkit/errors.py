@@ -1,4 +1,6 @@
-"""The error that a tool raises for its user."""
+"""The errors that a job has for its user."""
+
+from __future__ import annotations
 
 
 class ToolError(Exception):
@@ -10,3 +12,24 @@ class ToolError(Exception):
         message: One or two sentences for the user that end in what to do, such as
             "No gene was found in this sequence. Try another one."
     """
+
+
+class ProgramError(ToolError):
+    """A program of the job failed. The page of the job shows the message and the end of the program's error output.
+
+    Args:
+        program: The name of the program.
+        status: Its exit status. If a signal ended it, 128 plus the number of the signal.
+        output: The last lines of its error output, which may be empty.
+    """
+
+    def __init__(self, program: str, status: int, output: str) -> None:
+        super().__init__(program, status, output)  # what pickle passes to this method
+        self.program, self.status, self.output = program, status, output
+
+    def __str__(self) -> str:
+        advice = "check the input, and if it seems right, write to the operators of this site"
+        if self.output:
+            advice = "correct the input if the last lines of its output, below, say what is wrong; otherwise, write"
+            advice += " to the operators of this site"
+        return f"The program {self.program} failed with exit status {self.status}. {advice[0].upper()}{advice[1:]}."

@@ -3,41 +3,21 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import threading
-import time
-from collections.abc import Iterable, Iterator, Sequence, Sized
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
-from typing import IO, Any, TypedDict, TypeVar
+from typing import IO, Any
 
-from greeter.toolkit.program import find_program, out_of_memory, run_guarded
+from greeter.toolkit.program import environment
+from greeter.toolkit.programs import Command, Programs, Stream
+from greeter.toolkit.steps import Item, Progress, Steps
 
-Item = TypeVar("Item")
 Result = dict[str, Any]  # what a tool returns: JSON values, with None instead of NaN and infinity
-_LONGEST_UNIT = 80  # characters
 RESULT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 
 class Fallback(Result):
     """A partial result: what a tool returns at its soft time limit or when its job is cancelled."""
-
-
-class Progress(TypedDict):
-    """The progress of a job."""
-
-    current: int  # the number of items that are done
-    total: int | None  # None: unknown
-    unit: str  # one item, in the singular
-
-
-class _Loop:
-    """The progress of one loop over `Job.track`."""
-
-    __slots__ = ("done", "ended", "started", "total", "unit")
-
-    def __init__(self, total: int | None, unit: str) -> None:
-        self.done, self.total, self.unit, self.ended, self.started = 0, total, unit, False, time.monotonic()
 
 
 class Job:
@@ -46,14 +26,16 @@ class Job:
     Args:
         folder: The job's own folder, with the result files in its subfolder `outputs`. A test passes an empty one.
         memory: The maximum memory of the job in bytes: in a worker, the setting JOB_MEMORY.
+        cores: The number of processor cores that it may use: in a worker, that of `@tool(cores=...)` or the setting
+            JOB_CORES, whichever is less.
     """
 
-    def __init__(self, folder: Path, memory: int = 4 * 2**30) -> None:
+    def __init__(self, folder: Path, memory: int = 4 * 2**30, cores: int = 1) -> None:
         self.folder = folder
         self.memory = memory
-        self._shown: _Loop | None = None
-        self._closed = False
-        self._lock = threading.Lock()
+        self.cores = cores
+        self._steps = Steps()
+        self._programs = Programs(folder)
 
     def track(self, iterable: Iterable[Item], total: int | None = None, unit: str = "step") -> Iterator[Item]:
         """Show the progress of a loop on the job's page. Wraps an iterable as `tqdm` does.
@@ -65,35 +47,55 @@ class Job:
             total: The number of items, if `iterable` has no length. Without it, the page shows only a count.
             unit: The name of one item in the singular, such as "query".
 
-        Yields:
-            The items of `iterable`.
+        Returns:
+            An iterator over the items of `iterable`.
         """
-        # The loop only counts; a thread of the worker reads the count a few times a second. This costs less per step
-        # than reading the clock here, and shows the last step of a loop that has become slow.
-        if total is None and isinstance(iterable, Sized):
-            total = len(iterable)
-        # NumPy's integers, for example, are not JSON, and every poll of the job's page reads the unit.
-        loop = _Loop(None if total is None else int(total), str(unit)[:_LONGEST_UNIT])
-        if self._shown is None or self._shown.ended:  # otherwise, this is a nested loop
-            self._shown = loop
-        try:
-            for item in iterable:
-                yield item
-                loop.done += 1
-        finally:
-            loop.ended = True
+        return self._steps.track(iterable, total, unit)
+
+    def at(self, done: int, total: int | None = None, unit: str = "step") -> None:
+        """Show how much is done, where no loop can count it, as in a function that gets the lines of a program.
+
+        In a loop over `track`, the loop is shown instead.
+
+        Args:
+            done: The number of items that are done.
+            total: The number of all items. Without it, the page shows only a count.
+            unit: The name of one item in the singular, such as "sequence".
+        """
+        self._steps.count(done, total, unit)
+
+    def stage(self, name: str, number: int | None = None, total: int | None = None) -> None:
+        """Start a stage of the job. What `track` and `at` show from now on is the progress of this stage.
+
+        Args:
+            name: The name of the stage, such as "Searching".
+            number: Which one it is, counted from 1, if that is known.
+            total: How many stages there are, if that is known.
+        """
+        self._steps.start_stage(name, number, total)
+
+    def log(self, message: str) -> None:
+        """Add a message to the log of the job, whose last lines its page shows.
+
+        Args:
+            message: One or more lines for the user.
+        """
+        self._programs.write(message)
 
     @property
     def progress(self) -> Progress | None:
-        """The progress of the outermost loop over `track`, or None before the first one."""
-        if self._shown is None:
-            return None
-        return {"current": self._shown.done, "total": self._shown.total, "unit": self._shown.unit}
+        """The progress of the outermost loop over `track`, or of `at`, or None before the first of them."""
+        return self._steps.progress
 
     @property
     def seconds(self) -> float:
-        """The time in seconds since the loop that `progress` describes started."""
-        return round(time.monotonic() - self._shown.started, 1) if self._shown else 0
+        """The time in seconds since the steps that `progress` describes started."""
+        return self._steps.seconds
+
+    @property
+    def last_lines(self) -> str:
+        """The last lines of the log: messages, and the error output of the programs."""
+        return self._programs.log.text
 
     def fallback(self, result: Result) -> Fallback:
         """Label a result as partial, to return it after SoftTimeLimitExceeded.
@@ -125,48 +127,64 @@ class Job:
         return (self._outputs / name).open(mode, encoding=None if "b" in mode else "utf-8")
 
     def run(
-        self, argv: Sequence[str | Path], stdout: str, *, memory: int | None = None, file_size: int = 1_000_000_000
+        self,
+        argv: Sequence[str | Path],
+        stdout: str | None = None,
+        *,
+        on_line: Callable[[str], object] | None = None,
+        lines: Stream = "stderr",
+        show_errors: bool = True,
+        env: Mapping[str, str] | None = None,
+        memory: int | None = None,
+        file_size: int = 1_000_000_000,
     ) -> None:
-        """Run a program and write its standard output to a result file.
+        """Run a program. Threads may run several at the same time.
 
         The program runs in the folder of the result files, so its own output files are offered for download too. It
-        gets no shell, an empty standard input and a minimal environment. Its error output is appended to the file
-        `log` in the job's folder. It ends, with every process that it started, when the job ends for any reason.
+        gets no shell, an empty standard input and a minimal environment, in which OMP_NUM_THREADS and similar variables
+        are `self.cores`. Its error output goes to the log. It ends, with every process that it started, when the job
+        ends for any reason.
 
         Args:
             argv: The program and its arguments.
-            stdout: The name of the result file, as for `open`.
+            stdout: The name of the result file for its standard output, as for `open`. None: it is discarded.
+            on_line: Called with each line that the program writes, as it comes, without its end and shortened to 1,000
+                characters. Each state of a progress bar is a line. An exception ends the program.
+            lines: The stream whose lines `on_line` gets.
+            show_errors: Whether the user may see its error output. Use False if that can contain secrets.
+            env: More environment variables.
             memory: The maximum address space in bytes, for each process. None, or more than `self.memory`: that.
             file_size: The maximum size in bytes of each file that it writes.
 
         Raises:
             FileNotFoundError: The program is not installed.
             MemoryError: The program ended with a status other than 0, and its error output is about memory.
-            subprocess.CalledProcessError: It ended with a status other than 0 for another reason.
+            ProgramError: It ended with a status other than 0 for another reason. This is a ToolError.
+            SoftTimeLimitExceeded: The job has to stop, and this is not the main thread.
             RuntimeError: A thread that outlived its job called this.
             ValueError: `stdout` is not a valid name.
         """
-        command = [find_program(argv[0]), *map(str, argv[1:])]
-        limits = (min(memory or self.memory, self.memory), file_size)
-        with self.open(stdout, "wb") as out, (self.folder / "log").open("ab+") as log:
-            start = log.tell()
-            status = run_guarded(command, self._outputs, self.folder, out, log, limits, self._while_open())
-            if status and out_of_memory(log, start):
-                raise MemoryError
-        if status:
-            raise subprocess.CalledProcessError(status, list(map(str, argv)))
+        folder = self._outputs
+        with self.open(stdout, "wb") if stdout is not None else nullcontext() as out:
+            command = Command(
+                argv=[str(word) for word in argv],
+                folder=folder,
+                env={**environment(self.folder, self.cores), **(env or {})},
+                limits=(min(memory or self.memory, self.memory), file_size),
+                stdout=out,
+                on_line=on_line,
+                lines=lines,
+                show_errors=show_errors,
+            )
+            self._programs.run(command)
+
+    def stop_programs(self) -> None:
+        """End the programs of all threads but the main one. The worker calls this when the job has to stop."""
+        self._programs.stop()
 
     def close(self) -> None:
         """Refuse to start more programs. The worker calls this when the tool has ended."""
-        with self._lock:
-            self._closed = True
-
-    @contextmanager
-    def _while_open(self) -> Iterator[None]:
-        with self._lock:
-            if self._closed:
-                raise RuntimeError("the job has ended")
-            yield
+        self._programs.close()
 
     @property
     def _outputs(self) -> Path:

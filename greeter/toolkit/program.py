@@ -1,23 +1,23 @@
-"""Run external programs that cannot outlive their job."""
+"""Start an external program that cannot outlive its job."""
 
 from __future__ import annotations
 
 import os
-import re
+import selectors
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from greeter.toolkit.process_guard import kill_trees
 
 _PROCESS_GUARD = Path(__file__).with_name("process_guard.py")
-# What the C library, C++, Python, Java and HMMER print. A program cannot be asked for the reason in another way.
-_OUT_OF_MEMORY = re.compile(rb"cannot allocate memory|bad_alloc|memoryerror|out ?of ?memory|malloc", re.IGNORECASE)
+_THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 _TIME_TO_END = 3  # seconds: one more than the guard allows its program, and one for itself
+_CHUNK = 65_536  # bytes
 
 
 def find_program(name: str | Path) -> str:
@@ -37,65 +37,92 @@ def find_program(name: str | Path) -> str:
     raise FileNotFoundError(f"There is no program {str(name)!r} on this machine. Install it.")
 
 
-def out_of_memory(log: IO[bytes], start: int) -> bool:
-    """Check whether a program failed for lack of memory.
+def environment(home: Path, cores: int) -> dict[str, str]:
+    """Return the environment of a program: nothing of the worker's but PATH.
 
     Args:
-        log: The file with its error output.
-        start: The position in bytes at which that output starts.
+        home: The value of HOME.
+        cores: How many threads it may use, for the libraries that read this from the environment.
 
     Returns:
-        Whether the output ends with a message about memory.
+        The variables by name.
     """
-    log.seek(max(start, log.seek(0, os.SEEK_END) - 4096))
-    return bool(_OUT_OF_MEMORY.search(log.read()))
+    limits = dict.fromkeys(_THREAD_LIMITS, str(cores))
+    return {"PATH": os.environ["PATH"], "HOME": str(home), "LC_ALL": "C.UTF-8", **limits}
 
 
-def run_guarded(
-    command: Sequence[str],
-    folder: Path,
-    home: Path,
-    stdout: IO[bytes],
-    stderr: IO[bytes],
-    limits: tuple[int, int],
-    start: AbstractContextManager[Any],
-) -> int:
-    """Run a command under the process guard.
+class Program:
+    """A program that runs under the process guard.
 
     Args:
         command: The path of the program, and its arguments.
         folder: The working directory.
-        home: The value of HOME.
-        stdout: The file for its standard output.
-        stderr: The file for its error output.
+        env: The environment.
         limits: The maximum address space, and the maximum size of a file, in bytes.
-        start: A context manager that is entered while the guard starts.
+        stdout: The file for its standard output, or subprocess.PIPE or DEVNULL.
 
-    Returns:
-        The exit status. If a signal ended the program, 128 plus the number of the signal.
+    Attributes:
+        thread: The thread that has started it.
     """
-    with start:
-        guard = subprocess.Popen(  # no shell, and the tool names the program  # nosec B603
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        folder: Path,
+        env: Mapping[str, str],
+        limits: tuple[int, int],
+        stdout: IO[bytes] | int,
+    ) -> None:
+        self.thread = threading.current_thread()
+        self._guard = subprocess.Popen(  # no shell, and the tool names the program  # nosec B603
             [sys.executable, "-I", str(_PROCESS_GUARD), *map(str, limits), *command],
+            bufsize=0,
             stdin=subprocess.PIPE,  # closes when this process ends, on which the guard ends the program
             stdout=stdout,
-            stderr=stderr,
+            stderr=subprocess.PIPE,
             cwd=folder,
-            env={"PATH": os.environ["PATH"], "HOME": str(home), "LC_ALL": "C.UTF-8"},
+            env=env,
             start_new_session=True,
         )
-    try:
-        return guard.wait()
-    finally:
-        _end(guard)
 
+    def output(self) -> Iterator[tuple[bool, bytes]]:
+        """Yield what the program writes, as it comes, until it ends.
 
-def _end(guard: subprocess.Popen[bytes]) -> None:
-    """Let the guard end its program and itself, or kill them if it does not, for example because it is suspended."""
-    if guard.stdin:
-        guard.stdin.close()
-    try:
-        guard.wait(_TIME_TO_END)
-    except subprocess.TimeoutExpired:
-        kill_trees(guard.pid)
-        guard.wait()
+        Yields:
+            Whether it comes from standard error, and the bytes.
+        """
+        with selectors.DefaultSelector() as selector:
+            for pipe in (self._guard.stdout, self._guard.stderr):
+                if pipe:
+                    selector.register(pipe, selectors.EVENT_READ)
+            while selector.get_map():
+                ready = selector.select(_TIME_TO_END)
+                for key, _ in ready:
+                    if data := os.read(key.fd, _CHUNK):
+                        yield key.fileobj is self._guard.stderr, data
+                    else:
+                        selector.unregister(key.fileobj)
+                if not ready and self._guard.poll() is not None:
+                    return  # the guard was killed, and a process that escaped keeps the pipe open
+
+    def wait(self) -> int:
+        """Wait for the end, and return the exit status. If a signal ended the program, 128 plus its number."""
+        status = self._guard.wait()
+        return status if status >= 0 else 128 - status  # negative if the guard itself was killed
+
+    def stop(self) -> None:
+        """Let the guard kill the program."""
+        if self._guard.stdin:
+            self._guard.stdin.close()
+
+    def close(self) -> None:
+        """Stop the program, and kill it if the guard does not, for example because it is suspended."""
+        self.stop()
+        try:
+            self._guard.wait(_TIME_TO_END)
+        except subprocess.TimeoutExpired:
+            kill_trees(self._guard.pid)
+            self._guard.wait()
+        for pipe in (self._guard.stdout, self._guard.stderr):
+            if pipe:
+                pipe.close()

@@ -57,6 +57,8 @@ class JobStatus(TypedDict):
         elapsed: The time since the start, or since the submission if it is waiting.
         result: What the tool returned; None if there is no result.
         problem: Why it failed and what to do; None if it did not fail, or failed because of a bug.
+        output: The end of the error output of the program that made it fail; may be empty.
+        log: The last lines of its log; may be empty.
         files: The URLs of the result files.
     """
 
@@ -67,6 +69,8 @@ class JobStatus(TypedDict):
     elapsed: int
     result: Any
     problem: str | None
+    output: str
+    log: str
     files: list[str]
 
 
@@ -80,6 +84,7 @@ class JobContext(TypedDict):
         files: The result files.
         rows: Reads the rows of a result file for the current page; see `read_rows`.
         provenance: How the result was made.
+        commands: The commands that the job has run, one in each line, as text for the user; may be empty.
         token: A token for the form that runs the job again.
         can_run_again: Whether its input can be submitted unchanged.
     """
@@ -90,6 +95,7 @@ class JobContext(TypedDict):
     files: NotRequired[list[Path]]
     rows: NotRequired[Callable[[str], Page]]
     provenance: NotRequired[Provenance]
+    commands: NotRequired[str]
     token: NotRequired[str]
     can_run_again: NotRequired[bool]
 
@@ -129,6 +135,8 @@ def status(job_id: str) -> JobStatus:
         "elapsed": record.elapsed,
         "result": record.result if record.has_result else None,
         "problem": None if record.active else record.user_message,
+        "output": record.output,
+        "log": record.log,
         "files": [url_for(".file", job_id=job_id, name=path.name, _external=True) for path in _files(record)],
     }
 
@@ -198,6 +206,7 @@ def _context(record: Record) -> JobContext:
         "files": _files(record),
         "rows": partial(_rows, record),
         "provenance": provenance,
+        "commands": services().reader_for(record.id).files.commands(record.id, record.attempt),
         "token": token_urlsafe(16),
         "can_run_again": _can_run_again(record, provenance),
     }

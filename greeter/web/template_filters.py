@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from flask import Flask
 from humanize import naturalsize, precisedelta
 
+from greeter.jobs import progress as estimates
 from greeter.jobs.progress import ReportedProgress
 from greeter.version import __version__
 from greeter.web.services import services
@@ -21,6 +22,7 @@ def init_app(app: Flask) -> None:
     app.context_processor(_common_variables)
     app.jinja_env.finalize = lambda value: printable(value, keep="\r\n\t")
     app.jinja_env.filters |= {"count": count, "day": day, "duration": duration, "plural": plural}
+    app.jinja_env.filters |= {"stage": estimates.stage, "stages_remain": estimates.stages_remain}
     app.jinja_env.filters |= {"size": naturalsize, "quote": quote}
     mimetypes.add_type("text/plain", ".fa")  # so that a browser shows an example instead of downloading it
 
@@ -31,7 +33,7 @@ def _common_variables() -> dict[str, Any]:
 
 def count(progress: ReportedProgress | None) -> str:
     """Format how much is done, as in `3 of 9 steps; `; nothing if it is unknown."""
-    if not progress:
+    if not progress or ("stage" in progress and not (progress["current"] or progress["total"])):
         return ""
     done, total, unit = progress["current"], progress["total"], progress["unit"]
     return f"{done:,}{f' of {total:,}' if total else ''} {plural(unit, total or done)}; "

@@ -69,6 +69,40 @@ def test_the_remaining_time_needs_enough_data() -> None:
     assert remaining(30, None, 50) is None
 
 
+def in_stage(number: int | None, total: int | None, done: int) -> Record:
+    """Create the record of a job in the stage Searching, with a number of ten queries done."""
+    stage = {"name": "Searching", "number": number, "total": total}
+    meta = {"current": done, "total": 10, "unit": "query", "seconds": 100, "stage": stage}
+    return record(state="PROGRESS", started="10", progress=json.dumps(meta))
+
+
+@pytest.mark.parametrize(
+    ("number", "total", "done", "summary", "milestone", "remaining"),
+    [
+        (2, 3, 5, "Searching, stage 2 of 3, 50 %", "Searching, stage 2 of 3, 50 percent done", 100),
+        (2, 3, 10, "Searching, stage 2 of 3", "Searching, stage 2 of 3", None),
+        (3, 3, 10, "Searching, stage 3 of 3, 100 %", "Searching, stage 3 of 3, 100 percent done", 0),
+        (2, None, 10, "Searching, stage 2", "Searching, stage 2", None),
+        (None, None, 10, "Searching", "Searching", None),
+        (None, None, 1, "Searching, 10 %", "Searching", None),
+    ],
+)
+def test_a_complete_stage_is_not_a_complete_job(
+    number: int | None, total: int | None, done: int, summary: str, milestone: str, remaining: int | None
+) -> None:
+    """Percent and remaining time are those of the stage, and are left out when it is complete, but the job is not."""
+    found = in_stage(number, total, done)
+    assert (found.summary, found.milestone, found.remaining) == (summary, milestone, remaining)
+
+
+@pytest.mark.parametrize("stage", [3, {}, {"name": 1}, {"name": "a", "number": -1}, {"name": "a", "total": 10**400}])
+def test_a_stage_that_cannot_be_shown_is_left_out(stage: object) -> None:
+    """A tool may set any meta with update_state, and the page must not fail."""
+    found = record(state="PROGRESS", progress=json.dumps({"current": 1, "total": 2, "stage": stage, "log": 3}))
+    assert (found.summary, found.log) == ("50 %", "")
+    assert found.progress == {"current": 1, "total": 2, "unit": "step", "seconds": 0}
+
+
 def test_retention_starts_at_the_end_of_a_job() -> None:
     """While a job is active, the date is the earliest possible one."""
     assert f"{record(state='SUCCESS', ended='90000.5', today=5).kept_until:%F}" == "1970-01-09"

@@ -1,8 +1,5 @@
 """`Job` without a worker or Redis."""
 
-import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -50,67 +47,6 @@ def test_a_second_loop_has_its_own_start_time(tmp_path: Path) -> None:
     loop = job.track(range(3))
     next(loop)
     assert job.seconds < first
-
-
-@pytest.mark.parametrize(
-    ("limits", "succeeds"), [({}, True), ({"memory": 50_000_000}, False), ({"file_size": 10}, False)]
-)
-def test_a_program_runs_in_a_clean_environment_within_its_limits(
-    tmp_path: Path, limits: dict[str, int], succeeds: bool
-) -> None:
-    """Its output is a result file, it does not inherit the worker's environment, and it fails beyond a limit."""
-    job = Job(tmp_path)
-    program = [
-        sys.executable,
-        "-c",
-        "import os; x = bytearray(60_000_000); print(*sorted(os.environ), input if 0 else 1)",
-    ]
-    if not succeeds:
-        with pytest.raises(MemoryError if "memory" in limits else subprocess.CalledProcessError):
-            job.run(program, stdout="output.txt", **limits)
-        return
-    job.run(program, stdout="output.txt")
-    with job.open("output.txt", "r") as output:
-        assert set(output.read().split()) <= {"HOME", "LC_ALL", "LC_CTYPE", "PATH", "1"}
-
-
-@pytest.mark.parametrize(("asked", "given"), [(None, 200_000_000), (10**12, 200_000_000), (10**8, 10**8)])
-def test_a_program_cannot_have_more_memory_than_its_job(tmp_path: Path, asked: int | None, given: int) -> None:
-    """The memory of the job is the default, and a tool can only lower it."""
-    job = Job(tmp_path, memory=200_000_000)
-    job.run(["sh", "-c", "ulimit -v"], stdout="output.txt", memory=asked)
-    assert int((tmp_path / "outputs/output.txt").read_text()) == given // 1024
-
-
-def test_a_closed_job_starts_no_program(tmp_path: Path) -> None:
-    """A thread of a tool cannot start one after the end of its job."""
-    job = Job(tmp_path)
-    job.close()
-    with pytest.raises(RuntimeError, match="the job has ended"):
-        job.run(["true"], stdout="output.txt")
-
-
-def test_a_program_cannot_exceed_the_limits_of_its_worker(tmp_path: Path) -> None:
-    """A lower limit of the worker applies even if the tool allows more."""
-    code = (
-        "import resource, sys; from pathlib import Path; from greeter.toolkit import Job;"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000));"
-        "Job(Path(sys.argv[1])).run(['sh', '-c', 'ulimit -f'], stdout='output.txt')"
-    )
-    environ = os.environ | {"COVERAGE_PROCESS_CONFIG": ""}  # its data file would exceed the limit
-    subprocess.run([sys.executable, "-c", code, str(tmp_path)], env=environ, check=True)
-    assert (tmp_path / "outputs/output.txt").read_text() == "1\n"
-
-
-def test_a_failed_or_missing_program_raises_an_exception(tmp_path: Path) -> None:
-    """The exception has the exit status, and the job's log has the error output."""
-    job = Job(tmp_path)
-    with pytest.raises(subprocess.CalledProcessError) as raised:
-        job.run(["sh", "-c", "echo oh >&2; exit 3"], stdout="output.txt")
-    assert raised.value.returncode == 3
-    assert (tmp_path / "log").read_text() == "oh\n"
-    with pytest.raises(FileNotFoundError, match="no program 'nothing-like-it'"):
-        job.run(["nothing-like-it"], stdout="output.txt")
 
 
 def test_result_files_are_in_the_folder_of_the_job(tmp_path: Path) -> None:

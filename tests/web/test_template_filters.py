@@ -4,11 +4,13 @@ import pytest
 from flask import Flask, render_template_string
 
 from greeter.jobs.progress import ReportedProgress
+from greeter.toolkit.steps import Stage
 from greeter.web.template_filters import count, duration, plural, printable
 
 # Characters that change the direction of writing.
 TURNING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c"
 CONTROL = "\0\x07\x1b\x7f\x80\x9f\ud800\ufeff"
+STAGE = Stage(name="Searching", number=2, total=3)
 
 
 @pytest.mark.parametrize(
@@ -33,6 +35,8 @@ def test_durations_show_seconds_only_below_one_minute(seconds: int, words: str) 
         (ReportedProgress(current=3, total=9, unit="step", seconds=1), "3 of 9 steps; "),
         (ReportedProgress(current=1234, total=None, unit="query", seconds=1), "1,234 queries; "),
         (ReportedProgress(current=0, total=1, unit="step", seconds=0), "0 of 1 step; "),
+        (ReportedProgress(current=0, total=None, unit="step", seconds=0, stage=STAGE), ""),
+        (ReportedProgress(current=0, total=2, unit="step", seconds=0, stage=STAGE), "0 of 2 steps; "),
         (None, ""),
     ],
 )

@@ -3,6 +3,7 @@
 import subprocess
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
@@ -58,3 +59,21 @@ def multithread(job: Job, length: str, wait: bool) -> dict[str, Any]:
     with suppress(SoftTimeLimitExceeded):
         time.sleep(60 if wait else 0)
     return {}
+
+
+@tool("Runs programs in a pool of threads", form=Length, soft_time_limit=3)
+def parallelize(job: Job, length: str, wait: bool) -> dict[str, Any]:
+    """Run more programs than there are threads, and wait for all of them."""
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(lambda _: job.run(["sleep", length]), range(5)))
+    except SoftTimeLimitExceeded:
+        job.run(["true"], stdout="end.txt")
+        return job.fallback({})
+    return {}
+
+
+@tool("Runs programs in a pool of threads for long", form=Length)
+def parallelize_for_long(job: Job, length: str, wait: bool) -> dict[str, Any]:
+    """Run `parallelize` with the time limits of the site."""
+    return parallelize.function(job, length, wait)

@@ -1,0 +1,158 @@
+"""The programs of a job: they run while it is open, and their output, commands and errors are kept for its user."""
+
+from __future__ import annotations
+
+import logging
+import re
+import subprocess
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock, current_thread, main_thread
+from typing import IO, Literal
+
+from celery.exceptions import SoftTimeLimitExceeded
+
+from greeter.toolkit.errors import ProgramError
+from greeter.toolkit.log import LastLines, Line, LineReader, command_line, without_folders
+from greeter.toolkit.program import Program, find_program
+
+log = logging.getLogger(__name__)
+
+# What the C library, C++, Python, Java and HMMER print. A program cannot be asked for the reason in another way.
+_OUT_OF_MEMORY = re.compile("cannot allocate memory|bad_alloc|memoryerror|out ?of ?memory|malloc", re.IGNORECASE)
+
+Stream = Literal["stdout", "stderr"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """A program to run; `Job.run` documents most of it.
+
+    Attributes:
+        argv: The program and its arguments.
+        folder: The working directory.
+        env: The environment.
+        limits: The maximum address space, and the maximum size of a file, in bytes.
+        stdout: The file for its standard output, or None.
+        on_line: Called with each line of `lines`, or None.
+        lines: The stream that `on_line` gets.
+        show_errors: Whether the user may see its error output.
+    """
+
+    argv: Sequence[str]
+    folder: Path
+    env: Mapping[str, str]
+    limits: tuple[int, int]
+    stdout: IO[bytes] | None
+    on_line: Callable[[str], object] | None
+    lines: Stream
+    show_errors: bool
+
+
+class Programs:
+    """Runs the programs of a job, in any of its threads.
+
+    Args:
+        folder: The job's own folder, which gets the files `log` and `commands`.
+
+    Attributes:
+        log: The end of the log that the user sees.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.log = LastLines()
+        self._folder = folder
+        self._root = folder.parents[1]  # that of the job, with its input, if this is that of an attempt
+        self._running: set[Program] = set()
+        self._lock = Lock()
+        self._closed = self._stopping = False
+
+    def run(self, command: Command) -> None:
+        """Run a program to its end. Raises as `Job.run` does."""
+        path, status, last_lines = find_program(command.argv[0]), None, LastLines()
+        try:
+            with self._started(command, path) as program:
+                self._follow(program, command, last_lines)
+                status = program.wait()
+            self._check_open()
+        finally:
+            self._keep_command(command, status)
+        if status:
+            name = Path(path).name
+            log.warning("%s ended with status %d", name, status)
+            if _OUT_OF_MEMORY.search(last_lines.text):
+                raise MemoryError
+            output = without_folders(last_lines.text, self._root) if command.show_errors else ""
+            raise ProgramError(name, status, output)
+
+    def write(self, message: str) -> None:
+        """Add a message of the tool to the log."""
+        self._folder.mkdir(exist_ok=True)
+        with (self._folder / "log").open("ab") as file:
+            file.write(f"{message}\n".encode())
+        for line in message.splitlines():
+            self.log.add(Line(line, is_transient=False))
+
+    def stop(self) -> None:
+        """End the programs of all threads but the main one, which gets SoftTimeLimitExceeded, as these threads do."""
+        with self._lock:
+            self._stopping = True
+            for program in self._running:
+                if program.thread is not main_thread():
+                    program.stop()
+
+    def close(self) -> None:
+        """Refuse to start more programs."""
+        with self._lock:
+            self._closed = True
+
+    @contextmanager
+    def _started(self, command: Command, path: str) -> Iterator[Program]:
+        stdout = subprocess.DEVNULL if command.stdout is None else command.stdout
+        if command.on_line and command.lines == "stdout":
+            stdout = subprocess.PIPE
+        with self._lock:
+            self._check_open()
+            program = Program([path, *command.argv[1:]], command.folder, command.env, command.limits, stdout)
+            self._running.add(program)
+        try:
+            yield program
+        finally:
+            program.close()
+            self._running.discard(program)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise RuntimeError("the job has ended")
+        if self._stopping and current_thread() is not main_thread():
+            raise SoftTimeLimitExceeded
+
+    def _follow(self, program: Program, command: Command, last_lines: LastLines) -> None:
+        """Pass on what a program writes, until it ends."""
+        readers: dict[Stream, LineReader] = {"stderr": LineReader(), "stdout": LineReader()}
+        with (self._folder / "log").open("ab", buffering=0) as errors:
+            for is_error, data in program.output():
+                stream: Stream = "stderr" if is_error else "stdout"
+                file = errors if is_error else command.stdout
+                if file:
+                    file.write(data)
+                self._pass_on(readers[stream].read(data), stream, command, last_lines)
+        for name, reader in readers.items():
+            self._pass_on(reader.read(b"\n"), name, command, last_lines)
+
+    def _pass_on(self, lines: Iterator[Line], stream: Stream, command: Command, last_lines: LastLines) -> None:
+        for line in lines:
+            if stream == "stderr":
+                last_lines.add(line)
+                if command.show_errors:
+                    self.log.add(line._replace(text=without_folders(line.text, self._root)))
+            if command.on_line and stream == command.lines:
+                command.on_line(line.text)
+
+    def _keep_command(self, command: Command, status: int | None) -> None:
+        """Add a command to the file that the page of the job shows. A status of None means that it was stopped."""
+        end = "stopped" if status is None else f"exit status {status}"
+        with suppress(OSError), (self._folder / "commands").open("a") as commands:  # an exception matters more
+            commands.write(f"{command_line(command.argv, self._root)}  # {end}\n")

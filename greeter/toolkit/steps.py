@@ -1,0 +1,98 @@
+"""How far a job is: its stage, and the steps of the loop that its page shows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sized
+from typing import NotRequired, TypedDict, TypeVar
+
+Item = TypeVar("Item")
+_LONGEST_NAME = 80  # characters of a unit or a stage: every poll of the job's page reads them
+
+
+class Stage(TypedDict):
+    """One of the stages of a job."""
+
+    name: str
+    number: int | None  # counted from 1; None: unknown
+    total: int | None
+
+
+class Progress(TypedDict):
+    """The progress of a job, or of its current stage."""
+
+    current: int  # the number of items that are done
+    total: int | None  # None: unknown
+    unit: str  # one item, in the singular
+    stage: NotRequired[Stage]
+
+
+class _Loop:
+    """The progress of one loop."""
+
+    __slots__ = ("done", "ended", "started", "total", "unit")
+
+    def __init__(self, total: int | None, unit: str, ended: bool = False) -> None:
+        # NumPy's integers, for example, are not JSON.
+        self.total, self.unit = None if total is None else int(total), str(unit)[:_LONGEST_NAME]
+        self.done, self.ended, self.started = 0, ended, time.monotonic()
+
+
+class Steps:
+    """Counts the steps of a job. `Job` documents the methods."""
+
+    def __init__(self) -> None:
+        self._shown: _Loop | None = None
+        self._stage: Stage | None = None
+
+    def start_stage(self, name: str, number: int | None, total: int | None) -> None:
+        """Start a stage, whose steps are counted from 0."""
+        numbers = [None if one is None else int(one) for one in (number, total)]
+        self._stage = {"name": str(name)[:_LONGEST_NAME], "number": numbers[0], "total": numbers[1]}
+        self._shown = None
+
+    def track(self, iterable: Iterable[Item], total: int | None, unit: str) -> Iterator[Item]:
+        """Count the items of a loop."""
+        # The loop only counts; a thread of the worker reads the count a few times a second. This costs less per step
+        # than reading the clock here, and shows the last step of a loop that has become slow.
+        if total is None and isinstance(iterable, Sized):
+            total = len(iterable)
+        loop = _Loop(total, unit)
+        if not self._is_in_loop():
+            self._shown = loop
+        try:
+            for item in iterable:
+                yield item
+                loop.done += 1
+        finally:
+            loop.ended = True
+
+    def count(self, done: int, total: int | None, unit: str) -> None:
+        """Set the count, unless a loop is shown."""
+        if self._is_in_loop():
+            return
+        loop, shown = _Loop(total, unit, ended=True), self._shown
+        if shown and (shown.total, shown.unit) == (loop.total, loop.unit) and shown.done <= done:
+            loop.started = shown.started
+        loop.done = int(done)
+        self._shown = loop
+
+    def _is_in_loop(self) -> bool:
+        return self._shown is not None and not self._shown.ended
+
+    @property
+    def progress(self) -> Progress | None:
+        """What is shown, or None if nothing was counted yet."""
+        shown, stage = self._shown, self._stage
+        if shown:
+            progress: Progress = {"current": shown.done, "total": shown.total, "unit": shown.unit}
+        elif stage:
+            progress = {"current": 0, "total": None, "unit": "step"}
+        else:
+            return None
+        return {**progress, "stage": stage} if stage else progress
+
+    @property
+    def seconds(self) -> float:
+        """The time in seconds since the loop that is shown started."""
+        return round(time.monotonic() - self._shown.started, 1) if self._shown else 0
