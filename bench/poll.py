@@ -79,7 +79,7 @@ def _add_jobs(installation: Installation) -> None:
         store.claim(job_id, runner, {})
         store.report_progress(job_id, runner, {"current": 3, "total": 9, "unit": "step", "seconds": 1200.0})
         installation.redis.hincrbyfloat(f"job:{job_id}", "started", -3610)
-        installation.redis.hincrbyfloat(f"job:{job_id}", "heartbeat_at", 3600)
+        installation.redis.zincrby("jobs:running", 3600, job_id)
 
 
 def _peers(installation: Installation, stack: ExitStack) -> Iterator[tuple[str, Request]]:

@@ -95,6 +95,12 @@ class Settings:
         "Number of jobs that one worker runs at the same time. Most tools use one core.",
         section="Workers",
     )
+    worker_queues: tuple[str, ...] = setting(
+        "",
+        words,
+        "Queues from which a worker takes jobs, separated by commas. Empty: those of all tools. A tool names its queue "
+        'with @tool(queue="long").',
+    )
     soft_time_limit: int = setting(
         "5000",
         at_least(1),

@@ -21,11 +21,12 @@ from celery.signals import (
 from celery.worker import state
 from celery.worker.consumer import Consumer
 from celery.worker.control import control_command
+from kombu import Queue
 
 from greeter import tools
 from greeter.jobs import containment, fitness, redis_check
 from greeter.jobs.celery_app import CeleryApp
-from greeter.jobs.intake import Intake
+from greeter.jobs.intake import Intake, queues_to_serve
 from greeter.jobs.process_state import ProcessState
 from greeter.jobs.runner import Runner
 from greeter.jobs.sweeper import Sweeper
@@ -41,12 +42,12 @@ app.runner = Runner(f"{gethostname()}-{token_hex(8)}")
 app.set_default()  # so that AsyncResult(job_id) needs no app
 found = tools.load()
 register_tools(app, found.values())
+queues = queues_to_serve(settings, found.values())
+app.conf.task_queues = [Queue(name, routing_key=name) for name in queues]
 # Jobs of greeter 0.2.0 have no signature.
-sweeper = Sweeper(app.jobs, app.runner.worker, [*found, *(tool.signature for tool in found.values())])
+sweeper = Sweeper(app.jobs, app.runner.worker, queues, [*found, *(tool.signature for tool in found.values())])
 watchdog = Watchdog(settings.silence_limit, app.jobs.store.redis.ping)
 
-# A worker waits for messages in calls of one second.
-app.conf.broker_transport_options |= {"socket_timeout": 10, "socket_connect_timeout": 3, "socket_keepalive": True}
 # Taking a message is a write, which Redis refuses when its disk is full. That must not end the worker.
 app.conf.broker_channel_error_retry = True
 # The result of a job must not be lost because Redis is unavailable when the job ends.
@@ -92,7 +93,7 @@ def _stop_on_hangup(**_: Any) -> None:
 
 @worker_ready.connect
 def _watch_consumer(sender: Consumer, **_: Any) -> None:
-    sweeper.intake = Intake(sender)
+    sweeper.intake = Intake(queues, sender)
 
 
 @control_command(name="drain")

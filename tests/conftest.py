@@ -28,7 +28,7 @@ from greeter.jobs.celery_app import CeleryApp
 from greeter.jobs.errors import UNAVAILABLE
 from greeter.jobs.record import Record
 from greeter.jobs.service import JobService
-from greeter.jobs.store import Store
+from greeter.jobs.store import QueueStatistics, Store
 from greeter.jobs.task import register_tools
 from greeter.settings import Settings
 
@@ -289,6 +289,10 @@ class Installation:
             The id of the job.
         """
         return self.jobs.submit(tools.load()[tool], params)
+
+    def workers(self, queue: str = "celery") -> int:
+        """Return how many workers take jobs from a queue."""
+        return self.store.statistics().queues.get(queue, QueueStatistics()).workers
 
     def ended(self, job_id: str, seconds: float = 20) -> Record:
         """Wait for the end of a job.

@@ -125,7 +125,7 @@ WITH_WORKER: dict[str, Arrival] = {
 
 
 def _waiting(page: Page, installation: Installation) -> None:
-    installation.store.worker_heartbeat("another", [], [], takes_jobs=True)
+    installation.store.worker_heartbeat("another", ["celery"], [], [])
     installation.submit("nap")
     _job("expensive_greet", "text=ahead of you")(page, installation)
 
@@ -133,7 +133,7 @@ def _waiting(page: Page, installation: Installation) -> None:
 def _stale(page: Page, installation: Installation) -> None:
     job_id = installation.submit("nap")
     installation.store.claim(job_id, Runner("another", 1), {})
-    installation.redis.hincrbyfloat(f"job:{job_id}", "heartbeat_at", -100)
+    installation.redis.zincrby("jobs:running", -100, job_id)
     page.goto(f"/jobs/{job_id}")
     page.wait_for_selector("text=has not responded")
 

@@ -88,7 +88,7 @@ def test_a_job_of_a_dead_worker_restarts_after_the_clock_was_set_back(
     assert site.store.find(cancelled).phase == "cancelled"
     site.start("worker")
     assert site.ended(job, 30).phase == "finished"
-    assert site.store.statistics().workers == 1
+    assert site.workers() == 1
 
 
 def test_a_lost_message_is_sent_again_after_the_clock_was_set_back(

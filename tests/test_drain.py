@@ -74,7 +74,7 @@ def test_a_worker_stays_drained(site: Installation) -> None:
     site.signal("redis", signal.SIGKILL)
     site.start("redis")
     assert outcome(drain(site, "worker@test"))[0] == 0  # it has reconnected
-    assert site.store.statistics().workers == 0
+    assert site.workers() == 0
     assert site.store.find(job).phase == "waiting"
     site.stop("worker")
     site.start("worker")

@@ -197,12 +197,12 @@ def test_nothing_is_removed_from_a_folder_that_is_not_the_right_one(own_installa
     site.redis.zincrby("jobs:ended", -site.settings.retention - 1, job)
     right = site.redis.getset("installation", "another")
     assert site.jobs.fitness.problem()
-    sweeper = Sweeper(site.jobs, "this")
+    sweeper = Sweeper(site.jobs, "this", ["celery"])
     sweeper.run()
     assert orphan.exists()
     assert site.store.files.folder(job).exists()
     assert site.store.find(job).phase == "cancelled"
-    assert "greeter_workers 0.0" in metrics(site)
+    assert 'greeter_workers{queue="celery"} 0.0' in metrics(site)
     assert "greeter_workers_unfit 1.0" in metrics(site)
     assert right
     site.redis.set("installation", right)
@@ -211,7 +211,7 @@ def test_nothing_is_removed_from_a_folder_that_is_not_the_right_one(own_installa
     sweeper.run()
     assert not orphan.exists()
     assert not site.store.files.folder(job).exists()
-    assert "greeter_workers 1.0" in metrics(site)
+    assert 'greeter_workers{queue="celery"} 1.0' in metrics(site)
     assert "greeter_workers_unfit 0.0" in metrics(site)
 
 
@@ -270,11 +270,11 @@ def test_a_worker_that_loses_its_folder_leaves_its_jobs_to_others(
             jobs = [site.submit("diary", seconds=0.1) for _ in range(20)]
             assert attempts(site, started + jobs) == {("finished", 1)}
             assert set(diary(site).values()) == {1}
-            wait_for(lambda: (site.store.statistics().workers, len(site.store.statistics().unfit)) == (1, 1))
+            wait_for(lambda: (site.workers(), len(site.store.statistics().unfit)) == (1, 1))
             assert not_ready(site) == ""
             site.stop("worker")
-            site.redis.delete("workers")  # instead of waiting until its last heartbeat is old
-            assert "No worker can run jobs. DATA_DIR" in wait_for(lambda: not_ready(site))
+            site.redis.delete("workers:celery")  # instead of waiting until its last heartbeat is old
+            assert "No worker can run the jobs of these queues: celery. DATA_DIR" in wait_for(lambda: not_ready(site))
             assert site.log.read_text().count("this worker takes no jobs: DATA_DIR") == 1
             waiting = site.submit("diary", seconds=0.1)
         assert attempts(site, [waiting]) == {("finished", 1)}
@@ -298,7 +298,7 @@ def test_submissions_are_refused_while_the_folder_is_gone(own_installation: Inst
     assert not_ready(site).startswith("DATA_DIR")
     assert fetch(site, f"/jobs/{job}").status == 200
     site.redis.zincrby("jobs:ended", -site.settings.retention - 1, job)
-    wait_for(lambda: site.store.statistics().workers == 0)
+    wait_for(lambda: site.workers() == 0)
     aside.rename(folder)
     assert attempts(site, waiting) == {("finished", 1)}
     wait_for(lambda: not_ready(site) == "")

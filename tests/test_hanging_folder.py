@@ -77,7 +77,7 @@ def test_the_site_goes_on_while_its_folder_does_not_answer(own_installation: Ins
     assert status(site, active) == (200, "running")
     assert fetch(site, "/tools/phmmer").status == 200
     wait_for(lambda: [fetch(site, ended).status for _ in range(4)] == [503] * 4)
-    wait_for(lambda: (site.store.statistics().workers, len(site.store.statistics().unfit)) == (0, 1))
+    wait_for(lambda: (site.workers(), len(site.store.statistics().unfit)) == (0, 1))
     fetch(site, f"/jobs/{writing}/cancel", "POST")
     assert site.ended(writing).phase == "cancelled"
     assert status(site, active) == (200, "running")

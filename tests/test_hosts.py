@@ -130,7 +130,7 @@ def test_the_job_of_a_host_that_is_cut_off_runs_on_another(site: Hosts) -> None:
     (lines,) = site.store.files.outputs(job, 2)
     assert set(lines.read_text().split()) == {str(successor)}
     assert attempts(site, [site.submit("diary", seconds=0.5) for _ in range(4)]) == {("finished", 1)}
-    wait_for(lambda: site.store.statistics().workers == 2)
+    wait_for(lambda: site.workers() == 2)
 
 
 def test_the_web_answers_while_it_is_cut_off_from_redis(site: Hosts, at_web: None) -> None:

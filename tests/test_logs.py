@@ -80,7 +80,7 @@ def test_the_log_follows_each_job_and_contains_no_user_input(own_installation: I
     killed = submit(site, "diary", seconds="2")
     wait_for(lambda: site.redis.hget(killed.replace("/jobs/", "job:"), "process"))
     site.signal("worker", signal.SIGTERM)
-    wait_for(lambda: site.redis.zcard("jobs:waiting"))
+    wait_for(lambda: site.redis.zcard("queue:celery"))
     site.stop("worker")
     site.start("worker")
     wait_for_end(site, killed)

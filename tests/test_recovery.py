@@ -61,7 +61,7 @@ def process_of(site: Installation, job_id: str) -> int:
 
 def assert_queue_is_empty(site: Installation) -> None:
     """Wait until there is no message and no waiting job."""
-    wait_for(lambda: site.redis.llen("celery") == 0 and site.redis.zcard("jobs:waiting") == 0, seconds=30)
+    wait_for(lambda: site.redis.llen("celery") == 0 and site.redis.zcard("queue:celery") == 0, seconds=30)
 
 
 def test_jobs_survive_a_restart_of_redis(site: Installation) -> None:
@@ -150,9 +150,9 @@ def test_a_duplicate_message_does_nothing(site: Installation) -> None:
     """It starts no second run, while the job is running or after its end."""
     job = site.submit("diary", seconds=2.0)
     running(site, job)
-    site.jobs.publish(job)
+    site.celery.send_task("diary", task_id=job)
     assert site.ended(job).phase == "finished"
-    site.jobs.publish(job)
+    site.celery.send_task("diary", task_id=job)
     assert_queue_is_empty(site)
     assert site.ended(site.submit("diary", seconds=0.1)).phase == "finished"
     assert diary(site)[job, "start"] == 1
@@ -256,7 +256,7 @@ def test_a_result_waits_while_redis_refuses_writes(site: Installation) -> None:
     site.redis.config_set("min-replicas-to-write", 1)
     with pytest.raises(UNAVAILABLE):
         site.submit("diary", seconds=0.1)
-    assert site.redis.zcard("jobs:waiting") == 0
+    assert site.redis.zcard("queue:celery") == 0
     assert [path.name for path in (site.settings.data_dir / "jobs").glob("[!.]*")] == [job]
     time.sleep(4)
     assert site.store.find(job).active
@@ -362,7 +362,7 @@ def test_a_full_disk_fails_a_job_and_refuses_a_submission(site: Installation) ->
     assert site.ended(site.submit("flood")).user_message == DISK_FULL
     with largest_file(1000), pytest.raises(OSError, match="File too large"):
         site.submit("phmmer", query=b"x" * 2000, targets=None, evalue=1.0)
-    assert site.redis.zcard("jobs:waiting") == 0
+    assert site.redis.zcard("queue:celery") == 0
     folders = [path.name for path in (site.settings.data_dir / "jobs").glob("[!.]*")]
     assert len(folders) == 1
 

@@ -80,7 +80,7 @@ def test_a_source_that_changes_is_not_copied(own_installation: Installation, tmp
 
     def send_heartbeats() -> None:
         while not stopped.wait(2):
-            jobs.store.worker_heartbeat("a worker", [], [], takes_jobs=True)
+            jobs.store.worker_heartbeat("a worker", ["celery"], [], [])
 
     worker = threading.Thread(target=send_heartbeats)
     worker.start()

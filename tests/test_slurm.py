@@ -140,7 +140,7 @@ def batch(site: Installation, cluster: Cluster, tmp_path: Path) -> Iterator[str]
     options = [f"--export={exported},SLURM_CONF={cluster.configuration}", "--mem=500M", f"--output={site.log}"]
     job = cluster.run("sbatch", *options, "--parsable", *MORE_OPTIONS, str(script)).strip()
     try:
-        wait_for(lambda: site.store.statistics().workers == 1, 40)
+        wait_for(lambda: site.workers() == 1, 40)
         yield job
     finally:
         cluster.run("scancel", job)
@@ -159,7 +159,7 @@ def test_a_worker_on_a_cluster_drains_before_its_time_is_over(site: Installation
     workers = [site.redis.hget(f"job:{running(site, job).id}", "worker") for job in (short, long)]
     if not MORE_OPTIONS:
         cluster.run("scancel", "--batch", "--signal=USR1", batch)  # as --signal=B:USR1@3600 does
-    wait_for(lambda: site.store.statistics().workers == 0, 90 if MORE_OPTIONS else 20)
+    wait_for(lambda: site.workers() == 0, 90 if MORE_OPTIONS else 20)
     waiting = site.submit("diary", seconds=0.1)
     assert (site.ended(short).phase, site.store.find(short).attempts) == ("finished", 1)
     wait_for(lambda: site.store.find(long).phase == "waiting")

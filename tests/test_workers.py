@@ -137,7 +137,7 @@ def test_a_worker_survives_an_outage_of_redis_that_is_longer_than_the_silence_li
     """Its main thread has no event loop until it tries to reconnect, which may be seconds after the outage."""
     silence_limit = site.settings.silence_limit
     worker = psutil.Process(site.pid("worker"))
-    wait_for(lambda: site.store.statistics().workers == 1)  # its event loop runs
+    wait_for(lambda: site.workers() == 1)  # its event loop runs
     site.signal("redis", signal.SIGKILL)
     time.sleep(2 * silence_limit + 1)  # Celery tries after 2, 6, 12 and 20 seconds
     site.start("redis")
@@ -235,12 +235,12 @@ def test_a_forged_task_is_not_logged_under_another_job(site: Installation) -> No
 
 def test_a_drained_worker_does_not_count_as_ready(site: Installation) -> None:
     """It finishes the jobs that it has, but takes no new ones."""
-    wait_for(lambda: site.store.statistics().workers == 1)
+    wait_for(lambda: site.workers() == 1)
     job = site.submit("diary", seconds=4.0)
     running(site, job)
     site.celery.control.cancel_consumer("celery")
     waiting = site.submit("diary", seconds=0.1)
-    wait_for(lambda: site.store.statistics().workers == 0)
+    wait_for(lambda: site.workers() == 0)
     assert site.store.find(waiting).workers == 0
     assert site.ended(job).phase == "finished"
     assert site.store.find(waiting).phase == "waiting"

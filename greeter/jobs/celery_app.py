@@ -24,7 +24,7 @@ class CeleryApp(Celery):
 
     Attributes:
         settings: The settings of the installation.
-        jobs: The job service, which sends its messages through this app.
+        jobs: The job service.
         runner: The identity of this process, if it is a worker's.
         process_state: The state in which this process started, if it is a pool process of a worker.
 
@@ -33,7 +33,7 @@ class CeleryApp(Celery):
     def __init__(self, settings: Settings) -> None:
         super().__init__("greeter")
         self.settings = settings
-        self.jobs = JobService(Store(settings), self.send_task, settings.min_free_bytes)
+        self.jobs = JobService(Store(settings), settings.min_free_bytes)
         self.runner = Runner()
         self.process_state: ProcessState | None = None
         self.conf.update(_configuration(settings))
@@ -42,8 +42,8 @@ class CeleryApp(Celery):
 def _configuration(settings: Settings) -> dict[str, Any]:
     """Return Celery's settings. The reasons were measured with Celery 5.7.0; see docs/decisions/."""
     broker = RedisUrl.parse(settings.redis_url).broker()
-    # A submission gets its answer within three seconds, even when Redis hangs. worker.py allows more time.
-    timeouts = {"socket_timeout": 1, "socket_connect_timeout": 1, "retry_on_timeout": False}
+    # A worker waits for messages in calls of one second.
+    timeouts = {"socket_timeout": 10, "socket_connect_timeout": 3, "socket_keepalive": True, "retry_on_timeout": False}
     return {
         **broker,
         "broker_transport_options": broker["broker_transport_options"] | timeouts,
@@ -61,8 +61,6 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         # Redis may start later, and may be away for a long time.
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
-        "task_publish_retry_policy": {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0},
         # Flower needs these events.
-        "task_send_sent_event": True,
         "worker_send_task_events": True,
     }

@@ -1,27 +1,35 @@
-"""Whether a worker takes new jobs."""
+"""The queues from which a worker takes jobs."""
 
 from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Collection, Iterable
 
 import kombu
 from celery.worker.consumer import Consumer
 
-_QUEUE = "celery"
+from greeter.settings import Settings
+from greeter.toolkit.tool import Tool
 
 
 class Intake:
     """The consumer of a worker, which can be paused, and drained by an operator."""
 
-    def __init__(self, consumer: Consumer | None = None) -> None:
-        """Use this consumer; without one, the worker counts as taking jobs."""
+    def __init__(self, queues: Collection[str], consumer: Consumer | None = None) -> None:
+        """Use this consumer of these queues; without one, the worker counts as taking jobs."""
+        self._queues = queues
         self._consumer = consumer
-        self._paused = self._drained = False
+        self._paused: list[str] = []
+        self._drained = False
 
     @property
-    def is_open(self) -> bool:
-        """Whether the worker takes new jobs; a drained one only finishes those that it has."""
+    def queues(self) -> list[str]:
+        """The queues from which the worker takes jobs; a drained one only finishes those that it has."""
         if self._consumer is None:
-            return True
-        return bool(self._tasks and self._tasks.consuming_from(_QUEUE))
+            return list(self._queues)
+        tasks = self._tasks
+        return [queue for queue in self._queues if tasks and tasks.consuming_from(queue)]
 
     @property
     def _tasks(self) -> kombu.Consumer | None:
@@ -37,9 +45,21 @@ class Intake:
         allowed = allowed and not self._drained
         if self._consumer is None or not self._tasks:
             return
-        if not allowed and self.is_open:
-            self._paused = True
-            self._consumer.call_soon(self._consumer.cancel_task_queue, _QUEUE)
-        elif allowed and self._paused:
-            self._paused = False
-            self._consumer.call_soon(self._consumer.add_task_queue, _QUEUE)
+        if not allowed and self.queues:
+            self._paused = self.queues
+            for queue in self._paused:
+                self._consumer.call_soon(self._consumer.cancel_task_queue, queue)
+        elif allowed:
+            for queue in self._paused:
+                self._consumer.call_soon(self._consumer.add_task_queue, queue)
+            self._paused = []
+
+
+def queues_to_serve(settings: Settings, tools: Iterable[Tool]) -> list[str]:
+    """Return the queues from which this worker takes jobs. Exit with a message if no tool uses one of them."""
+    known = {tool.queue for tool in tools}
+    if unknown := set(settings.worker_queues) - known:
+        names = f"{', '.join(sorted(unknown))}, but the queues of the tools are {', '.join(sorted(known))}"
+        print(f"WORKER_QUEUES has {names}. Correct it, and start again.", file=sys.stderr)
+        sys.exit(os.EX_CONFIG)
+    return sorted(settings.worker_queues or known)

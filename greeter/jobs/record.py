@@ -124,8 +124,13 @@ class Record:
         return self._fields.get("ahead")
 
     @property
+    def queue(self) -> str:
+        """The name of the job's queue."""
+        return self._fields["queue"]
+
+    @property
     def workers(self) -> int:
-        """How many workers sent a heartbeat recently."""
+        """How many workers of the job's queue sent a heartbeat recently."""
         return self._fields["workers"]
 
     @property

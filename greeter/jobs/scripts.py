@@ -18,7 +18,7 @@ from greeter.redis_url import RedisUrl
 from greeter.settings import Settings
 
 _FOLDER = Path(__file__).with_name("lua")
-_PRELUDE = _FOLDER / "prelude.lua"
+_SHARED = ("prelude", "queue", "finish")  # prepended to each script
 _CONFIRM_TIMEOUT = 800  # milliseconds that the replicas have to confirm a change; less than the timeout of the socket
 
 Fields = Mapping[str, str | bytes | int]
@@ -59,17 +59,17 @@ class Scripts:
 
 
 def _load(redis: Redis) -> dict[str, Script]:
-    prelude = _PRELUDE.read_text()
-    paths = (path for path in _FOLDER.glob("*.lua") if path != _PRELUDE)
-    return {path.stem: redis.register_script(_join(prelude, path.read_text())) for path in paths}
+    shared = "".join((_FOLDER / f"{name}.lua").read_text() for name in _SHARED)
+    paths = (path for path in _FOLDER.glob("*.lua") if path.stem not in _SHARED)
+    return {path.stem: redis.register_script(_join(shared, path.read_text())) for path in paths}
 
 
-def _join(prelude: str, script: str) -> str:
-    """Put the prelude before a script, but after its flags line, which Redis reads only as the first line."""
+def _join(shared: str, script: str) -> str:
+    """Put what is shared before a script, but after its flags line, which Redis reads only as the first line."""
     if not script.startswith("#!"):
-        return prelude + script
+        return shared + script
     flags, _, body = script.partition("\n")
-    return f"{flags}\n{prelude}{body}"
+    return f"{flags}\n{shared}{body}"
 
 
 def flat(fields: Fields) -> list[str | bytes | int]:

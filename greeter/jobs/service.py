@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from contextlib import suppress
 from errno import ENOSPC
 from secrets import token_hex
 from threading import Timer
-from typing import Any
 
 from celery.exceptions import WorkerLostError
 from celery.states import PENDING
 from kombu.utils.json import dumps
 from redis import RedisError
 
-from greeter.jobs.errors import UNAVAILABLE, JobNotFound, Unfit, failure_result
+from greeter.jobs.errors import JobNotFound, Unfit, failure_result
 from greeter.jobs.fitness import Fitness
 from greeter.jobs.log_fields import log_fields
 from greeter.jobs.reader import Params
@@ -31,12 +29,11 @@ RETURN_DELAY = 1  # second, so that workers that cannot run a job do not pass it
 
 
 class JobService:
-    """Changes jobs: in the store, in the queue, and in the log."""
+    """Changes jobs, and logs it."""
 
-    def __init__(self, store: Store, send_task: Callable[..., Any], min_free_bytes: int) -> None:
+    def __init__(self, store: Store, min_free_bytes: int) -> None:
         self.store = store
         self.fitness = Fitness(store, min_free_bytes)
-        self._send_task = send_task
 
     def submit(self, tool: Tool, params: Params, submission: Submission = _ANONYMOUS) -> str:
         """Submit a job.
@@ -56,7 +53,7 @@ class JobService:
             StorageFull: The files of all jobs take MAX_TOTAL_BYTES already.
             OSError: The disk is full.
             Unfit: DATA_DIR cannot be used, or does not belong to this Redis.
-            OperationalError, RedisError: Redis is unavailable.
+            RedisError: Redis is unavailable.
 
         """
         job_id = token_hex(16)
@@ -65,20 +62,10 @@ class JobService:
             raise Unfit
         if not self.fitness.has_space():
             raise OSError(ENOSPC, "less than MIN_FREE_BYTES, or hardly any file, is free")
-        created = self.store.create(job_id, tool.name, params, submission)
+        created = self.store.create(job_id, tool.name, params, submission, tool.queue)
         if created == job_id:
             log.info("submitted", extra={"job": job_id[:8], "tool": tool.name})
-            self.publish(job_id)
         return created
-
-    def publish(self, job_id: str) -> None:
-        """Send the message that makes a worker start a waiting job. A second one does no harm.
-
-        If Redis is unavailable, the sweep of a worker will notice that the message is missing.
-        """
-        with suppress(JobNotFound, *UNAVAILABLE):
-            record = self.store.find(job_id)
-            self._send_task(record.tool, task_id=job_id, headers={"request_id": record.request})
 
     def requeue(
         self,
@@ -94,23 +81,27 @@ class JobService:
         state = self.store.requeue(job_id, runner, stale=stale, counted=counted, result=result)
         if state == PENDING:
             self.log_event("requeued" if counted else "returned", job_id)
-            self.publish(job_id)
         elif state:
             self.log_event("ended", job_id)
         elif not stale:  # if the process was lost before it claimed the job, the message is lost too
-            self._publish_later(job_id)
+            self._resend_later(job_id)
 
     def return_unknown(self, job_id: str, reason: Exception) -> None:
         """Leave a job whose tool this worker does not have to another worker. Fail it if there is none for a while."""
         if self.store.fail_unknown(job_id, dumps(failure_result(reason))):
             self.log_event("ended", job_id)
             return
-        self._publish_later(job_id)
+        self._resend_later(job_id)
 
-    def _publish_later(self, job_id: str) -> None:
-        timer = Timer(RETURN_DELAY, self.publish, [job_id])
+    def _resend_later(self, job_id: str) -> None:
+        timer = Timer(RETURN_DELAY, self.resend, [job_id])
         timer.daemon = True
         timer.start()
+
+    def resend(self, job_id: str) -> None:
+        """Send the message of a waiting job again. If Redis is unavailable, the sweep of a worker does so."""
+        with suppress(RedisError):
+            self.store.resend(job_id)
 
     def cancel(self, job_id: str) -> None:
         """Cancel a job, unless it has ended. Raises JobNotFound."""

@@ -15,6 +15,7 @@ class Snapshot(TypedDict):
     attempts: str
     elapsed: int
     workers: int
+    queue: str
     today: int
     started: NotRequired[str]
     ended: NotRequired[str]

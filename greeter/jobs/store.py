@@ -3,11 +3,16 @@
 | key | type | what it has |
 |---|---|---|
 | `job:<id>` | hash | the record; Celery's task state is one of its fields |
-| `jobs:waiting` | sorted set | ids by time of submission: the rank of an id is its place in the queue |
-| `jobs:running` | sorted set | ids by time of start |
+| `jobs:running` | sorted set | ids by time of the last heartbeat |
 | `jobs:ended` | sorted set | ids by time of end |
-| `workers` | sorted set | workers that take jobs, by time of their last heartbeat |
-| `workers:unfit` | hash | workers that cannot run jobs: the time of their last heartbeat, and why |
+| `queues` | set | the queues that have jobs or workers |
+| `queue:<queue>` | sorted set | ids of waiting jobs in their order: the rank of an id is its place in the queue |
+| `waiting:<queue>` | sorted set | the same ids by time of submission |
+| `sent:<queue>` | sorted set | those whose message was put into the broker's list, by the time of that |
+| `clients:<queue>` | sorted set | clients by the score of their last job |
+| `fair:<queue>` | hash | the score of the last job that started, and the number of jobs that were added |
+| `workers:<queue>` | sorted set | workers that take jobs from the queue, by time of their last heartbeat |
+| `unfit` | hash | workers that cannot run jobs: the time of their last heartbeat, and why |
 | `tools` | sorted set | names and signatures of the tools that workers have, by time of their last heartbeat |
 | `clock` | hash | the last reading of the clock, and from when on it is trusted |
 | `installation` | string | the id of the installation, which the folder of the jobs has too |
@@ -19,7 +24,7 @@
 | `write_check` | string | shows that Redis takes writes |
 | `limits:...` | string | how often each client submitted in this minute (greeter/web/limits.py) |
 
-Celery's broker has keys of its own: the list `celery` and `_kombu...`.
+Celery's broker has keys of its own: a list for each queue, which has its name, and `_kombu...`.
 """
 
 from __future__ import annotations
@@ -42,7 +47,7 @@ from greeter.jobs.record import Record
 from greeter.jobs.scripts import flat, texts
 from greeter.jobs.worker_store import WorkerStore
 from greeter.logs import REQUEST
-from greeter.toolkit.tool import signature
+from greeter.toolkit.tool import DEFAULT_QUEUE, signature
 
 _WORKER_TIMEOUT = 15  # seconds without a heartbeat after which a worker counts as gone
 
@@ -75,13 +80,29 @@ class CancelOutcome(StrEnum):
 
 
 @dataclass(frozen=True)
-class Statistics:
-    """Numbers of jobs and workers.
+class QueueStatistics:
+    """Numbers of one queue.
 
     Attributes:
         waiting: Jobs that are waiting.
         running: Jobs that are running.
-        workers: Workers with a recent heartbeat that take jobs.
+        workers: Workers with a recent heartbeat that take jobs from it.
+        oldest: Seconds since the submission of the oldest waiting job.
+
+    """
+
+    waiting: int = 0
+    running: int = 0
+    workers: int = 0
+    oldest: int = 0
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Numbers of jobs and workers.
+
+    Attributes:
+        queues: Numbers of the queues that have jobs or workers, by name.
         unfit: Why workers with a recent heartbeat cannot run jobs, one reason for each.
         bounds: The bounds of the duration buckets, in seconds.
         ended: Numbers of ended jobs and sums of their durations: `("ended", tool, phase)`, `("seconds", tool)`, and
@@ -89,9 +110,7 @@ class Statistics:
 
     """
 
-    waiting: int
-    running: int
-    workers: int
+    queues: dict[str, QueueStatistics]
     unfit: list[str]
     bounds: list[int]
     ended: dict[tuple[str, ...], float]
@@ -100,7 +119,7 @@ class Statistics:
 class Store(WorkerStore):
     """The records of jobs, and their folders. Methods raise redis.RedisError when Redis is unavailable."""
 
-    def create(self, job_id: str, tool: str, params: Params, submission: Submission) -> str:
+    def create(self, job_id: str, tool: str, params: Params, submission: Submission, queue: str = DEFAULT_QUEUE) -> str:
         """Create a waiting job and return its id, or the id of the job that the same form created before.
 
         A parameter given as bytes becomes the file `inputs/<its name>`. Raises an exception of _LIMITS, or OSError when
@@ -110,6 +129,7 @@ class Store(WorkerStore):
         files = {name: value for name, value in params.items() if isinstance(value, bytes)}
         fields = {
             "tool": tool,
+            "queue": queue,
             "signature": signature(tool, params),
             "params": dumps({name: value for name, value in params.items() if name not in files}),
             "checksums": dumps({name: sha256(content).hexdigest() for name, content in files.items()}),
@@ -192,10 +212,11 @@ class Store(WorkerStore):
 
     def statistics(self) -> Statistics:
         """Count jobs and workers. Raises redis.RedisError also when Redis refuses writes."""
-        waiting, running, workers, unfit, bounds, counted = self._scripts.run("statistics", "", _WORKER_TIMEOUT)
+        queues, unfit, bounds, counted = self._scripts.run("statistics", "", _WORKER_TIMEOUT)
+        by_name = {name.decode(): QueueStatistics(*numbers) for name, *numbers in queues}
         fields = iter(texts(counted))
         ended = {tuple(name.split()): float(number) for name, number in zip(fields, fields, strict=True)}
-        return Statistics(waiting, running, workers, texts(unfit), bounds, ended)
+        return Statistics(by_name, texts(unfit), bounds, ended)
 
     def installation(self, new: str = "") -> str | None:
         """Return the id of the installation that Redis belongs to. Set it to a new one first if there is none."""

@@ -25,11 +25,13 @@ _ORPHAN_INTERVAL = 3600  # seconds
 class Sweeper:
     """Maintenance in the main process of a worker. Every worker does it, and all of it may be done twice."""
 
-    def __init__(self, jobs: JobService, worker: str, tools: Collection[str] = ()) -> None:
+    def __init__(
+        self, jobs: JobService, worker: str, queues: Collection[str] = (), tools: Collection[str] = ()
+    ) -> None:
         self._jobs = jobs
         self._worker = worker
         self._tools = tools
-        self.intake = Intake()
+        self.intake = Intake(queues)
         self._problem: str | None = None
         self._stale: set[tuple[str, str]] = set()
         self._next_sweep = self._next_orphans = 0.0
@@ -56,9 +58,9 @@ class Sweeper:
         self.intake.allow(not problem)
 
     def _send_heartbeat(self) -> None:
-        takes_jobs = self.intake.is_open and not self._problem
+        queues = [] if self._problem else self.intake.queues
         send = self._jobs.store.worker_heartbeat
-        _kill(send(self._worker, self._tools, _active_jobs(), takes_jobs=takes_jobs, unfit=self._problem or ""))
+        _kill(send(self._worker, queues, self._tools, _active_jobs(), self._problem or ""))
 
     def _sweep(self) -> None:
         # A job is requeued only if two sweeps in a row find it stale. The first may come right after the whole machine
@@ -66,8 +68,7 @@ class Sweeper:
         previous, self._stale = self._stale, set(self._jobs.store.stale())
         for job_id, worker in previous & self._stale:
             self._jobs.requeue(job_id, Runner(worker), stale=True)
-        for job_id in self._jobs.store.lost_messages():
-            self._jobs.publish(job_id)
+        self._jobs.store.dispatch()
         if self._problem:
             return  # what follows removes files
         for job_id in self._jobs.store.expired():

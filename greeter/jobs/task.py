@@ -77,7 +77,7 @@ class ToolTask(Task):  # type: ignore[type-arg]
         if problem := self._problem():
             log.warning("left the job to another worker: %s", problem)
             time.sleep(RETURN_DELAY)
-            self.app.jobs.publish(job_id)
+            self.app.jobs.resend(job_id)
             raise Ignore
 
     def _return_if_unfit(self, job_id: str, error: Exception) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from celery.states import READY_STATES, SUCCESS
 from kombu.utils.json import dumps, loads
@@ -21,8 +22,6 @@ from greeter.settings import Settings
 CANCEL_TIMEOUT = 6  # seconds that a cancelled job has to end on its own
 MAX_ATTEMPTS = 2
 PROGRESS = "PROGRESS"
-_BROKER_LIST = "celery"
-_MESSAGE_TIMEOUT = 10  # seconds that a job waits before its message can count as lost
 
 
 class Order(StrEnum):
@@ -96,26 +95,34 @@ class WorkerStore:
     # For the main process of a worker.
 
     def worker_heartbeat(
-        self, worker: str, tools: Collection[str], jobs: Iterable[str], *, takes_jobs: bool, unfit: str = ""
+        self, worker: str, queues: Collection[str], tools: Collection[str], jobs: Iterable[str], unfit: str = ""
     ) -> list[str]:
         """Record that a worker is alive.
 
         Args:
             worker: The id of the worker.
+            queues: The queues from which it takes jobs.
             tools: The names and the signatures of the tools that it has.
             jobs: The jobs that it runs.
-            takes_jobs: Whether it takes new jobs.
             unfit: Why it cannot run jobs, or an empty string.
 
         Returns:
             Those of its jobs that it has to end: they were cancelled but have not ended in time, or another worker has
             taken them over.
         """
-        counts = (int(takes_jobs), unfit, CANCEL_TIMEOUT, len(tools))
-        return texts(self._scripts.run("worker_heartbeat", "", worker, *counts, *tools, *jobs))
+        counts = (CANCEL_TIMEOUT, len(queues), len(tools))
+        return texts(self._scripts.run("worker_heartbeat", "", worker, unfit, *counts, *queues, *tools, *jobs))
 
     def fail_unknown(self, job_id: str, result: str) -> bool:
-        """Fail a waiting job if no worker has had its tool for SILENCE_LIMIT; `result` is in JSON."""
+        """Fail a waiting job if no worker has had its tool for SILENCE_LIMIT, or move it to the end of its queue.
+
+        Args:
+            job_id: The job.
+            result: The result of the job if it fails, in JSON.
+
+        Returns:
+            Whether it has failed.
+        """
         return bool(self._scripts.run("fail_unknown", job_id, self._settings.silence_limit, result))
 
     def requeue(self, job_id: str, runner: Runner, *, stale: bool, counted: bool, result: str = "") -> str | None:
@@ -142,9 +149,16 @@ class WorkerStore:
         reply = iter(texts(self._scripts.run("stale", "", self._settings.silence_limit)))
         return list(zip(reply, reply, strict=True))
 
-    def lost_messages(self) -> list[str]:
-        """Return the waiting jobs whose messages are lost, after moving them to the end of the queue."""
-        return texts(self._scripts.run("lost_messages", "", _BROKER_LIST, _MESSAGE_TIMEOUT))
+    def resend(self, job_id: str) -> None:
+        """Send the message of a waiting job again, whose worker has taken it but cannot run the job."""
+        self._scripts.run("resend", job_id)
+
+    def dispatch(self) -> None:
+        """Send the messages of waiting jobs that are lost again."""
+        left: Any = self.redis.zrange("jobs:waiting", 0, -1)  # by version 0.2.0
+        for job_id in texts(left):
+            self._scripts.run("migrate", job_id)
+        self._scripts.run("dispatch", "")
 
     def expired(self) -> list[str]:
         """Return some of the jobs whose retention time is over."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,6 +15,28 @@ from greeter.toolkit.errors import ToolError
 from greeter.toolkit.job import Job, Result
 
 Function = Callable[..., Result]
+
+DEFAULT_QUEUE = "celery"
+_QUEUE_NAME = re.compile("[a-z0-9_-]+")
+# Other keys in Redis, where the list of a queue has its name: greeter's own (greeter/jobs/store.py), kombu's, and one of
+# greeter 0.2.0.
+_RESERVED = frozenset(
+    [
+        "bytes",
+        "client_key",
+        "clock",
+        "installation",
+        "queues",
+        "statistics",
+        "tools",
+        "unfit",
+        "write_check",
+        "unacked",
+        "unacked_index",
+        "unacked_mutex",
+        "workers",
+    ]
+)
 
 
 class MemoryNeed(NamedTuple):
@@ -48,6 +71,7 @@ class Tool:
         example: Values of form fields, by name, for the example.
         duration: The usual duration of a job, in words.
         soft_time_limit: The time limit in seconds, or None for the setting SOFT_TIME_LIMIT.
+        queue: The queue in which its jobs wait.
         libraries: The packages whose versions the page of a job shows.
         memory: A function that estimates the memory that a job needs in the worst case, or None. It takes the
             parameters of `function` without the job; a `ProteinFastaField` is bytes on submission, a Path in the worker
@@ -62,6 +86,7 @@ class Tool:
     example: Mapping[str, Any] = field(default_factory=dict)
     duration: str = ""
     soft_time_limit: int | None = None
+    queue: str = DEFAULT_QUEUE
     libraries: Sequence[str] = ()
     memory: Callable[..., MemoryNeed] | None = None
 
@@ -111,6 +136,7 @@ def tool(
     example: Mapping[str, Any] | None = None,
     duration: str = "",
     soft_time_limit: int | None = None,
+    queue: str = DEFAULT_QUEUE,
     libraries: Sequence[str] = (),
     memory: Callable[..., MemoryNeed] | None = None,
 ) -> Callable[[Function], Tool]:
@@ -125,6 +151,7 @@ def tool(
         example: Values that fill the form on request. A file may be a pathlib.Path.
         duration: The usual duration of a job in words, such as "10 seconds".
         soft_time_limit: Seconds until `SoftTimeLimitExceeded` is raised. None: the setting SOFT_TIME_LIMIT.
+        queue: The queue in which its jobs wait. WORKER_QUEUES says which queues a worker serves.
         libraries: The names of installed packages whose versions each job's page shows.
         memory: A function that estimates the memory that a job needs; see `Tool.memory`.
 
@@ -133,9 +160,12 @@ def tool(
 
     Raises:
         TypeError: The function's parameters are not a job followed by the fields of the form.
+        ValueError: The name of the queue cannot be used.
     """
+    if not _QUEUE_NAME.fullmatch(queue) or queue in _RESERVED:
+        raise ValueError(f"The queue cannot be named {queue!r}: use a-z, 0-9, _ and -, but no name of another key.")
     words = partial(Tool, title=title, form=form, example=example or {}, duration=duration)
-    make = partial(words, soft_time_limit=soft_time_limit, libraries=tuple(libraries), memory=memory)
+    make = partial(words, soft_time_limit=soft_time_limit, queue=queue, libraries=tuple(libraries), memory=memory)
 
     def decorate(function: Function) -> Tool:
         _check_parameters(function, form)

@@ -6,6 +6,7 @@ from flask import Blueprint, Flask
 from flask.typing import ResponseReturnValue
 from redis import RedisError
 
+from greeter.jobs.store import Statistics
 from greeter.web.services import services
 
 bp = Blueprint("health", __name__, url_prefix="/health")
@@ -39,11 +40,19 @@ def ready() -> ResponseReturnValue:
         statistics = jobs.store.statistics()
     except RedisError as error:
         return _health(f"Redis does not answer or refuses writes ({type(error).__name__}). Check its log.")
-    if not problem and not statistics.workers:
-        problem = "No worker has sent a heartbeat recently. Start one, or check its log."
-        if statistics.unfit:
-            problem = f"No worker can run jobs. {statistics.unfit[0]}"
-    return _health(problem or "", _notice())
+    return _health(problem or _missing_workers(statistics), _notice())
+
+
+def _missing_workers(statistics: Statistics) -> str:
+    """Return which queues of the tools have no worker, and what to do, or an empty string."""
+    queues = {tool.queue for tool in services().tools.values()}
+    served = {name for name, queue in statistics.queues.items() if queue.workers}
+    missing = ", ".join(sorted(queues - served))
+    if not missing:
+        return ""
+    if statistics.unfit:
+        return f"No worker can run the jobs of these queues: {missing}. {statistics.unfit[0]}"
+    return f"No worker has sent a heartbeat recently for these queues: {missing}. Start one, or check its log."
 
 
 def _notice() -> str:

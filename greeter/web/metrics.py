@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 from redis import RedisError
 
 from greeter.jobs.service import JobService
-from greeter.jobs.store import Statistics
+from greeter.jobs.store import QueueStatistics, Statistics
 from greeter.web.services import services
 
 REQUEST_SECONDS = Histogram("greeter_request_seconds", "Time to answer a request.", ["route", "status"], registry=None)
@@ -64,9 +64,7 @@ class _Jobs(Collector):
             yield GaugeMetricFamily("greeter_redis_up", "Whether Redis answers.", 0)
             return
         yield GaugeMetricFamily("greeter_redis_up", "Whether Redis answers.", 1)
-        yield GaugeMetricFamily("greeter_jobs_waiting", "Waiting jobs.", statistics.waiting)
-        yield GaugeMetricFamily("greeter_jobs_running", "Running jobs.", statistics.running)
-        yield GaugeMetricFamily("greeter_workers", "Workers that take jobs.", statistics.workers)
+        yield from _queues(statistics)
         yield GaugeMetricFamily("greeter_workers_unfit", "Workers that cannot run jobs.", len(statistics.unfit))
         jobs = CounterMetricFamily("greeter_jobs_ended", "Ended jobs by tool and phase.", labels=["tool", "phase"])
         seconds = HistogramMetricFamily("greeter_job_seconds", "How long ended jobs ran, in seconds.", labels=["tool"])
@@ -77,6 +75,21 @@ class _Jobs(Collector):
                 seconds.add_metric([tool], _buckets(tool, statistics), number)
         yield jobs
         yield seconds
+
+
+def _queues(statistics: Statistics) -> Iterator[Metric]:
+    """Yield the metrics of the queues, including those of tools that have neither jobs nor workers."""
+    waiting = GaugeMetricFamily("greeter_jobs_waiting", "Waiting jobs by queue.", labels=["queue"])
+    running = GaugeMetricFamily("greeter_jobs_running", "Running jobs by queue.", labels=["queue"])
+    workers = GaugeMetricFamily("greeter_workers", "Workers that take jobs from a queue.", labels=["queue"])
+    oldest = GaugeMetricFamily("greeter_oldest_waiting_seconds", "Age of the oldest waiting job.", labels=["queue"])
+    of_tools = {tool.queue: QueueStatistics() for tool in services().tools.values()}
+    for name, numbers in sorted((of_tools | statistics.queues).items()):
+        waiting.add_metric([name], numbers.waiting)
+        running.add_metric([name], numbers.running)
+        workers.add_metric([name], numbers.workers)
+        oldest.add_metric([name], numbers.oldest)
+    yield from (waiting, running, workers, oldest)
 
 
 def _buckets(tool: str, statistics: Statistics) -> list[tuple[str, float]]:

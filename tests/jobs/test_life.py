@@ -50,6 +50,7 @@ class Life(RuleBasedStateMachine):
         self.models: dict[str, Model] = {}
         self.deleted: list[str] = []
         self.places = count()
+        self.first_places = count(-1, -1)
 
     @rule(target=jobs)
     def submit(self) -> str:
@@ -97,7 +98,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(job=jobs, worker=WORKERS, process=st.sampled_from([1, 2, None]), counted=st.booleans())
     def requeue(self, job: str, worker: str, process: int | None, counted: bool) -> None:
-        """A lost job waits again, at the end of the queue, unless it was cancelled or this was its last attempt."""
+        """A lost job waits again, first in the queue, unless it was cancelled or this was its last attempt."""
         model, mine = self.models.get(job), self.has(worker, self.models.get(job), process)
         state = self.store.requeue(job, Runner(worker, process), stale=False, counted=counted, result='"lost"')
         if not mine:
@@ -107,7 +108,7 @@ class Life(RuleBasedStateMachine):
             assert state == model.state
         else:
             model.attempts -= not counted
-            model.phase, model.state, model.worker, model.place = "waiting", "PENDING", "", next(self.places)
+            model.phase, model.state, model.worker, model.place = "waiting", "PENDING", "", next(self.first_places)
             assert state == "PENDING"
 
     @rule(job=jobs)
@@ -158,7 +159,8 @@ class Life(RuleBasedStateMachine):
         active = sum(model.phase != "ended" for model in self.models.values())
         redis = self.store.redis
         assert redis.scard("client:c") == active
-        assert sum(redis.zcard(f"jobs:{phase}") for phase in ("waiting", "running", "ended")) == len(self.models)
+        assert sum(redis.zcard(key) for key in ("queue:celery", "jobs:running", "jobs:ended")) == len(self.models)
+        assert redis.zcard("waiting:celery") == redis.zcard("queue:celery")
         assert len(redis.keys("job:*")) == len(self.models)
 
     @staticmethod

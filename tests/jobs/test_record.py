@@ -10,7 +10,9 @@ from greeter.jobs.record import Record
 def record(**fields: object) -> Record:
     """Create a record from a snapshot as Redis returns it."""
     known = {"state": "PENDING", "tool": "expensive_greet", "submitted": "0", "attempts": "0", "elapsed": 100}
-    return Record("ab" * 16, json.dumps(known | {"workers": 1, "today": 0} | fields).encode(), retention_days=7)
+    return Record(
+        "ab" * 16, json.dumps(known | {"workers": 1, "queue": "celery", "today": 0} | fields).encode(), retention_days=7
+    )
 
 
 @pytest.mark.parametrize(

@@ -93,13 +93,11 @@ def test_the_snapshot_changes_only_when_the_page_does(store: Store) -> None:
     assert shift("started", -100).elapsed == 120
     assert shift("started", -40).elapsed == 120
     assert shift("started", -20).elapsed == 180
-    assert shift("heartbeat_at", -28).silence == 0
-    assert shift("heartbeat_at", -5).silence == 33
-    assert shift("heartbeat_at", -60).silence == 60
+    for seconds, silence in ((-28, 0), (-5, 33), (-60, 60)):
+        store.redis.zincrby("jobs:running", seconds, "a" * 32)
+        assert store.find("a" * 32).silence == silence
     store.update("a" * 32, Runner("w"), "SUCCESS", {"result": "{}"})
-    tag = shift("ended", -100).tag
-    record = shift("heartbeat_at", -100)
-    assert record.tag == tag
+    record = shift("ended", -100)
     assert (record.silence, record.elapsed) == (0, 60)
 
 
@@ -164,7 +162,7 @@ def test_a_stale_job_is_cancelled_at_once(own_installation: Installation) -> Non
     for job_id, silence in (("a" * 32, 0), ("b" * 32, own_installation.settings.silence_limit + 1)):
         create(store, job_id)
         store.claim(job_id, Runner("worker", 1), {})
-        store.redis.hincrbyfloat(f"job:{job_id}", "heartbeat_at", -silence)
+        store.redis.zincrby("jobs:running", -silence, job_id)
         assert store.cancel(job_id) == ("cancelled" if silence else "requested")
     assert (store.find("a" * 32).cancel_requested, store.find("b" * 32).phase) == (True, "cancelled")
     assert not store.update("b" * 32, Runner("worker"), "SUCCESS", {"result": '"late"'})
@@ -176,31 +174,15 @@ def test_a_heartbeat_keeps_a_stale_job_from_being_requeued(own_installation: Ins
     store, silence = own_installation.store, own_installation.settings.silence_limit
     create(store, "a" * 32)
     store.claim("a" * 32, Runner("worker", 1), {})
-    store.redis.hincrbyfloat("job:" + "a" * 32, "heartbeat_at", -silence - 1)
+    store.redis.zincrby("jobs:running", -silence - 1, "a" * 32)
     assert store.stale() == [("a" * 32, "worker")]
     store.heartbeat("a" * 32, Runner("worker", 1))
     assert store.requeue("a" * 32, Runner("worker"), stale=True, counted=True) is None
-    store.redis.hincrbyfloat("job:" + "a" * 32, "heartbeat_at", -silence - 1)
+    store.redis.zincrby("jobs:running", -silence - 1, "a" * 32)
     assert store.requeue("a" * 32, Runner("worker"), stale=True, counted=True) == "PENDING"
     store.claim("a" * 32, Runner("worker", 2), {})  # two sweeps had the same list
     assert store.requeue("a" * 32, Runner("worker"), stale=True, counted=True) is None
     assert (store.find("a" * 32).phase, store.find("a" * 32).attempts) == ("running", 2)
-
-
-def test_a_lost_message_is_found_among_others(own_installation: Installation) -> None:
-    """The message of a cancelled job does not hide it, and the job moves to the end of the queue."""
-    own_installation.start("redis")
-    store, redis = own_installation.store, own_installation.redis
-    cancelled, lost, other = (own_installation.submit("nap") for _ in range(3))
-    store.cancel(cancelled)
-    redis.lrem("celery", 0, redis.lindex("celery", -2))  # type: ignore[arg-type]  # bytes are fine
-    assert redis.llen("celery") == redis.zcard("jobs:waiting") == 2
-    assert store.lost_messages() == []
-    for job_id in (lost, other):
-        redis.zincrby("jobs:waiting", -11, job_id)
-    assert store.lost_messages() == [lost]
-    assert (store.find(lost).ahead, store.find(other).ahead) == (1, 0)
-    assert store.lost_messages() == []
 
 
 def test_an_attempt_starts_without_files_of_the_last_one(store: Store) -> None:

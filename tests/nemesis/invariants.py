@@ -126,6 +126,6 @@ def check_leftovers(site: Installation) -> Iterator[str]:
         wait_for(lambda: site.redis.llen("celery") == 0, 60)
     if left := site.redis.llen("celery"):
         yield f"{left} messages"
-    for phase in ("waiting", "running"):
-        if left := site.redis.zcard(f"jobs:{phase}"):
-            yield f"{left} {phase} jobs"
+    for key in ("queue:celery", "waiting:celery", "sent:celery", "jobs:running"):
+        if left := site.redis.zcard(key):
+            yield f"{left} jobs in {key}"

@@ -111,7 +111,7 @@ class Site(Installation):
     def _is_ready(self) -> bool:
         with suppress(OSError, HTTPException, RedisError):
             statistics = self.store.statistics()
-            workers = statistics.workers, len(statistics.unfit)
+            workers = self.workers(), len(statistics.unfit)
             return fetch(self, "/health/ready").status == 200 and workers == (len(WORKERS), 0)
         return False
 

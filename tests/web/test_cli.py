@@ -59,4 +59,4 @@ def test_selftest_fails_without_redis_or_a_worker(own_installation: Installation
     status, lines = selftest(own_installation, "--seconds", "1")
     assert (status, len(lines)) == (1, 2)
     assert "phmmer: still waiting, with 0 workers" in lines[1]
-    assert own_installation.redis.zcard("jobs:waiting") == own_installation.redis.zcard("jobs:ended") == 0
+    assert own_installation.redis.zcard("queue:celery") == own_installation.redis.zcard("jobs:ended") == 0

@@ -195,14 +195,14 @@ def assert_only_accepted_jobs_left_data(site: Installation, accepted: set[str], 
     """Check that Redis and the disk contain nothing but the data of accepted jobs."""
     keys = {key.decode() for key in site.redis.scan_iter()}
     jobs = {key.removeprefix("job:") for key in keys if key.startswith("job:")}
-    places = [site.redis.zrange(f"jobs:{phase}", 0, -1) for phase in ("waiting", "running", "ended")]
+    places = [site.redis.zrange(place, 0, -1) for place in ("queue:celery", "queue:long", "jobs:running", "jobs:ended")]
     assert jobs == accepted - removed
     assert sorted(job.decode() for place in places for job in place) == sorted(jobs)
     assert {path.name for path in (site.settings.data_dir / "jobs").glob("[!.]*")} == jobs
     assert {path.name for path in site.settings.data_dir.iterdir()} == {"jobs", "redis", "log"}
     others = (
         "token:[0-9a-f]{64}|client:[0-9a-f.:/]+|client:unknown|client_key|bytes|limits:submissions/.*|jobs:.*"
-        "|workers(:unfit)?|tools|clock|installation|write_check|statistics"
+        "|queues|(queue|waiting|sent|clients|fair|workers):(celery|long)|unfit|tools|clock|installation|write_check|statistics"
         "|celery|_kombu.*"
     )
     assert not [key for key in keys - {f"job:{job}" for job in jobs} if not re.fullmatch(others, key)]

@@ -323,7 +323,7 @@ def test_a_full_disk_refuses_submissions_and_keeps_the_input(own_installation: I
     for kept in (escape(proteins), 'value="7.5"', 'value="mine"', "not enough disk space"):
         assert kept in refused.body
     assert not list((own_installation.settings.data_dir / "jobs").glob("[!.]*"))
-    assert own_installation.redis.zcard("jobs:waiting") == 0
+    assert own_installation.redis.zcard("queue:celery") == 0
     assert fetch(own_installation, submit(own_installation, "phmmer", query=">a\nMKVLA", evalue="7.5")).status == 200
 
 

@@ -76,7 +76,7 @@ def test_too_many_submissions_from_one_client_get_429(own_installation: Installa
         assert (refused.status, refused.headers["Retry-After"]) == (429, "60")
         assert f'value="{fields.get("person", "Ada")}"' in refused.body
         assert "wait a minute, then submit it again" in refused.body
-    assert own_installation.redis.zcard("jobs:waiting") == 3
+    assert own_installation.redis.zcard("queue:celery") == 3
     own_installation.redis.config_resetstat()
     assert [fetch(own_installation, jobs[1] + "/progress").status for _ in range(10)] == [200] * 10
     asked = own_installation.redis.info("commandstats")

@@ -73,7 +73,7 @@ def test_job_counts_survive_restarts_and_requests_count_in_every_process(own_ins
     assert len(list(folder_of(site).iterdir())) == 3  # of two processes, and of all that have ended
     assert seen["request_seconds_count /jobs/<job_id:job_id>/progress 200"] == 30
     assert numbers()["request_seconds_count /metrics 200"] == 1
-    assert (seen["jobs_waiting"], seen["jobs_running"], seen["redis_up"]) == (1, 0, 1)
+    assert (seen["jobs_waiting celery"], seen["jobs_running celery"], seen["redis_up"]) == (1, 0, 1)
     ended = {name.removeprefix("jobs_ended_total "): value for name, value in seen.items() if "ended_total" in name}
     expected = {"finished diary": 1, "cancelled diary": 2, "failed blame": 1, "stopped yield_some": 1}
     assert ended == expected | {"failed vanish": 1}

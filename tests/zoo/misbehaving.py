@@ -127,6 +127,12 @@ def diary(job: Job, seconds: float) -> dict[str, Any]:
             enter("end")
 
 
+@tool("Keeps a diary for long", form=Seconds, queue="long")
+def long_diary(job: Job, seconds: float) -> dict[str, Any]:
+    """Do the same in another queue."""
+    return dict(diary.function(job, seconds=seconds))
+
+
 @tool("Runs a program", form=Seconds, soft_time_limit=4)
 def outsource(job: Job, seconds: float) -> dict[str, Any]:
     """Run a program that starts background processes, one of them in another session, and does not wait for them."""

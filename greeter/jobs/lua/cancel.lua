@@ -6,8 +6,21 @@
 --   'cancel', 'ended' if it had ended before, or nil for an unknown job
 local _, silence_limit = unpack(ARGV)
 
+-- Gives the turn of a waiting job to the next one of the same client, and so on. A client has at most MAX_ACTIVE jobs.
+local function pass_turn_on()
+  local queue, client = my_queue(), get('client')
+  local score = tonumber(redis.call('ZSCORE', 'queue:' .. queue, job_id) or 0)
+  if not client or score <= turn_of(queue) then return end
+  for _, job in ipairs(redis.call('SMEMBERS', 'client:' .. client)) do
+    local later = redis.call('ZSCORE', 'queue:' .. queue, job)
+    if later and tonumber(later) > score then redis.call('ZINCRBY', 'queue:' .. queue, -1, job) end
+  end
+  redis.call('ZADD', 'clients:' .. queue, 'XX', 'INCR', -1, client)
+end
+
 local was = phase()
-if was == 'waiting' or (was == 'running' and is_older(get('heartbeat_at'), silence_limit)) then
+if was == 'waiting' then pass_turn_on() end
+if was == 'waiting' or (was == 'running' and is_older(last_heartbeat(), silence_limit)) then
   finish('REVOKED')
   return 'cancelled'
 end

@@ -12,8 +12,8 @@ if phase() == 'waiting' then
   redis.call('HINCRBY', key, 'attempts', 1)
   redis.call('HINCRBY', key, 'claims', 1)
   redis.call('HSET', key, 'state', 'STARTED', 'worker', worker, 'process', process, 'versions', versions)
-  redis.call('HSET', key, 'started', now, 'heartbeat_at', now)
-  redis.call('ZREM', WAITING, job_id)
+  redis.call('HSET', key, 'started', now, 'heartbeat_at', NOT_HERE)
+  take_turn()
   redis.call('ZADD', RUNNING, now, job_id)
 elseif not is_run_by(worker, process) then
   return false

@@ -3,23 +3,27 @@
 --
 -- ARGV: 1 job id, 2 token of the form or '', 3 client or '', 4 maximum of waiting jobs, 5 maximum of active jobs of one
 --   client, 6 seconds to remember the token, 7 bytes of its files, 8 owner (a hash of the client) or '', 9 maximum of
---   bytes of one owner, 10 maximum of bytes of all jobs, 11... further fields and values
+--   bytes of one owner, 10 maximum of bytes of all jobs, 11... further fields and values, one of them the queue
 -- Returns: the id of the job, or of the one that the form created; or the limit that is reached: 'waiting', 'active',
 --   'owner_bytes' or 'bytes'
 local _, token, client, most_waiting, most_active, remember, bytes, owner, most_owner_bytes, most_bytes = unpack(ARGV)
 local token_key, client_key = 'token:' .. token, 'client:' .. client
+local function waiting_jobs()
+  local sum = 0
+  for _, queue in ipairs(redis.call('SMEMBERS', QUEUES)) do sum = sum + redis.call('ZCARD', 'queue:' .. queue) end
+  return sum
+end
 
 if phase() then return job_id end
 local created = token ~= '' and redis.call('GET', token_key)
 if created and redis.call('EXISTS', 'job:' .. created) == 1 then return created end
-if redis.call('ZCARD', WAITING) >= tonumber(most_waiting) then return 'waiting' end
+if waiting_jobs() >= tonumber(most_waiting) then return 'waiting' end
 if client ~= '' and redis.call('SCARD', client_key) >= tonumber(most_active) then return 'active' end
 local function would_exceed(whose, most) return (redis.call('HGET', BYTES, whose) or 0) + bytes > tonumber(most) end
 if owner ~= '' and would_exceed(owner, most_owner_bytes) then return 'owner_bytes' end
 if would_exceed('all', most_bytes) then return 'bytes' end
 
 redis.call('HSET', key, 'state', 'PENDING', 'submitted', now, 'attempts', 0, 'bytes', bytes, unpack(ARGV, 11))
-redis.call('ZADD', WAITING, end_of_queue(), job_id)
 if token ~= '' then redis.call('SET', token_key, job_id, 'EX', remember) end
 if client ~= '' then
   redis.call('HSET', key, 'client', client)
@@ -27,4 +31,5 @@ if client ~= '' then
 end
 if owner ~= '' then redis.call('HSET', key, 'owner', owner) end
 count_bytes(bytes)
+join_queue(client)
 return job_id

@@ -10,8 +10,12 @@ local _, seconds, result = unpack(ARGV)
 if phase() ~= 'waiting' then return false end
 if not is_older(redis.call('ZSCORE', TOOLS, get('signature') or get('tool')), seconds) then
   redis.call('HDEL', key, 'unknown')
+  join_queue_at(-1)
   return 0
 end
-if redis.call('HINCRBY', key, 'unknown', 1) <= tonumber(seconds) then return 0 end
+if redis.call('HINCRBY', key, 'unknown', 1) <= tonumber(seconds) then
+  join_queue_at(-1)
+  return 0
+end
 finish('FAILURE', 'result', result)
 return 1

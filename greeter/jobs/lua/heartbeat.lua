@@ -6,5 +6,5 @@
 local _, worker, process = unpack(ARGV)
 
 if not is_run_by(worker, process) then return 'abandon' end
-redis.call('HSET', key, 'heartbeat_at', now)
+redis.call('ZADD', RUNNING, now, job_id)
 return get('cancel_requested') and 'cancel' or 'continue'

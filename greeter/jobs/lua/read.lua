@@ -19,9 +19,10 @@ local snapshot = {}
 for i, value in ipairs(redis.call('HMGET', key, unpack(fields))) do snapshot[fields[i]] = value or nil end
 if not snapshot.state then return false end
 snapshot.elapsed = rounded((snapshot.ended or now) - (snapshot.started or snapshot.submitted))
-local silence = snapshot.ended and 0 or now - (get('heartbeat_at') or now)
+local silence = snapshot.ended and 0 or now - (last_heartbeat() or now)
 if silence >= 30 then snapshot.silence = rounded(silence) end
-snapshot.ahead = redis.call('ZRANK', WAITING, job_id) or nil
-snapshot.workers = redis.call('ZCOUNT', WORKERS, now - worker_timeout, now + CLOCK_TOLERANCE)
+snapshot.queue = my_queue()
+snapshot.ahead = redis.call('ZRANK', 'queue:' .. snapshot.queue, job_id) or nil
+snapshot.workers = redis.call('ZCOUNT', 'workers:' .. snapshot.queue, now - worker_timeout, now + CLOCK_TOLERANCE)
 snapshot.today = math.floor(now / 86400)
 return cjson.encode(snapshot)

@@ -7,7 +7,7 @@
 local _, worker, process, silence, counts, most_attempts, result = unpack(ARGV)
 
 if not is_run_by(worker, process) then return false end
-if silence ~= '' and not is_older(get('heartbeat_at'), silence) then return false end
+if silence ~= '' and not is_older(last_heartbeat(), silence) then return false end
 if get('cancel_requested') then
   finish('REVOKED')
 elseif counts == '1' and tonumber(get('attempts')) >= tonumber(most_attempts) then
@@ -15,8 +15,8 @@ elseif counts == '1' and tonumber(get('attempts')) >= tonumber(most_attempts) th
 else
   if counts ~= '1' then redis.call('HINCRBY', key, 'attempts', -1) end
   redis.call('HSET', key, 'state', 'PENDING')
-  redis.call('HDEL', key, 'worker', 'process', 'started', 'heartbeat_at', 'progress')
+  redis.call('HDEL', key, 'worker', 'process', 'started', 'progress', 'heartbeat_at')
   redis.call('ZREM', RUNNING, job_id)
-  redis.call('ZADD', WAITING, end_of_queue(), job_id)  -- where its new message will be
+  join_queue_at(0)  -- it has had its turn
 end
 return get('state')

@@ -1,0 +1,9 @@
+#!lua flags=allow-oom
+-- Send the messages of waiting jobs that are lost again, and forget queues without jobs and workers.
+--
+-- ARGV: 1 ''
+-- Returns: nil
+for _, queue in ipairs(redis.call('SMEMBERS', QUEUES)) do
+  dispatch(queue)
+  if redis.call('EXISTS', 'queue:' .. queue, 'workers:' .. queue) == 0 then redis.call('SREM', QUEUES, queue) end
+end

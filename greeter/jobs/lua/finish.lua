@@ -1,0 +1,28 @@
+-- Prepended to every script, after queue.lua: the end of a job.
+
+local DURATION_BOUNDS = {1, 10, 60, 600, 3600, 36000}
+
+-- Adds a job that ended to the statistics.
+local function count_end(end_phase)
+  local tool, started = get('tool'), get('started')
+  redis.call('HINCRBY', STATISTICS, 'ended ' .. tool .. ' ' .. end_phase, 1)
+  if not started then return end
+  local duration, bucket = math.max(now - started, 0), '+Inf'
+  for i = #DURATION_BOUNDS, 1, -1 do
+    if duration <= DURATION_BOUNDS[i] then bucket = DURATION_BOUNDS[i] end
+  end
+  redis.call('HINCRBY', STATISTICS, 'bucket ' .. tool .. ' ' .. bucket, 1)
+  redis.call('HINCRBYFLOAT', STATISTICS, 'seconds ' .. tool, duration)
+end
+
+-- Ends the job in a Celery state, with further fields and values.
+local function finish(state, ...)
+  local client = get('client')
+  redis.call('HSET', key, 'state', state, 'ended', now, ...)
+  redis.call('HDEL', key, 'client', 'cancel_requested')
+  redis.call('ZREM', RUNNING, job_id)
+  leave_queue()
+  redis.call('ZADD', ENDED, now, job_id)
+  if client then redis.call('SREM', 'client:' .. client, job_id) end
+  count_end(state == 'SUCCESS' and get('partial') and 'stopped' or PHASES[state])
+end

@@ -1,0 +1,124 @@
+-- Prepended to every script, after prelude.lua: the queues.
+--
+-- The order of the waiting jobs is ours; the broker's list of a queue has only the messages of the next WINDOW jobs, so
+-- that a job's place is exact, and nothing depends on how many wait. Every script that changes the order updates the
+-- list, so no message can be missing because a process died between the two.
+--
+-- Each client gets a fair share, as in start-time fair queueing: the score of a job is one more than that of the same
+-- client's job before it, or half more than that of the last job that started, if that is later. So a client without
+-- waiting jobs is next, and clients with several alternate. Scores are multiples of one half, plus less than a tenth
+-- that keeps equal ones in the order of submission.
+
+local DEFAULT_QUEUE, WINDOW = 'celery', 16
+local MESSAGE_TIMEOUT = 10  -- seconds in which a worker that has taken a message claims its job
+
+-- What Celery and kombu would put into the list; tests/jobs/test_queues.py compares. The body has no arguments.
+local MESSAGE = '{"body": '
+  .. '"W1tdLCB7fSwgeyJjYWxsYmFja3MiOiBudWxsLCAiZXJyYmFja3MiOiBudWxsLCAiY2hhaW4iOiBudWxsLCAiY2hvcmQiOiBudWxsfV0=", '
+  .. '"content-encoding": "utf-8", "content-type": "application/json", "headers": {"lang": "py", '
+  .. '"task": "$tool", "id": "$id", "shadow": null, "eta": null, "expires": null, "group": null, "group_index": null, '
+  .. '"retries": 0, "timelimit": [null, null], "root_id": "$id", "parent_id": null, "argsrepr": "()", '
+  .. '"kwargsrepr": "{}", "origin": "greeter", "ignore_result": null, "replaced_task_nesting": 0, '
+  .. '"stamped_headers": null, "stamps": {}, "request_id": "$request"}, "properties": {"correlation_id": "$id", '
+  .. '"reply_to": "", "delivery_mode": 2, "delivery_info": {"exchange": "", "routing_key": "$queue"}, '
+  .. '"priority": 0, "body_encoding": "base64", "delivery_tag": "$id"}}'
+
+local function message_of(queue, job)
+  local tool, request = unpack(redis.call('HMGET', 'job:' .. job, 'tool', 'request'))
+  return (string.gsub(MESSAGE, '%$(%l+)', {queue = queue, id = job, tool = tool, request = request or ''}))
+end
+
+-- Replaces the messages in the list. The next one is the first of `wanted`, and the last of the list.
+local function replace(queue, list, wanted, jobs)
+  local same = 0
+  while same < #list and list[#list - same] == wanted[same + 1] do same = same + 1 end
+  for i = 1, #list - same do redis.call('ZREM', 'sent:' .. queue, jobs[list[i]] or '') end
+  redis.call('LTRIM', queue, #list - same, -1)
+  for i = same + 1, #wanted do
+    redis.call('LPUSH', queue, wanted[i])
+    if jobs[wanted[i]] then redis.call('ZADD', 'sent:' .. queue, now, jobs[wanted[i]]) end
+  end
+end
+
+-- Makes the broker's list of a queue have the messages of its next jobs, and before them those of other programs. A job
+-- that was sent, but is not in the list, was taken by a worker that is about to claim it, or lost.
+local function dispatch(queue)
+  local sent, sent_at = 'sent:' .. queue, {}
+  local reply = redis.call('ZRANGE', sent, 0, -1, 'WITHSCORES')
+  for i = 1, #reply, 2 do sent_at[reply[i]] = reply[i + 1] end
+
+  local list, jobs, messages, wanted = redis.call('LRANGE', queue, 0, -1), {}, {}, {}
+  for i = #list, 1, -1 do
+    local message = list[i]
+    local _, before = string.find(message, '"correlation_id": "', 1, true)  -- faster than a pattern
+    local job = before and string.match(message, '^%x+', before + 1)
+    if job and (sent_at[job] or redis.call('EXISTS', 'job:' .. job) == 1) then
+      jobs[message], messages[job] = job, message
+    else
+      wanted[#wanted + 1] = message
+    end
+  end
+
+  local taken, number, length = {}, 0, #wanted + WINDOW
+  for job, at in pairs(sent_at) do
+    if not messages[job] and not is_older(at, MESSAGE_TIMEOUT) then taken[job], number = true, number + 1 end
+    if not messages[job] and not taken[job] then redis.call('ZREM', sent, job) end
+  end
+  for _, job in ipairs(redis.call('ZRANGE', 'queue:' .. queue, 0, WINDOW + number - 1)) do
+    if not taken[job] and #wanted < length then
+      local message = messages[job] or message_of(queue, job)
+      jobs[message], wanted[#wanted + 1] = job, message
+    end
+  end
+  replace(queue, list, wanted, jobs)
+end
+
+local function my_queue() return get('queue') or DEFAULT_QUEUE end
+
+-- Returns the score of the job of this queue that started last.
+local function turn_of(queue) return tonumber(redis.call('HGET', 'fair:' .. queue, 'turn') or 0) end
+
+-- Adds the job to its queue, or moves it there.
+local function place(score)
+  local queue = my_queue()
+  local tie = redis.call('HINCRBY', 'fair:' .. queue, 'sequence', 1) % 1e6 * 1e-7
+  redis.call('ZADD', 'queue:' .. queue, score + tie, job_id)
+  redis.call('ZADD', 'waiting:' .. queue, get('submitted'), job_id)
+  redis.call('SADD', QUEUES, queue)
+  local rank = redis.call('ZRANK', 'queue:' .. queue, job_id)
+  if rank < redis.call('ZCARD', 'sent:' .. queue) or redis.call('LLEN', queue) < WINDOW then dispatch(queue) end
+end
+
+-- Adds a new job, where it is its client's turn.
+local function join_queue(client)
+  local queue = my_queue()
+  local last = redis.call('ZSCORE', 'clients:' .. queue, client)
+  local score = math.max(turn_of(queue) + 0.5, (last or -1) + 1)
+  redis.call('ZADD', 'clients:' .. queue, score, client)
+  place(score)
+end
+
+-- Adds the job, or moves it, to the front of its queue (rank 0) or to its end (rank -1).
+local function join_queue_at(rank)
+  local neighbour = redis.call('ZRANGE', 'queue:' .. my_queue(), rank, rank, 'WITHSCORES')[2] or 0
+  place(math.floor(2 * neighbour) / 2 + (rank == 0 and -0.5 or 0.5))
+end
+
+-- Removes the job from its queue. When the queue is empty, the scores start at 0 again.
+local function leave_queue()
+  local queue = my_queue()
+  redis.call('ZREM', 'waiting:' .. queue, job_id)
+  if redis.call('ZREM', 'queue:' .. queue, job_id) == 0 then return end
+  if redis.call('ZREM', 'sent:' .. queue, job_id) == 1 then dispatch(queue) end
+  if redis.call('ZCARD', 'queue:' .. queue) == 0 then redis.call('DEL', 'fair:' .. queue, 'clients:' .. queue) end
+end
+
+-- Records that it is the turn of the job, which leaves its queue. Clients that would be next anyway are forgotten.
+local function take_turn()
+  local queue = my_queue()
+  local score = redis.call('ZSCORE', 'queue:' .. queue, job_id)
+  local turn = math.max(turn_of(queue), math.floor(2 * (score or 0)) / 2)
+  redis.call('HSET', 'fair:' .. queue, 'turn', turn)
+  redis.call('ZREMRANGEBYSCORE', 'clients:' .. queue, '-inf', turn - 0.5)
+  leave_queue()
+end

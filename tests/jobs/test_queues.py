@@ -1,0 +1,338 @@
+"""The queues: the broker's list, the fair order, and what a lost message costs, on a real Redis."""
+
+import json
+import re
+from base64 import b64decode
+from collections import Counter
+from collections.abc import Callable
+from itertools import count, pairwise
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from wtforms import Form
+
+from greeter.jobs import store as store_module
+from greeter.jobs.runner import Runner
+from greeter.jobs.store import Store
+from greeter.toolkit.tool import _RESERVED, tool
+from tests.conftest import Installation
+
+pytestmark = pytest.mark.redis
+
+WINDOW = 16
+
+
+@pytest.fixture
+def site(own_installation: Installation) -> Installation:
+    """An installation with Redis only; the test takes the place of the workers."""
+    own_installation.start("redis")
+    return own_installation
+
+
+def create(store: Store, number: int, client: str = "", queue: str = "celery") -> str:
+    """Create a job without files, with an id that starts with its number."""
+    job_id: bytes = store._scripts.run("create", *arguments(number, client, queue))
+    return job_id.decode()
+
+
+def arguments(number: int, client: str, queue: str = "celery") -> list[Any]:
+    """Return the arguments of create.lua."""
+    limits = ("", client, 20_000, 20_000, 60, 0, "", 0, 10**9)
+    fields = ("tool", "expensive_greet", "queue", queue, "params", "{}")
+    return [f"{number:04x}" + "0" * 28, *limits, *fields]
+
+
+def listed(store: Store, queue: str = "celery") -> list[str]:
+    """Return the jobs in the broker's list, the next one first."""
+    messages: Any = store.redis.lrange(queue, 0, -1)
+    return [json.loads(message)["properties"]["correlation_id"] for message in reversed(messages)]
+
+
+def take(store: Store, queue: str = "celery") -> str:
+    """Take the next message, as kombu does, and return its job."""
+    message: Any = store.redis.rpop(queue)
+    return str(json.loads(message)["headers"]["id"])
+
+
+def start_next(store: Store, queue: str = "celery") -> str:
+    """Take the next message, claim its job and end it."""
+    job_id = take(store, queue)
+    claim(store, job_id)
+    assert store.update(job_id, Runner("w", 1), "SUCCESS", {"result": "{}"})
+    return job_id
+
+
+def claim(store: Store, job_id: str) -> None:
+    """Claim a waiting job that has no files."""
+    assert store._scripts.run("claim", job_id, "w", 1, "{}")
+
+
+def waiting(store: Store, queue: str = "celery") -> list[str]:
+    """Return the waiting jobs of a queue, in their order."""
+    found: Any = store.redis.zrange(f"queue:{queue}", 0, -1)
+    return [job.decode() for job in found]
+
+
+def test_a_message_is_the_one_that_celery_would_send(site: Installation) -> None:
+    """Field by field, apart from the names of the sender and random ids."""
+    job_id = site.submit("nap")
+    message: Any = json.loads(site.redis.lpop("celery"))  # type: ignore[arg-type]  # a message is there
+    site.celery.tasks.unregister("nap")  # as in the web, which has no tasks
+    site.celery.send_task("nap", task_id=job_id, headers={"request_id": ""})
+    expected: Any = json.loads(site.redis.lpop("celery"))  # type: ignore[arg-type]  # a message is there
+    for one in (message, expected):
+        one["body"] = json.loads(b64decode(one["body"]))
+        one["headers"]["origin"] = one["properties"]["reply_to"] = one["properties"]["delivery_tag"] = ""
+    assert message == expected
+
+
+def test_the_list_has_the_next_jobs_only(site: Installation) -> None:
+    """Whether one is taken, cancelled, or goes before the others."""
+    store = site.store
+    jobs = [create(store, number, "a") for number in range(40)]
+    assert listed(store) == jobs[:WINDOW]
+    assert start_next(store) == jobs.pop(0)
+    assert listed(store) == jobs[:WINDOW]
+    for number in (30, 3):
+        store.cancel(jobs.pop(number))
+        assert listed(store) == jobs[:WINDOW]
+    running = take(store)
+    claim(store, running)
+    store.requeue(running, Runner("w"), stale=False, counted=True)
+    assert listed(store) == jobs[:WINDOW] == [running, *jobs[1:WINDOW]]
+    jobs.insert(1, create(store, 100, "b"))
+    assert listed(store) == jobs[:WINDOW] == waiting(store)[:WINDOW]
+
+
+def test_a_job_whose_message_was_taken_is_not_sent_again(site: Installation) -> None:
+    """Until it has not been claimed for ten seconds, or the clock was set back. Its place stays the same."""
+    store = site.store
+    jobs = [create(store, number) for number in range(20)]
+    taken = take(store)
+    store.cancel(jobs.pop())
+    store.dispatch()
+    assert (listed(store), store.find(taken).ahead) == (jobs[1 : WINDOW + 1], 0)
+    for seconds in (-11, 3600):
+        assert taken not in listed(store)
+        site.redis.zincrby("sent:celery", seconds, taken)
+        store.dispatch()
+        assert listed(store) == jobs[:WINDOW]
+        assert take(store) == taken
+    site.redis.delete("celery")
+    site.redis.zadd("sent:celery", dict.fromkeys(waiting(store)[:WINDOW], 1))
+    store.dispatch()
+    assert listed(store) == jobs[:WINDOW]
+
+
+def test_a_job_that_a_worker_cannot_run_is_sent_again(site: Installation) -> None:
+    """At the same place, or at the end of the queue if the worker does not have its tool."""
+    store = site.store
+    jobs = [create(store, number) for number in range(20)]
+    assert take(store) == jobs[0]
+    store.resend(jobs[0])
+    assert listed(store) == jobs[:WINDOW]
+    assert take(store) == jobs[0]
+    assert not store.fail_unknown(jobs[0], "{}")
+    assert listed(store) == jobs[1 : WINDOW + 1]
+    assert waiting(store) == [*jobs[1:], jobs[0]]
+    for job_id in jobs[1:]:
+        assert start_next(store) == job_id
+    assert listed(store) == []
+    store.resend(jobs[0])
+    assert start_next(store) == jobs[0]
+
+
+def test_messages_of_other_programs_stay_in_the_list(site: Installation) -> None:
+    """They are taken before those of jobs. Messages of jobs that do not wait are removed."""
+    store = site.store
+    jobs = [create(store, number) for number in range(20)]
+    site.celery.send_task("other", task_id="f" * 32)
+    site.redis.lpush("celery", b"not JSON")
+    site.celery.send_task("expensive_greet", task_id=jobs[18])
+    store.cancel(jobs[2])
+    messages: Any = site.redis.lrange("celery", 0, -1)
+    assert (len(messages), messages[-2]) == (WINDOW + 2, b"not JSON")
+    assert json.loads(messages[-1])["headers"]["id"] == "f" * 32
+    site.redis.ltrim("celery", 0, -3)
+    assert listed(store) == [job_id for job_id in jobs if job_id != jobs[2]][:WINDOW]
+
+
+def test_clients_have_a_fair_share(site: Installation) -> None:
+    """A client without waiting jobs is next, clients alternate, and each one's jobs run in the order of submission."""
+    store = site.store
+    many = [create(store, number, "a") for number in range(100)]
+    assert start_next(store) == many[0]
+    few = [create(store, number, "b") for number in range(100, 103)]
+    alone = create(store, 103, "c")
+    assert [store.find(job_id).ahead for job_id in (few[0], alone)] == [0, 1]
+    order = [few[0], alone, many[1], few[1], many[2], few[2], many[3], many[4]]
+    assert [start_next(store) for _ in order] == order
+
+
+def test_newcomers_cannot_starve_a_client(site: Installation) -> None:
+    """At each start, a new client submits a job. A job waits for at most two of each client that is waiting."""
+    store, active, starts = site.store, [1], [-1]
+    many = [create(store, number, "a") for number in range(10)]
+    for number in range(100):
+        create(store, 100 + number, f"newcomer {number}")
+        if start_next(store) in many:
+            starts.append(number)
+            active.append(1 + len(set(waiting(store)) - set(many)))
+    waits = [after - before for before, after in pairwise(starts)]
+    assert len(waits) > 8
+    assert all(wait <= 2 * clients for wait, clients in zip(waits, active, strict=False))
+    assert site.redis.zcard("clients:celery") < 50  # those that have had their turn are forgotten
+
+
+def test_a_cancelled_job_gives_its_turn_to_the_next_one(site: Installation) -> None:
+    """So a client that has cancelled all its jobs is next, like one that has just come."""
+    store = site.store
+    for number in range(100, 120):
+        create(store, number, "b")
+    cancelled = [create(store, number, "a") for number in range(20)]
+    for job_id in cancelled:
+        store.cancel(job_id)
+    assert store.find(create(store, 20, "a")).ahead == 1
+
+
+class Queue(RuleBasedStateMachine):
+    """Clients submit and cancel jobs, and workers start them, in any order."""
+
+    store: Store
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.store.redis.flushdb()
+        self.numbers = count()
+        self.waiting: dict[str, list[str]] = {client: [] for client in "abc"}
+        self.starts_of_others: dict[str, Counter[str]] = {client: Counter() for client in "abc"}
+
+    @rule(client=st.sampled_from("abc"), number=st.integers(1, 12))
+    def submit(self, client: str, number: int) -> None:
+        """A client submits some jobs."""
+        if not self.waiting[client]:
+            self.starts_of_others[client].clear()
+        self.waiting[client] += [create(self.store, next(self.numbers), client) for _ in range(number)]
+
+    @precondition(lambda self: any(self.waiting.values()))
+    @rule(data=st.data())
+    def cancel(self, data: st.DataObject) -> None:
+        """A client cancels a waiting job."""
+        job_id = data.draw(st.sampled_from([job_id for jobs in self.waiting.values() for job_id in jobs]))
+        self.store.cancel(job_id)
+        for jobs in self.waiting.values():
+            jobs[:] = [one for one in jobs if one != job_id]
+
+    @precondition(lambda self: any(self.waiting.values()))
+    @rule()
+    def start(self) -> None:
+        """The first job of a client starts. No client starts more than twice while another one waits."""
+        job_id = start_next(self.store)
+        (client,) = (client for client, jobs in self.waiting.items() if jobs[:1] == [job_id])
+        self.waiting[client].pop(0)
+        self.starts_of_others[client].clear()
+        for other, starts in self.starts_of_others.items():
+            starts[client] += other != client and bool(self.waiting[other])
+            assert max(starts.values()) <= 2
+
+    @invariant()
+    def the_list_has_the_next_jobs(self) -> None:
+        """In the order of the places that pages show."""
+        jobs = [job_id for jobs in self.waiting.values() for job_id in jobs]
+        places = {self.store.find(job_id).ahead: job_id for job_id in jobs}
+        assert sorted(place for place in places if place is not None) == list(range(len(jobs)))
+        assert listed(self.store) == [places[place] for place in range(min(len(jobs), WINDOW))]
+
+    def teardown(self) -> None:
+        """The jobs that are left start in the order that was shown."""
+        jobs = waiting(self.store)
+        assert [start_next(self.store) for _ in jobs] == jobs
+
+
+def test_places_and_shares_whatever_is_called(site: Installation) -> None:
+    """The place that is shown is exact, and each client gets its share."""
+    site.redis.config_set("appendfsync", "no")
+    limits = settings(max_examples=15, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck))
+    run_state_machine_as_test(type("QueueInRedis", (Queue,), {"store": site.store}), settings=limits)
+
+
+def commands(store: Store, call: Callable[[], object]) -> list[str]:
+    """Return the commands that Redis runs during a call, those in scripts included."""
+    found: list[str] = []
+    with store.redis.monitor() as monitor:
+        call()
+        store.redis.echo("end")
+        while found[-1:] != ["ECHO end"]:
+            found.append(monitor.next_command()["command"])
+    return found
+
+
+def test_the_cost_does_not_depend_on_how_many_jobs_wait(site: Installation) -> None:
+    """A sweep, a submission, a claim and a cancel run few commands, and none that reads all jobs."""
+    store = site.store
+
+    site.redis.config_set("appendfsync", "no")
+    with site.redis.pipeline(transaction=False) as pipeline:
+        for number in range(10_000):
+            store._scripts._scripts["create"](args=arguments(number, f"client {number // 20}"), client=pipeline)
+        pipeline.execute()
+    cancelled = waiting(store)[WINDOW + 2]
+    calls: list[Callable[[], object]] = [
+        store.dispatch,
+        lambda: create(store, 60_000, "new"),
+        lambda: start_next(store),
+        lambda: store.cancel(cancelled),
+        store.stale,
+        store.statistics,
+    ]
+    for call in calls:
+        found = commands(store, call)
+        assert len(found) < 100
+        for command in found:
+            assert not re.match(r"Z\w+ (queue|waiting):celery (0 -1|-inf)", command)
+    sizes = site.redis.zcard("queue:celery"), site.redis.llen("celery"), site.redis.zcard("sent:celery")
+    assert sizes == (9_999, WINDOW, WINDOW)
+
+
+def test_jobs_of_version_0_2_0_wait_in_their_order(site: Installation) -> None:
+    """Those that an old web has submitted while the new workers run, too. Old heartbeats of running jobs count."""
+    store = site.store
+    jobs = [create(store, number) for number in range(20)]
+    old = [f"{number:x}" * 32 for number in range(1, 4)]
+    for place, job_id in enumerate(old):
+        fields = {"state": "PENDING", "submitted": 1, "attempts": 0, "tool": "nap", "params": "{}"}
+        site.redis.hset(f"job:{job_id}", mapping=fields)  # type: ignore[arg-type]  # the stubs want a wider type
+        site.redis.zadd("jobs:waiting", {job_id: 100 + place})
+    site.celery.send_task("nap", task_id=old[0])
+    claim(store, old[1])
+    assert store.cancel(old[2]) == "cancelled"
+    store.dispatch()
+    assert waiting(store) == [*jobs, old[0]]
+    assert not site.redis.exists("jobs:waiting")
+    assert [start_next(store) for _ in range(21)] == [*jobs, old[0]]
+    future = float(site.redis.hget(f"job:{old[1]}", "heartbeat_at") or 0)
+    assert future > site.redis.time()[0] + 10**9  # so that an old worker does not restart the job
+    site.redis.hset(f"job:{old[1]}", "heartbeat_at", site.redis.time()[0])
+    site.redis.zadd("jobs:running", {old[1]: 100})
+    assert store.stale() == []
+    assert store.requeue(old[1], Runner("w"), stale=True, counted=True) is None
+    site.redis.hset(f"job:{old[1]}", "heartbeat_at", 100)
+    site.redis.zadd("jobs:running", {old[1]: 100})
+    assert store.stale() == [(old[1], "w")]
+
+
+@pytest.mark.parametrize("name", ["", "Long", "a b", "a:b", "unfit", "queues"])
+def test_a_queue_has_a_name_that_redis_does_not_use(name: str) -> None:
+    """The list of a queue has its name."""
+    with pytest.raises(ValueError, match="queue cannot be named"):
+        tool("A tool", form=Form, queue=name)
+
+
+def test_all_keys_without_a_colon_are_reserved() -> None:
+    """As the documentation of the store lists them."""
+    keys = re.findall(r"^\| `([a-z_]+)` \|", store_module.__doc__ or "", re.MULTILINE)
+    assert len(keys) > 5
+    assert _RESERVED.issuperset(keys)
