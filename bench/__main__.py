@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-from bench import jobs, memory, phmmer, poll, track, viewers
+from bench import jobs, memory, phmmer, poll, track, viewers, waiting
 from bench.support.table import print_table
 
 
@@ -17,7 +17,7 @@ def main() -> None:
     names = [line.partition(":")[2].strip() for line in _cpuinfo() if line.startswith("model name")]
     cpu = names[0] if names else platform.processor()
     print(f"{datetime.now(UTC):%-d %B %Y}, {psutil.cpu_count()} cores of {cpu}, Python {platform.python_version()}\n")
-    print_table([line for part in (poll, viewers, memory, jobs, track, phmmer) for line in part.lines()])
+    print_table([line for part in (poll, viewers, memory, waiting, jobs, track, phmmer) for line in part.lines()])
     print(f"\nThe load of the machine in the last 15 minutes was {psutil.getloadavg()[2]:.1f}.")
 
 

@@ -43,6 +43,7 @@ def main() -> None:
         "appendfsync": "always",  # no reply leaves before what it reports is on the disk
         "save": '""',
         "maxmemory-policy": "noeviction",
+        "hash-max-listpack-value": 1024,  # bytes; keeps the record of a waiting job compact
         "loglevel": "warning",
     }
     if url.password:

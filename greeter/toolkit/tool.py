@@ -18,25 +18,9 @@ Function = Callable[..., Result]
 
 DEFAULT_QUEUE = "celery"
 _QUEUE_NAME = re.compile("[a-z0-9_-]+")
-# Other keys in Redis, where the list of a queue has its name: greeter's own (greeter/jobs/store.py), kombu's, and one of
-# greeter 0.2.0.
-_RESERVED = frozenset(
-    [
-        "bytes",
-        "client_key",
-        "clock",
-        "installation",
-        "queues",
-        "statistics",
-        "tools",
-        "unfit",
-        "write_check",
-        "unacked",
-        "unacked_index",
-        "unacked_mutex",
-        "workers",
-    ]
-)
+# The list of a queue has its name, so it must not be another key: of greeter (jobs/store.py), kombu, or greeter 0.2.0.
+_OTHER_KEYS = {"bytes", "client_key", "clock", "installation", "queues", "statistics", "tools", "unfit", "write_check"}
+_RESERVED = _OTHER_KEYS | {"unacked", "unacked_index", "unacked_mutex", "workers"}
 
 
 class MemoryNeed(NamedTuple):
