@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 from flask import Flask
 
 from greeter import create_app
-from greeter.jobs.store import Store
+from greeter.jobs.scripts import Scripts
 from tests.conftest import PROCFILE, Installation
 
 CLIENTS, SUBMISSIONS, ROUNDS = 20, 10, 12
@@ -27,13 +27,14 @@ BODY = urlencode({"person": "Ada", "total": "1"})
 HEADERS = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
-class WaitingStore(Store):
-    """A store that calls WAITAOF after a job was created, while `bench` is 1 in Redis.
+class WaitingScripts(Scripts):
+    """Scripts that call WAITAOF after a job was created, while `bench` is 1 in Redis.
 
     Valkey 9.1 without replicas often replies to WAITAOF before the fsync, so its numbers are too good.
     """
 
-    def _run(self, script: str, *args: Any) -> Any:
+    def run_confirmed(self, script: str, *args: Any) -> Any:
+        """Run a script, and wait if it creates a job."""
         with self.redis.client() as connection:  # WAITAOF is about the writes of its own connection
             reply = self._scripts[script](args=args, client=connection)
             if script == "create" and connection.get("bench") == b"1":
@@ -42,9 +43,9 @@ class WaitingStore(Store):
 
 
 def application() -> Flask:
-    """Create the application with the store that waits."""
+    """Create the application with the scripts that wait."""
     app = create_app()
-    app.extensions["greeter"].jobs.store.__class__ = WaitingStore
+    app.extensions["greeter"].jobs.store._scripts.__class__ = WaitingScripts
     return app
 
 
