@@ -92,7 +92,7 @@ class Settings:
     worker_concurrency: int = setting(
         "2",
         at_least(1),
-        "Number of jobs that one worker runs at the same time. Most tools use one core.",
+        "Number of jobs that one worker runs at the same time. Most tools use one core; see JOB_CORES.",
         section="Workers",
     )
     worker_queues: tuple[str, ...] = setting(
@@ -125,6 +125,13 @@ class Settings:
         at_least(50_000_000),
         "Maximum memory of a job in bytes (4 GiB). A job that needs more is refused if its input shows that, and fails "
         "otherwise. A worker needs WORKER_CONCURRENCY times this, and 1 GiB for itself.",
+    )
+
+    job_cores: int = setting(
+        "0",
+        at_least(0),
+        "Maximum number of processor cores of a job whose tool can use several. 0: the cores of a worker divided by "
+        "WORKER_CONCURRENCY, at least 1.",
     )
 
     max_upload_bytes: int = setting(

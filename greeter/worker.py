@@ -40,12 +40,12 @@ configure(settings.production)
 app = CeleryApp(settings)
 app.runner = Runner(f"{gethostname()}-{token_hex(8)}")
 app.set_default()  # so that AsyncResult(job_id) needs no app
-found = tools.load()
-register_tools(app, found.values())
-queues = queues_to_serve(settings, found.values())
+found = register_tools(app, tools.load().values())
+queues = queues_to_serve(settings, found)
 app.conf.task_queues = [Queue(name, routing_key=name) for name in queues]
-# Jobs of greeter 0.2.0 have no signature.
-sweeper = Sweeper(app.jobs, app.runner.worker, queues, [*found, *(tool.signature for tool in found.values())])
+# Jobs of greeter 0.2.0 have no signature, and the web asks for names.
+names = [name for tool in found for name in (tool.name, tool.signature)]
+sweeper = Sweeper(app.jobs, app.runner.worker, queues, names)
 watchdog = Watchdog(settings.silence_limit, app.jobs.store.redis.ping)
 
 # Taking a message is a write, which Redis refuses when its disk is full. That must not end the worker.

@@ -210,6 +210,10 @@ class Store(WorkerStore):
         self._scripts.run("delete", job_id)
         return True
 
+    def announced(self) -> set[str]:
+        """Return the names and signatures of the tools that workers have had within SILENCE_LIMIT."""
+        return set(texts(self._scripts.run("announced", "", self._settings.silence_limit)))
+
     def statistics(self) -> Statistics:
         """Count jobs and workers. Raises redis.RedisError also when Redis refuses writes."""
         queues, unfit, bounds, counted = self._scripts.run("statistics", "", _WORKER_TIMEOUT)

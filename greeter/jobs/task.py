@@ -25,6 +25,8 @@ from greeter.jobs.reader import Params
 from greeter.jobs.reporting import reporting, retry_until_available
 from greeter.jobs.service import RETURN_DELAY
 from greeter.logs import JOB, REQUEST
+from greeter.settings import Settings
+from greeter.toolkit import installed
 from greeter.toolkit.errors import ToolError
 from greeter.toolkit.job import Job, Result
 from greeter.toolkit.tool import Tool
@@ -41,7 +43,7 @@ class ToolTask(Task):  # type: ignore[type-arg]
     throws = (ToolError, SoftTimeLimitExceeded)  # not bugs, so the log needs no traceback of them
     resultrepr_maxsize = 1  # a result is private: keep it out of the log and out of Flower
 
-    def __init__(self, tool: Tool, soft_time_limit: int, grace: int, max_result_bytes: int) -> None:
+    def __init__(self, tool: Tool, soft_time_limit: int, grace: int, max_result_bytes: int, max_cores: int = 1) -> None:
         """Prepare the task of a tool. Raises PackageNotFoundError if a library that it names is not installed."""
         self.tool = tool
         self.name, self._signature = tool.name, tool.signature
@@ -51,6 +53,7 @@ class ToolTask(Task):  # type: ignore[type-arg]
         self._hard_limit = self._soft_limit + grace
         self.time_limit = self._hard_limit  # for Celery: it can also end a suspended process
         self._max_result_bytes = max_result_bytes
+        self._cores = min(tool.cores, max_cores)
 
     def run(self) -> Result:
         """Run the tool for the job that has this task's id, unless the job is not waiting any more."""
@@ -94,12 +97,13 @@ class ToolTask(Task):  # type: ignore[type-arg]
     def _run(self, job_id: str) -> Result:
         jobs, runner = self.app.jobs, self.app.runner
         # The message has been acknowledged, so do not give up before Redis has answered.
-        claim = retry_until_available(partial(jobs.store.claim, job_id, runner, self.versions, self._signature))
+        versions = self.versions | {name: installed.version(name, ask) for name, ask in self.tool.programs.items()}
+        claim = retry_until_available(partial(jobs.store.claim, job_id, runner, versions, self._signature))
         if claim is None:
             raise Ignore
         jobs.log_event("started", job_id)
         params, folder = claim
-        job = Job(folder, self.app.settings.job_memory)
+        job = Job(folder, self.app.settings.job_memory, self._cores)
         claimed = ClaimedJob(jobs, job_id, runner)
         with reporting(job, claimed, self._soft_limit, self._hard_limit) as is_due, contained(job):
             result = self._call(job, params, is_due)
@@ -128,9 +132,25 @@ class ToolTask(Task):  # type: ignore[type-arg]
             log.error("bug in the tool %s", self.name, exc_info=exc, extra=fields)
 
 
-def register_tools(app: CeleryApp, tools: Iterable[Tool]) -> None:
-    """Add a task for each tool to the app."""
-    settings = app.settings
+def register_tools(app: CeleryApp, tools: Iterable[Tool]) -> list[Tool]:
+    """Add a task to the app for each tool whose programs are installed, and return these tools."""
+    settings, cores = app.settings, max_cores(app.settings)
+    limits = (settings.soft_time_limit, settings.time_limit_grace, settings.max_result_bytes, cores)
     kind = type("ToolTask", (ToolTask,), {})  # Celery binds a class of tasks to one app
+    registered = []
     for tool in tools:
-        app.register_task(kind(tool, settings.soft_time_limit, settings.time_limit_grace, settings.max_result_bytes))
+        if missing := installed.missing(tool.programs):
+            log.warning("%s is left out: install %s and start this worker again", tool.name, " and ".join(missing))
+            continue
+        app.register_task(kind(tool, *limits))
+        registered.append(tool)
+    return registered
+
+
+def max_cores(settings: Settings) -> int:
+    """Return the number of cores that a job may use: JOB_CORES, or an equal share of those of this process."""
+    if settings.job_cores:
+        return settings.job_cores
+    # macOS has no affinity.
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(cores // settings.worker_concurrency, 1)

@@ -57,6 +57,9 @@ class Tool:
         soft_time_limit: The time limit in seconds, or None for the setting SOFT_TIME_LIMIT.
         queue: The queue in which its jobs wait.
         libraries: The packages whose versions the page of a job shows.
+        programs: The programs that it runs, each with the arguments that make it print its version. The page of a job
+            shows the versions, and the tool is not available where a program is not installed.
+        cores: The number of processor cores that a job can use; see `Job.cores`.
         memory: A function that estimates the memory that a job needs in the worst case, or None. It takes the
             parameters of `function` without the job; a `ProteinFastaField` is bytes on submission, a Path in the worker
             (see `longest_sequence`). The form refuses a job that needs more than the setting JOB_MEMORY.
@@ -72,6 +75,8 @@ class Tool:
     soft_time_limit: int | None = None
     queue: str = DEFAULT_QUEUE
     libraries: Sequence[str] = ()
+    programs: Mapping[str, str] = field(default_factory=dict)
+    cores: int = 1
     memory: Callable[..., MemoryNeed] | None = None
 
     @property
@@ -122,6 +127,8 @@ def tool(
     soft_time_limit: int | None = None,
     queue: str = DEFAULT_QUEUE,
     libraries: Sequence[str] = (),
+    programs: Mapping[str, str] | None = None,
+    cores: int = 1,
     memory: Callable[..., MemoryNeed] | None = None,
 ) -> Callable[[Function], Tool]:
     """Turn a function into a tool of the site.
@@ -137,6 +144,9 @@ def tool(
         soft_time_limit: Seconds until `SoftTimeLimitExceeded` is raised. None: the setting SOFT_TIME_LIMIT.
         queue: The queue in which its jobs wait. WORKER_QUEUES says which queues a worker serves.
         libraries: The names of installed packages whose versions each job's page shows.
+        programs: The programs that the tool runs, each with the arguments that make it print its version, such as
+            `{"mafft": "--version"}`.
+        cores: The number of processor cores that a job can use. The setting JOB_CORES limits it: see `Job.cores`.
         memory: A function that estimates the memory that a job needs; see `Tool.memory`.
 
     Returns:
@@ -149,7 +159,8 @@ def tool(
     if not _QUEUE_NAME.fullmatch(queue) or queue in _RESERVED:
         raise ValueError(f"The queue cannot be named {queue!r}: use a-z, 0-9, _ and -, but no name of another key.")
     words = partial(Tool, title=title, form=form, example=example or {}, duration=duration)
-    make = partial(words, soft_time_limit=soft_time_limit, queue=queue, libraries=tuple(libraries), memory=memory)
+    limits = partial(words, soft_time_limit=soft_time_limit, queue=queue, cores=cores, memory=memory)
+    make = partial(limits, libraries=tuple(libraries), programs=programs or {})
 
     def decorate(function: Function) -> Tool:
         _check_parameters(function, form)

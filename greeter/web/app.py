@@ -9,6 +9,7 @@ from greeter import tools
 from greeter.settings import Settings
 from greeter.settings_loader import load_settings
 from greeter.web import (
+    availability,
     cli,
     compression,
     errors,
@@ -49,6 +50,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         security,
         compression,
         template_filters,
+        availability,
         pages,
         jobs,
         health,

@@ -11,6 +11,7 @@ from wtforms import Form
 from greeter.jobs.reader import Params
 from greeter.jobs.store import Submission
 from greeter.toolkit.tool import Tool
+from greeter.web.availability import availability
 from greeter.web.errors import REFUSALS
 from greeter.web.forms import make_form, submitted_data
 from greeter.web.limits import client_address, limits
@@ -18,6 +19,7 @@ from greeter.web.services import services
 from greeter.web.template_filters import printable
 
 _MAX_LABEL_LENGTH = 80
+_RETRY_AFTER = 3600  # seconds, when a tool is not available
 
 bp = Blueprint("pages", __name__)
 
@@ -75,6 +77,8 @@ def submit_job(tool: Tool, form: Form, params: Params, label: str) -> ResponseRe
     Returns:
         As `submit`.
     """
+    if problem := availability().problem(tool):
+        return form_page(tool, form, label, problem=problem), 503, {"Retry-After": str(_RETRY_AFTER)}
     if problem := tool.memory_problem(params, services().settings.job_memory):
         return form_page(tool, form, label, problem=problem), 422
     submission = Submission(label, client_address(), request.form.get("token", ""))

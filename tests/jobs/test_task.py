@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from greeter.jobs.task import ToolTask
+from greeter.jobs.task import ToolTask, max_cores
+from greeter.settings import Settings
 from greeter.toolkit import Job, SoftTimeLimitExceeded
 from greeter.toolkit.tool import Tool
 from greeter.tools import load
@@ -75,6 +76,14 @@ def test_a_missing_library_is_an_error_at_the_start() -> None:
     """Otherwise the jobs of its tool would wait forever."""
     with pytest.raises(PackageNotFoundError):
         ToolTask(tool(interrupt, libraries=("no-such-library",)), 10, 10, 1000)
+
+
+def test_a_job_gets_an_equal_share_of_the_cores() -> None:
+    """Unless JOB_CORES gives another number."""
+    cores = len(os.sched_getaffinity(0))
+    assert max_cores(Settings(worker_concurrency=1)) == cores
+    assert max_cores(Settings(worker_concurrency=cores + 1)) == 1
+    assert max_cores(Settings(worker_concurrency=cores + 1, job_cores=7)) == 7
 
 
 @pytest.mark.slow

@@ -38,13 +38,14 @@ def test_selftest_compares_each_tool_with_its_sample(own_installation: Installat
     app = create_app(own_installation.settings)
     tried = app.extensions["greeter"].tools
     other = dataclasses.replace(tried["expensive_greet"], example={"person": "Bob", "total": 1})
-    failing = tried["blame"]
+    failing, missing = tried["blame"], tried["needy"]
     tried.clear()
-    tried |= {"expensive_greet": other, "blame": failing}
+    tried |= {"expensive_greet": other, "blame": failing, "needy": missing}
     result = app.test_cli_runner().invoke(args=["selftest"])
     assert result.exit_code == 1
     assert "expensive_greet: result differs from the sample" in result.output
     assert "blame: failed: search the log for " in result.output
+    assert "needy: left out. This tool is not available" in result.output
     assert not list((own_installation.settings.data_dir / "jobs").glob("[!.]*"))
     assert own_installation.redis.zcard("jobs:ended") == 0
 

@@ -1,0 +1,6 @@
+-- List the tools that workers have had lately.
+--
+-- ARGV: 1 '', 2 seconds
+-- Returns: names and signatures of tools
+local _, seconds = unpack(ARGV)
+return redis.call('ZRANGEBYSCORE', TOOLS, now - seconds, now + CLOCK_TOLERANCE)

@@ -1,0 +1,69 @@
+"""Whether the programs that a tool runs are installed where its jobs run."""
+
+from __future__ import annotations
+
+import time
+from typing import cast
+
+from flask import Flask, current_app
+from redis import RedisError
+
+from greeter.jobs.store import Store
+from greeter.toolkit.installed import missing
+from greeter.toolkit.tool import Tool
+
+_MAX_AGE = 5  # seconds for which one answer of Redis is used
+
+
+class Availability:
+    """Knows the tools whose programs are installed.
+
+    The workers know best, because they run the programs, perhaps on other machines: a worker announces only the tools
+    whose programs it has. If no worker has announced any tool lately, the programs of this machine decide.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._announced: set[str] = set()
+        self._expires = 0.0
+
+    def problem(self, tool: Tool) -> str | None:
+        """Check a tool.
+
+        Args:
+            tool: The tool.
+
+        Returns:
+            A message for the user if the tool cannot run, otherwise None.
+        """
+        if not tool.programs:
+            return None
+        announced = self._read()
+        if tool.name in announced or not (announced or missing(tool.programs)):
+            return None
+        names = " and ".join(missing(tool.programs) or tool.programs)
+        verb = "is" if " and " not in names else "are"
+        return (
+            f"This tool is not available at the moment, because {names} {verb} not installed. "
+            "Choose another tool, or write to the operators of this site."
+        )
+
+    def _read(self) -> set[str]:
+        if time.monotonic() >= self._expires:
+            try:
+                self._announced = self._store.announced()
+            except RedisError:
+                self._announced = set()
+            self._expires = time.monotonic() + _MAX_AGE
+        return self._announced
+
+
+def availability() -> Availability:
+    """Return the availability of the tools of the current application."""
+    return cast(Availability, current_app.extensions["availability"])
+
+
+def init_app(app: Flask) -> None:
+    """Add the availability of the tools to the app and its templates."""
+    app.extensions["availability"] = Availability(app.extensions["greeter"].jobs.store)
+    app.context_processor(lambda: {"unavailable": availability().problem})

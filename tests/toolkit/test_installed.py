@@ -1,0 +1,58 @@
+"""The programs that are installed, and their versions."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from greeter.toolkit import installed
+
+
+@pytest.fixture
+def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A program on PATH, which the test has to write."""
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    path = tmp_path / "aligner"
+    path.touch(0o755)
+    return path
+
+
+def test_missing_programs_are_named() -> None:
+    """Those that are installed are left out."""
+    assert installed.missing(["sh", "no-such-program", "nor-this"]) == ["no-such-program", "nor-this"]
+
+
+@pytest.mark.parametrize(
+    ("script", "version"),
+    [
+        ("echo; echo aligner 1.2.3; echo more", "1.2.3"),
+        ("echo v7.505 >&2; exit 1", "v7.505"),
+        ("echo $1 $2", "-v two words"),
+        ("yes 1 | head -c 1000000", "1"),
+        ("head -c 200 /dev/zero | tr '\\0' 1", "1" * 80),
+        ("true", "unknown"),
+    ],
+)
+def test_a_version_is_the_first_line_that_a_program_prints(program: Path, script: str, version: str) -> None:
+    """It is without the name of the program, and short."""
+    program.write_text(f"#!/bin/sh\n{script}")
+    assert installed.version("aligner", "-v 'two words'") == version
+
+
+def test_a_program_that_was_replaced_is_asked_again(program: Path) -> None:
+    """Otherwise it is asked only once."""
+    program.write_text(f"#!/bin/sh\necho asked >> {program}.log; echo 1")
+    assert [installed.version("aligner", "") for _ in range(3)] == ["1"] * 3
+    assert Path(f"{program}.log").read_text() == "asked\n"
+    program.write_text("#!/bin/sh\necho 2")
+    os.utime(program, (1, 1))
+    assert installed.version("aligner", "") == "2"
+    program.unlink()
+    assert installed.version("aligner", "") == "unknown"
+
+
+def test_a_program_that_does_not_answer_has_no_version(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is killed with its processes, also if these keep its output open."""
+    monkeypatch.setattr(installed, "_TIMEOUT", 0.5)
+    program.write_text("#!/bin/sh\nsleep 301 & sleep 301")
+    assert installed.version("aligner", "") == "unknown"
