@@ -358,3 +358,14 @@ def app(tmp_path: Path) -> Flask:
 def client(app: Flask) -> FlaskClient:
     """A client of the web application without Redis or a worker."""
     return app.test_client()
+
+
+@pytest.fixture
+def tool_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty folder for more tools, in files whose names start with zz_."""
+    folder = tmp_path / "tools"
+    folder.mkdir()
+    monkeypatch.setattr(tools, "__path__", [*tools.__path__, str(folder)])
+    yield folder
+    for name in [name for name in sys.modules if name.startswith("greeter.tools.zz_")]:
+        del sys.modules[name]

@@ -1,7 +1,5 @@
 """Tool files that cannot be used."""
 
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,17 +37,6 @@ PROBLEMS = {
 }
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An additional folder of tools, whose names start with zz_."""
-    found = tmp_path / "tools"
-    found.mkdir()
-    monkeypatch.setattr(tools, "__path__", [*tools.__path__, str(found)])
-    yield found
-    for name in [name for name in sys.modules if name.startswith("greeter.tools.zz_")]:
-        del sys.modules[name]
-
-
 def site(folder: Path, **settings: Any) -> Flask:
     """Create the web application."""
     return create_app(Settings(data_dir=folder, redis_url=f"redis://127.0.0.1:{free_port()}/0", **settings))
@@ -57,12 +44,12 @@ def site(folder: Path, **settings: Any) -> Flask:
 
 @pytest.mark.parametrize(("source", "problem"), PROBLEMS.items(), ids=PROBLEMS.values())
 def test_a_file_that_cannot_be_used_is_left_out(
-    source: str, problem: str, folder: Path, caplog: pytest.LogCaptureFixture
+    source: str, problem: str, tool_folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """All other tools are loaded. The problem is one line that names the line of the file, and it is in the log."""
-    (folder / "zz_broken.py").write_text(source)
-    (folder / "zz_fine.py").write_text(FINE)
-    (folder / "zz_helper.py").write_text("y = 0\nx = 1 / y\n")
+    (tool_folder / "zz_broken.py").write_text(source)
+    (tool_folder / "zz_fine.py").write_text(FINE)
+    (tool_folder / "zz_helper.py").write_text("y = 0\nx = 1 / y\n")
     found = {file.name: file for file in tools.read()}
     assert problem in found["zz_broken.py"].problem
     assert "\n" not in found["zz_broken.py"].problem
@@ -72,9 +59,9 @@ def test_a_file_that_cannot_be_used_is_left_out(
     assert f"left out the tools in zz_broken.py: {found['zz_broken.py'].problem}" in caplog.text
 
 
-def test_a_file_that_cannot_be_used_has_a_card(folder: Path, tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_used_has_a_card(tool_folder: Path, tmp_path: Path) -> None:
     """The card has the problem, and the other tools work."""
-    (folder / "zz_broken.py").write_text("raise ValueError('<b>')")
+    (tool_folder / "zz_broken.py").write_text("raise ValueError('<b>')")
     client = site(tmp_path).test_client()
     page = client.get("/").text
     assert "<h2>zz_broken.py</h2>" in page
@@ -82,19 +69,21 @@ def test_a_file_that_cannot_be_used_has_a_card(folder: Path, tmp_path: Path) -> 
     assert client.get("/tools/expensive_greet").status_code == 200
 
 
-def test_a_public_site_hides_files_that_cannot_be_used(folder: Path, tmp_path: Path) -> None:
+def test_a_public_site_hides_files_that_cannot_be_used(tool_folder: Path, tmp_path: Path) -> None:
     """The problem is not for visitors."""
-    (folder / "zz_broken.py").write_text("import numpyy")
+    (tool_folder / "zz_broken.py").write_text("import numpyy")
     page = site(tmp_path, production=True).test_client().get("/").text
     assert "/tools/phmmer" in page
     assert "zz_broken" not in page
 
 
 @pytest.mark.slow
-def test_readiness_has_a_notice_about_files_that_cannot_be_used(folder: Path, own_installation: Installation) -> None:
+def test_readiness_has_a_notice_about_files_that_cannot_be_used(
+    tool_folder: Path, own_installation: Installation
+) -> None:
     """The site is ready, because all other tools work."""
     own_installation.start("redis", "worker")
-    (folder / "zz_broken.py").write_text("import numpyy")
+    (tool_folder / "zz_broken.py").write_text("import numpyy")
     client = create_app(own_installation.settings).test_client()
     ready = wait_for(lambda: (answer := client.get("/health/ready")).status_code == 200 and answer)
     assert "The tools in zz_broken.py cannot be used" in ready.json["notice"]

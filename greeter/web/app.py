@@ -10,6 +10,7 @@ from greeter.settings import Settings
 from greeter.settings_loader import load_settings
 from greeter.web import (
     availability,
+    check_tools,
     cli,
     compression,
     errors,
@@ -20,6 +21,7 @@ from greeter.web import (
     pages,
     request_body,
     request_log,
+    run_tool,
     security,
     services,
     template_filters,
@@ -56,6 +58,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         health,
         metrics,
         cli,
+        check_tools,
+        run_tool,
     ):
         module.init_app(app)
     return app

@@ -22,17 +22,22 @@ class Services:
 
     Attributes:
         settings: The settings of the installation.
+        files: The files in `greeter/tools/`.
         tools: The tools by name.
-        unusable: The files in `greeter/tools/` that cannot be used.
         jobs: The job service.
         samples: The sample results of the tools.
     """
 
     settings: Settings
+    files: list[ToolFile]
     tools: dict[str, Tool]
-    unusable: list[ToolFile]
     jobs: JobService
     samples: Samples
+
+    @property
+    def unusable(self) -> list[ToolFile]:
+        """The files that cannot be used."""
+        return [file for file in self.files if file.problem]
 
     def reader_for(self, job_id: str) -> JobReader:
         """Choose between samples and jobs.
@@ -59,7 +64,6 @@ def init_app(app: Flask, settings: Settings, files: list[ToolFile]) -> None:
         settings: The settings.
         files: The files with the tools.
     """
-    unusable = [file for file in files if file.problem]
     celery_app = CeleryApp(settings)
     celery_app.set_default()  # so that AsyncResult(job_id) works without an app argument
-    app.extensions["greeter"] = Services(settings, usable(files), unusable, celery_app.jobs, Samples(SAMPLES))
+    app.extensions["greeter"] = Services(settings, files, usable(files), celery_app.jobs, Samples(SAMPLES))

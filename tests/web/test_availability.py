@@ -20,7 +20,7 @@ def card(client: FlaskClient, tool: str) -> str:
 def client_of(installation: Installation, *announced: str) -> FlaskClient:
     """Return a client of a new application, after a worker has announced its tools."""
     if announced:
-        installation.store.worker_heartbeat("worker", announced, [], takes_jobs=True)
+        installation.store.worker_heartbeat("worker", ["celery"], announced, [])
     return create_app(installation.settings).test_client()
 
 
@@ -36,7 +36,7 @@ def test_a_tool_without_its_program_is_shown_but_refused(own_installation: Insta
     refused = client.post("/tools/needy")
     assert (refused.status_code, refused.text.count(MISSING)) == (503, 1)
     assert "Retry-After" in refused.headers
-    assert own_installation.store.statistics().waiting == 0
+    assert not any(queue.waiting for queue in own_installation.store.statistics().queues.values())
     assert "unavailable" not in card(client, "expensive_greet")
     assert "<fieldset>" in client.get("/tools/expensive_greet").text
     assert client.post("/tools/expensive_greet", data={"person": "Ada", "total": "1"}).status_code == 303

@@ -1,0 +1,63 @@
+"""The command `flask check-tools`. It needs no web server, worker or Redis."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import cast
+
+import click
+from flask import Flask, current_app
+from flask.cli import with_appcontext
+from jinja2 import BaseLoader, TemplateSyntaxError, meta
+
+from greeter.toolkit.tool import Tool
+from greeter.web.services import services
+
+
+def init_app(app: Flask) -> None:
+    """Add the command to `flask`."""
+    app.cli.add_command(check_tools)
+
+
+@click.command("check-tools")
+@with_appcontext
+def check_tools() -> None:
+    """Check each file in greeter/tools/, and the templates of its tools.
+
+    Exits with status 1 if one of them is wrong.
+    """
+    wrong = False
+    for file in services().files:
+        problem = file.problem or " ".join(problem for tool in file.tools for problem in _problems(tool))
+        names = ", ".join(tool.name for tool in file.tools) or "no tool"
+        click.echo(f"{file.name}: {'wrong, ' + problem if problem else 'right, ' + names}")
+        wrong = wrong or bool(problem)
+    for folder in sorted(_template_folders() - set(services().tools)):
+        click.echo(f"templates/tools/{folder}: wrong, no tool has this name. Rename or remove the folder.")
+        wrong = True
+    sys.exit(wrong)
+
+
+def _problems(tool: Tool) -> Iterator[str]:
+    """Find what is wrong with a tool that can be imported."""
+    if not tool.summary:
+        yield f"{tool.name} has no docstring. Write one: the front page shows its first line."
+    templates = current_app.jinja_env
+    names = templates.list_templates()
+    for name in names:
+        if name.startswith(f"tools/{tool.name}/"):
+            try:
+                templates.get_template(name)
+            except TemplateSyntaxError as error:
+                yield f"templates/{name}, line {error.lineno}: {error.message}"
+                continue
+            source = cast(BaseLoader, templates.loader).get_source(templates, name)[0]
+            for other in meta.find_referenced_templates(templates.parse(source)):
+                if other not in (None, *names):
+                    yield f"templates/{name} includes {other}, which does not exist."
+
+
+def _template_folders() -> set[str]:
+    parts = (name.split("/") for name in current_app.jinja_env.list_templates())
+    return {part[1] for part in parts if part[0] == "tools"}

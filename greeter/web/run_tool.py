@@ -1,0 +1,175 @@
+"""The command `flask run-tool`, which runs a tool in the shell. It needs no web server, worker or Redis."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from tempfile import mkdtemp
+from threading import Event, Thread
+from types import FrameType
+from typing import Any
+
+import click
+from flask import Flask
+from flask.cli import ScriptInfo, with_appcontext
+from werkzeug.datastructures import FileStorage, MultiDict
+from wtforms import BooleanField, Field, RadioField, SelectMultipleField
+from wtforms.fields.choices import SelectFieldBase
+
+from greeter.jobs.bounds import check_result
+from greeter.jobs.files import JobFiles
+from greeter.jobs.reader import Params
+from greeter.toolkit import Job, Result, SoftTimeLimitExceeded, ToolError
+from greeter.toolkit.job import Fallback
+from greeter.toolkit.tool import Tool
+from greeter.web.forms import make_form
+from greeter.web.services import services
+
+_REFRESH = 0.1  # seconds
+
+
+def init_app(app: Flask) -> None:
+    """Add the command to `flask`."""
+    app.cli.add_command(run_tool)
+
+
+class _Tools(click.Group):
+    """A subcommand for each tool, with an option for each field of its form."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        """List the names of the tools."""
+        return sorted(self._tools(context))
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        """Return the command that runs a tool."""
+        tool = self._tools(context).get(name)
+        if tool is None:
+            return None
+        example = click.Option(["_example", "--with-example"], is_flag=True, help="Use the example for other fields.")
+        options: list[click.Parameter] = [*map(_option, tool.form()), example]
+        return click.Command(name, params=options, callback=with_appcontext(partial(_run, tool)), help=tool.summary)
+
+    def _tools(self, context: click.Context) -> dict[str, Tool]:
+        tools: dict[str, Tool] = context.ensure_object(ScriptInfo).load_app().extensions["greeter"].tools
+        return tools
+
+
+@click.command("run-tool", cls=_Tools)
+def run_tool() -> None:
+    """Run a tool in this shell, without time limits. Its options are the fields of its form.
+
+    Ctrl-C has the effect of the time limit: it raises SoftTimeLimitExceeded in the tool. A second one ends the tool.
+    """
+
+
+def _option(field: Field) -> click.Option:
+    """Return the option for a field."""
+    name = str(field.name)
+    text = " - ".join(filter(None, [field.label.text, field.description]))
+    if isinstance(field, BooleanField):
+        return click.Option([name, f"--{name}/--no-{name}"], default=None, help=text)
+    kind = click.Path(exists=True, dir_okay=False) if getattr(field, "takes_file", False) else click.STRING
+    return click.Option([name, f"--{name}"], multiple=True, type=kind, help=text)
+
+
+def _run(tool: Tool, _example: bool, **given: Any) -> None:
+    """Run a tool with the values that were given for its fields, checked as on the web."""
+    params = _check(tool, given, _example)
+    folder = Path(mkdtemp(prefix=f"{tool.name}-"))
+    files = JobFiles(folder.parent)
+    files.create(folder.name, {name: value for name, value in params.items() if isinstance(value, bytes)})
+    job = Job(files.attempt(folder.name, 1), services().settings.job_memory)
+    try:
+        with _progress_bar(job), _interruptible():
+            result = _call(tool, job, {**params, **files.inputs(folder.name)})
+    finally:
+        job.close()
+        click.echo(f"The files of this job are in {folder}.", err=True)
+    click.echo(json.dumps(result, indent=1, ensure_ascii=False))
+    if isinstance(result, Fallback):
+        click.echo("This is a partial result.", err=True)
+    for path in files.outputs(folder.name, 1):
+        click.echo(path, err=True)
+
+
+def _call(tool: Tool, job: Job, params: Params) -> Result:
+    try:
+        return check_result(tool(job, **params), services().settings.max_result_bytes)
+    except ToolError as error:
+        raise click.ClickException(str(error)) from None
+    except SoftTimeLimitExceeded:
+        raise click.ClickException(
+            "The tool did not catch SoftTimeLimitExceeded, so it has no partial result."
+        ) from None
+
+
+def _check(tool: Tool, given: dict[str, Any], with_example: bool) -> Params:
+    """Return the parameters for values of the form. Raises UsageError if the form rejects them."""
+    shown = make_form(tool, data=tool.example if with_example else None)
+    values = ((field.name, value) for field in shown for value in _submitted(field, given[str(field.name)]))
+    form = make_form(tool, MultiDict(values))
+    if not form.validate():
+        raise click.UsageError("\n".join(f"--{field.name}: {field.errors[0]}" for field in form if field.errors))
+    return form.data
+
+
+def _submitted(field: Any, given: Any) -> list[Any]:
+    """Return what a browser would submit for a field: what was given or, otherwise, what the form shows."""
+    if isinstance(field, BooleanField):
+        return ["y"] if (field.data if given is None else given) else []
+    if given and getattr(field, "takes_file", False):
+        close_later = click.get_current_context().with_resource
+        return [FileStorage(close_later(Path(path).open("rb")), Path(path).name) for path in given]
+    if given:
+        return list(given)
+    if isinstance(field, SelectFieldBase):
+        choices: list[Any] = list(field.iter_choices())
+        selected = [choice for choice in choices if choice.selected]
+        first = [] if isinstance(field, RadioField | SelectMultipleField) else choices[:1]
+        return [str(choice.value) for choice in selected or first]
+    return [field._value()]
+
+
+@contextmanager
+def _progress_bar(job: Job) -> Iterator[None]:
+    """Show the progress of a job on standard error while the body runs."""
+    from tqdm import tqdm  # type: ignore[import-untyped]  # here, because the web does not need it
+
+    ended = Event()
+
+    def show() -> None:
+        with tqdm() as bar:
+            while True:
+                last = ended.wait(_REFRESH)
+                if progress := job.progress:
+                    bar.n, bar.total, bar.unit = progress["current"], progress["total"], " " + progress["unit"]
+                bar.refresh()
+                if last:
+                    return
+
+    thread = Thread(target=show)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let the first Ctrl-C raise SoftTimeLimitExceeded in the body, and a second one KeyboardInterrupt."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, usual)
+        raise SoftTimeLimitExceeded
+
+    usual = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, usual)

@@ -1,0 +1,94 @@
+"""Tests of `flask check-tools`."""
+
+from pathlib import Path
+
+import pytest
+from jinja2 import ChoiceLoader, FileSystemLoader
+
+from greeter import create_app
+from greeter.settings import Settings
+from tests.conftest import free_port
+
+TOOL = '''
+from wtforms import Form, StringField
+from greeter.toolkit import tool
+
+class WordForm(Form):
+    word = StringField()
+
+@tool("Echo", form=WordForm)
+def zz_echo(job, word):
+    """Say a word."""
+    return {"word": word}
+'''
+
+
+def check(tmp_path: Path) -> tuple[int, list[str]]:
+    """Run the command, with the templates in tmp_path as well, and return its exit status and its lines."""
+    app = create_app(Settings(data_dir=tmp_path, redis_url=f"redis://127.0.0.1:{free_port()}/0"))
+    project = app.jinja_loader
+    assert project
+    app.jinja_loader = ChoiceLoader([project, FileSystemLoader(tmp_path / "templates")])
+    result = app.test_cli_runner().invoke(args=["check-tools"])
+    return result.exit_code, result.output.splitlines()
+
+
+def test_the_tools_of_the_project_are_right(tmp_path: Path) -> None:
+    """There is one line for each file, and the exit status is 0."""
+    status, lines = check(tmp_path)
+    assert status == 0, lines
+    assert {"greet.py: right, expensive_greet", "phmmer.py: right, phmmer", "phmmer_hits.py: right, no tool"} <= {
+        *lines
+    }
+
+
+@pytest.mark.parametrize(
+    ("source", "problem"),
+    [
+        ("import numpyy", "line 1: ModuleNotFoundError: No module named 'numpyy'"),
+        (TOOL.replace("job, word", "job, sentence"), "line 8: TypeError: zz_echo takes ['sentence']"),
+        (TOOL.replace('"""Say a word."""', ""), "zz_echo has no docstring. Write one:"),
+    ],
+    ids=["import", "form", "docstring"],
+)
+def test_a_wrong_file_is_named(source: str, problem: str, tool_folder: Path, tmp_path: Path) -> None:
+    """The line explains what is wrong, the others stay, and the exit status is 1."""
+    (tool_folder / "zz_echo.py").write_text(source)
+    status, lines = check(tmp_path)
+    assert status == 1
+    assert [line for line in lines if line.startswith(f"zz_echo.py: wrong, {problem}")]
+    assert "greet.py: right, expensive_greet" in lines
+
+
+@pytest.mark.parametrize(
+    ("template", "problem"),
+    [
+        ("{% if %}", "templates/tools/zz_echo/_result.html, line 1: Expected an expression"),
+        ("{{ 1|unknown }}", "templates/tools/zz_echo/_result.html, line 1: No filter named 'unknown'"),
+        (
+            "{% include '_none.html' %}",
+            "templates/tools/zz_echo/_result.html includes _none.html, which does not exist.",
+        ),
+    ],
+    ids=["syntax", "filter", "missing"],
+)
+def test_a_wrong_template_is_named(template: str, problem: str, tool_folder: Path, tmp_path: Path) -> None:
+    """The templates of a tool are checked with it."""
+    (tool_folder / "zz_echo.py").write_text(TOOL)
+    path = tmp_path / "templates/tools/zz_echo/_result.html"
+    path.parent.mkdir(parents=True)
+    path.write_text("{{ record.result.word }}")
+    assert "zz_echo.py: right, zz_echo" in check(tmp_path)[1]
+    path.write_text(template)
+    status, lines = check(tmp_path)
+    assert status == 1
+    assert [line for line in lines if line.startswith(f"zz_echo.py: wrong, {problem}")]
+
+
+def test_templates_without_a_tool_are_named(tmp_path: Path) -> None:
+    """Such as those of a function that was renamed."""
+    path = tmp_path / "templates/tools/zz_echo/_result.html"
+    path.parent.mkdir(parents=True)
+    path.touch()
+    assert check(tmp_path)[0] == 1
+    assert "templates/tools/zz_echo: wrong, no tool has this name. Rename or remove the folder." in check(tmp_path)[1]
