@@ -267,3 +267,13 @@ def test_the_address_of_a_client_is_not_kept_after_the_end(store: Store) -> None
     store.redis.delete("client_key")
     upload(store, "b" * 32, 100)
     assert store.redis.hget("job:" + "b" * 32, "owner") != owner
+
+
+def test_a_job_with_several_messages_does_not_fail_sooner(store: Store) -> None:
+    """However often a worker without its tool gets them, it counts the seconds without a worker that has the tool."""
+    create(store, "a" * 32)
+    start = store.redis.time()[0]
+    for _ in range(100):
+        store.fail_unknown("a" * 32, "{}")
+    counted = int(store.redis.hget(f"job:{'a' * 32}", "unknown") or 0)
+    assert 1 <= counted <= store.redis.time()[0] - start + 2
