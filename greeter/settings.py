@@ -140,6 +140,12 @@ class Settings:
         "Maximum size of one submission in bytes, all its fields together (10 MiB).",
         section="Limits",
     )
+    max_kept_bytes: int = setting(
+        "2147483648",
+        at_least(1),
+        "Maximum size in bytes of the uploads that are kept for a day for forms that were not accepted (2 GiB). The "
+        "oldest ones are removed when it is exceeded.",
+    )
     max_records: int = setting("50000", at_least(1), "Maximum number of sequences in one field of a submission.")
     max_residues: int = setting(
         "10000000", at_least(1), "Maximum number of residues in one field of a submission, all its sequences together."

@@ -14,6 +14,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import psutil
@@ -283,12 +284,17 @@ class Installation:
 
         Args:
             tool: The name of the tool.
-            **params: Its parameters, with files as bytes.
+            **params: Its parameters; bytes are written to a file.
 
         Returns:
             The id of the job.
         """
-        return self.jobs.submit(tools.load()[tool], params)
+        with TemporaryDirectory() as folder:
+            for name, value in params.items():
+                if isinstance(value, bytes):
+                    params[name] = Path(folder, name)
+                    params[name].write_bytes(value)
+            return self.jobs.submit(tools.load()[tool], params)
 
     def workers(self, queue: str = "celery") -> int:
         """Return how many workers take jobs from a queue."""

@@ -8,15 +8,28 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from errno import ETIMEDOUT
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from greeter.jobs.probe import NoAnswer
 from greeter.toolkit.job import RESULT_NAME
+
+Inputs = Mapping[str, Path | Sequence[Path]]
+"""Files by the name of their parameter, which has one or several."""
+
+
+def file_params(params: Mapping[str, Any]) -> Inputs:
+    """Return those parameters of a job that are files."""
+    return {name: value for name, value in params.items() if _is_file(value)}
+
+
+def _is_file(value: object) -> bool:
+    return isinstance(value, Path) or (isinstance(value, list) and bool(value) and isinstance(value[0], Path))
+
 
 _MOST_COMMANDS = 4000  # bytes that the page of a job shows
 _BLOCK = 4096  # bytes that an empty file or folder takes
@@ -47,18 +60,33 @@ class JobFiles:
             raise NoAnswer(ETIMEDOUT, "DATA_DIR does not answer")
         return self.root / job_id
 
-    def create(self, job_id: str, inputs: Mapping[str, bytes]) -> None:
-        """Create the folder of a job with its inputs. Raises OSError when the disk is full, and leaves nothing."""
+    def create(self, job_id: str, inputs: Inputs) -> None:
+        """Create the folder of a job with its inputs. Raises OSError when the disk is full, and leaves nothing.
+
+        An input is copied. One that is an upload is linked instead, where the file system can do that.
+        """
         folder = self.folder(job_id) / "inputs"
         try:
             folder.mkdir(parents=True)
             self._attempts(job_id).mkdir()
-            for name, content in inputs.items():
-                (folder / name).write_bytes(content)
+            for name, source in inputs.items():
+                self._place(source, folder / name)
             self.sync(job_id)
         except OSError:
             self.remove(job_id)
             raise
+
+    def _place(self, source: Path | Sequence[Path], target: Path) -> None:
+        if not isinstance(source, Path):
+            target.mkdir()
+            for number, one in enumerate(source):
+                self._place(one, target / f"{number:04}")
+            return
+        if source.parent == self.root.parent / "uploads":  # not the files of another job, which a tool could change
+            with suppress(OSError):
+                target.hardlink_to(source)
+                return
+        shutil.copyfile(source, target)
 
     def sync(self, job_id: str) -> None:
         """Wait until the files of a job, and the folders that name them, are on the disk. Raises OSError."""
@@ -90,12 +118,13 @@ class JobFiles:
     def remove_inputs(self, job_id: str) -> None:
         """Remove the submitted files, but not their folder."""
         with suppress(FileNotFoundError):
-            for path in self.inputs(job_id).values():
-                path.unlink()
+            for path in (self.folder(job_id) / "inputs").iterdir():
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
-    def inputs(self, job_id: str) -> dict[str, Path]:
-        """Return the submitted files of a job by the name of their parameter."""
-        return {path.name: path for path in (self.folder(job_id) / "inputs").iterdir()}
+    def inputs(self, job_id: str) -> dict[str, Path | list[Path]]:
+        """Return the submitted files of a job by the name of their parameter: a Path, or a list of several."""
+        found = (self.folder(job_id) / "inputs").iterdir()
+        return {path.name: sorted(path.iterdir()) if path.is_dir() else path for path in found}
 
     def attempt(self, job_id: str, number: int) -> Path:
         """Return the folder of one attempt. No two attempts share a folder, even if they run at the same time.

@@ -10,7 +10,7 @@ from greeter.jobs.files import JobFiles
 from greeter.jobs.record import Record
 
 Params = Mapping[str, Any]
-"""The parameters of a job: the values of its form's fields. A file is a Path, or bytes while it is submitted."""
+"""The parameters of a job: the values of its form's fields. A file is a Path, and several are a list of Paths."""
 
 
 @dataclass(frozen=True)
@@ -19,14 +19,28 @@ class Provenance:
 
     Attributes:
         params: The parameters that are not files.
-        checksums: The SHA-256 of each input file, by the name of its parameter.
+        checksums: The SHA-256 of each input file, by the name of its parameter, which has a list for several files.
+        filenames: The name of each of these files on the visitor's computer; empty if it was pasted.
         versions: The versions of greeter, Python, and the libraries that the tool names; empty until the job starts.
 
     """
 
     params: Params = field(default_factory=dict)
-    checksums: Mapping[str, str] = field(default_factory=dict)
+    checksums: Mapping[str, str | list[str]] = field(default_factory=dict)
+    filenames: Mapping[str, str | list[str]] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def files(self) -> list[tuple[str, str, str]]:
+        """Each input file: the name of its parameter, its name on the visitor's computer, and its SHA-256."""
+        found = []
+        for name, sums in self.checksums.items():
+            names = self.filenames.get(name, "")
+            if isinstance(sums, str):
+                found.append((name, str(names), sums))
+            else:
+                found += [(name, *pair) for pair in zip(names or [""] * len(sums), sums, strict=True)]
+        return found
 
 
 class JobReader(Protocol):

@@ -8,6 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from kombu.utils.json import dumps, loads
+
 from greeter.jobs.errors import JobNotFound
 from greeter.jobs.files import JobFiles
 from greeter.jobs.reader import Params, Provenance
@@ -39,7 +41,7 @@ class Samples:
             "snapshot": json.loads(record.snapshot) | {"label": ""},
             "provenance": asdict(store.provenance(job_id)),
         }
-        (self.files.folder(sample_id) / _RECORD).write_text(json.dumps(kept, indent=1) + "\n")
+        (self.files.folder(sample_id) / _RECORD).write_text(dumps(kept, indent=1) + "\n")
         return sample_id
 
     def find(self, job_id: str) -> Record:
@@ -58,7 +60,7 @@ class Samples:
 
     def _read(self, job_id: str) -> dict[str, Any]:
         try:
-            kept: dict[str, Any] = json.loads((self.files.folder(job_id) / _RECORD).read_text())
+            kept: dict[str, Any] = loads((self.files.folder(job_id) / _RECORD).read_text())
         except FileNotFoundError:
             raise JobNotFound(job_id) from None
         return kept

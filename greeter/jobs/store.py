@@ -29,11 +29,12 @@ Celery's broker has keys of its own: a list for each queue, which has its name, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from hashlib import blake2b, sha256
+from hashlib import blake2b, file_digest, sha256
+from pathlib import Path
 from secrets import token_bytes
 from typing import Any
 
@@ -41,6 +42,7 @@ import redis
 from kombu.utils.json import dumps, loads
 
 from greeter.jobs.errors import JobNotFound, QueueFull, StorageFull, TooManyBytes, TooManyJobs
+from greeter.jobs.files import file_params
 from greeter.jobs.probe import NoAnswer
 from greeter.jobs.reader import Params, Provenance
 from greeter.jobs.record import Record
@@ -63,12 +65,14 @@ class Submission:
         label: The name that the user gave the job.
         client: Who submits, to limit the active jobs of one client.
         token: The token of the form, so that submitting it twice creates one job.
+        filenames: The names of the input files on the visitor's computer, by the name of the parameter.
 
     """
 
     label: str = ""
     client: str = ""
     token: str = ""
+    filenames: Mapping[str, str | list[str]] = field(default_factory=dict)
 
 
 class CancelOutcome(StrEnum):
@@ -122,17 +126,20 @@ class Store(WorkerStore):
     def create(self, job_id: str, tool: str, params: Params, submission: Submission, queue: str = DEFAULT_QUEUE) -> str:
         """Create a waiting job and return its id, or the id of the job that the same form created before.
 
-        A parameter given as bytes becomes the file `inputs/<its name>`. Raises an exception of _LIMITS, or OSError when
-        the disk is full; then nothing is kept. Raises NotConfirmed when too few replicas have the job. It is kept then,
-        as after a lost reply, because another submission of the same form may have been accepted as this job.
+        A parameter that is a Path becomes the file `inputs/<its name>`, and several become the files of a folder with
+        this name. Raises an exception of _LIMITS, or OSError when the disk is full; then nothing is kept. Raises
+        NotConfirmed when too few replicas have the job. It is kept then, as after a lost reply, because another
+        submission of the same form may have been accepted as this job.
         """
-        files = {name: value for name, value in params.items() if isinstance(value, bytes)}
+        files = file_params(params)
+        names = {name: value for name, value in submission.filenames.items() if name in files}
         fields = {
             "tool": tool,
             "queue": queue,
             "signature": signature(tool, params),
             "params": dumps({name: value for name, value in params.items() if name not in files}),
-            "checksums": dumps({name: sha256(content).hexdigest() for name, content in files.items()}),
+            "checksums": dumps({name: _checksum(value) for name, value in files.items()}),
+            "filenames": dumps(names),
             "label": submission.label,
             "request": REQUEST.get(),
         }
@@ -177,7 +184,7 @@ class Store(WorkerStore):
 
     def provenance(self, job_id: str) -> Provenance:
         """Read how the result of a job was made."""
-        fields = self.fields(job_id, "params", "checksums", "versions")
+        fields = self.fields(job_id, "params", "checksums", "filenames", "versions")
         return Provenance(**{name: loads(text) for name, text in fields.items()})
 
     def params(self, job_id: str) -> Params:
@@ -232,3 +239,10 @@ class Store(WorkerStore):
     def forget_installation(self) -> None:
         """Remove the id of the installation."""
         self.redis.delete("installation")
+
+
+def _checksum(value: Path | Sequence[Path]) -> Any:
+    if not isinstance(value, Path):
+        return [_checksum(path) for path in value]
+    with value.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()

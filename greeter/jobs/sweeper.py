@@ -77,6 +77,7 @@ class Sweeper:
         if time.monotonic() >= self._next_orphans:
             self._next_orphans = time.monotonic() + _ORPHAN_INTERVAL
             self._jobs.store.remove_orphans()
+            self._jobs.store.uploads.trim()
 
     def release(self) -> None:
         """End the jobs of this worker, which is stopping, and requeue them without counting the attempt."""

@@ -17,6 +17,7 @@ from greeter.jobs.progress import Report
 from greeter.jobs.reader import Params
 from greeter.jobs.runner import Runner
 from greeter.jobs.scripts import Fields, Scripts, flat, texts
+from greeter.jobs.uploads import Uploads
 from greeter.settings import Settings
 
 CANCEL_TIMEOUT = 6  # seconds that a cancelled job has to end on its own
@@ -43,6 +44,7 @@ class WorkerStore:
         self._scripts = Scripts(settings)
         self.redis = self._scripts.redis
         self.files = JobFiles(settings.data_dir / "jobs")
+        self.uploads = Uploads(settings.data_dir / "uploads", settings.max_kept_bytes)
 
     # For the process that runs a job. Only the runner that claimed a job, or its worker's main process, can change it.
 

@@ -1,24 +1,27 @@
-"""Check protein sequences in FASTA format."""
+"""Check sequences in FASTA format, line by line."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from operator import itemgetter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, TypedDict
 
-LONGEST_SEQUENCE = 100_000  # residues: the limit of HMMER's search pipeline
+from greeter.toolkit.errors import ToolError
+
 _LONGEST_HEADER = 1000  # characters
 _SHORTEST_NUCLEOTIDES = 10  # letters: fewer that look like DNA may well be a peptide
+_BLANKS = str.maketrans("", "", " \t\n")
+# UniProt, RefSeq and Ensembl, GenBank, PDB.
+_ACCESSION = re.compile(
+    r"[OPQ]\d[A-Z\d]{3}\d|[A-NR-Z]\d([A-Z][A-Z\d]{2}\d){1,2}|[A-Z]{2,4}_?\d{5,}(\.\d+)?|[A-Z]\d{5}(\.\d+)?|\d[A-Z\d]{3}",
+    re.IGNORECASE,
+)
 
-# The amino acid alphabet of HMMER's Easel library: 20 amino acids, B J Z O U X, and * for a stop; no gaps.
-_NOT_PROTEIN = re.compile("[^ACDEFGHIKLMNPQRSTVWYBJZOUXacdefghiklmnpqrstvwybjzoux*]")
-_BLANKS = str.maketrans("", "", " \t")
 
-
-class FastaError(ValueError):
-    """Invalid protein FASTA text. The message names the line and the record, and ends in what to do."""
+class FastaError(ToolError):
+    """Invalid FASTA text. The message names the line and the record, and ends in what to do."""
 
 
 class Limits(TypedDict):
@@ -28,114 +31,191 @@ class Limits(TypedDict):
     residues: int  # in all records together
 
 
-class _Record(NamedTuple):
+class Alphabet(NamedTuple):
+    """The letters of a kind of sequence, in upper case, with words for messages about other letters."""
+
+    letters: str
+    one: str
+    many: str
+    advice: str  # what replaces a wrong letter
+    other: str = ""  # what the other nucleic acid has instead of the last letter
+
+
+_PROTEIN = "ABCDEFGHIKLMNPQRSTVWYZJOUX*"  # that of HMMER's Easel library: 20 amino acids, B J Z O U X, * for a stop
+_AMBIGUOUS = "RYSWKMBDHVN"
+ALPHABETS = {
+    "protein": Alphabet(_PROTEIN, "an amino acid", "amino acids", "X"),
+    "dna": Alphabet(_AMBIGUOUS + "ACGT", "a letter of DNA", "letters of DNA", "N", "U"),
+    "rna": Alphabet(_AMBIGUOUS + "ACGU", "a letter of RNA", "letters of RNA", "N", "T"),
+    "any": Alphabet(_PROTEIN, "a letter of a sequence", "letters of sequences", "X or N"),
+}
+
+
+@dataclass
+class _Record:
     line: int  # of the header, counted from 1
-    header: str  # without the >
-    body: list[str]  # the lines below the header
-
-    @property
-    def name(self) -> str:
-        return self.header.split(maxsplit=1)[0]
-
-    @property
-    def sequence(self) -> str:
-        return "".join(self.body).translate(_BLANKS)
+    name: str
+    is_bare: bool = False  # without a header
+    length: int = 0
+    letters: set[str] = field(default_factory=set)
+    wrong: dict[str, int] = field(default_factory=dict)  # the lines of the wrong letters
 
     def error(self, problem: str, line: int | None = None) -> FastaError:
         return FastaError(f"Line {line or self.line}, record {self.name!r}: {problem}")
 
 
-def check_proteins(text: str, limits: Limits) -> bytes:
-    """Check protein sequences in FASTA format.
+class FastaCheck:
+    """A check of sequences in FASTA format.
 
     Args:
-        text: FASTA text with any kind of line ending.
         limits: The maximum number of records, and of residues in all of them together.
+        alphabet: The kind of sequence: a key of ALPHABETS.
+        gaps: Whether - and . are accepted.
+        longest: The maximum length of a sequence in residues, or None.
+    """
+
+    def __init__(
+        self, limits: Limits, alphabet: str = "protein", *, gaps: bool = False, longest: int | None = None
+    ) -> None:
+        self._limits, self._longest = limits, longest
+        self._alphabet, self._is_protein = ALPHABETS[alphabet], alphabet == "protein"
+        letters = self._alphabet.letters + self._alphabet.letters.lower() + "-." * gaps
+        self._legal = str.maketrans("", "", letters)
+        self._no_residues = set("*-.")
+        self._line_of: dict[str, int] = {}
+        self._residues = 0
+        self._record: _Record | None = None
+
+    def check(self, pieces: Iterable[str]) -> Iterator[str]:
+        """Check a text.
+
+        Args:
+            pieces: Its lines, or parts of long lines, as `text_pieces` yields them.
+
+        Yields:
+            The pieces as they were. A single sequence without a header gets the header `>query`.
+
+        Raises:
+            FastaError: A record is missing, invalid, of another kind, or beyond a limit. The message names the first
+                such record and its line, counted from 1.
+        """
+        number, starts_line, is_header = 0, True, False
+        for piece in pieces:
+            number += starts_line
+            is_header = piece.startswith(">") if starts_line else is_header
+            if is_header and starts_line:
+                self._start(number, piece[1:].removesuffix("\n"))
+            elif not is_header and (sequence := piece.translate(_BLANKS)):
+                if self._record is None:
+                    _refuse_accession(number, sequence)
+                    self._record = _Record(number, "query", is_bare=True)
+                    yield ">query\n"
+                self._add(number, sequence)
+            starts_line = piece.endswith("\n")
+            yield piece
+        if self._record is None:
+            raise FastaError("Line 1: there is no record. Start each record with a line such as >name.")
+        self._end_record(self._record)
+
+    def _start(self, line: int, header: str) -> None:
+        if self._record:
+            if self._record.is_bare:
+                problem = f"Line {self._record.line}: text before the first header."
+                raise FastaError(f"{problem} Start each record with a line such as >name.")
+            self._end_record(self._record)
+        _check_header(line, header)
+        name = header.split(maxsplit=1)[0]
+        if name in self._line_of:
+            problem = f"Line {line}: the name {name!r} is already used in line {self._line_of[name]}."
+            raise FastaError(f"{problem} Give each record a unique name.")
+        self._line_of[name] = line
+        self._record = _Record(line, name)
+
+    def _add(self, line: int, sequence: str) -> None:
+        """Add a piece of a sequence without blanks to the record."""
+        assert self._record
+        record = self._record
+        for letter in sequence.translate(self._legal):
+            record.wrong.setdefault(letter, line)
+        record.length += len(sequence)
+        record.letters.update(sequence)
+        if self._longest and record.length > self._longest and not record.wrong:
+            raise record.error(f"the sequence is longer than {self._longest:,} residues. Split it into parts.")
+
+    def _end_record(self, record: _Record) -> None:
+        if not record.letters - self._no_residues:
+            raise record.error("the header has no sequence. Add one, or remove the record.")
+        if record.wrong:
+            raise record.error(self._wrong_letters(list(record.wrong)), min(record.wrong.values()))
+        if self._is_protein and _looks_like_nucleotides(record):
+            raise record.error("this looks like DNA or RNA. Translate it into protein first.")
+        self._residues += record.length
+        if len(self._line_of) > self._limits["records"] or self._residues > self._limits["residues"]:
+            raise record.error(
+                f"here the input exceeds the limits of {self._limits['records']:,} sequences "
+                f"and {self._limits['residues']:,} residues. Split it into several jobs."
+            )
+
+    def _wrong_letters(self, wrong: list[str]) -> str:
+        letters, one, many, advice, other = self._alphabet
+        if {letter.upper() for letter in wrong} == {other}:
+            advice = letters[-1]
+        if len(wrong) == 1:
+            return f"{wrong[0]!r} is not {one}. Remove it or replace it with {advice}."
+        listed = ", ".join(map(repr, wrong[:-1])) + f" and {wrong[-1]!r}"
+        return f"{listed} are not {many}. Remove them or replace them with {advice}."
+
+
+def count_sequences(path: Path) -> int:
+    """Count the records of a checked FASTA file.
+
+    Args:
+        path: The path of the file.
 
     Returns:
-        The text with Unix line endings, encoded as UTF-8 and otherwise unchanged.
-
-    Raises:
-        FastaError: A record is missing, invalid, not protein, or beyond a limit. The message names the first such
-            record and its line, counted from 1.
+        The number of records.
     """
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    line_of: dict[str, int] = {}
-    residues = 0
-    for record in _records(lines):
-        _check_header(record)
-        if record.name in line_of:
-            raise FastaError(
-                f"Line {record.line}: the name {record.name!r} is already used in line {line_of[record.name]}. "
-                "Give each record a unique name."
-            )
-        line_of[record.name] = record.line
-        residues += _check_sequence(record)
-        if len(line_of) > limits["records"] or residues > limits["residues"]:
-            raise record.error(
-                f"here the input exceeds the limits of {limits['records']:,} sequences "
-                f"and {limits['residues']:,} residues. Split it into several jobs."
-            )
-    return "\n".join(lines).encode()
+    with path.open("rb") as file:
+        return sum(line.startswith(b">") for line in file)
 
 
-def longest_sequence(source: bytes | Path) -> tuple[str, int]:
-    """Find the longest sequence of a checked FASTA text.
+def longest_sequence(path: Path) -> tuple[str, int]:
+    """Find the longest sequence of a checked FASTA file.
 
     Args:
-        source: The text, or the path of a file with it: what a `ProteinFastaField` has.
+        path: The path of the file: what a `FastaField` has.
 
     Returns:
         The name of the record, and the length of its sequence in residues.
     """
-    text = source if isinstance(source, bytes) else source.read_bytes()
-    records = (record.partition(b"\n") for record in (b"\n" + text).split(b"\n>")[1:])
-    lengths = ((len(body.translate(None, b" \t\n")), header) for header, _, body in records)
-    length, header = max(lengths, key=itemgetter(0))
-    return header.split(maxsplit=1)[0].decode(), length
+    longest = (b"", 0)
+    name, length = b"", 0
+    with path.open("rb") as file:
+        for line in file:
+            if line.startswith(b">"):
+                name, length = line[1:].split(maxsplit=1)[0], 0
+            else:
+                length += len(line.translate(None, b" \t\n"))
+                longest = max(longest, (name, length), key=lambda found: found[1])
+    return longest[0].decode(), longest[1]
 
 
-def _records(lines: list[str]) -> Iterator[_Record]:
-    headers = [index for index, line in enumerate(lines) if line.startswith(">")]
-    first = headers[0] if headers else len(lines)
-    stray = next((index for index, line in enumerate(lines[:first]) if line.strip()), None)
-    if stray is not None or not headers:
-        problem = "there is no record" if stray is None else "text before the first header"
-        raise FastaError(f"Line {(stray or 0) + 1}: {problem}. Start each record with a line such as >name.")
-    for index, end in zip(headers, [*headers[1:], len(lines)], strict=True):
-        yield _Record(index + 1, lines[index][1:], lines[index + 1 : end])
+def _check_header(line: int, header: str) -> None:
+    if not header.strip():
+        raise FastaError(f"Line {line}: the record has no name. Write one directly after the >.")
+    if len(header) > _LONGEST_HEADER:
+        raise FastaError(f"Line {line}: the header is longer than {_LONGEST_HEADER:,} characters. Shorten it.")
+    if not header.replace("\t", " ").isprintable():
+        raise FastaError(f"Line {line}: the header has a character that cannot be shown. Retype the header.")
 
 
-def _check_header(record: _Record) -> None:
-    if not record.header.strip():
-        raise FastaError(f"Line {record.line}: the record has no name. Write one directly after the >.")
-    if len(record.header) > _LONGEST_HEADER:
-        raise FastaError(f"Line {record.line}: the header is longer than {_LONGEST_HEADER:,} characters. Shorten it.")
-    if not record.header.replace("\t", " ").isprintable():
-        raise FastaError(f"Line {record.line}: the header has a character that cannot be shown. Retype the header.")
+def _refuse_accession(line: int, text: str) -> None:
+    if _ACCESSION.fullmatch(text):
+        problem = f"Line {line}: {text!r} looks like an accession of a database, not like a sequence."
+        raise FastaError(f"{problem} Download the sequence from there, and paste it.")
 
 
-def _check_sequence(record: _Record) -> int:
-    """Check the sequence of a record, and return its length in residues."""
-    sequence = record.sequence
-    if not sequence.strip("*"):
-        raise record.error("the header has no sequence. Add one, or remove the record.")
-    if len(sequence) > LONGEST_SEQUENCE:
-        raise record.error(f"the sequence is longer than {LONGEST_SEQUENCE:,} residues. Split it into parts.")
-    if _NOT_PROTEIN.search(sequence):
-        _raise_wrong_letter(record)
-    if _looks_like_nucleotides(sequence):
-        raise record.error("this looks like DNA or RNA. Translate it into protein first.")
-    return len(sequence)
-
-
-def _raise_wrong_letter(record: _Record) -> None:
-    for number, line in enumerate(record.body, record.line + 1):
-        if wrong := _NOT_PROTEIN.search(line.translate(_BLANKS)):
-            raise record.error(f"{wrong[0]!r} is not an amino acid. Remove it or replace it with X.", number)
-
-
-def _looks_like_nucleotides(sequence: str) -> bool:
-    letters = set(sequence.upper())
+def _looks_like_nucleotides(record: _Record) -> bool:
+    letters = {letter.upper() for letter in record.letters}
     only_nucleotides = letters <= set("ACGTUN") and letters >= set("ACG") and bool(letters & set("TU"))
-    return only_nucleotides and len(sequence) >= _SHORTEST_NUCLEOTIDES
+    return only_nucleotides and record.length >= _SHORTEST_NUCLEOTIDES

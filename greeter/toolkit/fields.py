@@ -2,94 +2,93 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, BinaryIO
 
-from wtforms import TextAreaField
-from wtforms.form import BaseForm
-from wtforms.validators import StopValidation, ValidationError
-from wtforms.widgets import TextArea
-
-from greeter.toolkit.fasta import LONGEST_SEQUENCE, FastaError, check_proteins
-
-# gzip, bzip2 and zstd. Zip and xz always contain a zero byte, which is enough to reject them.
-_COMPRESSED = (b"\x1f\x8b", b"BZh", b"(\xb5/\xfd")
+from greeter.toolkit.fasta import FastaCheck, count_sequences
+from greeter.toolkit.fastq import check_fastq, count_reads
+from greeter.toolkit.file_field import FileField
+from greeter.toolkit.text import text_pieces
+from greeter.toolkit.upload import Upload
 
 
-class _Upload(Protocol):
-    filename: str | None
+class FastaField(FileField):
+    """A form field for sequences in FASTA format, pasted or uploaded as a file, which may be a gzip file.
 
-    def read(self) -> bytes: ...
-
-
-class _TextOrFile(TextArea):
-    validation_attrs: list[str] = []  # noqa: RUF012  without `required`: a file may replace the text
-
-
-class ProteinFastaField(TextAreaField):
-    """A form field for protein sequences in FASTA format, pasted or uploaded as a file.
-
-    The file is used instead of pasted text. Anything other than protein FASTA is rejected, including DNA and RNA, with
-    a message that names the line. The tool's function receives the pathlib.Path of a file with the checked text (UTF-8,
-    Unix line endings), or None if the field is empty. The installation limits the number of sequences and residues.
+    Anything else is rejected with a message that names the record, the line and the wrong letters. A single sequence
+    without a header is accepted, and named `query`. The tool's function receives the pathlib.Path of a file with the
+    checked text (UTF-8, Unix line endings), or None if the field is empty. The installation limits the number of
+    sequences and residues.
 
     Args:
         label: The label of the field.
         validators: A list of WTForms validators. Use `[DataRequired()]` if the field must not be empty.
-        description: A hint below the label.
-
-    Attributes:
-        data: The checked text as bytes after validation, or None if the field is empty.
+        alphabet: "protein", "dna", "rna", or "any" of them.
+        gaps: Whether - and . are accepted, as in alignments.
+        longest: The maximum length of a sequence in residues. None: only the limits of the installation.
+        **kwargs: Other arguments of `FileField` and of WTForms fields, such as `max_bytes` and `description`.
     """
 
-    widget = _TextOrFile()
-    takes_file = True
-    data: Any  # TextAreaField declares str | None
+    def __init__(
+        self,
+        label: str | None = None,
+        validators: Sequence[Any] | None = None,
+        *,
+        alphabet: str = "protein",
+        gaps: bool = False,
+        longest: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self._check = partial(FastaCheck, alphabet=alphabet, gaps=gaps, longest=longest)
+        self._longest = longest
+        super().__init__(label, validators, **{"paste": True, **kwargs})
 
-    def _value(self) -> str:
-        return self.data.decode() if isinstance(self.data, bytes) else self.data or ""
+    def rewrites(self, upload: Upload) -> bool:
+        """Return True: the tool gets the checked text."""
+        return True
 
-    def process_data(self, value: str | Path | None) -> None:
-        """Fill the field with a text, or with the contents of a file such as an example."""
-        self.data = value.read_text() if isinstance(value, Path) else value
-
-    def process_formdata(self, valuelist: list[str | _Upload]) -> None:
-        """Use the uploaded file, or the pasted text if there is none."""
-        self.data = "".join(value for value in valuelist if isinstance(value, str))
-        for value in valuelist:
-            if not isinstance(value, str) and value.filename:
-                self.data = _decode(value.read())
-
-    def pre_validate(self, form: BaseForm) -> None:
-        """Skip the validators for an unreadable file: `DataRequired` would add that the field is empty."""
-        if self.process_errors:
-            raise StopValidation
-
-    def post_validate(self, form: BaseForm, validation_stopped: bool) -> None:
-        """Check the sequences unless a validator has already rejected the input."""
-        if validation_stopped:
-            return
-        try:
-            self.data = check_proteins(self.data, self.meta.limits) if (self.data or "").strip() else None
-        except FastaError as error:
-            raise ValidationError(str(error)) from error
+    def contents(self, source: BinaryIO) -> Iterator[bytes]:
+        """Yield the checked text."""
+        return (piece.encode() for piece in self._check(self.meta.limits).check(text_pieces(source)))
 
     @property
     def limits(self) -> str:
         """The limits of this field, as a sentence for the form."""
         limits = self.meta.limits
-        return (
-            f"At most {limits['records']:,} sequences of up to {LONGEST_SEQUENCE:,} residues, "
-            f"{limits['residues']:,} residues in all."
-        )
+        each = f" of up to {self._longest:,} residues" if self._longest else ""
+        size = f" {super().limits}" if self.max_bytes or self.suffixes else ""
+        return f"At most {limits['records']:,} sequences{each}, {limits['residues']:,} residues in all.{size}"
+
+    def measure(self, path: Path) -> str:
+        """Return the number of sequences, as in `15,739 sequences`."""
+        number = count_sequences(path)
+        return f"{number:,} sequence{'s' * (number != 1)}"
 
 
-def _decode(content: bytes) -> str:
-    if not content.strip():
-        raise ValueError("The file is empty. Choose another file, or paste the text.")
-    if b"\0" in content or content.startswith(_COMPRESSED):
-        raise ValueError("This is not a text file. Unpack it, or save it as plain text, and choose it again.")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return content.decode("latin-1")
+class FastqField(FileField):
+    """A form field for reads in FASTQ format, pasted or uploaded as a file, which may be a gzip file.
+
+    Each read must have four lines. The tool's function receives the pathlib.Path of a file with the checked text. The
+    arguments are those of `FileField`.
+    """
+
+    def __init__(self, label: str | None = None, validators: Sequence[Any] | None = None, **kwargs: Any) -> None:
+        super().__init__(label, validators, **{"paste": True, **kwargs})
+
+    def rewrites(self, upload: Upload) -> bool:
+        """Return True: the tool gets the checked text."""
+        return True
+
+    def contents(self, source: BinaryIO) -> Iterator[bytes]:
+        """Yield the checked text."""
+        return (line.encode() for line in check_fastq(text_pieces(source)))
+
+    def measure(self, path: Path) -> str:
+        """Return the number of reads, as in `15,739 reads`."""
+        number = count_reads(path)
+        return f"{number:,} read{'s' * (number != 1)}"
+
+
+ProteinFastaField = FastaField  # its name in version 0.2

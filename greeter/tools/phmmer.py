@@ -15,9 +15,9 @@ from wtforms import FloatField, Form
 from wtforms.validators import DataRequired, InputRequired, NumberRange
 
 from greeter.toolkit import (
+    FastaField,
     Job,
     MemoryNeed,
-    ProteinFastaField,
     Result,
     SoftTimeLimitExceeded,
     longest_sequence,
@@ -26,6 +26,7 @@ from greeter.toolkit import (
 from greeter.tools.phmmer_hits import hit_rows
 
 EXAMPLES = Path(__file__).parents[2] / "static" / "examples"
+LONGEST_SEQUENCE = 100_000  # residues: the limit of HMMER's search pipeline
 HITS_SHOWN = 10_000  # in hits.jsonl, whose alignments need most of the space
 QUERIES_LISTED = 1000
 _LONGEST_LISTED_NAME = 70  # characters: with longer ones, a list could exceed MAX_RESULT_BYTES
@@ -34,9 +35,13 @@ _LONGEST_LISTED_NAME = 70  # characters: with longer ones, a list could exceed M
 class PhmmerForm(Form):
     """The query and target proteins, and the E-value threshold."""
 
-    query = ProteinFastaField("Query proteins", [DataRequired("Paste or upload at least one protein.")])
-    targets = ProteinFastaField(
-        "Target proteins", description="Leave this empty to compare the queries with each other."
+    query = FastaField(
+        "Query proteins", [DataRequired("Paste or upload at least one protein.")], longest=LONGEST_SEQUENCE
+    )
+    targets = FastaField(
+        "Target proteins",
+        description="Leave this empty to compare the queries with each other.",
+        longest=LONGEST_SEQUENCE,
     )
     evalue = FloatField(
         "E-value threshold",
@@ -46,15 +51,15 @@ class PhmmerForm(Form):
     )
 
 
-def memory_need(query: bytes | Path, targets: bytes | Path | None, evalue: float) -> MemoryNeed:
+def memory_need(query: Path, targets: Path | None, evalue: float) -> MemoryNeed:
     """Estimate the memory that a search needs: that of its largest comparison.
 
     In the worst case, when the two sequences match over their whole length, it is about 36 bytes for each residue of
     the query and each residue of the target (Sean Eddy in https://github.com/EddyRivasLab/hmmer/issues/304).
 
     Args:
-        query: The query proteins as FASTA text, or the path of a file with them.
-        targets: The target proteins in the same form. None: the queries are also the targets.
+        query: A FASTA file of the query proteins.
+        targets: A FASTA file of the target proteins. None: the queries are also the targets.
         evalue: The E-value threshold, which makes no difference.
 
     Returns:

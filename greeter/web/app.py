@@ -29,6 +29,7 @@ from greeter.web import (
 
 _FORM_OVERHEAD = 64 * 1024  # bytes of a submission in addition to its large fields
 _MAX_FORM_PARTS = 100
+_MAX_TEXT = 16 * 1024 * 1024  # bytes of pasted text
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -69,7 +70,7 @@ def _configure(app: Flask, settings: Settings) -> None:
     # Browsers end each line of a text area with two bytes: up to an eighth more than the file, if the lines are short.
     max_bytes = settings.max_upload_bytes + settings.max_upload_bytes // 8 + _FORM_OVERHEAD
     app.config["MAX_CONTENT_LENGTH"] = max_bytes
-    app.config["MAX_FORM_MEMORY_SIZE"] = max_bytes  # pasted text may be as large as an upload
+    app.config["MAX_FORM_MEMORY_SIZE"] = min(max_bytes, _MAX_TEXT)  # pasted text is in memory; files are not
     app.config["MAX_FORM_PARTS"] = _MAX_FORM_PARTS
     app.config["TEMPLATES_AUTO_RELOAD"] = not settings.production
     app.config["TRUSTED_HOSTS"] = settings.trusted_hosts or None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 
 import click
 from flask import Flask
@@ -15,14 +15,13 @@ from redis.retry import Retry
 
 from greeter.jobs import fitness, redis_check, redis_copy
 from greeter.jobs.errors import UNAVAILABLE, JobNotFound, QueueFull, StorageFull, Unfit
-from greeter.jobs.reader import Params
 from greeter.redis_url import RedisUrl
-from greeter.toolkit import ProteinFastaField
 from greeter.toolkit.tool import Tool
 from greeter.web.availability import availability
 from greeter.web.drain import drain
 from greeter.web.forms import make_form
 from greeter.web.services import services
+from greeter.web.uploads import RequestUploads
 
 
 def init_app(app: Flask) -> None:
@@ -65,7 +64,8 @@ def selftest(seconds: int) -> None:
 def _run_example(tool: Tool, seconds: int) -> str:
     """Run the example of a tool, and return what is wrong with its result, or an empty string."""
     jobs, samples = services().jobs, services().samples
-    job_id = jobs.submit(tool, _example_params(tool))
+    with closing(RequestUploads(services())) as uploads:
+        job_id = jobs.submit(tool, make_form(tool, data=tool.example, new_upload=uploads.create).data)
     deadline = time.monotonic() + seconds
     try:
         while (record := jobs.store.find(job_id)).active:
@@ -83,15 +83,6 @@ def _run_example(tool: Tool, seconds: int) -> str:
         with suppress(JobNotFound, *UNAVAILABLE):
             jobs.cancel(job_id)
             jobs.delete(job_id)
-
-
-def _example_params(tool: Tool) -> Params:
-    """Return the parameters that the form gives for the tool's example."""
-    form = make_form(tool, data=tool.example)
-    return {
-        field.name: field.data.encode() if isinstance(field, ProteinFastaField) and field.data else field.data
-        for field in form
-    }
 
 
 @click.command()

@@ -107,7 +107,8 @@ _ERROR_PAGES = {
     ),
     413: (
         "This submission is too large",
-        "Go back to the form, which still contains your input, and submit less data. The form shows the limits.",
+        "Go back to the form, which still contains your input. Submit less data, or upload a file instead of pasting "
+        "text. The form shows the limits.",
     ),
     415: (
         "Compressed requests are not supported",

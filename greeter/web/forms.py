@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from decimal import Decimal
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from flask import request
 from werkzeug.datastructures import CombinedMultiDict, MultiDict
@@ -16,8 +16,10 @@ from wtforms.fields.core import UnboundField
 from wtforms.i18n import DummyTranslations
 from wtforms.validators import ValidationError
 
-from greeter.toolkit import ProteinFastaField
+from greeter.toolkit import FileField
 from greeter.toolkit.tool import Tool
+from greeter.toolkit.upload import Upload
+from greeter.web.request_body import UploadRequest, UploadStream
 from greeter.web.services import services
 from greeter.web.template_filters import printable
 
@@ -30,24 +32,43 @@ _MESSAGES = {
     "Number must be at least %(min)s.": "Enter a number that is %(min)s or more.",
     "Number must be at most %(max)s.": "Enter a number that is %(max)s or less.",
     "Number must be between %(min)s and %(max)s.": "Enter a number from %(min)s to %(max)s.",
+    "Not a valid choice.": "Choose one of the options.",
+    "Not a valid date value.": "Enter a date, such as 2027-01-09.",
+    "Not a valid datetime value.": "Enter a date and a time, such as 2027-01-09 16:30.",
+    "Not a valid time value.": "Enter a time, such as 16:30.",
+    "'%(value)s' is not a valid choice for this field.": "Choose from the options.",
+    "'%(value)s' are not valid choices for this field.": "Choose from the options.",
+    "Invalid Choice: could not coerce.": "Choose one of the options.",
+    "Invalid choice(s): one or more data inputs could not be coerced.": "Choose from the options.",
     "Field cannot be longer than %(max)d character.": "Shorten this to %(max)d characters.",
 }
 
 
-def make_form(tool: Tool, formdata: MultiDict[str, Any] | None = None, data: Mapping[str, Any] | None = None) -> Form:
+def make_form(
+    tool: Tool,
+    formdata: MultiDict[str, Any] | None = None,
+    data: Mapping[str, Any] | None = None,
+    new_upload: Callable[[str], Upload] | None = None,
+) -> Form:
     """Create the form of a tool.
 
     Args:
         tool: The tool.
         formdata: What a visitor submitted, if anything.
         data: Values of fields by name, used for the fields that are not in `formdata`.
+        new_upload: Prepares a file of the form, given its name; None: one of the current request.
 
     Returns:
         The form, not validated yet.
     """
     settings = services().settings
     meta = {
-        "limits": {"records": settings.max_records, "residues": settings.max_residues},
+        "limits": {
+            "records": settings.max_records,
+            "residues": settings.max_residues,
+            "bytes": settings.max_upload_bytes,
+        },
+        "new_upload": new_upload or (lambda name: current_request().uploads.create(name)),
         "get_translations": lambda form: _Messages(),
         "bind_field": _bind_field,
     }
@@ -61,21 +82,46 @@ def submitted_data(tool: Tool) -> MultiDict[str, Any]:
         tool: The tool of the form.
 
     Returns:
-        The values of the fields by name. Files are included only for the fields that take one.
+        The values of the fields by name. Those that take files have the new ones, and those that the form refers to.
     """
-    file_fields = {name for name, field in tool.form()._fields.items() if isinstance(field, ProteinFastaField)}
-    files = MultiDict((name, file) for name, file in request.files.items(multi=True) if name in file_fields)
+    uploads = current_request().uploads
+    files: MultiDict[str, Any] = MultiDict()
+    for name in file_fields(tool):
+        streams = [file.stream for file in request.files.getlist(name)]
+        sent = [stream.upload for stream in streams if isinstance(stream, UploadStream)]
+        kept = [uploads.find(reference, tool, name) for reference in request.form.getlist(f"{name}-kept")]
+        files.update({name: [upload for upload in [*sent, *kept] if upload]})
     return CombinedMultiDict([files, request.form])
 
 
-def _bind_field(form: Form, unbound: UnboundField[Any], options: dict[str, Any]) -> Field:
-    """Check numbers, and remove unprintable characters from text fields.
+def current_request() -> UploadRequest:
+    """Return the current request."""
+    return cast(UploadRequest, request)
 
-    A ProteinFastaField rejects unprintable characters, and names the line instead.
+
+def file_fields(tool: Tool) -> dict[str, FileField]:
+    """Return the fields of a tool's form that take files, by name."""
+    return {name: field for name, field in tool.form()._fields.items() if isinstance(field, FileField)}
+
+
+def submission_limit(tool: Tool, configured: int) -> int:
+    """Return how large a submission may be.
+
+    Args:
+        tool: The tool.
+        configured: The setting MAX_UPLOAD_BYTES.
+
+    Returns:
+        The number of bytes: the larger of the setting, and of the limits of the form's fields together.
     """
+    return max(configured, sum(field.max_bytes or 0 for field in file_fields(tool).values()))
+
+
+def _bind_field(form: Form, unbound: UnboundField[Any], options: dict[str, Any]) -> Field:
+    """Check numbers, and remove unprintable characters from text fields."""
     field: Field = unbound.bind(form=form, **options)
     field.validators = [_make_comparable, *field.validators, _require_finite]
-    if isinstance(field, StringField) and not isinstance(field, ProteinFastaField):
+    if isinstance(field, StringField):
         keep = "\n\t" if isinstance(field, TextAreaField) else ""
         field.filters = (*field.filters, partial(printable, keep=keep))
     return field

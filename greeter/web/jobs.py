@@ -33,6 +33,7 @@ from greeter.web.forms import make_form
 from greeter.web.pages import find_tool, form_page, submit_job
 from greeter.web.paging import Page, read_rows
 from greeter.web.services import services
+from greeter.web.uploads import of_job
 
 _FRAGMENTS = 256  # kept in each process, about 2 KB each: one rendering serves all who watch a job
 
@@ -169,7 +170,7 @@ def edit(job_id: str) -> str:
     """Show the form of a job's tool, filled with the input of the job."""
     record = _find(job_id)
     tool = find_tool(record.tool)
-    return form_page(tool, make_form(tool, data=services().reader_for(job_id).params(job_id)), record.label)
+    return form_page(tool, make_form(tool, data=_form_data(job_id)), record.label)
 
 
 @bp.post("/jobs/<job_id:job_id>/again")
@@ -180,8 +181,14 @@ def again(job_id: str) -> ResponseReturnValue:
     params = services().reader_for(job_id).params(job_id)
     if not _can_run_again(record, services().reader_for(job_id).provenance(job_id)):
         return redirect(url_for(".edit", job_id=job_id), 303)
-    contents = {name: value.read_bytes() if isinstance(value, Path) else value for name, value in params.items()}
-    return submit_job(tool, make_form(tool, data=params), contents, record.label)
+    filenames = services().reader_for(job_id).provenance(job_id).filenames
+    return submit_job(tool, make_form(tool, data=_form_data(job_id)), params, record.label, filenames)
+
+
+def _form_data(job_id: str) -> dict[str, Any]:
+    """Return the input of a job for the form."""
+    reader = services().reader_for(job_id)
+    return of_job(reader.params(job_id), job_id, reader.provenance(job_id).filenames)
 
 
 def _find(job_id: str) -> Record:

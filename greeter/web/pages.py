@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from errno import EDQUOT, EFBIG, ENOSPC
 from secrets import token_urlsafe
+from typing import Any
 
-from flask import Blueprint, Flask, abort, redirect, render_template, request, url_for
+from flask import Blueprint, Flask, abort, current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from wtforms import Form
 
+from greeter.jobs.errors import Unfit
 from greeter.jobs.reader import Params
 from greeter.jobs.store import Submission
+from greeter.toolkit import FileField
 from greeter.toolkit.tool import Tool
 from greeter.web.availability import availability
 from greeter.web.errors import REFUSALS
-from greeter.web.forms import make_form, submitted_data
+from greeter.web.forms import make_form, submission_limit, submitted_data
 from greeter.web.limits import client_address, limits
 from greeter.web.services import services
 from greeter.web.template_filters import printable
+from greeter.web.uploads import of_example
 
+_NO_SPACE = (ENOSPC, EDQUOT, EFBIG)
 _MAX_LABEL_LENGTH = 80
 _RETRY_AFTER = 3600  # seconds, when a tool is not available
 
@@ -46,7 +53,7 @@ def help() -> str:  # noqa: A001  the name of its address
 def tool(name: str) -> str:
     """Show the form of a tool, filled with the example if the address ends in `?example`."""
     tool = find_tool(name)
-    return form_page(tool, make_form(tool, data=tool.example if "example" in request.args else None))
+    return form_page(tool, make_form(tool, data=of_example(tool) if "example" in request.args else None))
 
 
 @bp.post("/tools/<name>")
@@ -58,21 +65,27 @@ def submit(name: str) -> ResponseReturnValue:
         invalid input, and the status of the `Refusal` otherwise.
     """
     tool = find_tool(name)
+    request.max_content_length = max(request.max_content_length or 0, submission_limit(tool, 0))
     form = make_form(tool, submitted_data(tool))
     label = printable(request.form.get("label", "")[:_MAX_LABEL_LENGTH]).strip()
-    if not form.validate():
-        return form_page(tool, form, label), 422
-    return submit_job(tool, form, form.data, label)
+    try:
+        if not form.validate():
+            return form_page(tool, form, label), 422
+    except OSError as error:
+        return _refuse(tool, form, label, error)
+    filenames = {field.name: field.filenames for field in form if isinstance(field, FileField)}
+    return submit_job(tool, form, form.data, label, filenames)
 
 
-def submit_job(tool: Tool, form: Form, params: Params, label: str) -> ResponseReturnValue:
+def submit_job(tool: Tool, form: Form, params: Params, label: str, filenames: Mapping[str, Any]) -> ResponseReturnValue:
     """Submit a job with valid parameters.
 
     Args:
         tool: The tool.
         form: Its form with the input, to be shown if the job is refused.
-        params: The parameters, with files as bytes.
+        params: The parameters, with files as Paths.
         label: The name that the user gave the job; may be empty.
+        filenames: The names of the files on the user's computer, by the name of the parameter.
 
     Returns:
         As `submit`.
@@ -81,15 +94,23 @@ def submit_job(tool: Tool, form: Form, params: Params, label: str) -> ResponseRe
         return form_page(tool, form, label, problem=problem), 503, {"Retry-After": str(_RETRY_AFTER)}
     if problem := tool.memory_problem(params, services().settings.job_memory):
         return form_page(tool, form, label, problem=problem), 422
-    submission = Submission(label, client_address(), request.form.get("token", ""))
+    submission = Submission(label, client_address(), request.form.get("token", ""), filenames)
     try:
         limits().count_submission()
         job_id = services().jobs.submit(tool, params, submission)
     except tuple(REFUSALS) as error:
-        refusal = next(refusal for kind, refusal in REFUSALS.items() if isinstance(error, kind))
-        page = form_page(tool, form, label, problem=refusal.message)
-        return page, refusal.status, {"Retry-After": str(refusal.retry_after)}
+        return _refuse(tool, form, label, error)
     return redirect(url_for("jobs.job", job_id=job_id), 303)
+
+
+def _refuse(tool: Tool, form: Form, label: str, error: Exception) -> ResponseReturnValue:
+    """Show the form with the reason why a submission was not accepted."""
+    if isinstance(error, OSError) and error.errno not in _NO_SPACE:
+        current_app.logger.error("refused a submission: %s", error)
+        error = Unfit()
+    refusal = next(refusal for kind, refusal in REFUSALS.items() if isinstance(error, kind))
+    page = form_page(tool, form, label, problem=refusal.message)
+    return page, refusal.status, {"Retry-After": str(refusal.retry_after)}
 
 
 def find_tool(name: str) -> Tool:
@@ -120,4 +141,5 @@ def form_page(tool: Tool, form: Form, label: str = "", problem: str = "") -> str
         The page.
     """
     token = request.form.get("token") or token_urlsafe(16)
-    return render_template("tool.html", tool=tool, form=form, label=label, token=token, problem=problem)
+    limit = submission_limit(tool, services().settings.max_upload_bytes)
+    return render_template("tool.html", tool=tool, form=form, label=label, token=token, problem=problem, limit=limit)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from secrets import token_hex
 from tempfile import mkdtemp
 from threading import Event, Thread
 from types import FrameType
@@ -16,16 +17,17 @@ from typing import Any
 import click
 from flask import Flask
 from flask.cli import ScriptInfo, with_appcontext
-from werkzeug.datastructures import FileStorage, MultiDict
+from werkzeug.datastructures import MultiDict
 from wtforms import BooleanField, Field, RadioField, SelectMultipleField
 from wtforms.fields.choices import SelectFieldBase
 
 from greeter.jobs.bounds import check_result
-from greeter.jobs.files import JobFiles
+from greeter.jobs.files import JobFiles, file_params
 from greeter.jobs.reader import Params
-from greeter.toolkit import Job, Result, SoftTimeLimitExceeded, ToolError
+from greeter.toolkit import FileField, Job, Result, SoftTimeLimitExceeded, ToolError
 from greeter.toolkit.job import Fallback
 from greeter.toolkit.tool import Tool
+from greeter.toolkit.upload import Upload
 from greeter.web.forms import make_form
 from greeter.web.services import services
 
@@ -72,16 +74,16 @@ def _option(field: Field) -> click.Option:
     text = " - ".join(filter(None, [field.label.text, field.description]))
     if isinstance(field, BooleanField):
         return click.Option([name, f"--{name}/--no-{name}"], default=None, help=text)
-    kind = click.Path(exists=True, dir_okay=False) if getattr(field, "takes_file", False) else click.STRING
+    kind = click.Path(exists=True, dir_okay=False) if isinstance(field, FileField) else click.STRING
     return click.Option([name, f"--{name}"], multiple=True, type=kind, help=text)
 
 
 def _run(tool: Tool, _example: bool, **given: Any) -> None:
     """Run a tool with the values that were given for its fields, checked as on the web."""
-    params = _check(tool, given, _example)
     folder = Path(mkdtemp(prefix=f"{tool.name}-"))
+    params = _check(tool, given, _example, folder / "submitted")
     files = JobFiles(folder.parent)
-    files.create(folder.name, {name: value for name, value in params.items() if isinstance(value, bytes)})
+    files.create(folder.name, file_params(params))
     job = Job(files.attempt(folder.name, 1), services().settings.job_memory)
     try:
         with _progress_bar(job), _interruptible():
@@ -107,11 +109,16 @@ def _call(tool: Tool, job: Job, params: Params) -> Result:
         ) from None
 
 
-def _check(tool: Tool, given: dict[str, Any], with_example: bool) -> Params:
-    """Return the parameters for values of the form. Raises UsageError if the form rejects them."""
-    shown = make_form(tool, data=tool.example if with_example else None)
+def _check(tool: Tool, given: dict[str, Any], with_example: bool, folder: Path) -> Params:
+    """Return the parameters for values of the form. Raises UsageError if it rejects them. New files are in `folder`."""
+    folder.mkdir()
+
+    def new_upload(name: str) -> Upload:
+        return Upload(folder / token_hex(8), name, is_new=True)
+
+    shown = make_form(tool, data=tool.example if with_example else None, new_upload=new_upload)
     values = ((field.name, value) for field in shown for value in _submitted(field, given[str(field.name)]))
-    form = make_form(tool, MultiDict(values))
+    form = make_form(tool, MultiDict(values), new_upload=new_upload)
     if not form.validate():
         raise click.UsageError("\n".join(f"--{field.name}: {field.errors[0]}" for field in form if field.errors))
     return form.data
@@ -121,9 +128,8 @@ def _submitted(field: Any, given: Any) -> list[Any]:
     """Return what a browser would submit for a field: what was given or, otherwise, what the form shows."""
     if isinstance(field, BooleanField):
         return ["y"] if (field.data if given is None else given) else []
-    if given and getattr(field, "takes_file", False):
-        close_later = click.get_current_context().with_resource
-        return [FileStorage(close_later(Path(path).open("rb")), Path(path).name) for path in given]
+    if isinstance(field, FileField):
+        return [Upload(Path(path), Path(path).name) for path in given] or field.uploads
     if given:
         return list(given)
     if isinstance(field, SelectFieldBase):

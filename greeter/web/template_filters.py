@@ -21,7 +21,7 @@ def init_app(app: Flask) -> None:
     """Add the filters and variables to the templates, and remove unprintable characters from all output."""
     app.context_processor(_common_variables)
     app.jinja_env.finalize = lambda value: printable(value, keep="\r\n\t")
-    app.jinja_env.filters |= {"count": count, "day": day, "duration": duration, "plural": plural}
+    app.jinja_env.filters |= {"count": count, "day": day, "duration": duration, "plural": plural, "words": words}
     app.jinja_env.filters |= {"stage": estimates.stage, "stages_remain": estimates.stages_remain}
     app.jinja_env.filters |= {"size": naturalsize, "quote": quote}
     mimetypes.add_type("text/plain", ".fa")  # so that a browser shows an example instead of downloading it
@@ -58,6 +58,13 @@ def duration(seconds: int) -> str:
 def day(when: date) -> str:
     """Format a date, as in `9 January 2027`."""
     return f"{when:%-d %B %Y}"
+
+
+def words(value: object) -> str:
+    """Format the value of a parameter: `yes` or `no`, a date as in `2027-01-09`, a list with commas."""
+    if isinstance(value, list | tuple):
+        return ", ".join(map(words, value)) or "none"
+    return str(value) if not isinstance(value, bool) else "yes" if value else "no"
 
 
 def plural(unit: str, number: int | None) -> str:

@@ -24,8 +24,9 @@ def test_only_regular_files_with_plain_names_are_results(tmp_path: Path) -> None
 
 def test_the_size_of_a_job_counts_a_block_for_each_file_and_folder(tmp_path: Path) -> None:
     """Empty files take no bytes, but a disk has room only for so many."""
-    files = JobFiles(tmp_path)
-    files.create("1", {"query": bytes(10_000)})
+    files = JobFiles(tmp_path / "jobs")
+    (tmp_path / "query").write_bytes(bytes(10_000))
+    files.create("1", {"query": tmp_path / "query"})
     empty = files.size("1")
     assert empty == 10_000 + 2 * 4096
     for number in range(10):
@@ -46,3 +47,25 @@ def test_the_age_of_a_folder_is_read_from_the_clock_of_its_disk(
     ahead = time.time() + 30 * 86_400
     monkeypatch.setattr(time, "time", lambda: ahead)
     assert list(files.unchanged_for(86_400)) == ["old"]
+
+
+def test_uploads_are_linked_and_other_files_copied(tmp_path: Path) -> None:
+    """A tool that changes its input changes neither an example nor the input of another job."""
+    files = JobFiles(tmp_path / "jobs")
+    for folder in ("uploads", "examples"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "file").write_text(folder)
+    files.create(
+        "1", {"one": tmp_path / "uploads/file", "two": [tmp_path / "examples/file", tmp_path / "uploads/file"]}
+    )
+    inputs = files.inputs("1")
+    assert isinstance(inputs["one"], Path)
+    assert inputs["one"].samefile(tmp_path / "uploads/file")
+    assert isinstance(inputs["two"], list)
+    assert [path.read_text() for path in inputs["two"]] == ["examples", "uploads"]
+    assert not inputs["two"][0].samefile(tmp_path / "examples/file")
+    files.create("2", inputs)
+    again = files.inputs("2")["one"]
+    assert isinstance(again, Path)
+    assert again.read_text() == "uploads"
+    assert not again.samefile(inputs["one"])

@@ -3,8 +3,11 @@
 import dataclasses
 import os
 import time
+from datetime import date
+from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -27,7 +30,7 @@ def store(own_installation: Installation) -> Store:
     return own_installation.store
 
 
-def create(store: Store, job_id: str, **details: str) -> str:
+def create(store: Store, job_id: str, **details: Any) -> str:
     """Create a greeting job."""
     return store.create(job_id, "expensive_greet", {"person": "Ada", "total": 1}, Submission(**details))
 
@@ -51,17 +54,30 @@ def test_jobs_wait_in_order_of_submission(store: Store) -> None:
     assert [store.find(job_id).ahead for job_id in (ids[0], ids[1], ids[3])] == [None, 0, 1]
 
 
-def test_parameters_are_returned_as_submitted(store: Store) -> None:
-    """Bytes are returned as the path of a file, whose checksum is stored."""
-    given = {"query": b">a\nMKV\n", "targets": None, "evalue": 1e-5}
-    store.create("a" * 32, "phmmer", given, Submission())
+def test_parameters_are_returned_as_submitted(store: Store, tmp_path: Path) -> None:
+    """Files are copied; their names and checksums are stored. Dates, exact numbers and lists stay what they are."""
+    files = []
+    for name in ("1.txt", "2.txt"):
+        (tmp_path / name).write_text(name)
+        files.append(tmp_path / name)
+    plain = {"targets": None, "evalue": 1e-5, "when": date(2027, 1, 9), "exact": Decimal("0.10"), "some": ["a", "b"]}
+    submission = Submission(filenames={"query": "my query.fa", "reads": ["x", "y"], "targets": ""})
+    store.create("a" * 32, "phmmer", {"query": files[0], "reads": files, "none": [], **plain}, submission)
+    for file in files:
+        file.unlink()
     params, _ = claim(store, "a" * 32, Runner("w", 1), pyhmmer="1")
-    assert params["query"].read_bytes() == b">a\nMKV\n"
-    assert (params["targets"], params["evalue"]) == (None, 1e-5)
+    assert params["query"].read_text() == "1.txt"
+    assert [path.read_text() for path in params["reads"]] == ["1.txt", "2.txt"]
+    assert {name: value for name, value in params.items() if name not in ("query", "reads")} == plain | {"none": []}
     assert store.params("a" * 32) == params
     provenance = store.provenance("a" * 32)
-    assert provenance.checksums == {"query": sha256(b">a\nMKV\n").hexdigest()}
+    sums = [sha256(name).hexdigest() for name in (b"1.txt", b"2.txt")]
+    assert provenance.checksums == {"query": sums[0], "reads": sums}
+    assert provenance.files == [("query", "my query.fa", sums[0]), ("reads", "x", sums[0]), ("reads", "y", sums[1])]
     assert provenance.versions == {"pyhmmer": "1"}
+    assert store.files.has_inputs("a" * 32, provenance.checksums)
+    store.files.remove_inputs("a" * 32)
+    assert store.files.inputs("a" * 32) == {}
 
 
 def test_reading_a_record_is_one_round_trip(store: Store) -> None:
@@ -209,7 +225,9 @@ def kept_bytes(store: Store) -> list[int]:
 
 def upload(store: Store, job_id: str, size: int, client: str = "192.0.2.1") -> str:
     """Create a job with one file."""
-    return store.create(job_id, "phmmer", {"query": bytes(size)}, Submission(client=client))
+    file = Path(store.files.root.parent, "query")
+    file.write_bytes(bytes(size))
+    return store.create(job_id, "phmmer", {"query": file}, Submission(client=client))
 
 
 def test_bytes_are_limited_for_one_client_and_in_total(own_installation: Installation) -> None:

@@ -1,23 +1,43 @@
-"""The check of protein FASTA text."""
+"""The check of FASTA text."""
+
+import io
+import re
+from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from greeter.toolkit.fasta import Limits, check_proteins
+from greeter.toolkit.fasta import ALPHABETS, FastaCheck, FastaError, Limits, count_sequences, longest_sequence
+from greeter.toolkit.text import text_pieces
 
 LIMITS: Limits = {"records": 3, "residues": 40}
+ACCESSION = (
+    "looks like an accession of a database, not like a sequence. Download the sequence from there, and paste it."
+)
+
+
+def check(text: str, alphabet: str = "protein", limits: Limits = LIMITS, *, gaps: bool = False) -> str:
+    """Check a text as a form does, and return the text that the tool gets."""
+    checker = FastaCheck(limits, alphabet, gaps=gaps, longest=100_000)
+    return "".join(checker.check(text_pieces(io.BytesIO(text.encode()))))
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("", "Line 1: there is no record. Start each record with a line such as >name."),
+        (" \n\n", "Line 1: there is no record. Start each record with a line such as >name."),
         ("\n\nMKV\n>a\nMKV\n", "Line 3: text before the first header. Start each record with a line such as >name."),
-        ("MKV", "Line 1: text before the first header"),
         (">a\nMKV\n> \nMKV", "Line 3: the record has no name"),
-        (">a\nMKV\n\nMK1V\n", "Line 4, record 'a': '1' is not an amino acid"),
-        (">a\nMK-V\n", "Line 2, record 'a': '-' is not an amino acid"),
+        (">a\nMKV\n\nMK1V\n", "Line 4, record 'a': '1' is not an amino acid. Remove it or replace it with X."),
+        (
+            ">a\nMK-V\nM?1-KV\n>b\nM9\n",
+            "Line 2, record 'a': '-', '?' and '1' are not amino acids. Remove them or replace them with X.",
+        ),
+        ("MK1V", "Line 1, record 'query': '1' is not an amino acid"),
         (">a\nMK\u212aV\n", "Line 2, record 'a'"),  # the sign for Kelvin looks like a K, and lower() makes it one
-        (">a\nM\u00a0V\n", "Line 2, record 'a'"),
+        (">a\nM\u00a0V\n", "Line 2, record 'a': '\\xa0' is not an amino acid"),
         (">a\nMKV\n>b\n\n>c\nMKV", "Line 3, record 'b': the header has no sequence"),
         (">a\nMKV\n>b", "Line 3, record 'b': the header has no sequence"),
         (">a x\nMKV\n>b\nMKV\n>a y\nMKV", "Line 5: the name 'a' is already used in line 1"),
@@ -28,15 +48,56 @@ LIMITS: Limits = {"records": 3, "residues": 40}
         (">a\nM\n>b\nM\n>c\nM\n>d\nM\n", "Line 7, record 'd': here the input exceeds the limits of 3 sequences"),
         (">a\nMKV\n>b\n***\n", "Line 3, record 'b': the header has no sequence"),
         (">" + "a" * 1001 + "\nMKV", "Line 1: the header is longer than 1,000 characters"),
+        (">" + "a" * 100_000 + "\nMKV", "Line 1: the header is longer than 1,000 characters"),
         (">a\n" + "M" * 100_001, "Line 1, record 'a': the sequence is longer than 100,000 residues"),
         (">a\n" + "MKVLA" * 9, "Line 1, record 'a': here the input exceeds the limits of 3 sequences and 40 residues"),
+        ("P68871", f"Line 1: 'P68871' {ACCESSION}"),
+        ("\n NP_000509.1 \n", f"Line 2: 'NP_000509.1' {ACCESSION}"),
+        ("A0A024R1R8", f"Line 1: 'A0A024R1R8' {ACCESSION}"),
+        ("ENSP00000269305", f"Line 1: 'ENSP00000269305' {ACCESSION}"),
+        ("4HHB", f"Line 1: '4HHB' {ACCESSION}"),
     ],
 )
 def test_an_error_names_the_first_invalid_record_and_its_line(text: str, message: str) -> None:
     """Line numbers start at 1, and the message is one or more complete sentences."""
-    with pytest.raises(ValueError, match=r"\.$") as raised:
-        check_proteins(text, LIMITS)
+    with pytest.raises(FastaError, match=r"\.$") as raised:
+        check(text)
     assert str(raised.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("alphabet", "sequence", "message"),
+    [
+        ("dna", "ACGTNryswkmbdhvACGTACGT", ""),
+        ("dna", "ACEF", "'E' and 'F' are not letters of DNA. Remove them or replace them with N."),
+        ("dna", "ACGUu", "'U' and 'u' are not letters of DNA. Remove them or replace them with T."),
+        ("rna", "ACGUNACGUACGU", ""),
+        ("rna", "ACGT", "'T' is not a letter of RNA. Remove it or replace it with U."),
+        ("any", "ACGTACGTACGT", ""),
+        ("any", "ACGUACGUACGU", ""),
+        ("any", "MKVLAWTRH*", ""),
+        ("any", "MK5", "'5' is not a letter of a sequence. Remove it or replace it with X or N."),
+    ],
+)
+def test_each_alphabet_has_its_letters_and_words(alphabet: str, sequence: str, message: str) -> None:
+    """The message says what the field takes, and what to write instead."""
+    text = f">a\n{sequence}\n"
+    if message:
+        with pytest.raises(FastaError, match=re.escape(f"Line 2, record 'a': {message}")):
+            check(text, alphabet)
+    else:
+        assert check(text, alphabet) == text
+
+
+@pytest.mark.parametrize("alphabet", ALPHABETS)
+def test_gaps_are_accepted_on_request(alphabet: str) -> None:
+    """A sequence of gaps alone is no sequence."""
+    text = ">a\n--AC.A\n"
+    assert check(text, alphabet, gaps=True) == text
+    with pytest.raises(FastaError, match=r"'-' and '\.' are not"):
+        check(text, alphabet)
+    with pytest.raises(FastaError, match="has no sequence"):
+        check(">a\n--.\n", alphabet, gaps=True)
 
 
 @pytest.mark.parametrize(
@@ -52,4 +113,68 @@ def test_an_error_names_the_first_invalid_record_and_its_line(text: str, message
 )
 def test_valid_text_changes_only_in_its_line_endings(text: str) -> None:
     """All line endings become Unix line endings; everything else stays the same."""
-    assert check_proteins(text, LIMITS).decode() == text.replace("\r\n", "\n").replace("\r", "\n")
+    assert check(text) == text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def test_a_single_sequence_needs_no_header() -> None:
+    """It is named query, and may have several lines and blanks."""
+    assert check("\nMKV LAW\nTRH\n") == "\n>query\nMKV LAW\nTRH\n"
+    assert check("acgtacgtacgt", "dna") == ">query\nacgtacgtacgt"
+
+
+# Lines from few characters, so that all cases are frequent.
+LINES = st.lists(st.one_of(st.sampled_from([">a", ">b", ">", "> c", "", " "]), st.text("MKac*1- >", max_size=4)))
+
+
+def reference(text: str) -> str | None:
+    """Check a text of few records as a whole; return the start of the message, or None if the text is valid."""
+    head, *records = re.split("(?m)^>", text)
+    if head.strip() and records:
+        return "Line"
+    if not head.strip() and not records:
+        return "Line 1: there is no record"
+    if head.strip():
+        records = ["query\n" + head]
+    seen = set()
+    for record in records:
+        header, _, body = record.partition("\n")
+        if not header.strip():
+            return "Line"
+        name, sequence = header.split()[0], re.sub(r"\s", "", body)
+        if name in seen or not sequence.strip("*-"):
+            return "Line"
+        if wrong := list(dict.fromkeys(re.findall(r"[^MKacMK*]", sequence))):
+            listed = " and ".join(filter(None, [", ".join(map(repr, wrong[:-1])), repr(wrong[-1])]))
+            return f"record {name!r}: {listed} "
+        seen.add(name)
+    return None
+
+
+@given(LINES)
+def test_the_check_by_line_agrees_with_a_check_of_the_whole_text(lines: list[str]) -> None:
+    """Both accept the same texts, and find the same wrong letters in the same record."""
+    text, message = "\n".join(lines), None
+    try:
+        check(text, limits={"records": 1000, "residues": 10_000})
+    except FastaError as error:
+        message = str(error)
+    expected = reference(text)
+    assert (message is None) == (expected is None), message
+    assert expected is None or expected in str(message)
+
+
+@given(st.text("ACDEFGHIKLM \n", min_size=1).filter(str.strip), st.integers(1, 40))
+def test_pieces_of_lines_make_no_difference(body: str, size: int) -> None:
+    """A long line comes in pieces of any size."""
+    text = f">a\n{body}"
+    pieces = [line[start : start + size] for line in text.splitlines(True) for start in range(0, len(line), size)]
+    if len(pieces[0]) > 1:  # a header is short
+        checker = FastaCheck({"records": 1, "residues": 10_000})
+        assert "".join(checker.check(pieces)) == text
+
+
+def test_sequences_are_counted_and_measured(tmp_path: Path) -> None:
+    """This reads a file line by line."""
+    (tmp_path / "some.fa").write_text(">a x\nMKV\nM K\n>b\nMKVLAWT\n>c\nM\n")
+    assert count_sequences(tmp_path / "some.fa") == 3
+    assert longest_sequence(tmp_path / "some.fa") == ("b", 7)

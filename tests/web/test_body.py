@@ -1,4 +1,4 @@
-"""Bodies of requests that are cut off, malformed, or too large for the temporary folder, sent to a real gunicorn."""
+"""Bodies of requests that are cut off, malformed, or too large for the disk, sent to a real gunicorn."""
 
 import socket
 
@@ -6,7 +6,7 @@ import psutil
 import pytest
 from flask.testing import FlaskClient
 
-from tests.conftest import Installation
+from tests.conftest import Installation, wait_for
 from tests.http import fetch
 
 pytestmark = pytest.mark.slow
@@ -88,10 +88,11 @@ def test_a_body_that_is_no_form_is_refused(client: FlaskClient, kind: str, body:
     assert client.post("/tools/expensive_greet", data=b"person=\xff", content_type=URLENCODED).status_code == 400
 
 
-def test_an_upload_needs_no_temporary_file(own_installation: Installation) -> None:
-    """When no file can grow, as on a full disk, an upload is refused with the form instead of failing with 500."""
+def test_an_upload_to_a_full_disk_is_refused(own_installation: Installation) -> None:
+    """When no file can grow, an upload is refused with the form instead of failing with 500."""
     own_installation.start("redis", "web")
-    for process in psutil.Process(own_installation.pid("web")).children():
+    master = psutil.Process(own_installation.pid("web"))
+    for process in wait_for(lambda: len(found := master.children()) == 2 and found):
         process.rlimit(psutil.RLIMIT_FSIZE, (600_000, -1))
     file = b"\n".join(b">%d\n" % number + b"M" * 2000 for number in range(900))
     part = b'--cut\r\nContent-Disposition: form-data; name="query"; filename="q.fa"\r\n\r\n%s\r\n' % file

@@ -199,7 +199,8 @@ def assert_only_accepted_jobs_left_data(site: Installation, accepted: set[str], 
     assert jobs == accepted - removed
     assert sorted(job.decode() for place in places for job in place) == sorted(jobs)
     assert {path.name for path in (site.settings.data_dir / "jobs").glob("[!.]*")} == jobs
-    assert {path.name for path in site.settings.data_dir.iterdir()} == {"jobs", "redis", "log"}
+    assert {path.name for path in site.settings.data_dir.iterdir()} == {"jobs", "redis", "log", "uploads"}
+    assert list((site.settings.data_dir / "uploads").iterdir()) == []
     others = (
         "token:[0-9a-f]{64}|client:[0-9a-f.:/]+|client:unknown|client_key|bytes|limits:submissions/.*|jobs:.*"
         "|queues|(queue|waiting|sent|clients|fair|workers):(celery|long)|unfit|tools|clock|installation|write_check|statistics"

@@ -105,8 +105,9 @@ def test_an_invalid_upload_is_redisplayed_as_editable_text(client: FlaskClient) 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b" \n", "The file is empty. Choose another file, or paste the text."),
-        (b"\x1f\x8b\x08\x00\x00", "This is not a text file."),
+        (b"", "The file is empty. Choose another one."),
+        (b" \n", "Line 1: there is no record."),
+        (b"\x1f\x8b\x08\x00\x00", "This gzip file is damaged or incomplete."),
         (">a\nMKV".encode("utf-16"), "This is not a text file."),
     ],
 )

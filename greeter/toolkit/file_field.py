@@ -1,0 +1,249 @@
+"""Form fields for files of any kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from humanize import naturalsize
+from wtforms import Field
+from wtforms.form import BaseForm
+from wtforms.validators import StopValidation, ValidationError
+from wtforms.widgets import FileInput, TextArea
+
+from greeter.toolkit.errors import ToolError
+from greeter.toolkit.text import read_text
+from greeter.toolkit.upload import Upload
+
+SHOWN_TEXT = 65_536  # characters: a longer text is not shown in the form, because it would make the browser slow
+_CHUNK = 65_536  # bytes
+_PACKED = (".gz", ".bgz")
+_GONE = "This file is not kept any more. Choose it again."
+
+Value = str | Path | Upload | None
+
+
+class _TextOrFile(TextArea):
+    validation_attrs: list[str] = []  # noqa: RUF012  without `required`: a file may replace the text
+
+
+class FileField(Field):
+    """A form field for one file of any kind.
+
+    A gzip or bgzip file whose name ends in .gz or .bgz is unpacked, unless `suffixes` has that ending. The tool's
+    function receives the pathlib.Path of the file, or None if there is none.
+
+    Args:
+        label: The label of the field.
+        validators: A list of WTForms validators. Use `[DataRequired()]` if a file is needed.
+        suffixes: The endings of the names that are accepted, such as `[".vcf", ".bcf"]`; none: any name.
+        check: A function that gets the Path of the unpacked file, and raises `ToolError` with the line of a problem.
+        max_bytes: The maximum size of the file in bytes, also after unpacking. None: the setting MAX_UPLOAD_BYTES.
+        paste: Whether text can be pasted instead.
+        **kwargs: Other arguments of WTForms fields, such as `description`.
+    """
+
+    multiple = False
+
+    def __init__(
+        self,
+        label: str | None = None,
+        validators: Sequence[Any] | None = None,
+        *,
+        suffixes: Sequence[str] = (),
+        check: Callable[[Path], object] | None = None,
+        max_bytes: int | None = None,
+        paste: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        self.suffixes, self.check, self.max_bytes, self.paste = tuple(suffixes), check, max_bytes, paste
+        self.uploads: list[Upload] = []
+        self._pasted = ""
+        widget: Any = _TextOrFile() if paste else FileInput(multiple=self.multiple)
+        super().__init__(label, list(validators or ()), widget=widget, **kwargs)
+        if self.suffixes and not paste:
+            self.render_kw = {"accept": self.accept, **(self.render_kw or {})}
+
+    @property
+    def data(self) -> Any:
+        """The path of the file, or None."""
+        return self.uploads[0].path if self.uploads else None
+
+    @property
+    def filenames(self) -> Any:
+        """The name of the file on the visitor's computer; empty for pasted text."""
+        return self.uploads[0].name if self.uploads else ""
+
+    def process_data(self, value: Value | Sequence[Value]) -> None:
+        """Fill the field: with a text, the path of an example, or the file of a job."""
+        values: Sequence[Any] = value if isinstance(value, list | tuple) else [value]
+        self.uploads = [self._upload(one) for one in values if one]
+
+    def _upload(self, value: str | Path | Upload) -> Upload:
+        if isinstance(value, str):
+            return self._write(value) if hasattr(self.meta, "new_upload") else Upload(Path())
+        return Upload(value, value.name) if isinstance(value, Path) else value
+
+    def _write(self, text: str) -> Upload:
+        upload: Upload = self.meta.new_upload("")
+        try:
+            with upload.create() as file:
+                file.write(text.encode())
+        except OSError as error:
+            upload.error = error
+        return upload
+
+    def process_formdata(self, valuelist: list[str | Upload]) -> None:
+        """Use the new file, or else the pasted text, or else the file that was kept."""
+        sent = [value for value in valuelist if isinstance(value, Upload)]
+        new, kept = [one for one in sent if one.is_new], [one for one in sent if not one.is_new]
+        self._pasted = "".join(value for value in valuelist if isinstance(value, str)) if self.paste else ""
+        if self._pasted.strip() and not new:
+            new = [self._write(self._pasted)]
+        self.uploads = self.choose(new, kept)
+        if any(not upload.error and not upload.path.is_file() for upload in self.uploads):
+            self.uploads = []
+            raise ValueError(_GONE)
+
+    def choose(self, new: list[Upload], kept: list[Upload]) -> list[Upload]:
+        """Return the files to use, of the new ones and those that were kept."""
+        return (new or kept)[:1]
+
+    def pre_validate(self, form: BaseForm) -> None:
+        """Skip the validators if there is an error already. Raises OSError if a file could not be stored."""
+        for upload in self.uploads:
+            if upload.error:
+                raise upload.error
+        if self.process_errors:
+            raise StopValidation
+
+    def post_validate(self, form: BaseForm, validation_stopped: bool) -> None:
+        """Unpack and check the files, unless a validator has already rejected them."""
+        if validation_stopped or self.errors:
+            return
+        try:
+            self.uploads = [self._accept(upload) for upload in self.uploads]
+        except ToolError as error:
+            raise ValidationError(str(error)) from error
+
+    def _accept(self, upload: Upload) -> Upload:
+        """Return an upload as the tool gets it. Raises ToolError, and OSError when the disk is full."""
+        try:
+            if not upload.path.stat().st_size:
+                raise ToolError("The file is empty. Choose another one.")
+            self._check_name(upload.name)
+            accepted = self._rewritten(upload) if self.rewrites(upload) else upload
+            if accepted.path.stat().st_size > self._limit:
+                raise self._too_large()
+            if self.check:
+                self.check(accepted.path)
+            return accepted
+        except ToolError as error:
+            raise ToolError(f"{upload.name}: {error}") if self.multiple else error from None
+
+    def _check_name(self, name: str) -> None:
+        unpacked = name.lower().removesuffix(".gz").removesuffix(".bgz")
+        endings = tuple(suffix.lower() for suffix in self.suffixes)
+        if name and endings and not name.lower().endswith(endings) and not unpacked.endswith(endings):
+            raise ToolError(f"{name!r} does not end in {' or '.join(self.suffixes)}. Choose another file.")
+
+    def rewrites(self, upload: Upload) -> bool:
+        """Return whether the tool gets another file than the visitor sent: here, one that is unpacked."""
+        name = upload.name.lower()
+        as_it_is = name.endswith(tuple(suffix for suffix in self.suffixes if suffix.endswith(_PACKED)))
+        return name.endswith(_PACKED) and not as_it_is and upload.is_packed
+
+    def contents(self, source: BinaryIO) -> Iterator[bytes]:
+        """Yield the contents of the file that the tool gets, from those of the unpacked file."""
+        return iter(partial(source.read, _CHUNK), b"")
+
+    def _rewritten(self, upload: Upload) -> Upload:
+        new: Upload = self.meta.new_upload(upload.name)
+        size = 0
+        with new.create() as target, upload.unpacked() as source:
+            for chunk in self.contents(source):
+                size += len(chunk)
+                if size > self._limit:
+                    raise self._too_large()
+                target.write(chunk)
+        return new
+
+    @property
+    def _limit(self) -> int:
+        return self.max_bytes or int(self.meta.limits["bytes"])
+
+    def _too_large(self) -> ToolError:
+        return ToolError(f"The file has more than {_size(self._limit)}, counted after unpacking. Choose a smaller one.")
+
+    # What the template shows.
+
+    @property
+    def limits(self) -> str:
+        """The limits of this field, as a sentence for the form."""
+        each = " for each file" if self.multiple else ""
+        endings = f"Names ending in {' or '.join(self.suffixes)}. " if self.suffixes else ""
+        return f"{endings}At most {_size(self._limit)}{each}."
+
+    @property
+    def accept(self) -> str:
+        """The endings that a browser offers."""
+        return ",".join([*self.suffixes, *(suffix + ending for suffix in self.suffixes for ending in _PACKED)])
+
+    @property
+    def kept(self) -> list[Upload]:
+        """The files that the form refers to instead of showing their text."""
+        if self.errors or self._text():
+            return []
+        kept = [upload for upload in self.uploads if upload.reference and not upload.error]
+        for upload in kept:
+            upload.is_kept = True
+        return kept
+
+    def describe(self, upload: Upload) -> str:
+        """Describe a file for the form, as in `targets.fa, 15,739 sequences`."""
+        return f"{upload.name or 'pasted text'}, {self.measure(upload.path)}"
+
+    def measure(self, path: Path) -> str:
+        """Describe how much there is in a file that was accepted."""
+        return naturalsize(path.stat().st_size)
+
+    def _value(self) -> str:
+        return self._text() or (self._pasted if self.errors or any(one.error for one in self.uploads) else "")
+
+    def _text(self) -> str:
+        """Return the text of the file if it is short enough to be shown."""
+        if not self.paste or len(self.uploads) != 1 or self.uploads[0].error:
+            return ""
+        upload = self.uploads[0]
+        try:
+            with upload.unpacked() as source:
+                text = read_text(source, SHOWN_TEXT)
+        except (ToolError, FileNotFoundError):
+            return ""
+        return text if text and text.strip() else ""
+
+
+def _size(number: int) -> str:
+    return naturalsize(number, binary=True, format="%.3g")
+
+
+class FilesField(FileField):
+    """A form field for several files. The tool's function receives a list of Paths. See `FileField`."""
+
+    multiple = True
+
+    @property
+    def data(self) -> list[Path]:
+        """The paths of the files."""
+        return [upload.path for upload in self.uploads]
+
+    @property
+    def filenames(self) -> list[str]:
+        """The names of the files on the visitor's computer."""
+        return [upload.name for upload in self.uploads]
+
+    def choose(self, new: list[Upload], kept: list[Upload]) -> list[Upload]:
+        """Return all files."""
+        return kept + new

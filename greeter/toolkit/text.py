@@ -1,0 +1,74 @@
+"""Text files of unknown origin, read in pieces so that files of any size need little memory."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from functools import partial
+from typing import BinaryIO
+
+from greeter.toolkit.errors import ToolError
+
+_PIECE = 65_536  # characters
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf".decode("latin-1")
+# bzip2 and zstd. Zip and xz always contain a zero byte, which is enough to reject them.
+_COMPRESSED = tuple(magic.decode("latin-1") for magic in (b"BZh", b"(\xb5/\xfd"))
+_NOT_TEXT = "This is not a text file. Unpack it, or save it as plain text, and choose it again."
+
+
+def text_pieces(source: BinaryIO) -> Iterator[str]:
+    """Read a text in UTF-8 or Latin-1, with any kind of line ending.
+
+    Args:
+        source: The open file.
+
+    Yields:
+        The lines with their endings as Unix line endings. A line of more than 65,536 characters comes in pieces.
+
+    Raises:
+        ToolError: This is not a text.
+    """
+    # Latin-1 maps each byte to a character, so that it never fails in the middle.
+    lines = io.TextIOWrapper(source, encoding="latin-1", newline=None)
+    try:
+        start = lines.readline(_PIECE)
+        if start.startswith(_COMPRESSED):
+            raise ToolError(_NOT_TEXT)
+        yield _decode(start.removeprefix(_BYTE_ORDER_MARK))
+        for piece in iter(partial(lines.readline, _PIECE), ""):
+            yield _decode(piece)
+    finally:
+        if not source.closed:
+            lines.detach()  # the source belongs to the caller
+
+
+def read_text(source: BinaryIO, limit: int) -> str | None:
+    """Read a short text.
+
+    Args:
+        source: The open file.
+        limit: The maximum length in characters.
+
+    Returns:
+        The text, or None if it is longer, or no text.
+    """
+    text = ""
+    try:
+        for piece in text_pieces(source):
+            text += piece
+            if len(text) > limit:
+                return None
+    except ToolError:
+        return None
+    return text
+
+
+def _decode(piece: str) -> str:
+    if "\0" in piece:
+        raise ToolError(_NOT_TEXT)
+    if piece.isascii():
+        return piece
+    try:
+        return piece.encode("latin-1").decode("utf-8")
+    except UnicodeDecodeError:
+        return piece

@@ -1,0 +1,72 @@
+"""A file that a visitor sent, as the fields of a form have it."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from greeter.toolkit.errors import ToolError
+
+_GZIP = b"\x1f\x8b"
+
+
+@dataclass(eq=False)
+class Upload:
+    """A file that a visitor sent.
+
+    Attributes:
+        path: Where it is.
+        name: Its name on the visitor's computer, which is only shown; empty for pasted text.
+        reference: What a form sends to use the file again.
+        is_new: Whether this request sent it. Then it is removed at the end of the request, unless it is kept.
+        is_kept: Whether the form refers to it.
+        error: Why it could not be stored.
+    """
+
+    path: Path
+    name: str = ""
+    reference: str = ""
+    is_new: bool = False
+    is_kept: bool = False
+    error: OSError | None = None
+
+    def create(self) -> BinaryIO:
+        """Create the file.
+
+        Returns:
+            The file, open for writing.
+
+        Raises:
+            OSError: The disk is full, or cannot be used.
+        """
+        if self.error:
+            raise self.error
+        return self.path.open("xb")
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether its content starts as a gzip file does."""
+        with self.path.open("rb") as file:
+            return file.read(2) == _GZIP
+
+    @contextmanager
+    def unpacked(self) -> Iterator[BinaryIO]:
+        """Open the file for reading, unpacked if it is a gzip or bgzip file.
+
+        Yields:
+            The open file.
+
+        Raises:
+            ToolError: The gzip file is damaged.
+        """
+        try:
+            with gzip.open(self.path) if self.is_packed else self.path.open("rb") as file:
+                yield cast(BinaryIO, file)
+        except (gzip.BadGzipFile, EOFError, zlib.error):
+            problem = "This gzip file is damaged or incomplete. Unpack it on your computer, and choose the result."
+            raise ToolError(problem) from None

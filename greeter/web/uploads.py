@@ -1,0 +1,150 @@
+"""The files of one request: what it sends, and what its form refers to because the server has it already."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from errno import ENOSPC
+from pathlib import Path
+from typing import Any
+
+from greeter.jobs.probe import NoAnswer
+from greeter.toolkit.tool import Tool
+from greeter.toolkit.upload import Upload
+from greeter.web.services import Services
+from greeter.web.template_filters import printable
+
+_LONGEST_NAME = 255  # characters
+
+
+class RequestUploads:
+    """The uploads of one request. `close` removes those that no form refers to.
+
+    A reference to a file is `kind/id/number/name`: of an upload, of an input of a job, or of an example.
+    """
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._new: list[Upload] = []
+
+    def create(self, name: str) -> Upload:
+        """Prepare a file.
+
+        Args:
+            name: Its name on the visitor's computer.
+
+        Returns:
+            The upload, with an error if the disk is full or cannot be used.
+        """
+        name = printable(name.replace("\\", "/").rpartition("/")[2])[:_LONGEST_NAME]
+        upload = Upload(Path(), name, is_new=True)
+        try:
+            self._check_disk()
+            upload_id = self._services.jobs.store.uploads.new()
+            upload.path = self._services.jobs.store.uploads.path(upload_id)
+            upload.reference = _reference("upload", upload_id, 0, name)
+            self._new.append(upload)
+        except OSError as error:
+            upload.error = error
+        return upload
+
+    def _check_disk(self) -> None:
+        fitness = self._services.jobs.fitness
+        fitness.refresh()
+        if not fitness.has_space():
+            raise OSError(ENOSPC, "less than MIN_FREE_BYTES, or hardly any file, is free")
+        if self._services.jobs.store.files.hangs():
+            raise NoAnswer
+
+    def find(self, reference: str, tool: Tool, field: str) -> Upload:
+        """Find a file to which a form refers.
+
+        Args:
+            reference: The reference.
+            tool: The tool of the form.
+            field: The name of the field.
+
+        Returns:
+            The file; its path may not exist any more.
+        """
+        kind, key, number, name = (reference.split("/", 3) + [""] * 4)[:4]
+        upload = Upload(Path(), printable(name)[:_LONGEST_NAME], reference)
+        try:
+            upload.path = self._path(kind, key, int(number), tool, field)
+        except OSError as error:
+            upload.error = None if isinstance(error, FileNotFoundError) else error
+        except (LookupError, ValueError):
+            pass
+        return upload
+
+    def _path(self, kind: str, key: str, number: int, tool: Tool, field: str) -> Path:
+        if kind == "upload":
+            return self._services.jobs.store.uploads.path(key)
+        if kind == "example":
+            return _list(tool.example[field])[number]
+        is_job = len(key) == 32 and set(key) <= set("0123456789abcdef")
+        if kind != "job" or not (is_job or key in map(self._services.samples.of, self._services.tools)):
+            raise LookupError
+        return _list(self._services.reader_for(key).files.inputs(key)[field])[number]
+
+    def close(self) -> None:
+        """Remove the files that no form refers to."""
+        for upload in self._new:
+            if not upload.is_kept:
+                with suppress(OSError):
+                    upload.path.unlink(missing_ok=True)
+        if any(upload.is_kept for upload in self._new):
+            with suppress(OSError):
+                self._services.jobs.store.uploads.trim()
+
+
+def of_job(params: Mapping[str, Any], job_id: str, filenames: Mapping[str, Any]) -> dict[str, Any]:
+    """Replace the files of a job by uploads.
+
+    Args:
+        params: The parameters of the job, with files as Paths.
+        job_id: The id of the job.
+        filenames: The names of its files on the visitor's computer, by the name of the parameter.
+
+    Returns:
+        The values for a form.
+    """
+    return {name: _referring("job", job_id, value, filenames.get(name, "")) for name, value in params.items()}
+
+
+def of_example(tool: Tool) -> dict[str, Any]:
+    """Replace the files of a tool's example by uploads.
+
+    Args:
+        tool: The tool.
+
+    Returns:
+        The values for its form.
+    """
+    names = {name: _names(value) for name, value in tool.example.items()}
+    return {name: _referring("example", "", value, names[name]) for name, value in tool.example.items()}
+
+
+def _names(value: Any) -> Any:
+    return [_names(one) for one in value] if isinstance(value, list) else getattr(value, "name", "")
+
+
+def _referring(kind: str, key: str, value: Any, names: Any) -> Any:
+    if isinstance(value, Path):
+        return Upload(value, names, _reference(kind, key, 0, names))
+    if not isinstance(value, list) or not all(isinstance(one, Path) for one in value):
+        return value
+    names = names or [""] * len(value)
+    pairs = enumerate(zip(value, names, strict=True))
+    return [Upload(path, name, _reference(kind, key, number, name)) for number, (path, name) in pairs]
+
+
+def _reference(kind: str, key: str, number: int, name: str) -> str:
+    return f"{kind}/{key}/{number}/{name}"
+
+
+def _list(value: Any) -> list[Path]:
+    paths = value if isinstance(value, list) else [value]
+    if not all(isinstance(path, Path) for path in paths):
+        raise LookupError
+    return paths

@@ -1,0 +1,192 @@
+"""Uploads that the server keeps for the next submission of a form."""
+
+import io
+import re
+import shutil
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from greeter import create_app
+from greeter.settings import Settings
+from tests.conftest import Installation, free_port
+from tests.http import Response, fetch, wait_for_end
+
+LARGE = "".join(f">t{number}\nMKVLAWTRHMKVLAWTRH\n" for number in range(5000))
+KEPT = re.compile(r'name="(\w+)-kept" value="([^"]*)" checked> ([^<]*)<')
+
+
+def send(client: FlaskClient, targets: object, query: str = ">q\nMKVLA", **more: str) -> TestResponse:
+    """Submit proteins to phmmer; there is no Redis."""
+    return client.post("/tools/phmmer", data={"query": query, "targets": targets, "evalue": "1", **more})
+
+
+def upload(text: str, name: str = "targets.fa") -> tuple[io.BytesIO, str]:
+    """A file as a browser sends it."""
+    return io.BytesIO(text.encode()), name
+
+
+def kept(answer: TestResponse) -> list[tuple[str, ...]]:
+    """The files that a form refers to: the name of the field, the reference and the description."""
+    return [tuple(map(unescape, found)) for found in KEPT.findall(answer.text)]
+
+
+def files(tmp_path: Path) -> list[Path]:
+    """All uploads on the disk."""
+    return list((tmp_path / "uploads").glob("*"))
+
+
+def test_a_large_upload_is_kept_when_the_form_comes_back(client: FlaskClient, tmp_path: Path) -> None:
+    """It is described instead of shown, and used when the form is submitted again without a file."""
+    refused = send(client, upload(LARGE), query=">q\nMK1")
+    assert refused.status_code == 422
+    [(field, reference, description)] = kept(refused)
+    assert field == "targets"
+    assert description == "targets.fa, 5,000 sequences, kept; choose another file to replace it"
+    assert len(refused.data) < 20_000
+    assert len(files(tmp_path)) == 1
+    assert files(tmp_path)[0].read_text() == LARGE
+    accepted = send(client, "", **{"targets-kept": reference})
+    assert accepted.status_code == 503  # only because there is no Redis
+    assert "The queue is unavailable" in accepted.text
+    assert kept(accepted)[0][2] == description
+    assert "MKVLA</textarea>" in accepted.text
+    replaced = send(client, upload(">other\nMKVLA", "other.fa"), **{"targets-kept": reference})
+    assert kept(replaced) == []
+    assert "&gt;other\nMKVLA\n" in replaced.text or "&gt;other\nMKVLA" in replaced.text.replace("\r", "")
+
+
+def test_what_no_form_refers_to_is_removed(client: FlaskClient, tmp_path: Path) -> None:
+    """This includes files that are wrong, short, for no field, or of a form that cannot be read."""
+    send(client, upload(">t\nMK1V\n" + LARGE))
+    send(client, upload(">t\nMKV"), query="")
+    client.post("/tools/expensive_greet", data={"person": upload(LARGE), "total": "1"})
+    client.post("/jobs/" + "a" * 32 + "/cancel", data={"file": upload(LARGE)})
+    part = b'--cut\r\nContent-Disposition: form-data; name="targets"; filename="t.fa"\r\n\r\n' + LARGE.encode()
+    cut_off = client.post("/tools/phmmer", data=part, content_type="multipart/form-data; boundary=cut")
+    assert cut_off.status_code == 400
+    assert files(tmp_path) == []
+
+
+def test_pasted_text_is_kept_too(client: FlaskClient) -> None:
+    """A text area with megabytes would make the browser slow. What the field itself refuses is shown for correction."""
+    [(_, _, description)] = kept(send(client, LARGE))
+    assert description == "pasted text, 5,000 sequences, kept; choose another file to replace it"
+    wrong = send(client, LARGE + "1")
+    assert kept(wrong) == []
+    assert "MKVLAWTRH\n1</textarea>" in wrong.text.replace("\r", "")
+
+
+def test_the_name_of_a_file_is_only_shown(client: FlaskClient, tmp_path: Path) -> None:
+    """It is escaped, printable, and never part of a path."""
+    [(_, reference, description)] = kept(send(client, upload(LARGE, "..\\../<b>\u202e\x01/a&b.fa"), query=""))
+    assert description.startswith("a&b.fa, 5,000 sequences")
+    assert reference.endswith("/0/a&b.fa")
+    assert re.fullmatch("[0-9a-f]{32}", files(tmp_path)[0].name)
+    renamed = send(client, "", **{"targets-kept": reference.replace("a&b.fa", "<i>/\u202e" + "x" * 300)})
+    assert "<i>" not in renamed.text
+    assert "\u202e" not in renamed.text
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "upload/" + "a" * 32 + "/0/targets.fa",
+        "upload/../../../etc/passwd",
+        "upload/..%2f/0/x",
+        "job/../uploads/0",
+        "job/" + "a" * 32 + "/0/x",
+        "job/sample-phmmer/7/x",
+        "job/sample-expensive_greet/0/x",
+        "job/sample-../0/x",
+        "example//9/x",
+        "example//x/x",
+        "other/a/0/x",
+        "",
+        "upload",
+        "\0",
+    ],
+)
+def test_a_wrong_reference_is_an_error_of_the_field(client: FlaskClient, reference: str) -> None:
+    """Nobody gets a file whose id they do not know, nor anything that is no upload."""
+    answer = send(client, "", **{"targets-kept": reference})
+    assert answer.status_code == 422
+    assert "This file is not kept any more. Choose it again." in answer.text
+
+
+def test_a_form_may_refer_to_the_example_and_to_a_sample(client: FlaskClient) -> None:
+    """They are not copied for each visitor."""
+    for reference in ("example//0/globins45.fa", "job/sample-phmmer/0/"):
+        answer = send(client, "", **{"targets-kept": reference})
+        assert answer.status_code == 503
+        assert "MYG_ESCGI" in answer.text  # short enough to be shown
+
+
+def test_the_id_of_an_upload_is_not_logged(client: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:
+    """Whoever knows it could use the file."""
+    caplog.set_level(0)
+    [(_, reference, _)] = kept(send(client, upload(LARGE), query=""))
+    send(client, "", **{"targets-kept": reference})
+    send(client, "", **{"targets-kept": reference[:-20]})
+    assert reference.split("/")[1] not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [({"min_free_bytes": 10**18}, "There is not enough disk space for this job."), ({}, "This site cannot store jobs")],
+    ids=["full", "gone"],
+)
+def test_an_upload_that_cannot_be_stored_is_refused_with_the_input(
+    tmp_path: Path, settings: dict[str, Any], message: str
+) -> None:
+    """The answer is 503, what was pasted is shown, and the other fields are as they were."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    app = create_app(Settings(data_dir=folder, redis_url=f"redis://127.0.0.1:{free_port()}/0", **settings))
+    shutil.rmtree(folder) if not settings else None
+    for targets in (upload(LARGE), ">t\nMKVLA"):
+        answer = send(app.test_client(), targets, evalue="0.25", label="my job")
+        assert answer.status_code == 503
+        assert message in answer.text
+        assert int(answer.headers["Retry-After"]) > 0
+        assert "&gt;q\nMKVLA</textarea>" in answer.text.replace("\r", "")
+        assert 'value="0.25"' in answer.text
+        assert 'value="my job"' in answer.text
+    assert "&gt;t\nMKVLA</textarea>" in answer.text.replace("\r", "")
+
+
+def post(site: Installation, targets: str | None = None, query: str = ">q\nDDDDDEEEEE", **more: str) -> Response:
+    """Submit proteins to phmmer over HTTP, with the targets as a file."""
+    fields = {"query": query, "evalue": "1", **more}
+    head = '--cut\r\nContent-Disposition: form-data; name="{}"{}\r\n\r\n{}\r\n'
+    parts = [head.format(name, "", value) for name, value in fields.items()]
+    parts += [head.format("targets", '; filename="my targets.fa"', targets)] if targets else []
+    kind = {"Content-Type": "multipart/form-data; boundary=cut"}
+    return fetch(site, "/tools/phmmer", "POST", "".join([*parts, "--cut--\r\n"]), **kind)
+
+
+@pytest.mark.slow
+def test_a_large_input_is_edited_and_run_again_without_sending_it_again(installation: Installation) -> None:
+    """The form refers to the file of the job; its name and checksum stand on the page of both jobs."""
+    answer = post(installation, LARGE)
+    assert answer.status == 303, answer.body
+    job = answer.headers["Location"]
+    page = wait_for_end(installation, job)
+    assert "Target proteins, my targets.fa, SHA-256" in page
+    [(field, reference, description)] = KEPT.findall(fetch(installation, job + "/edit").body)
+    assert (field, description.partition(",")[0]) == ("targets", "my targets.fa")
+    assert "5,000 sequences" in description
+    again = post(installation, None, **{"targets-kept": unescape(reference)})
+    assert again.status == 303, again.body
+    second = wait_for_end(installation, again.headers["Location"])
+    assert re.findall("<code>([0-9a-f]{64})", second) == re.findall("<code>([0-9a-f]{64})", page)
+    assert "Target proteins, my targets.fa, SHA-256" in second
+    assert list((Path(installation.settings.data_dir) / "uploads").iterdir()) == []
+    fetch(installation, job + "/delete", "POST")
+    gone = post(installation, None, **{"targets-kept": unescape(reference)})
+    assert gone.status == 422
+    assert "This file is not kept any more" in gone.body
