@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from wtforms import Form
 
 from greeter.toolkit.errors import ToolError
+from greeter.toolkit.form_check import check_form
 from greeter.toolkit.job import Job, Result
 
 Function = Callable[..., Result]
@@ -61,8 +62,8 @@ class Tool:
             shows the versions, and the tool is not available where a program is not installed.
         cores: The number of processor cores that a job can use; see `Job.cores`.
         memory: A function that estimates the memory that a job needs in the worst case, or None. It takes the
-            parameters of `function` without the job; a `ProteinFastaField` is bytes on submission, a Path in the worker
-            (see `longest_sequence`). The form refuses a job that needs more than the setting JOB_MEMORY.
+            parameters of `function` without the job (see `longest_sequence`). The form refuses a job that needs more
+            than the setting JOB_MEMORY.
     """
 
     name: str
@@ -153,7 +154,8 @@ def tool(
         A decorator that turns the function into a `Tool`.
 
     Raises:
-        TypeError: The function's parameters are not a job followed by the fields of the form.
+        TypeError: The form has a field that cannot be one, or the function's parameters are not a job followed by the
+            fields of the form.
         ValueError: The name of the queue cannot be used.
     """
     if not _QUEUE_NAME.fullmatch(queue) or queue in _RESERVED:
@@ -171,6 +173,7 @@ def tool(
 
 
 def _check_parameters(function: Function, form: type[Form]) -> None:
+    check_form(form)
     parameters = list(inspect.signature(function).parameters)[1:]
     fields = list(form()._fields)
     if sorted(parameters) != sorted(fields):

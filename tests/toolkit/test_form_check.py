@@ -1,0 +1,58 @@
+"""Forms that cannot work are refused when their tool is loaded."""
+
+import pytest
+import wtforms
+from wtforms import Form, IntegerField, StringField
+
+from greeter.toolkit import Job, tool
+from greeter.toolkit.form_check import check_form
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        *(
+            (name, "an attribute of wtforms.Form: " + name)
+            for name in ("data", "meta", "process", "errors", "validate")
+        ),
+        ("populate_obj", "an attribute of wtforms.Form: populate_obj"),
+        ("label", "the field for the name of the job, which each form has"),
+        ("token", "the hidden field that each form has, so that submitting it twice creates one job"),
+        ("job", "the first parameter of the function"),
+    ],
+)
+def test_a_name_that_is_taken_is_refused(name: str, why: str) -> None:
+    """One line says which and why."""
+    with pytest.raises(TypeError) as raised:
+        check_form(type("MyForm", (Form,), {name: StringField()}))
+    assert str(raised.value) == f"MyForm.{name} cannot be a field, because its name is {why}. Rename it."
+
+
+@pytest.mark.parametrize(("kind", "ours"), [("FileField", "FileField"), ("MultipleFileField", "FilesField")])
+def test_a_file_field_of_wtforms_is_refused(kind: str, ours: str) -> None:
+    """The file would be lost."""
+    form = type("MyForm", (Form,), {"table": getattr(wtforms, kind)()})
+    with pytest.raises(TypeError) as raised:
+
+        @tool("Takes a table", form=form)
+        def load(job: Job, table: str) -> dict[str, str]:
+            """Do nothing."""
+            return {}
+
+    assert str(raised.value) == f"MyForm.table would lose its file. Use the {ours} of greeter.toolkit instead."
+
+
+def test_a_field_may_be_inherited_or_replaced() -> None:
+    """Attributes of a form that are not fields have any name."""
+
+    class Base(Form):
+        size = IntegerField()
+        upload = wtforms.FileField()
+        name_of_data = "x"
+
+    class Child(Base):
+        upload = StringField()  # type: ignore[assignment]
+
+    check_form(Child)
+    with pytest.raises(TypeError, match=r"Base\.upload would lose"):
+        check_form(Base)
