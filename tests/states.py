@@ -79,6 +79,24 @@ def _upload(query: str, sign: str) -> Arrival:
     return arrive
 
 
+def _kept(page: Page, installation: Installation) -> None:
+    _upload(_many, "text=to go")(page, installation)
+    page.click("text=Cancel")
+    page.click("text=Edit and run again")
+    page.wait_for_selector("text=1,800 sequences, kept")
+
+
+def _every_field_is_wrong(page: Page, installation: Installation) -> None:
+    page.goto("/tools/report?example")
+    page.evaluate("document.querySelector('form').noValidate = true")
+    page.evaluate("document.querySelectorAll('select, [type=radio]').forEach(field => field.name = 'x')")
+    page.fill("[name=whole]", "101")
+    page.fill("[name=reads]", "@r")
+    page.set_input_files("[name=table]", {"name": "my.xls", "mimeType": "text/plain", "buffer": b"x"})
+    page.click("text=Submit")
+    page.wait_for_selector("text=Nothing has been submitted yet")
+
+
 def _removed(page: Page, installation: Installation) -> None:
     _long(page, installation)
     job_id = page.url.rpartition("/")[2]
@@ -99,7 +117,10 @@ WITH_WORKER: dict[str, Arrival] = {
     "form": _go("/tools/phmmer"),
     "form-example": _go("/tools/phmmer?example"),
     "form-greeting": _go("/tools/expensive_greet"),
+    "form-every-field": _go("/tools/report?example"),
+    "form-kept": _kept,
     "422": _wrong_input,
+    "422-every-field": _every_field_is_wrong,
     "running": _long,
     "running-search": _upload(_many, "text=to go"),
     "running-without-total": _job("nap", "text=running for"),
