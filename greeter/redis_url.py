@@ -33,7 +33,6 @@ class RedisUrl:
         tls: Options of redis-py and of kombu for TLS; empty without TLS.
         service: The name by which the sentinels know the primary. Empty: the URL names the server itself.
         sentinel_login: The `username` and the `password` for the sentinels, if there are any.
-
     """
 
     nodes: tuple[tuple[str, int], ...]

@@ -29,7 +29,8 @@ from greeter.jobs.celery_app import CeleryApp
 from greeter.jobs.errors import UNAVAILABLE
 from greeter.jobs.record import Record
 from greeter.jobs.service import JobService
-from greeter.jobs.store import QueueStatistics, Store
+from greeter.jobs.statistics import QueueStatistics
+from greeter.jobs.store import Store
 from greeter.jobs.task import register_tools
 from greeter.settings import Settings
 

@@ -28,7 +28,11 @@ BIN = Path(sys.executable).parent
 COMMANDS = {name: PROCFILE[name].split()[1:] for name in ("web", "worker")}
 
 
-CHECK = "from greeter.jobs import fitness; from greeter.settings import Settings; fitness.check(Settings.load())"
+CHECK = """
+from greeter.jobs import fitness
+from greeter.settings_loader import load_settings
+fitness.check(load_settings())
+"""
 AS_NOBODY = """
 import os
 from greeter.jobs import fitness

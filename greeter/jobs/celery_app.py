@@ -27,7 +27,6 @@ class CeleryApp(Celery):
         jobs: The job service.
         runner: The identity of this process, if it is a worker's.
         process_state: The state in which this process started, if it is a pool process of a worker.
-
     """
 
     def __init__(self, settings: Settings) -> None:

@@ -22,7 +22,6 @@ class Provenance:
         checksums: The SHA-256 of each input file, by the name of its parameter, which has a list for several files.
         filenames: The name of each of these files on the visitor's computer; empty if it was pasted.
         versions: The versions of greeter, Python, and the libraries that the tool names; empty until the job starts.
-
     """
 
     params: Params = field(default_factory=dict)

@@ -60,7 +60,6 @@ def copy(source: Redis, target: Redis, *, replace: bool) -> Counter[str]:
     Raises:
         CopyRefused: The target has keys, or the source has changed.
         RedisError: A server does not answer, or refuses a command.
-
     """
     if _identity(source) == _identity(target):
         raise CopyRefused("Both URLs name the same database. Set REDIS_URL to the server that is to have the records.")

@@ -13,7 +13,6 @@ class Runner:
         worker: Id of the worker; empty in a process that is no worker.
         process: Id of the pool process, or None for the worker's main process, which may write for any of its pool
             processes.
-
     """
 
     worker: str = ""

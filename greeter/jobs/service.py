@@ -40,7 +40,7 @@ class JobService:
 
         Args:
             tool: The tool to run.
-            params: The values of its form's fields; bytes become a file.
+            params: The values of its form's fields; a Path is the path of a file.
             submission: What else is known of the submission.
 
         Returns:
@@ -54,7 +54,6 @@ class JobService:
             OSError: The disk is full.
             Unfit: DATA_DIR cannot be used, or does not belong to this Redis.
             RedisError: Redis is unavailable.
-
         """
         job_id = token_hex(16)
         if problem := self.fitness.problem():
@@ -76,7 +75,15 @@ class JobService:
         counted: bool = True,
         reason: Exception = WorkerLostError(f"lost {MAX_ATTEMPTS} times"),  # noqa: B008
     ) -> None:
-        """Make a job wait again after its process was lost, or fail after its last attempt. See Store.requeue."""
+        """Make a job wait again after its process was lost, or fail after its last attempt.
+
+        Args:
+            job_id: The job.
+            runner: The process that ran it, or its worker, if that is lost as a whole.
+            stale: Whether the process only seems lost, because its heartbeats have stopped.
+            counted: Whether the attempt counts.
+            reason: Why the job fails, if this was its last attempt.
+        """
         result = dumps(failure_result(reason))
         state = self.store.requeue(job_id, runner, stale=stale, counted=counted, result=result)
         if state == PENDING:

@@ -47,6 +47,7 @@ from greeter.jobs.probe import NoAnswer
 from greeter.jobs.reader import Params, Provenance
 from greeter.jobs.record import Record
 from greeter.jobs.scripts import flat, texts
+from greeter.jobs.statistics import Statistics
 from greeter.jobs.worker_store import WorkerStore
 from greeter.logs import REQUEST
 from greeter.toolkit.tool import DEFAULT_QUEUE, signature
@@ -66,7 +67,6 @@ class Submission:
         client: Who submits, to limit the active jobs of one client.
         token: The token of the form, so that submitting it twice creates one job.
         filenames: The names of the input files on the visitor's computer, by the name of the parameter.
-
     """
 
     label: str = ""
@@ -83,53 +83,28 @@ class CancelOutcome(StrEnum):
     ENDED = "ended"  # it had ended before
 
 
-@dataclass(frozen=True)
-class QueueStatistics:
-    """Numbers of one queue.
-
-    Attributes:
-        waiting: Jobs that are waiting.
-        running: Jobs that are running.
-        workers: Workers with a recent heartbeat that take jobs from it.
-        oldest: Seconds since the submission of the oldest waiting job.
-
-    """
-
-    waiting: int = 0
-    running: int = 0
-    workers: int = 0
-    oldest: int = 0
-
-
-@dataclass(frozen=True)
-class Statistics:
-    """Numbers of jobs and workers.
-
-    Attributes:
-        queues: Numbers of the queues that have jobs or workers, by name.
-        unfit: Why workers with a recent heartbeat cannot run jobs, one reason for each.
-        bounds: The bounds of the duration buckets, in seconds.
-        ended: Numbers of ended jobs and sums of their durations: `("ended", tool, phase)`, `("seconds", tool)`, and
-            `("bucket", tool, bound)` for jobs that ran no longer than a bound but longer than the one before it.
-
-    """
-
-    queues: dict[str, QueueStatistics]
-    unfit: list[str]
-    bounds: list[int]
-    ended: dict[tuple[str, ...], float]
-
-
 class Store(WorkerStore):
     """The records of jobs, and their folders. Methods raise redis.RedisError when Redis is unavailable."""
 
     def create(self, job_id: str, tool: str, params: Params, submission: Submission, queue: str = DEFAULT_QUEUE) -> str:
-        """Create a waiting job and return its id, or the id of the job that the same form created before.
+        """Create a waiting job.
 
-        A parameter that is a Path becomes the file `inputs/<its name>`, and several become the files of a folder with
-        this name. Raises an exception of _LIMITS, or OSError when the disk is full; then nothing is kept. Raises
-        NotConfirmed when too few replicas have the job. It is kept then, as after a lost reply, because another
-        submission of the same form may have been accepted as this job.
+        Args:
+            job_id: The id of the new job.
+            tool: The name of its tool.
+            params: The parameters of the tool. A Path becomes the file `inputs/<name of the parameter>`, and several
+                become the files of a folder with this name.
+            submission: What else is known of the submission.
+            queue: The queue in which the job waits.
+
+        Returns:
+            The id of the job, or of the one that the same form created before.
+
+        Raises:
+            QueueFull: A limit is reached, as with the other exceptions of _LIMITS. Nothing is kept.
+            OSError: The disk is full. Nothing is kept.
+            NotConfirmed: Too few replicas have the job. It is kept, as after a lost reply, because another submission
+                of the same form may have been accepted as this job.
         """
         files = file_params(params)
         names = {name: value for name, value in submission.filenames.items() if name in files}
@@ -176,7 +151,11 @@ class Store(WorkerStore):
         return blake2b(client.encode(), key=key, digest_size=16).hexdigest() if client else ""
 
     def find(self, job_id: str) -> Record:
-        """Read a record in one round trip. Raises JobNotFound."""
+        """Read a record in one round trip.
+
+        Raises:
+            JobNotFound: There is no such job.
+        """
         snapshot = self._scripts.run("read", job_id, _WORKER_TIMEOUT)
         if snapshot is None:
             raise JobNotFound(job_id)
@@ -197,7 +176,14 @@ class Store(WorkerStore):
         return {name: value.decode() for name, value in zip(names, values, strict=True) if value}
 
     def cancel(self, job_id: str) -> CancelOutcome:
-        """Cancel a job. Raises JobNotFound."""
+        """Cancel a job.
+
+        Returns:
+            What this did: a job that runs ends only later.
+
+        Raises:
+            JobNotFound: There is no such job.
+        """
         reply: bytes | None = self._scripts.run("cancel", job_id, self._settings.silence_limit)
         if reply is None:
             raise JobNotFound(job_id)
@@ -210,7 +196,14 @@ class Store(WorkerStore):
         return outcome
 
     def delete(self, job_id: str) -> bool:
-        """Delete the folder and the record of a job, or return False if it is active. Raises JobNotFound."""
+        """Delete the folder and the record of a job, unless it is active.
+
+        Returns:
+            Whether they are deleted.
+
+        Raises:
+            JobNotFound: There is no such job.
+        """
         if self.find(job_id).active:
             return False
         self.files.remove(job_id)  # first: if Redis fails now, the record is still there for the next try
@@ -223,14 +216,17 @@ class Store(WorkerStore):
 
     def statistics(self) -> Statistics:
         """Count jobs and workers. Raises redis.RedisError also when Redis refuses writes."""
-        queues, unfit, bounds, counted = self._scripts.run("statistics", "", _WORKER_TIMEOUT)
-        by_name = {name.decode(): QueueStatistics(*numbers) for name, *numbers in queues}
-        fields = iter(texts(counted))
-        ended = {tuple(name.split()): float(number) for name, number in zip(fields, fields, strict=True)}
-        return Statistics(by_name, texts(unfit), bounds, ended)
+        return Statistics.read(self._scripts.run("statistics", "", _WORKER_TIMEOUT))
 
     def installation(self, new: str = "") -> str | None:
-        """Return the id of the installation that Redis belongs to. Set it to a new one first if there is none."""
+        """Return the id of the installation that Redis belongs to.
+
+        Args:
+            new: The id to store first if there is none.
+
+        Returns:
+            The id, or None if there is none.
+        """
         if new:
             self.redis.set("installation", new, nx=True)
         found: Any = self.redis.get("installation")

@@ -64,7 +64,6 @@ class WorkerStore:
 
         Raises:
             ToolChanged: The job has another signature.
-
         """
         reply = self._scripts.run("claim", job_id, *runner.args, dumps(versions), signature)
         if not reply:
@@ -76,7 +75,15 @@ class WorkerStore:
         return {**loads(plain), **self.files.inputs(job_id)}, self.files.attempt(job_id, int(number))
 
     def heartbeat(self, job_id: str, runner: Runner) -> Order:
-        """Record that a job is running, and return what to do."""
+        """Record that a job is running.
+
+        Args:
+            job_id: The job.
+            runner: The process that runs it.
+
+        Returns:
+            What the process has to do.
+        """
         return Order(self._scripts.run("heartbeat", job_id, *runner.args).decode())
 
     def report_progress(self, job_id: str, runner: Runner, report: Report) -> None:
@@ -84,7 +91,20 @@ class WorkerStore:
         self.update(job_id, runner, PROGRESS, {"progress": dumps(report)})
 
     def update(self, job_id: str, runner: Runner, state: str, fields: Fields) -> bool:
-        """Change the Celery state and fields of a running job, or return False if the runner has lost it."""
+        """Change the Celery state and fields of a running job.
+
+        Args:
+            job_id: The job.
+            runner: The process that runs it, or its worker's main process.
+            state: The new Celery state. If the job was cancelled, its end state is REVOKED.
+            fields: Fields of the record and their new values.
+
+        Returns:
+            Whether they were changed; False if the runner has lost the job.
+
+        Raises:
+            NotConfirmed: Too few replicas have the end of the job.
+        """
         is_end = state in READY_STATES
         if is_end:
             if state != SUCCESS:  # else the process has done it
@@ -139,7 +159,6 @@ class WorkerStore:
 
         Returns:
             The new Celery state, or None if the job does not run there any more, or had a heartbeat since.
-
         """
         self.measure(job_id)
         silence = self._settings.silence_limit if stale else ""

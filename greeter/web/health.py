@@ -6,7 +6,7 @@ from flask import Blueprint, Flask
 from flask.typing import ResponseReturnValue
 from redis import RedisError
 
-from greeter.jobs.store import Statistics
+from greeter.jobs.statistics import Statistics
 from greeter.web.services import services
 
 bp = Blueprint("health", __name__, url_prefix="/health")

@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 from redis import RedisError
 
 from greeter.jobs.service import JobService
-from greeter.jobs.store import QueueStatistics, Statistics
+from greeter.jobs.statistics import QueueStatistics, Statistics
 from greeter.web.services import services
 
 REQUEST_SECONDS = Histogram("greeter_request_seconds", "Time to answer a request.", ["route", "status"], registry=None)

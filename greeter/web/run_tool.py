@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from secrets import token_hex
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory, mkdtemp
 from threading import Event, Thread
 from types import FrameType
 from typing import Any
@@ -80,10 +80,11 @@ def _option(field: Field) -> click.Option:
 
 def _run(tool: Tool, _example: bool, **given: Any) -> None:
     """Run a tool with the values that were given for its fields, checked as on the web."""
-    folder = Path(mkdtemp(prefix=f"{tool.name}-"))
-    params = _check(tool, given, _example, folder / "submitted")
-    files = JobFiles(folder.parent)
-    files.create(folder.name, file_params(params))
+    with TemporaryDirectory() as submitted:
+        params = _check(tool, given, _example, Path(submitted))
+        folder = Path(mkdtemp(prefix=f"{tool.name}-"))
+        files = JobFiles(folder.parent)
+        files.create(folder.name, file_params(params))
     job = Job(files.attempt(folder.name, 1), services().settings.job_memory)
     try:
         with _progress_bar(job), _interruptible():
@@ -111,7 +112,6 @@ def _call(tool: Tool, job: Job, params: Params) -> Result:
 
 def _check(tool: Tool, given: dict[str, Any], with_example: bool, folder: Path) -> Params:
     """Return the parameters for values of the form. Raises UsageError if it rejects them. New files are in `folder`."""
-    folder.mkdir()
 
     def new_upload(name: str) -> Upload:
         return Upload(folder / token_hex(8), name, is_new=True)

@@ -54,7 +54,6 @@ def test_the_expressions_of_the_dashboard_are_valid(tmp_path: Path) -> None:
 
 
 @pytest.mark.redis
-@pytest.mark.xfail(reason="the metrics by queue are added by another change")
 def test_every_metric_of_the_dashboard_and_the_alerts_exists(own_installation: Installation) -> None:
     """/metrics has each of them, with the labels by which they are grouped."""
     site = own_installation

@@ -90,9 +90,9 @@ def test_a_field_has_what_a_browser_would_submit(run: Any, options: list[str], v
     [
         (["expensive_greet", "--person", "", "--total", "3"], "--person: Fill in this field."),
         (["expensive_greet", "--person", "A", "--total", "x"], "--total: Enter a whole number, such as 10."),
-        (["zz_fields", "--kind", "c"], "--kind: Not a valid choice."),
+        (["zz_fields", "--kind", "c"], "--kind: Choose one of the options."),
         (["phmmer", "--query", EXAMPLES / "missing.fa"], "does not exist"),
-        (["phmmer", "--query", ROOT / "README.md"], "--query: Line 1: text before the first header."),
+        (["phmmer", "--query", ROOT / "README.md"], "--query: Line 1, "),
         (["no_tool"], "No such command"),
     ],
 )

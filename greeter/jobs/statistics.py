@@ -1,0 +1,52 @@
+"""Numbers of jobs and workers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from greeter.jobs.scripts import texts
+
+
+@dataclass(frozen=True)
+class QueueStatistics:
+    """Numbers of one queue.
+
+    Attributes:
+        waiting: Jobs that are waiting.
+        running: Jobs that are running.
+        workers: Workers with a recent heartbeat that take jobs from it.
+        oldest: Seconds since the submission of the oldest waiting job.
+    """
+
+    waiting: int = 0
+    running: int = 0
+    workers: int = 0
+    oldest: int = 0
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Numbers of jobs and workers.
+
+    Attributes:
+        queues: Numbers of the queues that have jobs or workers, by name.
+        unfit: Why workers with a recent heartbeat cannot run jobs, one reason for each.
+        bounds: The bounds of the duration buckets, in seconds.
+        ended: Numbers of ended jobs and sums of their durations: `("ended", tool, phase)`, `("seconds", tool)`, and
+            `("bucket", tool, bound)` for jobs that ran no longer than a bound but longer than the one before it.
+    """
+
+    queues: dict[str, QueueStatistics]
+    unfit: list[str]
+    bounds: list[int]
+    ended: dict[tuple[str, ...], float]
+
+    @classmethod
+    def read(cls, reply: Any) -> Statistics:
+        """Read the reply of statistics.lua."""
+        queues, unfit, bounds, counted = reply
+        by_name = {name.decode(): QueueStatistics(*numbers) for name, *numbers in queues}
+        fields = iter(texts(counted))
+        ended = {tuple(name.split()): float(number) for name, number in zip(fields, fields, strict=True)}
+        return cls(by_name, texts(unfit), bounds, ended)
