@@ -7,11 +7,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from greeter.toolkit.fasta import FastaCheck, count_sequences
-from greeter.toolkit.fastq import check_fastq, count_reads
+from greeter.toolkit.fasta import FastaCheck
+from greeter.toolkit.fastq import check_fastq
 from greeter.toolkit.file_field import FileField
-from greeter.toolkit.text import text_pieces
-from greeter.toolkit.upload import Upload
+from greeter.toolkit.sequence_files import count_reads, count_sequences
+from greeter.toolkit.text import text_blocks
 
 
 class FastaField(FileField):
@@ -45,13 +45,9 @@ class FastaField(FileField):
         self._longest = longest
         super().__init__(label, validators, **{"paste": True, **kwargs})
 
-    def rewrites(self, upload: Upload) -> bool:
-        """Return True: the tool gets the checked text."""
-        return True
-
     def contents(self, source: BinaryIO) -> Iterator[bytes]:
         """Yield the checked text."""
-        return (piece.encode() for piece in self._check(self.meta.limits).check(text_pieces(source)))
+        return (text.encode() for text in self._check(self.meta.limits).check(text_blocks(source)))
 
     @property
     def limits(self) -> str:
@@ -77,13 +73,9 @@ class FastqField(FileField):
     def __init__(self, label: str | None = None, validators: Sequence[Any] | None = None, **kwargs: Any) -> None:
         super().__init__(label, validators, **{"paste": True, **kwargs})
 
-    def rewrites(self, upload: Upload) -> bool:
-        """Return True: the tool gets the checked text."""
-        return True
-
     def contents(self, source: BinaryIO) -> Iterator[bytes]:
         """Yield the checked text."""
-        return (line.encode() for line in check_fastq(text_pieces(source)))
+        return (line.encode() for line in check_fastq(text_blocks(source)))
 
     def measure(self, path: Path) -> str:
         """Return the number of reads, as in `15,739 reads`."""

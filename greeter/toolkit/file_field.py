@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from humanize import naturalsize
 from wtforms import Field
@@ -14,12 +13,11 @@ from wtforms.validators import StopValidation, ValidationError
 from wtforms.widgets import FileInput, TextArea
 
 from greeter.toolkit.errors import ToolError
+from greeter.toolkit.file_rules import Contents, FileRules, browser_endings
 from greeter.toolkit.text import read_text
 from greeter.toolkit.upload import Upload
 
 SHOWN_TEXT = 65_536  # characters: a longer text is not shown in the form, because it would make the browser slow
-_CHUNK = 65_536  # bytes
-_PACKED = (".gz", ".bgz")
 _GONE = "This file is not kept any more. Choose it again."
 
 Value = str | Path | Upload | None
@@ -46,6 +44,7 @@ class FileField(Field):
     """
 
     multiple = False
+    contents: Contents | None = None
 
     def __init__(
         self,
@@ -58,13 +57,14 @@ class FileField(Field):
         paste: bool = False,
         **kwargs: Any,
     ) -> None:
-        self.suffixes, self.check, self.max_bytes, self.paste = tuple(suffixes), check, max_bytes, paste
+        self.suffixes = tuple(suffix.lower() for suffix in suffixes)
+        self.check, self.max_bytes, self.paste = check, max_bytes, paste
         self.uploads: list[Upload] = []
         self._pasted = ""
         widget: Any = _TextOrFile() if paste else FileInput(multiple=self.multiple)
         super().__init__(label, list(validators or ()), widget=widget, **kwargs)
         if self.suffixes and not paste:
-            self.render_kw = {"accept": self.accept, **(self.render_kw or {})}
+            self.render_kw = {"accept": self.browser_endings, **(self.render_kw or {})}
 
     @property
     def data(self) -> Any:
@@ -123,73 +123,27 @@ class FileField(Field):
         """Unpack and check the files, unless a validator has already rejected them."""
         if validation_stopped or self.errors:
             return
-        try:
-            self.uploads = [self._accept(upload) for upload in self.uploads]
-        except ToolError as error:
-            raise ValidationError(str(error)) from error
-
-    def _accept(self, upload: Upload) -> Upload:
-        """Return an upload as the tool gets it. Raises ToolError, and OSError when the disk is full."""
-        try:
-            if not upload.path.stat().st_size:
-                raise ToolError("The file is empty. Choose another one.")
-            self._check_name(upload.name)
-            accepted = self._rewritten(upload) if self.rewrites(upload) else upload
-            if accepted.path.stat().st_size > self._limit:
-                raise self._too_large()
-            if self.check:
-                self.check(accepted.path)
-            return accepted
-        except ToolError as error:
-            raise ToolError(f"{upload.name}: {error}") if self.multiple else error from None
-
-    def _check_name(self, name: str) -> None:
-        unpacked = name.lower().removesuffix(".gz").removesuffix(".bgz")
-        endings = tuple(suffix.lower() for suffix in self.suffixes)
-        if name and endings and not name.lower().endswith(endings) and not unpacked.endswith(endings):
-            raise ToolError(f"{name!r} does not end in {' or '.join(self.suffixes)}. Choose another file.")
-
-    def rewrites(self, upload: Upload) -> bool:
-        """Return whether the tool gets another file than the visitor sent: here, one that is unpacked."""
-        name = upload.name.lower()
-        as_it_is = name.endswith(tuple(suffix for suffix in self.suffixes if suffix.endswith(_PACKED)))
-        return name.endswith(_PACKED) and not as_it_is and upload.is_packed
-
-    def contents(self, source: BinaryIO) -> Iterator[bytes]:
-        """Yield the contents of the file that the tool gets, from those of the unpacked file."""
-        return iter(partial(source.read, _CHUNK), b"")
-
-    def _rewritten(self, upload: Upload) -> Upload:
-        new: Upload = self.meta.new_upload(upload.name)
-        size = 0
-        with new.create() as target, upload.unpacked() as source:
-            for chunk in self.contents(source):
-                size += len(chunk)
-                if size > self._limit:
-                    raise self._too_large()
-                target.write(chunk)
-        return new
+        for number, upload in enumerate(self.uploads):
+            try:
+                self.uploads[number] = self.rules.accept(upload)
+            except ToolError as error:
+                raise ValidationError(f"{upload.name}: {error}" if self.multiple else str(error)) from error
 
     @property
-    def _limit(self) -> int:
-        return self.max_bytes or int(self.meta.limits["bytes"])
+    def rules(self) -> FileRules:
+        """What the field accepts."""
+        limit = self.max_bytes or self.meta.limits["bytes"]
+        return FileRules(self.suffixes, limit, self.meta.new_upload, self.contents, self.check)
 
-    def _too_large(self) -> ToolError:
-        return ToolError(f"The file has more than {_size(self._limit)}, counted after unpacking. Choose a smaller one.")
-
-    # What the template shows.
+    @property
+    def browser_endings(self) -> str:
+        """The endings that a browser offers for the choice of a file."""
+        return browser_endings(self.suffixes)
 
     @property
     def limits(self) -> str:
         """The limits of this field, as a sentence for the form."""
-        each = " for each file" if self.multiple else ""
-        endings = f"Names ending in {' or '.join(self.suffixes)}. " if self.suffixes else ""
-        return f"{endings}At most {_size(self._limit)}{each}."
-
-    @property
-    def accept(self) -> str:
-        """The endings that a browser offers."""
-        return ",".join([*self.suffixes, *(suffix + ending for suffix in self.suffixes for ending in _PACKED)])
+        return self.rules.sentence
 
     @property
     def kept(self) -> list[Upload]:
@@ -223,10 +177,6 @@ class FileField(Field):
         except (ToolError, FileNotFoundError):
             return ""
         return text if text and text.strip() else ""
-
-
-def _size(number: int) -> str:
-    return naturalsize(number, binary=True, format="%.3g")
 
 
 class FilesField(FileField):

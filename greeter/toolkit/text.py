@@ -1,29 +1,28 @@
-"""Text files of unknown origin, read in pieces so that files of any size need little memory."""
+"""Text files of unknown origin, read in blocks so that files of any size need little memory."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from functools import partial
 from typing import BinaryIO
 
 from greeter.toolkit.errors import ToolError
 
-_PIECE = 65_536  # characters
+_BLOCK = 65_536  # characters
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf".decode("latin-1")
 # bzip2 and zstd. Zip and xz always contain a zero byte, which is enough to reject them.
 _COMPRESSED = tuple(magic.decode("latin-1") for magic in (b"BZh", b"(\xb5/\xfd"))
 _NOT_TEXT = "This is not a text file. Unpack it, or save it as plain text, and choose it again."
 
 
-def text_pieces(source: BinaryIO) -> Iterator[str]:
+def text_blocks(source: BinaryIO) -> Iterator[str]:
     """Read a text in UTF-8 or Latin-1, with any kind of line ending.
 
     Args:
         source: The open file.
 
     Yields:
-        The lines with their endings as Unix line endings. A line of more than 65,536 characters comes in pieces.
+        Blocks of some lines, with Unix line endings. A line of more than 65,536 characters may be divided.
 
     Raises:
         ToolError: This is not a text.
@@ -31,12 +30,12 @@ def text_pieces(source: BinaryIO) -> Iterator[str]:
     # Latin-1 maps each byte to a character, so that it never fails in the middle.
     lines = io.TextIOWrapper(source, encoding="latin-1", newline=None)
     try:
-        start = lines.readline(_PIECE)
+        start = lines.readline(_BLOCK)
         if start.startswith(_COMPRESSED):
             raise ToolError(_NOT_TEXT)
         yield _decode(start.removeprefix(_BYTE_ORDER_MARK))
-        for piece in iter(partial(lines.readline, _PIECE), ""):
-            yield _decode(piece)
+        while block := lines.read(_BLOCK) + lines.readline(_BLOCK):
+            yield _decode(block)
     finally:
         if not source.closed:
             lines.detach()  # the source belongs to the caller
@@ -54,8 +53,8 @@ def read_text(source: BinaryIO, limit: int) -> str | None:
     """
     text = ""
     try:
-        for piece in text_pieces(source):
-            text += piece
+        for block in text_blocks(source):
+            text += block
             if len(text) > limit:
                 return None
     except ToolError:
@@ -63,12 +62,12 @@ def read_text(source: BinaryIO, limit: int) -> str | None:
     return text
 
 
-def _decode(piece: str) -> str:
-    if "\0" in piece:
+def _decode(block: str) -> str:
+    if "\0" in block:
         raise ToolError(_NOT_TEXT)
-    if piece.isascii():
-        return piece
+    if block.isascii():
+        return block
     try:
-        return piece.encode("latin-1").decode("utf-8")
+        return block.encode("latin-1").decode("utf-8")
     except UnicodeDecodeError:
-        return piece
+        return block

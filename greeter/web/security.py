@@ -57,13 +57,11 @@ def _reject_other_sites() -> None:
 def _reject_large_form() -> None:
     if request.mimetype != "application/x-www-form-urlencoded":
         return
+    request.max_content_length = most = current_app.config["MAX_FORM_MEMORY_SIZE"]
     body = request.get_data()
     # A field takes a hundred times its bytes in memory, and MAX_FORM_PARTS limits only multipart forms. Werkzeug cuts
-    # off a chunked body at MAX_CONTENT_LENGTH.
-    if (
-        body.count(b"&") >= current_app.config["MAX_FORM_PARTS"]
-        or len(body) >= current_app.config["MAX_CONTENT_LENGTH"]
-    ):
+    # off a chunked body at max_content_length.
+    if body.count(b"&") >= current_app.config["MAX_FORM_PARTS"] or len(body) >= most:
         raise RequestEntityTooLarge
 
 

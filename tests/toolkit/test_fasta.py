@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from greeter.toolkit.fasta import ALPHABETS, FastaCheck, FastaError, Limits, count_sequences, longest_sequence
-from greeter.toolkit.text import text_pieces
+from greeter.toolkit.alphabets import ALPHABETS
+from greeter.toolkit.fasta import FastaCheck, FastaError, Limits
+from greeter.toolkit.sequence_files import count_sequences, longest_sequence
+from greeter.toolkit.text import text_blocks
 
 LIMITS: Limits = {"records": 3, "residues": 40}
 ACCESSION = (
@@ -20,7 +22,7 @@ ACCESSION = (
 def check(text: str, alphabet: str = "protein", limits: Limits = LIMITS, *, gaps: bool = False) -> str:
     """Check a text as a form does, and return the text that the tool gets."""
     checker = FastaCheck(limits, alphabet, gaps=gaps, longest=100_000)
-    return "".join(checker.check(text_pieces(io.BytesIO(text.encode()))))
+    return "".join(checker.check(text_blocks(io.BytesIO(text.encode()))))
 
 
 @pytest.mark.parametrize(
@@ -118,7 +120,8 @@ def test_valid_text_changes_only_in_its_line_endings(text: str) -> None:
 
 def test_a_single_sequence_needs_no_header() -> None:
     """It is named query, and may have several lines and blanks."""
-    assert check("\nMKV LAW\nTRH\n") == "\n>query\nMKV LAW\nTRH\n"
+    assert check("MKV LAW\nTRH\n") == ">query\nMKV LAW\nTRH\n"
+    assert check("\n\nMKV\n") == "\n>query\n\nMKV\n"
     assert check("acgtacgtacgt", "dna") == ">query\nacgtacgtacgt"
 
 
@@ -151,7 +154,7 @@ def reference(text: str) -> str | None:
 
 
 @given(LINES)
-def test_the_check_by_line_agrees_with_a_check_of_the_whole_text(lines: list[str]) -> None:
+def test_the_check_by_block_agrees_with_a_check_of_the_whole_text(lines: list[str]) -> None:
     """Both accept the same texts, and find the same wrong letters in the same record."""
     text, message = "\n".join(lines), None
     try:
@@ -163,14 +166,22 @@ def test_the_check_by_line_agrees_with_a_check_of_the_whole_text(lines: list[str
     assert expected is None or expected in str(message)
 
 
-@given(st.text("ACDEFGHIKLM \n", min_size=1).filter(str.strip), st.integers(1, 40))
-def test_pieces_of_lines_make_no_difference(body: str, size: int) -> None:
-    """A long line comes in pieces of any size."""
-    text = f">a\n{body}"
-    pieces = [line[start : start + size] for line in text.splitlines(True) for start in range(0, len(line), size)]
-    if len(pieces[0]) > 1:  # a header is short
-        checker = FastaCheck({"records": 1, "residues": 10_000})
-        assert "".join(checker.check(pieces)) == text
+@given(LINES, st.integers(1, 40), st.integers(1, 5))
+def test_the_size_of_blocks_makes_no_difference(lines: list[str], size: int, number: int) -> None:
+    """A block has some lines, or a part of a line of a sequence."""
+    text = "\n".join([">first", "MKV", *lines])
+    whole = text.splitlines(keepends=True)
+    joined = ["".join(whole[start : start + number]) for start in range(0, len(whole), number)]
+    cut = [part for line in whole for part in ([line] if line[0] == ">" else re.findall(f"(?s).{{1,{size}}}", line))]
+    assert outcome([text]) == outcome(joined) == outcome(cut)
+
+
+def outcome(blocks: list[str]) -> str:
+    """Return the checked text, or the message of the error."""
+    try:
+        return "".join(FastaCheck({"records": 1000, "residues": 10_000}).check(blocks))
+    except FastaError as error:
+        return str(error)
 
 
 def test_sequences_are_counted_and_measured(tmp_path: Path) -> None:

@@ -6,15 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from greeter.toolkit.fastq import FastqError, check_fastq, count_reads
-from greeter.toolkit.text import text_pieces
+from greeter.toolkit.fastq import FastqError, check_fastq
+from greeter.toolkit.sequence_files import count_reads
+from greeter.toolkit.text import text_blocks
 
 READ = "@r1 first\nACGTN\n+\nIIII!\n"
 
 
 def check(text: str) -> str:
     """Check a text as a form does, and return the text that the tool gets."""
-    return "".join(check_fastq(text_pieces(io.BytesIO(text.encode()))))
+    return "".join(check_fastq(text_blocks(io.BytesIO(text.encode()))))
 
 
 @pytest.mark.parametrize(

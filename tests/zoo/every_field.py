@@ -53,7 +53,7 @@ class EveryField(Form):
     page = URLField("An address")
     secret = HiddenField("Not shown", default="hidden value")
     table = FileField("A table", suffixes=[".tsv"])
-    several = FilesField("Several files")
+    several = FilesField("Several files", max_bytes=20_000_000)
     reads = FastqField("Reads")
 
 

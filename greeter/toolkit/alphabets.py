@@ -1,0 +1,35 @@
+"""The letters of sequences."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Alphabet(NamedTuple):
+    """The letters of a kind of sequence, in upper case, with words for messages about other letters."""
+
+    letters: str
+    one: str
+    many: str
+    advice: str  # what replaces a wrong letter
+    other: str = ""  # what the other nucleic acid has instead of the last letter
+
+    def refuse(self, wrong: list[str]) -> str:
+        """Return the message about wrong letters, of which there is at least one."""
+        advice = self.advice
+        if {letter.upper() for letter in wrong} == {self.other}:
+            advice = self.letters[-1]
+        if len(wrong) == 1:
+            return f"{wrong[0]!r} is not {self.one}. Remove it or replace it with {advice}."
+        listed = ", ".join(map(repr, wrong[:-1])) + f" and {wrong[-1]!r}"
+        return f"{listed} are not {self.many}. Remove them or replace them with {advice}."
+
+
+_PROTEIN = "ABCDEFGHIKLMNPQRSTVWYZJOUX*"  # that of HMMER's Easel library: 20 amino acids, B J Z O U X, * for a stop
+_AMBIGUOUS = "RYSWKMBDHVN"
+ALPHABETS = {
+    "protein": Alphabet(_PROTEIN, "an amino acid", "amino acids", "X"),
+    "dna": Alphabet(_AMBIGUOUS + "ACGT", "a letter of DNA", "letters of DNA", "N", "U"),
+    "rna": Alphabet(_AMBIGUOUS + "ACGU", "a letter of RNA", "letters of RNA", "N", "T"),
+    "any": Alphabet(_PROTEIN, "a letter of a sequence", "letters of sequences", "X or N"),
+}

@@ -1,0 +1,101 @@
+"""What a form field for files accepts, and how a file becomes the one that the tool gets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+
+from humanize import naturalsize
+
+from greeter.toolkit.errors import ToolError
+from greeter.toolkit.upload import Upload
+
+_CHUNK = 65_536  # bytes
+_PACKED = (".gz", ".bgz")
+Contents = Callable[[BinaryIO], Iterator[bytes]]
+
+
+@dataclass(frozen=True)
+class FileRules:
+    """What a field accepts.
+
+    Attributes:
+        suffixes: The endings of names; none: any name.
+        max_bytes: The maximum size in bytes, also after unpacking.
+        new_upload: Prepares another file with the same name.
+        contents: Yields the contents of the file that the tool gets from those of an unpacked file. None: the tool gets
+            the file as it is, or unpacked if its name says that it is packed.
+        check: Raises ToolError for an unsuitable file.
+    """
+
+    suffixes: tuple[str, ...]
+    max_bytes: int
+    new_upload: Callable[[str], Upload]
+    contents: Contents | None = None
+    check: Callable[[Path], object] | None = None
+
+    def accept(self, upload: Upload) -> Upload:
+        """Check a file.
+
+        Args:
+            upload: The file.
+
+        Returns:
+            The file that the tool gets.
+
+        Raises:
+            ToolError: The file is not suitable.
+            OSError: The disk is full.
+        """
+        if not upload.path.stat().st_size:
+            raise ToolError("The file is empty. Choose another one.")
+        self._check_name(upload.name.lower(), upload.name)
+        if self.contents or self._unpacks(upload):
+            upload = self._rewrite(upload)
+        elif upload.path.stat().st_size > self.max_bytes:
+            raise self._too_large()
+        if self.check:
+            self.check(upload.path)
+        return upload
+
+    def _check_name(self, name: str, shown: str) -> None:
+        unpacked = name.removesuffix(".gz").removesuffix(".bgz")
+        if name and self.suffixes and not name.endswith(self.suffixes) and not unpacked.endswith(self.suffixes):
+            raise ToolError(f"{shown!r} does not end in {' or '.join(self.suffixes)}. Choose another file.")
+
+    def _unpacks(self, upload: Upload) -> bool:
+        name = upload.name.lower()
+        as_it_is = name.endswith(tuple(suffix for suffix in self.suffixes if suffix.endswith(_PACKED)))
+        return name.endswith(_PACKED) and not as_it_is and upload.is_packed
+
+    def _rewrite(self, upload: Upload) -> Upload:
+        new, size = self.new_upload(upload.name), 0
+        contents = self.contents or (lambda source: iter(partial(source.read, _CHUNK), b""))
+        with new.create() as target, upload.unpacked() as source:
+            for chunk in contents(source):
+                size += len(chunk)
+                if size > self.max_bytes:
+                    raise self._too_large()
+                target.write(chunk)
+        return new
+
+    def _too_large(self) -> ToolError:
+        return ToolError(f"The file has more than {self._size}, counted after unpacking. Choose a smaller one.")
+
+    @property
+    def _size(self) -> str:
+        return naturalsize(self.max_bytes, binary=True, format="%.3g")
+
+    @property
+    def sentence(self) -> str:
+        """The rules in words, for the form."""
+        endings = f"Names ending in {' or '.join(self.suffixes)}. " if self.suffixes else ""
+        return f"{endings}At most {self._size}."
+
+
+def browser_endings(suffixes: tuple[str, ...]) -> str:
+    """Return the endings that a browser offers for the choice of a file."""
+    return ",".join([*suffixes, *(suffix + ending for suffix in suffixes for ending in _PACKED)])

@@ -1,0 +1,52 @@
+"""What files of sequences have, after they were checked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def count_sequences(path: Path) -> int:
+    """Count the records of a checked FASTA file.
+
+    Args:
+        path: The path of the file.
+
+    Returns:
+        The number of records.
+    """
+    with path.open("rb") as file:
+        return sum(line.startswith(b">") for line in file)
+
+
+def longest_sequence(path: Path) -> tuple[str, int]:
+    """Find the longest sequence of a checked FASTA file.
+
+    Args:
+        path: The path of the file: what a `FastaField` has.
+
+    Returns:
+        The name of the record, and the length of its sequence in residues.
+    """
+    longest = (b"", 0)
+    name, length = b"", 0
+    with path.open("rb") as file:
+        for line in file:
+            if line.startswith(b">"):
+                name, length = line[1:].split(maxsplit=1)[0], 0
+            else:
+                length += len(line.translate(None, b" \t\n"))
+                longest = max(longest, (name, length), key=lambda found: found[1])
+    return longest[0].decode(), longest[1]
+
+
+def count_reads(path: Path) -> int:
+    """Count the reads of a checked FASTQ file.
+
+    Args:
+        path: The path of the file.
+
+    Returns:
+        The number of reads.
+    """
+    with path.open("rb") as file:
+        return sum(1 for _ in file) // 4
