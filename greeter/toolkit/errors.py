@@ -28,8 +28,10 @@ class ProgramError(ToolError):
         self.program, self.status, self.output = program, status, output
 
     def __str__(self) -> str:
-        advice = "check the input, and if it seems right, write to the operators of this site"
+        advice = "Check your input; if it seems right, write to the operators of this site."
         if self.output:
-            advice = "correct the input if the last lines of its output, below, say what is wrong; otherwise, write"
-            advice += " to the operators of this site"
-        return f"The program {self.program} failed with exit status {self.status}. {advice[0].upper()}{advice[1:]}."
+            advice = (
+                "The end of its output is below. If it says what is wrong with your input, correct that and run the "
+                "job again; otherwise, write to the operators of this site."
+            )
+        return f"The program {self.program} failed with exit status {self.status}. {advice}"

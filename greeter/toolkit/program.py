@@ -41,14 +41,14 @@ def environment(home: Path, cores: int) -> dict[str, str]:
     """Return the environment of a program: nothing of the worker's but PATH.
 
     Args:
-        home: The value of HOME.
+        home: The value of HOME, and of TMPDIR, so that a program that is killed leaves nothing elsewhere.
         cores: How many threads it may use, for the libraries that read this from the environment.
 
     Returns:
         The variables by name.
     """
     limits = dict.fromkeys(_THREAD_LIMITS, str(cores))
-    return {"PATH": os.environ["PATH"], "HOME": str(home), "LC_ALL": "C.UTF-8", **limits}
+    return {"PATH": os.environ["PATH"], "HOME": str(home), "TMPDIR": str(home), "LC_ALL": "C.UTF-8", **limits}
 
 
 class Program:

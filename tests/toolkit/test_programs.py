@@ -43,7 +43,7 @@ def test_a_program_runs_in_a_clean_environment_within_its_limits(
         return
     job.run(program, stdout="output.txt")
     with job.open("output.txt", "r") as output:
-        assert set(output.read().split()) - {"LC_CTYPE"} == {"HOME", "LC_ALL", "PATH", "1", *CORES}
+        assert set(output.read().split()) - {"LC_CTYPE"} == {"HOME", "LC_ALL", "PATH", "TMPDIR", "1", *CORES}
 
 
 @pytest.mark.parametrize(("asked", "given"), [(None, 200_000_000), (10**12, 200_000_000), (10**8, 10**8)])
@@ -135,7 +135,7 @@ def test_a_failed_program_raises_an_error_for_the_user(tmp_path: Path) -> None:
     assert error.output.splitlines() == [*numbers, "cannot read query, y or https://a.org/b/c"]
     assert job.last_lines == error.output
     assert (error.program, error.status) == ("sh", 3)
-    assert str(error).startswith("The program sh failed with exit status 3. Correct the input if the last lines")
+    assert str(error).startswith("The program sh failed with exit status 3. The end of its output is below. If")
     assert (job.folder / "log").read_text().startswith("1\n2\n")
 
 
@@ -147,7 +147,7 @@ def test_the_errors_of_a_program_can_be_kept_from_the_user(tmp_path: Path) -> No
     assert (raised.value.output, job.last_lines) == ("", "")
     assert str(raised.value) == (
         "The program sh failed with exit status 1. "
-        "Check the input, and if it seems right, write to the operators of this site."
+        "Check your input; if it seems right, write to the operators of this site."
     )
     assert (tmp_path / "log").read_text() == "secret\n"
 

@@ -29,7 +29,7 @@ def test_the_errors_of_a_program_are_shown(installation: Installation) -> None:
     """They are escaped, below a sentence that says what to do, and scripts get them too."""
     job = submit(installation, "run_script", script="echo '<b>no gene</b>' >&2; exit 3")
     page = wait_for_end(installation, job)
-    assert "The program sh failed with exit status 3. Correct the input if the last lines" in page
+    assert "The program sh failed with exit status 3. The end of its output is below. If" in page
     assert "&lt;b&gt;no gene&lt;/b&gt;</pre>" in page
     found = status(installation, job)
     assert (found["phase"], found["output"]) == ("failed", "<b>no gene</b>")
@@ -39,7 +39,7 @@ def test_the_errors_of_a_program_are_shown(installation: Installation) -> None:
 def test_secret_errors_are_not_shown(installation: Installation) -> None:
     """Neither in the page nor in what scripts get, nor in the log of the job."""
     job = submit(installation, "run_secret_script", script="printf 'pass%s' word >&2; exit 3")
-    assert "The program sh failed with exit status 3. Check the input" in wait_for_end(installation, job)
+    assert "The program sh failed with exit status 3. Check your input" in wait_for_end(installation, job)
     for path in (job, job + ".json"):
         assert "password" not in fetch(installation, path).body
 

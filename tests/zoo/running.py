@@ -30,7 +30,7 @@ def run_secret_script(job: Job, script: str) -> dict[str, Any]:
     return {}
 
 
-@tool("Has two stages", form=Script)
+@tool("Has two stages", form=Script, example={"script": "echo 3 >&2"})
 def climb(job: Job, script: str) -> dict[str, Any]:
     """Run the script in each stage; each of its lines says how far it is."""
     for number, name in enumerate(["Reading", "Writing"], 1):

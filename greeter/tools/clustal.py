@@ -1,0 +1,59 @@
+"""Write an alignment in Clustal format, as mafft does with --clustalout."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO, NamedTuple
+
+_COLUMNS = 60  # of the alignment in a block
+_NAME = 15  # characters
+# What each mark stands for: letters that are identical, or all in one group.
+_NUCLEOTIDES = {"*": list("ACGTU"), ":": ["TU"], ".": ["AG", "CT"]}
+_AMINO_ACIDS = {
+    "*": list("ACDEFGHIKLMNPQRSTVWY"),
+    ":": ["STA", "NEQK", "NHQK", "NDEQ", "QHRK", "MILV", "MILF", "HY", "FYW"],
+    ".": ["CSA", "ATV", "SAG", "STNK", "STPA", "SGND", "SNDEQK", "NDEQHK", "NEQHRK", "FVLIM", "HFY"],
+}
+
+
+class Row(NamedTuple):
+    """A sequence of an alignment, with gaps."""
+
+    name: str
+    sequence: str
+
+
+def read_alignment(path: Path) -> list[Row]:
+    """Read an alignment in FASTA format."""
+    records = (record.partition("\n") for record in ("\n" + path.read_text()).split("\n>")[1:])
+    return [Row(header.split(maxsplit=1)[0], body.replace("\n", "")) for header, _, body in records]
+
+
+def write_clustal(rows: Sequence[Row], title: str, file: IO[str]) -> None:
+    """Write an alignment in Clustal format.
+
+    Args:
+        rows: The sequences, all of the same length.
+        title: The end of the first line, such as "MAFFT L-INS-i (v7.505)".
+        file: The open file.
+    """
+    marks = "".join(_marks(rows))
+    file.write(f"CLUSTAL format alignment by {title}\n\n")
+    for start in range(0, len(marks), _COLUMNS):
+        part = slice(start, start + _COLUMNS)
+        file.write("\n")
+        for row in rows:
+            file.write(f"{row.name[:_NAME]:{_NAME}} {row.sequence[part]}\n")
+        file.write(f"{'':{_NAME}} {marks[part]}\n")
+
+
+def _marks(rows: Sequence[Row]) -> Iterator[str]:
+    """Yield a mark for each column: * identical, : very similar, . similar."""
+    sequences = [row.sequence.upper() for row in rows]
+    letters = "".join(sequences).replace("-", "")
+    is_nucleotides = sum(letters.count(one) for one in "ACGTUN") > 0.75 * len(letters)
+    groups = _NUCLEOTIDES if is_nucleotides else _AMINO_ACIDS
+    for column in zip(*sequences, strict=True):
+        found = set(column)
+        yield next((mark for mark, kinds in groups.items() if any(found <= set(kind) for kind in kinds)), " ")

@@ -1,0 +1,56 @@
+"""Multiple alignment with the external program mafft. Copy this file to add a tool that runs a program."""
+
+import re
+from pathlib import Path
+
+from wtforms import Form
+from wtforms.validators import DataRequired
+
+from greeter.toolkit import Job, ProteinFastaField, Result, ToolError, tool
+from greeter.tools.clustal import read_alignment, write_clustal
+
+EXAMPLE = Path(__file__).parents[2] / "static/examples/globins45.fa"
+SHOWN = 50_000  # characters of the alignment that the page shows
+STAGES = {  # how lines of mafft's error output start, and what they mean
+    "All-to-all alignment": "Comparing all pairs",
+    "Making a distance matrix": "Comparing all pairs",
+    "Progressive alignment": "Aligning",
+    "Segment": "Refining",
+}
+COUNT = re.compile(r"(?:STEP)? *(\d+) */ *(\d+)\b")
+
+
+class MafftForm(Form):
+    """The sequences to align."""
+
+    sequences = ProteinFastaField("Sequences", [DataRequired("Paste or upload at least two sequences.")])
+
+
+@tool(
+    "MAFFT multiple alignment",
+    form=MafftForm,
+    programs={"mafft": "--version"},
+    cores=4,
+    duration="seconds for up to 50 sequences, minutes for thousands",
+    example={"sequences": EXAMPLE},
+)
+def mafft(job: Job, sequences: Path) -> Result:
+    """Align sequences with each other with MAFFT."""
+    if "\n>" not in sequences.read_text():
+        raise ToolError("There is only one sequence. Add another one to align it with.")
+
+    def follow(line: str) -> None:
+        if stage := next((name for start, name in STAGES.items() if line.startswith(start)), None):
+            job.stage(stage)
+        elif count := COUNT.match(line):
+            job.at(int(count[1]), int(count[2]), "step")
+
+    options = ["--auto", "--anysymbol", "--thread", str(job.cores), "--threadit", "0"]  # 0: always the same result
+    job.run(["mafft", *options, sequences], stdout="alignment.fasta", on_line=follow)
+    version, strategy = re.findall(r"(?:Version|Strategy:)\s+(\S+)", job.last_lines)[-2:]
+    rows = read_alignment(job.folder / "outputs/alignment.fasta")
+    with job.open("alignment.aln", "w+") as clustal:
+        write_clustal(rows, f"MAFFT {strategy} (v{version})", clustal)
+        clustal.seek(0)
+        shown = {"alignment": clustal.read(SHOWN).partition("\n\n\n")[2], "all_shown": not clustal.read(1)}
+    return {"sequences": len(rows), "columns": len(rows[0].sequence), "strategy": strategy, **shown}

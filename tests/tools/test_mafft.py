@@ -1,0 +1,73 @@
+"""The alignment with mafft, compared with what the program itself writes."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from greeter.toolkit import Job, ToolError
+from greeter.tools.mafft import EXAMPLE, mafft
+from tests.conftest import Installation, needs
+from tests.http import fetch, submit, wait_for_end
+
+pytestmark = needs("mafft", "mafft")
+
+PROTEINS = ">one\nMKVLAWTRHXBZSTMILVHYFWNEQKQ\n>two\nmkilawtkhxbestmvlvhfwynqekr\n>tri\nMKLLSWSRHUO*KTSVIMIYHYFDKNR\n"
+DNA = ">a b c\nACGTACGTTTGACCAGN\n>a_name_of_more_than_fifteen_letters\nACGTACGATTGACCATT\n>c|d\nACGTNCGGTTGACT\n"
+
+
+def own_output(sequences: Path, *options: str) -> bytes:
+    """Return what mafft writes with the options of the tool and these."""
+    command = ["mafft", "--auto", "--anysymbol", "--threadit", "0", *options, str(sequences)]
+    return subprocess.run(command, check=True, capture_output=True).stdout
+
+
+@pytest.mark.parametrize("text", [EXAMPLE.read_text(), PROTEINS, DNA, DNA.replace("T", "U").lower()])
+def test_both_files_are_what_mafft_writes(tmp_path: Path, text: str) -> None:
+    """They are the same byte for byte, whatever the number of cores."""
+    sequences = tmp_path / "sequences"
+    sequences.write_text(text)
+    job = Job(tmp_path, cores=2)
+    result = mafft(job, sequences=sequences)
+    assert (tmp_path / "outputs/alignment.fasta").read_bytes() == own_output(sequences)
+    clustal = (tmp_path / "outputs/alignment.aln").read_bytes()
+    assert clustal == own_output(sequences, "--clustalout")
+    assert clustal.decode().endswith("\n\n\n" + result["alignment"])
+    assert (result["sequences"], result["strategy"], result["all_shown"]) == (text.count(">"), "L-INS-i", True)
+    assert "mafft --auto --anysymbol --thread 2 --threadit 0 sequences" in (tmp_path / "commands").read_text()
+
+
+def test_progress_and_stages_come_from_the_output_of_mafft(tmp_path: Path) -> None:
+    """The stages are those of the strategy, and each counts its steps."""
+    seen: list[tuple[str, int | None]] = []
+
+    class Watched(Job):
+        def at(self, done: int, total: int | None = None, unit: str = "step") -> None:
+            super().at(done, total, unit)
+            seen.append((self.progress["stage"]["name"], total))
+
+    mafft(Watched(tmp_path), sequences=EXAMPLE)
+    assert [*dict.fromkeys(name for name, _ in seen)] == ["Comparing all pairs", "Aligning"]
+    assert ("Aligning", 44) in seen
+
+
+def test_one_sequence_is_an_error_of_the_user(tmp_path: Path) -> None:
+    """It cannot be aligned."""
+    (tmp_path / "one").write_text(">a\nMKV\n")
+    with pytest.raises(ToolError, match="Add another one"):
+        mafft(Job(tmp_path), sequences=tmp_path / "one")
+
+
+@pytest.mark.slow
+def test_the_example_runs_from_form_to_downloads(installation: Installation) -> None:
+    """The page shows the alignment, how it was made, and both files."""
+    job = submit(installation, "mafft", sequences=EXAMPLE.read_text())
+    page = wait_for_end(installation, job)
+    assert "45 sequences in 154 columns, aligned with the strategy L-INS-i." in page
+    assert "MYG_HORSE       G-LSDGEWQQVLNVWGKVEADIAGHGQEVLIRLFTGHPETLEKFDKFKHLKTEAEMKASE" in page
+    assert re.search(r"mafft --auto --anysymbol --thread \d --threadit 0 sequences  # exit status 0", page)
+    version = subprocess.run(["mafft", "--version"], check=True, capture_output=True, text=True).stderr.strip()
+    assert f"mafft {version}" in page
+    assert fetch(installation, job + "/files/alignment.fasta").raw == own_output(EXAMPLE)
+    assert fetch(installation, job + "/files/alignment.aln").raw == own_output(EXAMPLE, "--clustalout")
