@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -102,6 +103,15 @@ def test_values_are_checked_as_on_the_web(run: Any, options: list[Any], message:
     assert ended.exit_code == 2
     assert message in ended.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["tools"]
+
+
+def test_the_commands_of_the_documentation_work(run: Any) -> None:
+    """Each `flask run-tool` in docs/developing.md ends with status 0."""
+    commands = re.findall(r"^\.venv/bin/flask run-tool (.*)", (ROOT / "docs/developing.md").read_text(), re.M)
+    assert len(commands) == 4
+    for command in commands:
+        arguments = command.replace("static/", f"{ROOT}/static/").replace("--total 5", "--total 1").split()
+        assert run(*arguments).exit_code == 0, command
 
 
 def test_help_lists_the_tools_and_their_fields(run: Any) -> None:
