@@ -19,8 +19,8 @@ from tests.conftest import Installation, wait_for
 LONGEST_WAIT = 120  # seconds until the next job ends, after the last fault
 
 _ENDS = ("finished", "failed", "cancelled")
-# The bugs that are expected: a killed guard looks like a program that failed, and what leaks may fail itself.
-_BUGS = {"outsource": "CalledProcessError", "exhaust": "OSError"}
+# What tools may fail with: a killed guard looks like a program that failed, and what leaks may fail itself.
+_OWN_FAILURES = {"outsource": "ProgramError", "exhaust": "OSError"}
 _FILES = {"write_often": "now.txt", "outsource": "output.txt"}
 
 Check = Callable[[], Iterable[str]]
@@ -94,7 +94,7 @@ def _may_fail(record: Record) -> bool:
     if record.user_message == LOST:
         return record.attempts == MAX_ATTEMPTS
     expected = record.user_message in (DISK_FULL, TIME_LIMIT_REACHED)
-    return expected or _BUGS.get(record.tool) == record.result["exc_type"]
+    return expected or _OWN_FAILURES.get(record.tool) == record.result["exc_type"]
 
 
 def check_files(site: Installation, records: dict[str, Record | None]) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import signal
 import subprocess
 import time
 from collections import Counter
@@ -91,9 +92,13 @@ class Site(Installation):
         return found
 
     def unexpected_exits(self) -> list[str]:
-        """Return which processes ended by themselves. A worker that has lost its folder does not start."""
-        expected = (MOVABLE, os.EX_CONFIG)
-        return [f"{name} ended by itself: {status}" for name, status in self.exits if (name, status) != expected]
+        """Return which processes ended by themselves.
+
+        The worker that has lost its folder does not start. On a busy machine, the watchdog may kill a worker, because
+        SILENCE_LIMIT is short.
+        """
+        expected = {(MOVABLE, os.EX_CONFIG)} | {(name, -signal.SIGKILL) for name in WORKERS}
+        return [f"{name} ended by itself: {status}" for name, status in self.exits if (name, status) not in expected]
 
     def programs(self) -> list[psutil.Process]:
         """Return the programs that tools of this site started and that are still running."""
