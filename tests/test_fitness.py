@@ -277,8 +277,10 @@ def test_a_worker_that_loses_its_folder_leaves_its_jobs_to_others(
             wait_for(lambda: (site.workers(), len(site.store.statistics().unfit)) == (1, 1))
             assert not_ready(site) == ""
             site.stop("worker")
-            site.redis.delete("workers:celery")  # instead of waiting until its last heartbeat is old
-            assert "No worker can run the jobs of these queues: celery. DATA_DIR" in wait_for(lambda: not_ready(site))
+            site.redis.delete("workers:celery", "workers:long")  # instead of waiting until its last heartbeat is old
+            assert "No worker can run the jobs of these queues: celery, long. DATA_DIR" in wait_for(
+                lambda: not_ready(site)
+            )
             assert site.log.read_text().count("this worker takes no jobs: DATA_DIR") == 1
             waiting = site.submit("diary", seconds=0.1)
         assert attempts(site, [waiting]) == {("finished", 1)}
