@@ -6,7 +6,7 @@ from pathlib import Path
 from wtforms import Form
 from wtforms.validators import DataRequired
 
-from greeter.toolkit import Job, ProteinFastaField, Result, ToolError, tool
+from greeter.toolkit import FastaField, Job, Result, ToolError, tool
 from greeter.tools.clustal import read_alignment, write_clustal
 
 EXAMPLE = Path(__file__).parents[2] / "static/examples/globins45.fa"
@@ -23,7 +23,7 @@ COUNT = re.compile(r"(?:STEP)? *(\d+) */ *(\d+)\b")
 class MafftForm(Form):
     """The sequences to align."""
 
-    sequences = ProteinFastaField("Sequences", [DataRequired("Paste or upload at least two sequences.")])
+    sequences = FastaField("Sequences", [DataRequired("Paste or upload at least two sequences.")], alphabet="any")
 
 
 @tool(

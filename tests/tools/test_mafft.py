@@ -1,5 +1,6 @@
 """The alignment with mafft, compared with what the program itself writes."""
 
+import gzip
 import re
 import subprocess
 from pathlib import Path
@@ -71,3 +72,15 @@ def test_the_example_runs_from_form_to_downloads(installation: Installation) -> 
     assert f"mafft {version}" in page
     assert fetch(installation, job + "/files/alignment.fasta").raw == own_output(EXAMPLE)
     assert fetch(installation, job + "/files/alignment.aln").raw == own_output(EXAMPLE, "--clustalout")
+
+
+@pytest.mark.slow
+def test_dna_in_a_gzip_file_is_aligned(installation: Installation, tmp_path: Path) -> None:
+    """The form takes DNA, RNA or protein, and unpacks it."""
+    (tmp_path / "dna").write_text(DNA)
+    head = b'--cut\r\nContent-Disposition: form-data; name="sequences"; filename="dna.fa.gz"\r\n\r\n'
+    body = head + gzip.compress(DNA.encode()) + b"\r\n--cut--\r\n"
+    multipart = {"Content-Type": "multipart/form-data; boundary=cut"}
+    job = str(fetch(installation, "/tools/mafft", "POST", body, **multipart).headers["Location"])
+    assert "3 sequences in 17 columns" in wait_for_end(installation, job)
+    assert fetch(installation, job + "/files/alignment.fasta").raw == own_output(tmp_path / "dna")
