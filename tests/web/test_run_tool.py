@@ -21,7 +21,7 @@ EXAMPLES = ROOT / "static/examples"
 FIELDS = '''
 from decimal import Decimal
 from wtforms import *
-from greeter.toolkit import SoftTimeLimitExceeded, ToolError, tool
+from greeter.toolkit import FileField, SoftTimeLimitExceeded, ToolError, tool
 
 class FieldsForm(Form):
     word = StringField("A word", default="w", description="Any.")
@@ -40,6 +40,16 @@ def zz_fields(job, word, kind, radio, many, yes, when, share):
     if word == "late":
         raise SoftTimeLimitExceeded
     return {name: str(value) for name, value in locals().items() if name != "job"}
+
+class FileForm(Form):
+    table = FileField("A file")
+
+@tool("Spoil", form=FileForm)
+def zz_spoil(job, table):
+    """Change the file."""
+    with table.open("a") as file:
+        file.write("spoilt")
+    return {"size": table.stat().st_size}
 '''
 SHOWN = {"word": "w", "kind": "a", "radio": "y", "many": "[]", "yes": "True", "when": "None", "share": "0.50"}
 
@@ -103,6 +113,14 @@ def test_values_are_checked_as_on_the_web(run: Any, options: list[Any], message:
     assert ended.exit_code == 2
     assert message in ended.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["tools"]
+
+
+def test_a_tool_cannot_change_the_file_that_is_given(run: Any, tmp_path: Path) -> None:
+    """It gets a copy."""
+    (tmp_path / "own.txt").write_text("kept")
+    ended = run("zz_spoil", "--table", tmp_path / "own.txt")
+    assert json.loads(ended.stdout) == {"size": len("keptspoilt")}
+    assert (tmp_path / "own.txt").read_text() == "kept"
 
 
 def test_the_commands_of_the_documentation_work(run: Any) -> None:
