@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
@@ -14,6 +15,8 @@ from greeter.toolkit.steps import Item, Progress, Steps
 
 Result = dict[str, Any]  # what a tool returns: JSON values, with None instead of NaN and infinity
 RESULT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+ABOUT = "about.jsonl"  # in the job's folder: a line [name, sentence] for each call of Job.about
+LONGEST_ABOUT = 300  # characters
 
 
 class Fallback(Result):
@@ -108,12 +111,14 @@ class Job:
         """
         return Fallback(result)
 
-    def open(self, name: str, mode: str = "w") -> IO[Any]:
+    def open(self, name: str, mode: str = "w", *, about: str = "") -> IO[Any]:
         """Open a result file. The job's page offers it for download once the job has ended.
 
         Args:
-            name: The file name: up to 80 letters, digits and `._-`, of which the first is a letter or digit.
+            name: The file name: up to 80 letters, digits and `._-`, of which the first is a letter or digit. With an
+                underscore before it, the file is an intermediate one, which the page does not list.
             mode: As in the built-in `open`; with "b" for binary.
+            about: A sentence about the file for the page.
 
         Returns:
             The open file, for a `with` statement. Text is encoded as UTF-8.
@@ -121,10 +126,23 @@ class Job:
         Raises:
             ValueError: The name breaks these rules.
         """
-        if not RESULT_NAME.fullmatch(name):
-            rule = "Use up to 80 letters, digits and ._- and start with a letter or digit."
-            raise ValueError(f"{name!r} is not a valid name for a result file. {rule}")
-        return (self._outputs / name).open(mode, encoding=None if "b" in mode else "utf-8")
+        if about:
+            self.about(name, about)
+        return self._output(name).open(mode, encoding=None if "b" in mode else "utf-8")
+
+    def about(self, name: str, sentence: str) -> None:
+        """Describe a result file, such as one that a program writes. The job's page shows the last sentence about it.
+
+        Args:
+            name: The name of the file, as for `open`. It need not exist yet.
+            sentence: Up to 300 characters.
+
+        Raises:
+            ValueError: The name is not valid.
+        """
+        line = json.dumps([self._output(name).name, sentence[:LONGEST_ABOUT]]) + "\n"
+        with (self.folder / ABOUT).open("a", encoding="utf-8") as file:
+            file.write(line)
 
     def run(
         self,
@@ -185,6 +203,12 @@ class Job:
     def close(self) -> None:
         """Refuse to start more programs. The worker calls this when the tool has ended."""
         self._programs.close()
+
+    def _output(self, name: str) -> Path:
+        if not RESULT_NAME.fullmatch(name.removeprefix("_")):
+            rule = "Use up to 80 letters, digits and ._- and start with a letter, digit or underscore."
+            raise ValueError(f"{name!r} is not a valid name for a result file. {rule}")
+        return self._outputs / name
 
     @property
     def _outputs(self) -> Path:

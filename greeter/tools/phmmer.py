@@ -110,9 +110,9 @@ def phmmer(job: Job, query: Path, targets: Path | None, evalue: float) -> Result
     queries = _read_proteins(query)
     database = _read_proteins(targets) if targets else queries
     with (
-        job.open("targets.tbl", "wb") as target_table,
-        job.open("domains.tbl", "wb") as domain_table,
-        job.open("hits.jsonl", "wb") as rows,
+        job.open("targets.tbl", "wb", about="All hits, as phmmer --tblout writes them.") as target_table,
+        job.open("domains.tbl", "wb", about="Their domains, as phmmer --domtblout writes them.") as domain_table,
+        job.open("hits.jsonl", "wb", about="The hits on this page, with alignments, as JSON lines.") as rows,
     ):
         report = _Report(target_table, domain_table, rows)
         hits_by_query = search(queries, database, cpus=1, E=evalue)

@@ -5,11 +5,15 @@ from functools import partial
 from flask import Flask, Response
 from flask_compress import Compress
 
+from greeter.jobs.media_types import TEXT_TYPES
+
 
 def init_app(app: Flask) -> None:
     """Compress responses for browsers that accept it."""
     app.config["COMPRESS_REGISTER"] = False
-    app.after_request(partial(_compress, Compress(app)))
+    compress = Compress(app)
+    compress.compress_mimetypes_set |= TEXT_TYPES
+    app.after_request(partial(_compress, compress))
 
 
 def _compress(compress: Compress, response: Response) -> Response:

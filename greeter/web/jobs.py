@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
-from pathlib import Path
 from secrets import token_urlsafe
 from typing import Any, NotRequired, TypedDict
 
@@ -16,7 +15,6 @@ from flask import (
     redirect,
     render_template,
     request,
-    send_from_directory,
     url_for,
 )
 from flask.typing import ResponseReturnValue
@@ -26,8 +24,10 @@ from greeter.jobs.phase import Phase
 from greeter.jobs.progress import ReportedProgress
 from greeter.jobs.reader import Provenance
 from greeter.jobs.record import Record
+from greeter.jobs.result_files import ResultFile, result_files
 from greeter.jobs.samples import PREFIX
 from greeter.toolkit.tool import signature
+from greeter.web import downloads
 from greeter.web.errors import not_found
 from greeter.web.forms import make_form
 from greeter.web.pages import find_tool, form_page, submit_job
@@ -61,6 +61,7 @@ class JobStatus(TypedDict):
         output: The end of the error output of the program that made it fail; may be empty.
         log: The last lines of its log; may be empty.
         files: The URLs of the result files.
+        downloads: More about the same files.
     """
 
     phase: Phase
@@ -73,6 +74,7 @@ class JobStatus(TypedDict):
     output: str
     log: str
     files: list[str]
+    downloads: list[downloads.Download]
 
 
 class JobContext(TypedDict):
@@ -93,7 +95,7 @@ class JobContext(TypedDict):
     record: Record
     title: str
     labels: NotRequired[dict[str, str]]
-    files: NotRequired[list[Path]]
+    files: NotRequired[list[ResultFile]]
     rows: NotRequired[Callable[[str], Page]]
     provenance: NotRequired[Provenance]
     commands: NotRequired[str]
@@ -128,6 +130,7 @@ def progress(job_id: str) -> ResponseReturnValue:
 def status(job_id: str) -> JobStatus:
     """Return the state of a job for scripts."""
     record = _find(job_id)
+    listed = [downloads.describe(file, record) for file in _files(record)]
     return {
         "phase": record.phase,
         "active": record.active,
@@ -138,15 +141,17 @@ def status(job_id: str) -> JobStatus:
         "problem": None if record.active else record.user_message,
         "output": record.output,
         "log": record.log,
-        "files": [url_for(".file", job_id=job_id, name=path.name, _external=True) for path in _files(record)],
+        "files": [file["url"] for file in listed],
+        "downloads": listed,
     }
 
 
 @bp.get("/jobs/<job_id:job_id>/files/<name>")
 def file(job_id: str, name: str) -> ResponseReturnValue:
-    """Download a result file."""
-    path = _file(_find(job_id), name) or abort(404)
-    return send_from_directory(path.parent, path.name, as_attachment=True, mimetype="text/plain")
+    """Download a result file or, with the query parameter `inline`, show it if it is an image or a PDF."""
+    record = _find(job_id)
+    found = _file(record, name) or abort(404)
+    return downloads.send(found, record, inline="inline" in request.args)
 
 
 @bp.post("/jobs/<job_id:job_id>/cancel")
@@ -227,18 +232,19 @@ def _can_run_again(record: Record, provenance: Provenance) -> bool:
     return bool(tool and tool.signature == submitted and files.has_inputs(record.id, provenance.checksums))
 
 
-def _files(record: Record) -> list[Path]:
-    return services().reader_for(record.id).files.outputs(record.id, record.attempt) if record.has_result else []
+def _files(record: Record) -> list[ResultFile]:
+    files = services().reader_for(record.id).files
+    return result_files(files, record.id, record.attempt) if record.has_result else []
 
 
-def _file(record: Record, name: str) -> Path | None:
-    return next((path for path in _files(record) if path.name == name), None)
+def _file(record: Record, name: str) -> ResultFile | None:
+    return next((file for file in _files(record) if file.name == name), None)
 
 
 def _rows(record: Record, name: str) -> Page:
     """Read the rows of a result file for one page, from the position that the query parameter `start` gives."""
-    path = _file(record, name)
+    file = _file(record, name)
     try:
-        return read_rows(path, request.args.get("start", 0, type=int)) if path else Page([], None)
+        return read_rows(file.path, request.args.get("start", 0, type=int)) if file else Page([], None)
     except LookupError:
         abort(404)

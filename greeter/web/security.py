@@ -71,7 +71,10 @@ def _set_headers(response: Response) -> Response:
     if is_job:
         response.headers["Cache-Control"] = "no-store"
     if response.status_code != 304:  # it has no content, and the browser keeps the headers that came with the content
+        own_policy = response.headers.get("Content-Security-Policy")  # of a result file
         response.headers.extend(_JOB_HEADERS if is_job else _HEADERS)
+        if own_policy:
+            response.headers["Content-Security-Policy"] = own_policy
         if environ["wsgi.url_scheme"] == "https":
             response.headers.extend(_HTTPS_HEADERS)
     return response

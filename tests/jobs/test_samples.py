@@ -9,6 +9,7 @@ import pytest
 
 from greeter import tools
 from greeter.jobs.errors import JobNotFound
+from greeter.jobs.result_files import read_sentences
 from greeter.jobs.samples import Samples
 from greeter.toolkit import Job
 
@@ -34,6 +35,7 @@ def test_a_sample_is_the_result_of_the_example(name: str, tmp_path: Path, monkey
     assert tool(Job(tmp_path), **params) == SAMPLES.find(sample).result
     for path in SAMPLES.files.outputs(sample, 1):
         assert path.read_bytes() == (tmp_path / "outputs" / path.name).read_bytes()
+    assert read_sentences(tmp_path) == read_sentences(SAMPLES.files.attempt(sample, 1))
 
 
 def _content(value: object) -> object:

@@ -79,7 +79,8 @@ def test_phmmer_runs_from_upload_to_hits_and_downloads(installation: Installatio
     for name in ("targets.tbl", "domains.tbl"):
         assert f'href="{job}/files/{name}"' in ended
         download = fetch(installation, f"{job}/files/{name}")
-        assert download.headers["Content-Disposition"] == f"attachment; filename={name}"
+        short_id = job.removeprefix("/jobs/")[:8]
+        assert download.headers["Content-Disposition"] == f"attachment; filename={short_id}-{name}"
         assert download.headers["Content-Type"].startswith("text/plain")
         assert "the target" in download.body
     for name in ("query", "..%2Finputs%2Fquery", "none.tbl"):

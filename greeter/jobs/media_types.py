@@ -1,0 +1,80 @@
+"""The media types of result files, by their suffix: what they are sent as, and how a page can show them."""
+
+from __future__ import annotations
+
+import mimetypes
+import re
+from enum import StrEnum
+
+# Names that other services of the field use, such as Ensembl's. Formats that have none are plain text.
+_BY_SUFFIX = {
+    suffix: media_type
+    for media_type, suffixes in {
+        "text/x-fasta": "fa fas fasta faa fna ffn frn afa a2m a3m",
+        "text/x-fastq": "fq fastq",
+        "text/x-gff3": "gff gff3",
+        "text/x-nh": "nwk newick nh tree",
+        "text/tab-separated-values": "tsv",
+        "text/csv": "csv",
+        "text/markdown": "md",
+        "text/plain": (
+            "txt log out err tbl aln clustal sto stk phy phylip nex nexus dnd maf vcf sam bed wig bedgraph gtf gb gbk "
+            "embl hmm yaml yml toml"
+        ),
+        "chemical/x-pdb": "pdb ent",
+        "chemical/x-cif": "cif",
+        "application/json": "json",
+        "application/jsonl": "jsonl ndjson",
+        "application/pdf": "pdf",
+        "application/gzip": "gz bgz tgz",
+        "image/png": "png",
+        "image/jpeg": "jpg jpeg",
+        "image/webp": "webp",
+        "image/svg+xml": "svg",
+    }.items()
+    for suffix in suffixes.split()
+}
+_ENCODINGS = {"gzip": "application/gzip", "bzip2": "application/x-bzip2", "xz": "application/x-xz"}
+_KNOWN = mimetypes.MimeTypes()  # Python's own table: the same on every machine
+_ACTIVE = re.compile(r"html|[/+]xml|javascript|ecmascript|css", re.IGNORECASE)  # could run or style a page of the site
+_UNKNOWN = "application/octet-stream"
+INLINE = frozenset(["image/png", "image/jpeg", "image/webp", "image/svg+xml", "application/pdf"])
+TEXT_TYPES = frozenset(
+    kind for kind in _BY_SUFFIX.values() if kind.startswith(("text/", "chemical/")) or "json" in kind
+)
+
+
+class Kind(StrEnum):
+    """How a page can show a file."""
+
+    IMAGE = "image"
+    TABLE = "table"
+    TEXT = "text"
+    NONE = ""
+
+
+def media_type(name: str) -> str:
+    """Return the media type of a result file: never one that a browser would run as a page, script or style.
+
+    Args:
+        name: The name of the file.
+
+    Returns:
+        The media type, without parameters.
+    """
+    suffix = name.rpartition(".")[2].lower()
+    if known := _BY_SUFFIX.get(suffix):
+        return known
+    guessed, encoding = _KNOWN.guess_type(f"name.{suffix}")
+    if encoding:
+        return _ENCODINGS.get(encoding, _UNKNOWN)
+    return "text/plain" if guessed and _ACTIVE.search(guessed) else guessed or _UNKNOWN
+
+
+def kind_of(media_type: str) -> Kind:
+    """Return how a page can show files of a media type."""
+    if media_type in ("text/tab-separated-values", "text/csv"):
+        return Kind.TABLE
+    if media_type in TEXT_TYPES:
+        return Kind.TEXT
+    return Kind.IMAGE if media_type in INLINE and media_type.startswith("image/") else Kind.NONE

@@ -1,0 +1,83 @@
+"""The result files of a job, each with the sentence that its tool says about it."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from greeter.jobs.files import JobFiles
+from greeter.jobs.media_types import Kind, kind_of, media_type
+from greeter.toolkit.job import ABOUT, LONGEST_ABOUT
+
+_MAX_ABOUT_BYTES = 1_000_000
+
+
+@dataclass(frozen=True)
+class ResultFile:
+    """A result file.
+
+    Attributes:
+        path: Its path.
+        about: A sentence about it; may be empty.
+    """
+
+    path: Path
+    about: str = ""
+
+    @property
+    def name(self) -> str:
+        """The name that the tool gave it."""
+        return self.path.name
+
+    @property
+    def size(self) -> int:
+        """Its size in bytes."""
+        return self.path.stat().st_size
+
+    @property
+    def media_type(self) -> str:
+        """Its media type, which no browser would run."""
+        return media_type(self.name)
+
+    @property
+    def kind(self) -> Kind:
+        """How a page can show it."""
+        return kind_of(self.media_type)
+
+
+def result_files(files: JobFiles, job_id: str, attempt: int) -> list[ResultFile]:
+    """Return the result files of an attempt, sorted by name, with what its tool says about them.
+
+    Args:
+        files: The folders of jobs.
+        job_id: The id of the job.
+        attempt: The number of the attempt.
+
+    Returns:
+        The files.
+    """
+    sentences = read_sentences(files.attempt(job_id, attempt))
+    return [ResultFile(path, sentences.get(path.name, "")) for path in files.outputs(job_id, attempt)]
+
+
+def read_sentences(folder: Path) -> dict[str, str]:
+    """Return the last sentence about each file of an attempt, by the name of the file.
+
+    Args:
+        folder: The folder of the attempt, in which a program may have written anything.
+
+    Returns:
+        The sentences, of up to 300 characters, from the first megabyte of the list.
+    """
+    path = folder / ABOUT
+    if not path.is_file() or path.is_symlink():
+        return {}
+    sentences = {}
+    with path.open("rb") as file:
+        for line in file.read(_MAX_ABOUT_BYTES).splitlines():
+            with suppress(ValueError, TypeError, RecursionError):
+                name, about = json.loads(line)
+                sentences[str(name)] = str(about)[:LONGEST_ABOUT]
+    return sentences
