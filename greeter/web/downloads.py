@@ -1,17 +1,21 @@
-"""Send the result files of a job: for download, or for showing them in the browser."""
+"""Send the result files of a job: one for download or for showing it in the browser, or all as a ZIP archive."""
 
 from __future__ import annotations
 
+import io
+from collections.abc import Iterable, Iterator
 from typing import TypedDict
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 from flask import Response, send_from_directory, url_for
 from werkzeug.utils import secure_filename
 
-from greeter.jobs.media_types import INLINE
+from greeter.jobs.media_types import INLINE, Kind
 from greeter.jobs.record import Record
 from greeter.jobs.result_files import ResultFile
 from greeter.jobs.samples import PREFIX
 
+_CHUNK = 256 * 1024  # bytes
 _LONGEST_PREFIX = 40  # characters
 # An SVG image that is opened by itself is a page. This one runs no scripts, loads nothing and has no access to the
 # site, but figures need their own styles. A PDF has no access to the site in any browser, and a sandbox would keep
@@ -73,6 +77,64 @@ def send(file: ResultFile, record: Record, *, inline: bool) -> Response:
     if media_type == "image/svg+xml":
         response.headers["Content-Security-Policy"] = _SVG_POLICY
     return response
+
+
+def send_zip(files: Iterable[ResultFile], record: Record) -> Response:
+    """Send result files as a ZIP archive, which is made while it is sent.
+
+    Args:
+        files: The files.
+        record: The record of their job.
+
+    Returns:
+        The response.
+    """
+    folder = _prefix(record)
+    response = Response(zip_stream(files, folder), mimetype="application/zip")
+    response.headers.set("Content-Disposition", "attachment", filename=f"{folder}.zip")
+    return response
+
+
+def zip_stream(files: Iterable[ResultFile], folder: str) -> Iterator[bytes]:
+    """Make a ZIP archive in small pieces, without a copy in memory or on disk.
+
+    Args:
+        files: The files.
+        folder: The folder that they have in the archive.
+
+    Yields:
+        The bytes of the archive.
+    """
+    sink = _Sink()
+    with ZipFile(sink, "w") as archive:
+        for file in files:
+            info = ZipInfo.from_file(file.path, f"{folder}/{file.name}", strict_timestamps=False)
+            info.compress_type = ZIP_STORED if file.kind in (Kind.NONE, Kind.IMAGE) else ZIP_DEFLATED
+            with file.path.open("rb") as source, archive.open(info, "w", force_zip64=True) as target:
+                while chunk := source.read(_CHUNK):
+                    target.write(chunk)
+                    yield sink.take()
+    yield sink.take()
+
+
+class _Sink(io.RawIOBase):
+    """A file that cannot seek, and whose content can be taken out while it is written."""
+
+    def __init__(self) -> None:
+        self._content = bytearray()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: bytes) -> int:  # type: ignore[override]
+        self._content += data
+        return len(data)
+
+    def take(self) -> bytes:
+        """Return what was written since the last call."""
+        content = bytes(self._content)
+        self._content.clear()
+        return content
 
 
 def _prefix(record: Record) -> str:

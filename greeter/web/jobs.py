@@ -154,6 +154,13 @@ def file(job_id: str, name: str) -> ResponseReturnValue:
     return downloads.send(found, record, inline="inline" in request.args)
 
 
+@bp.get("/jobs/<job_id:job_id>/files.zip")
+def archive(job_id: str) -> ResponseReturnValue:
+    """Download all result files as a ZIP archive."""
+    record = _find(job_id)
+    return downloads.send_zip(_files(record) or abort(404), record)
+
+
 @bp.post("/jobs/<job_id:job_id>/cancel")
 def cancel(job_id: str) -> ResponseReturnValue:
     """Cancel a job, unless it has ended."""

@@ -1,11 +1,18 @@
 """Tests of sending result files and showing them on the page of a job."""
 
+import io
 import json
+import os
 import re
+import tracemalloc
 from email.message import Message
+from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
+from greeter.jobs.result_files import ResultFile
+from greeter.web.downloads import zip_stream
 from tests.conftest import Installation
 from tests.http import fetch, submit, wait_for_end
 from tests.zoo.publishing import FIGURE
@@ -80,6 +87,24 @@ def test_a_job_without_a_label_has_its_short_id_in_the_names(installation: Insta
         wait_for_end(installation, path)
         reference = path.removeprefix("/jobs/")[:8]
         assert fetch(installation, f"{path}/files/hits.tsv").headers.get_filename() == f"{reference}-hits.tsv"
+        assert fetch(installation, f"{path}/files.zip").headers.get_filename() == f"{reference}.zip"
+
+
+@pytest.mark.slow
+def test_all_files_can_be_downloaded_as_one_archive(installation: Installation, job: str) -> None:
+    """It has the listed files, unchanged, in a folder with the label of the job."""
+    answer = fetch(installation, f"{job}/files.zip")
+    assert answer.headers["Content-Type"] == "application/zip"
+    assert disposition(answer.headers) == ("attachment", "Meine_Gene_1.zip")
+    outputs = installation.settings.data_dir / job[1:] / "attempts/1/outputs"
+    listed = {path.name: path.read_bytes() for path in outputs.iterdir() if not path.name.startswith("_")}
+    with ZipFile(io.BytesIO(answer.raw)) as archive:
+        assert archive.testzip() is None
+        assert {name: archive.read(f"Meine_Gene_1/{name}") for name in listed} == listed
+        assert len(archive.namelist()) == len(listed) == 10
+    empty = submit(installation, "expensive_greet", person="Ada", total="1")
+    assert "files.zip" not in wait_for_end(installation, empty)
+    assert fetch(installation, f"{empty}/files.zip").status == 404
 
 
 @pytest.mark.slow
@@ -99,6 +124,7 @@ def test_the_page_lists_files_with_their_sentences(installation: Installation, j
         "report.pdf": "",
         "tree.nwk": "The tree, written by a program.",
     }
+    assert f'<a href="{job}/files.zip">All files</a>' in page
     assert f'<a href="{job}/files/report.pdf?inline=1">open it</a>' in page
 
 
@@ -117,3 +143,19 @@ def test_scripts_get_the_size_media_type_and_sentence_of_each_file(installation:
         "bytes": (outputs / "hits.tsv").stat().st_size,
         "media_type": "text/tab-separated-values",
     } in status["downloads"]
+
+
+def test_an_archive_is_made_without_holding_it_in_memory(tmp_path: Path) -> None:
+    """A result may be larger than the memory of the web."""
+    content = os.urandom(1_000_000) * 8
+    for name in ("large.bin", "large.txt"):
+        (tmp_path / name).write_bytes(content)
+    files = [ResultFile(tmp_path / name) for name in ("large.bin", "large.txt")]
+    tracemalloc.start()
+    try:
+        total = sum(len(part) for part in zip_stream(files, "all"))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert total > 9_000_000
+    assert peak < 3_000_000
