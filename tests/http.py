@@ -79,4 +79,4 @@ def wait_for_end(installation: Installation, job: str) -> str:
     Returns:
         The fragment of the job, as the last poll receives it.
     """
-    return wait_for(lambda: "hx-get" not in (body := fetch(installation, job + "/progress").body) and body)
+    return wait_for(lambda: 'hx-trigger="every' not in (body := fetch(installation, job + "/progress").body) and body)

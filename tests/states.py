@@ -130,6 +130,7 @@ WITH_WORKER: dict[str, Arrival] = {
     "finished-phmmer": _hits,
     "finished-opened": _then(_then(_hits, "summary >> nth=0", "pre"), "text=How this was made", "text=SHA-256"),
     "finished-no-hits": _job("phmmer", "text=0 hits", evalue="1e-300"),
+    "finished-files": _job("publish", "text=All files"),
     "finished-many": _job("phmmer", "text=Show the next hits", query=GLOBINS, targets=""),
     "stopped": _job("yield_some", "text=Stopped at the time limit"),
     "cancelled": _then(_long, "text=Cancel", "text=Greetings, fallback!"),

@@ -4,10 +4,11 @@ import re
 import signal
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.conftest import Installation, wait_for
 
@@ -290,6 +291,49 @@ def test_hits_are_shown_a_hundred_at_a_time(installation: Installation, browser:
     page.click("li >> text=HBB_ORNAN")
     wait_for(lambda: page.locator("th.query").first.inner_text().startswith("HBB_ORNAN"))
     page.context.close()
+
+
+def test_result_files_are_shown_and_their_scripts_do_not_run(installation: Installation, browser: Browser) -> None:
+    """Figures have their size and fit the page; an SVG image runs no script, even if its address is opened."""
+    page = browser.new_page(base_url=address(installation), viewport={"width": 800, "height": 800})
+    page.goto("/tools/publish")
+    page.click("button")
+    page.wait_for_selector("text=Downloads")
+    for name, natural in (("figure.svg", 200 / 100), ("figure.png", 3000 / 20)):
+        image = page.locator(f"img[alt='{name}']")
+        wait_for(partial(image.evaluate, "image => image.complete && image.naturalWidth"))
+        box = image.bounding_box()
+        assert box
+        assert 150 < box["width"] <= 800
+        assert box["width"] / box["height"] == pytest.approx(natural, rel=0.1)
+    job = page.url
+    page.click("img[alt='figure.svg']")
+    page.wait_for_selector("text=quiet")
+    assert page.url == f"{job}/files/figure.svg?inline=1"
+    assert page.locator("svg").get_attribute("data-ran") is None
+    page.close()
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_a_table_is_shown_a_hundred_rows_at_a_time(
+    installation: Installation, browser: Browser, javascript: bool
+) -> None:
+    """More rows load in place, or on the next page without JavaScript."""
+    context = browser.new_context(java_script_enabled=javascript, base_url=address(installation))
+    page = context.new_page()
+    page.goto("/tools/publish")
+    page.click("button")
+    rows = page.locator("[id='table-hits.tsv'] > tbody > tr:not(:has(a))")
+    for first, shown in ((0, 100), (0, 200), (0, 250)) if javascript else ((0, 100), (100, 100), (200, 50)):
+        expect(rows.first).to_contain_text(f"<b>{first}</b>", timeout=20_000)
+        expect(rows).to_have_count(shown, timeout=20_000)
+        if shown % 100 == 0:
+            page.click("text=Show the next rows")
+            if javascript:  # the focus moves to the first new row
+                wait_for(lambda: page.evaluate("document.activeElement.textContent.startsWith('<b>')"))
+    assert rows.last.inner_text().split() == ["<b>249</b>", '5"']
+    assert page.locator("text=Show the next rows").count() == 0
+    context.close()
 
 
 def test_everything_works_without_javascript(installation: Installation, browser: Browser) -> None:

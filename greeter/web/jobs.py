@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import lru_cache, partial
+from functools import lru_cache
 from secrets import token_urlsafe
 from typing import Any, NotRequired, TypedDict
 
@@ -18,6 +18,7 @@ from flask import (
     url_for,
 )
 from flask.typing import ResponseReturnValue
+from markupsafe import Markup
 from werkzeug.routing import BaseConverter
 
 from greeter.jobs.phase import Phase
@@ -31,7 +32,8 @@ from greeter.web import downloads
 from greeter.web.errors import not_found
 from greeter.web.forms import make_form
 from greeter.web.pages import find_tool, form_page, submit_job
-from greeter.web.paging import Page, read_rows
+from greeter.web.paging import Page
+from greeter.web.previews import Previews
 from greeter.web.services import services
 from greeter.web.uploads import of_job
 
@@ -85,7 +87,10 @@ class JobContext(TypedDict):
         title: The title of the tool, or its name if it no longer exists.
         labels: The labels of the form's fields, by the name of the parameter. This and the rest only after the end.
         files: The result files.
-        rows: Reads the rows of a result file for the current page; see `read_rows`.
+        rows: Reads the rows of a result file for the current page; see `Previews`.
+        table: Shows the table in a result file, a page at a time.
+        preview: Shows the first lines of a result file.
+        image: Shows a result file that is an image.
         provenance: How the result was made.
         commands: The commands that the job has run, one in each line, as text for the user; may be empty.
         token: A token for the form that runs the job again.
@@ -97,6 +102,9 @@ class JobContext(TypedDict):
     labels: NotRequired[dict[str, str]]
     files: NotRequired[list[ResultFile]]
     rows: NotRequired[Callable[[str], Page]]
+    table: NotRequired[Callable[[str], Markup]]
+    preview: NotRequired[Callable[..., Markup]]
+    image: NotRequired[Callable[..., Markup]]
     provenance: NotRequired[Provenance]
     commands: NotRequired[str]
     token: NotRequired[str]
@@ -150,7 +158,7 @@ def status(job_id: str) -> JobStatus:
 def file(job_id: str, name: str) -> ResponseReturnValue:
     """Download a result file or, with the query parameter `inline`, show it if it is an image or a PDF."""
     record = _find(job_id)
-    found = _file(record, name) or abort(404)
+    found = next((file for file in _files(record) if file.name == name), None) or abort(404)
     return downloads.send(found, record, inline="inline" in request.args)
 
 
@@ -219,11 +227,16 @@ def _context(record: Record) -> JobContext:
     if record.active:
         return context
     provenance = services().reader_for(record.id).provenance(record.id)
+    files = _files(record)
+    previews = Previews(record.id, files)
     return {
         **context,
         "labels": {field.name: field.label.text for field in tool.form()} if tool else {},
-        "files": _files(record),
-        "rows": partial(_rows, record),
+        "files": files,
+        "rows": previews.rows,
+        "table": previews.table,
+        "preview": previews.preview,
+        "image": previews.image,
         "provenance": provenance,
         "commands": services().reader_for(record.id).files.commands(record.id, record.attempt),
         "token": token_urlsafe(16),
@@ -242,16 +255,3 @@ def _can_run_again(record: Record, provenance: Provenance) -> bool:
 def _files(record: Record) -> list[ResultFile]:
     files = services().reader_for(record.id).files
     return result_files(files, record.id, record.attempt) if record.has_result else []
-
-
-def _file(record: Record, name: str) -> ResultFile | None:
-    return next((file for file in _files(record) if file.name == name), None)
-
-
-def _rows(record: Record, name: str) -> Page:
-    """Read the rows of a result file for one page, from the position that the query parameter `start` gives."""
-    file = _file(record, name)
-    try:
-        return read_rows(file.path, request.args.get("start", 0, type=int)) if file else Page([], None)
-    except LookupError:
-        abort(404)

@@ -10,12 +10,14 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
+from flask import Flask, render_template, render_template_string
 
 from greeter.jobs.result_files import ResultFile
 from greeter.web.downloads import zip_stream
-from tests.conftest import Installation
+from greeter.web.previews import Previews
+from tests.conftest import ROOT, Installation
 from tests.http import fetch, submit, wait_for_end
-from tests.zoo.publishing import FIGURE
+from tests.zoo.publishing import FIGURE, ROWS
 
 
 def disposition(headers: Message) -> tuple[str, str | None]:
@@ -108,8 +110,8 @@ def test_all_files_can_be_downloaded_as_one_archive(installation: Installation, 
 
 
 @pytest.mark.slow
-def test_the_page_lists_files_with_their_sentences(installation: Installation, job: str) -> None:
-    """The sentences are escaped."""
+def test_the_page_lists_files_with_their_sentences_and_shows_them(installation: Installation, job: str) -> None:
+    """A tool without a template of its own gets its images, tables and texts shown, with everything escaped."""
     page = fetch(installation, job).body
     listed = re.findall(rf'<li><a href="{job}/files/([^"]+)">\1</a> \(.*?\)(?:: (.*))?</li>', page)
     assert dict(listed) == {
@@ -125,7 +127,31 @@ def test_the_page_lists_files_with_their_sentences(installation: Installation, j
         "tree.nwk": "The tree, written by a program.",
     }
     assert f'<a href="{job}/files.zip">All files</a>' in page
+    assert f'<img src="{job}/files/figure.svg?inline=1" alt="figure.svg">' in page
     assert f'<a href="{job}/files/report.pdf?inline=1">open it</a>' in page
+    assert "<td>&lt;b&gt;99&lt;/b&gt;</td>" in page
+    assert "<td>one, and\na line</td>" in page
+    assert "&lt;i&gt;step&lt;/i&gt; 20\n</pre>" in page
+    assert "(a,b);" in page
+    assert "run()" not in page.replace("&lt;script&gt;run()&lt;/script&gt;", "").replace(">run()</pre>", "")
+
+
+@pytest.mark.slow
+def test_a_table_is_shown_a_hundred_rows_at_a_time(installation: Installation, job: str) -> None:
+    """Each page links to the next one; positions that are not the start of a row are 404, and other tables stay."""
+    shown: list[str] = []
+    path = job
+    while True:
+        page = fetch(installation, path).body
+        shown += re.findall(r"<td[^>]*>&lt;b&gt;(\d+)&lt;/b&gt;</td>", page)
+        assert "<td>two</td>" in page
+        found = re.search(r'hx-get="([^"]*start-hits\.tsv=\d+)"', page)
+        if not found:
+            break
+        path = found[1]
+    assert shown == [str(number) for number in range(ROWS)]
+    assert fetch(installation, f"{job}?start-hits.tsv=3").status == 404
+    assert fetch(installation, f"{job}?start-hits.tsv=x&start-none.tsv=3").status == 200
 
 
 @pytest.mark.slow
@@ -159,3 +185,75 @@ def test_an_archive_is_made_without_holding_it_in_memory(tmp_path: Path) -> None
         tracemalloc.stop()
     assert total > 9_000_000
     assert peak < 3_000_000
+
+
+def test_helpers_show_nothing_for_a_file_that_does_not_exist(app: Flask) -> None:
+    """A tool that was stopped may not have written it."""
+    previews = Previews("a" * 32, [])
+    with app.test_request_context("/"):
+        assert not previews.table("hits.tsv")
+        assert not previews.preview("notes.txt")
+        assert not previews.image("figure.svg")
+        assert previews.rows("hits.jsonl").rows == []
+
+
+def test_a_preview_is_escaped_and_bounded(app: Flask, tmp_path: Path) -> None:
+    """It has the first lines, and not more than 16 KiB of a file without lines."""
+    for name, text in {
+        "few.txt": "<b>\n" * 3,
+        "many.txt": "line\n" * 50,
+        "long.txt": "x" * 10_000_000,
+        "binary.txt": "\x00\x1b[31m",
+    }.items():
+        (tmp_path / name).write_text(text)
+    previews = Previews("a" * 32, [ResultFile(path) for path in tmp_path.iterdir()])
+    with app.test_request_context("/"):
+        assert "&lt;b&gt;\n" * 3 + "</pre>" in previews.preview("few.txt")
+        assert "Only the start" not in previews.preview("few.txt")
+        assert previews.preview("many.txt", lines=7).count("line\n") == 7
+        assert "Only the start" in previews.preview("many.txt")
+        assert 16_000 < len(previews.preview("long.txt")) < 17_000
+        assert "Only the start" in previews.preview("long.txt")
+        assert "\x1b" not in previews.preview("binary.txt")
+
+
+def test_an_image_has_an_alternative_text(app: Flask, tmp_path: Path) -> None:
+    """It is what the template says, or the sentence about the file, or its name."""
+    files = [ResultFile(tmp_path / "a.svg", 'A "tree".'), ResultFile(tmp_path / "b.png")]
+    previews = Previews("a" * 32, files)
+    with app.test_request_context("/"):
+        assert 'alt="A &#34;tree&#34;."' in previews.image("a.svg")
+        assert 'alt="b.png"' in previews.image("b.png")
+        assert 'alt="Growth"' in previews.image("b.png", alt="Growth")
+
+
+def test_the_template_in_the_docs_works(app: Flask, tmp_path: Path) -> None:
+    """It shows what the tool returned, and three files."""
+    text = (ROOT / "docs/developing.md").read_text()
+    (template,) = re.findall(r"^```html\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    (tmp_path / "tree.svg").write_text(FIGURE)
+    (tmp_path / "hits.tsv").write_text("name\nalpha\n")
+    (tmp_path / "notes.txt").write_text("a note\n" * 50)
+    previews = Previews("a" * 32, [ResultFile(path) for path in tmp_path.iterdir()])
+    helpers = {"image": previews.image, "table": previews.table, "preview": previews.preview}
+    with app.test_request_context("/"):
+        shown = render_template_string(template, record={"result": {"hits": 7}}, **helpers)
+    assert "<p>7 hits.</p>" in shown
+    assert 'alt="The tree of all sequences"' in shown
+    assert "<td>alpha</td>" in shown
+    assert shown.count("a note") == 10
+
+
+def test_the_first_ten_files_are_shown(app: Flask, tmp_path: Path) -> None:
+    """A page stays small even if a tool writes hundreds of files. Those that cannot be shown do not count."""
+    for number in range(12):
+        (tmp_path / f"{number:02}.txt").write_text(f"text {number}")
+        (tmp_path / f"{number:02}.bin").write_text("binary")
+    files = [ResultFile(path) for path in sorted(tmp_path.iterdir())]
+    previews = Previews("a" * 32, files)
+    helpers = {"image": previews.image, "table": previews.table, "preview": previews.preview}
+    with app.test_request_context("/"):
+        shown = render_template("_result.html", record={"result": {}}, files=files, **helpers)
+    assert re.findall(r"text \d+", shown) == [f"text {number}" for number in range(10)]
+    assert shown.count("Only the first 10 files are shown.") == 1
+    assert "binary" not in shown

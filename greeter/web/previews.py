@@ -1,0 +1,82 @@
+"""Helpers of the templates that show the result files of a job: rows, tables, texts and images.
+
+A file that does not exist shows nothing, because a tool that was stopped may not have written it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from flask import abort, render_template, request
+from markupsafe import Markup
+
+from greeter.jobs.result_files import ResultFile
+from greeter.web.paging import Page, read_rows, read_table
+
+_MAX_TEXT_BYTES = 16 * 1024
+
+
+class Previews:
+    """Shows the result files of a job.
+
+    Args:
+        job_id: The id of the job.
+        files: Its result files.
+    """
+
+    def __init__(self, job_id: str, files: Iterable[ResultFile]) -> None:
+        self._job_id = job_id
+        self._files = {file.name: file for file in files}
+
+    def rows(self, name: str) -> Page:
+        """Read the rows of a file, from the position that the query parameter `start` gives; see `read_rows`."""
+        file = self._files.get(name)
+        try:
+            return read_rows(file.path, request.args.get("start", 0, type=int)) if file else Page([], None)
+        except LookupError:
+            abort(404)
+
+    def table(self, name: str) -> Markup:
+        """Show a table: a file of tab- or comma-separated values whose first line is the header; see `read_table`."""
+        if not (file := self._files.get(name)):
+            return Markup()
+        parameter = f"start-{name}"  # one for each file, because a page may have several tables
+        try:
+            page = read_table(file.path, request.args.get(parameter, 0, type=int))
+        except LookupError:
+            abort(404)
+        return self._render("_table.html", file, page=page, parameter=parameter)
+
+    def preview(self, name: str, lines: int = 20) -> Markup:
+        """Show the first lines of a text file.
+
+        Args:
+            name: The name of the file.
+            lines: How many to show, unless they have more than 16 KiB.
+
+        Returns:
+            HTML.
+        """
+        if not (file := self._files.get(name)):
+            return Markup()
+        with file.path.open("rb") as content:
+            start = content.read(_MAX_TEXT_BYTES).decode(errors="replace")
+        shown = "".join(start.splitlines(keepends=True)[:lines])
+        is_cut = len(shown) < len(start) or file.size > _MAX_TEXT_BYTES
+        return self._render("_preview.html", file, text=shown, is_cut=is_cut)
+
+    def image(self, name: str, alt: str = "") -> Markup:
+        """Show an image: PNG, JPEG, WebP or SVG.
+
+        Args:
+            name: The name of the file.
+            alt: What it shows, for those who cannot see it. Without it, the sentence about the file, or its name.
+
+        Returns:
+            HTML.
+        """
+        file = self._files.get(name)
+        return self._render("_image.html", file, alt=alt or file.about or name) if file else Markup()
+
+    def _render(self, template: str, file: ResultFile, **variables: object) -> Markup:
+        return Markup(render_template(template, file=file, job_id=self._job_id, **variables))  # nosec B704: escaped there
