@@ -1,0 +1,138 @@
+"""What templates and scripts get of a job."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from secrets import token_urlsafe
+from typing import Any, NotRequired, TypedDict
+
+from markupsafe import Markup
+
+from greeter.jobs.phase import Phase
+from greeter.jobs.progress import ReportedProgress
+from greeter.jobs.reader import Provenance
+from greeter.jobs.record import Record
+from greeter.jobs.result_files import ResultFile, result_files
+from greeter.toolkit.tool import signature
+from greeter.web import downloads
+from greeter.web.paging import Page
+from greeter.web.previews import Previews
+from greeter.web.services import services
+
+
+class JobStatus(TypedDict):
+    """The state of a job for scripts. Times are in seconds.
+
+    Attributes:
+        phase: The phase of the job.
+        active: Whether the job has not ended.
+        ahead: The number of jobs ahead of it in the queue; None unless it is waiting.
+        progress: How far it is; empty if unknown.
+        elapsed: The time since the start, or since the submission if it is waiting.
+        result: What the tool returned; None if there is no result.
+        problem: Why it failed and what to do; None if it did not fail, or failed because of a bug.
+        output: The end of the error output of the program that made it fail; may be empty.
+        log: The last lines of its log; may be empty.
+        files: The URLs of the result files.
+        downloads: More about the same files.
+    """
+
+    phase: Phase
+    active: bool
+    ahead: int | None
+    progress: ReportedProgress | Mapping[str, Any]
+    elapsed: int
+    result: Any
+    problem: str | None
+    output: str
+    log: str
+    files: list[str]
+    downloads: list[downloads.Download]
+
+
+class JobContext(TypedDict):
+    """The variables of the templates that show a job, including `tools/<tool>/_result.html`.
+
+    Attributes:
+        record: The record of the job.
+        title: The title of the tool, or its name if it no longer exists.
+        labels: The labels of the form's fields, by the name of the parameter. This and the rest only after the end.
+        files: The result files.
+        rows: Reads the rows of a result file for the current page; see `Previews`.
+        table: Shows the table in a result file, a page at a time.
+        preview: Shows the first lines of a result file.
+        image: Shows a result file that is an image.
+        provenance: How the result was made.
+        commands: The commands that the job has run, one in each line, as text for the user; may be empty.
+        token: A token for the form that runs the job again.
+        can_run_again: Whether its input can be submitted unchanged.
+    """
+
+    record: Record
+    title: str
+    labels: NotRequired[dict[str, str]]
+    files: NotRequired[list[ResultFile]]
+    rows: NotRequired[Callable[[str], Page]]
+    table: NotRequired[Callable[[str], Markup]]
+    preview: NotRequired[Callable[..., Markup]]
+    image: NotRequired[Callable[..., Markup]]
+    provenance: NotRequired[Provenance]
+    commands: NotRequired[str]
+    token: NotRequired[str]
+    can_run_again: NotRequired[bool]
+
+
+def status_of(record: Record) -> JobStatus:
+    """Return the state of a job for scripts."""
+    listed = [downloads.describe(file, record) for file in files_of(record)]
+    return {
+        "phase": record.phase,
+        "active": record.active,
+        "ahead": record.ahead,
+        "progress": record.progress or {},
+        "elapsed": record.elapsed,
+        "result": record.result if record.has_result else None,
+        "problem": None if record.active else record.user_message,
+        "output": record.output,
+        "log": record.log,
+        "files": [file["url"] for file in listed],
+        "downloads": listed,
+    }
+
+
+def context_of(record: Record) -> JobContext:
+    """Return the variables of the templates that show a job."""
+    tool = services().tools.get(record.tool)
+    context: JobContext = {"record": record, "title": tool.title if tool else record.tool}
+    if record.active:
+        return context
+    provenance = services().reader_for(record.id).provenance(record.id)
+    files = files_of(record)
+    previews = Previews(record.id, files)
+    return {
+        **context,
+        "labels": {field.name: field.label.text for field in tool.form()} if tool else {},
+        "files": files,
+        "rows": previews.rows,
+        "table": previews.table,
+        "preview": previews.preview,
+        "image": previews.image,
+        "provenance": provenance,
+        "commands": services().reader_for(record.id).files.commands(record.id, record.attempt),
+        "token": token_urlsafe(16),
+        "can_run_again": can_run_again(record, provenance),
+    }
+
+
+def can_run_again(record: Record, provenance: Provenance) -> bool:
+    """Return whether the tool has the same parameters and the files are still there."""
+    tool = services().tools.get(record.tool)
+    submitted = signature(record.tool, [*provenance.params, *provenance.checksums])
+    files = services().reader_for(record.id).files
+    return bool(tool and tool.signature == submitted and files.has_inputs(record.id, provenance.checksums))
+
+
+def files_of(record: Record) -> list[ResultFile]:
+    """Return the result files of a job, if it has a result."""
+    files = services().reader_for(record.id).files
+    return result_files(files, record.id, record.attempt) if record.has_result else []
