@@ -9,7 +9,7 @@ import wtforms
 _TAKEN = {
     "job": "the first parameter of the function",
     "label": "the field for the name of the job, which each form has",
-    "token": "the hidden field that each form has, so that submitting it twice creates one job",
+    "token": "the hidden field of each form, so that submitting it twice creates one job",  # nosec B105
 } | {name: f"an attribute of wtforms.Form: {name}" for name in dir(wtforms.Form()) if not name.startswith("_")}
 _FILES = (wtforms.FileField, wtforms.MultipleFileField)
 
