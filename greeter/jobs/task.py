@@ -97,8 +97,7 @@ class ToolTask(Task):  # type: ignore[type-arg]
     def _run(self, job_id: str) -> Result:
         jobs, runner = self.app.jobs, self.app.runner
         # The message has been acknowledged, so do not give up before Redis has answered.
-        versions = self.versions | {name: installed.version(name, ask) for name, ask in self.tool.programs.items()}
-        claim = retry_until_available(partial(jobs.store.claim, job_id, runner, versions, self._signature))
+        claim = retry_until_available(partial(jobs.store.claim, job_id, runner, self._versions(), self._signature))
         if claim is None:
             raise Ignore
         jobs.log_event("started", job_id)
@@ -109,6 +108,11 @@ class ToolTask(Task):  # type: ignore[type-arg]
             result = self._call(job, params, is_due)
         jobs.store.files.sync(job_id)  # a file server may report only now that its disk is full: then the job fails
         return result
+
+    def _versions(self) -> dict[str, str]:
+        """Return the versions that the page of the job shows, by name. Programs and data may have been updated."""
+        programs = {name: installed.version(name, ask) for name, ask in self.tool.programs.items()}
+        return self.versions | programs | {name: installed.release(path) for name, path in self.tool.data.items()}
 
     def _call(self, job: Job, params: Params, is_due: Callable[[], bool]) -> Result:
         """Call the tool; only here can a signal interrupt this process."""

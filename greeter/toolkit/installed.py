@@ -1,4 +1,4 @@
-"""The programs that are installed on this machine, and their versions."""
+"""The programs and reference data that are installed on this machine, and their versions."""
 
 from __future__ import annotations
 
@@ -44,6 +44,20 @@ def version(name: str, arguments: str) -> str:
     """
     path = shutil.which(name)
     return _ask(path, arguments, Path(path).stat().st_mtime_ns) if path else "unknown"
+
+
+def release(path: Path) -> str:
+    """Read the release of reference data.
+
+    Args:
+        path: A file whose first line is the release.
+
+    Returns:
+        That line, up to 80 characters; "unknown" if there is none.
+    """
+    with suppress(OSError), path.open(errors="replace") as file:
+        return file.readline(_LONGEST_VERSION).strip() or "unknown"
+    return "unknown"
 
 
 @lru_cache

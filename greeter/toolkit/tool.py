@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from wtforms import Form
@@ -60,6 +61,8 @@ class Tool:
         libraries: The packages whose versions the page of a job shows.
         programs: The programs that it runs, each with the arguments that make it print its version. The page of a job
             shows the versions, and the tool is not available where a program is not installed.
+        data: The reference data that it uses, each with a file whose first line is its release, which the page of a job
+            shows.
         cores: The number of processor cores that a job can use; see `Job.cores`.
         memory: A function that estimates the memory that a job needs in the worst case, or None. It takes the
             parameters of `function` without the job (see `longest_sequence`). The form refuses a job that needs more
@@ -77,6 +80,7 @@ class Tool:
     queue: str = DEFAULT_QUEUE
     libraries: Sequence[str] = ()
     programs: Mapping[str, str] = field(default_factory=dict)
+    data: Mapping[str, Path] = field(default_factory=dict)
     cores: int = 1
     memory: Callable[..., MemoryNeed] | None = None
 
@@ -129,6 +133,7 @@ def tool(
     queue: str = DEFAULT_QUEUE,
     libraries: Sequence[str] = (),
     programs: Mapping[str, str] | None = None,
+    data: Mapping[str, Path] | None = None,
     cores: int = 1,
     memory: Callable[..., MemoryNeed] | None = None,
 ) -> Callable[[Function], Tool]:
@@ -147,6 +152,8 @@ def tool(
         libraries: The names of installed packages whose versions each job's page shows.
         programs: The programs that the tool runs, each with the arguments that make it print its version, such as
             `{"mafft": "--version"}`.
+        data: The reference data that the tool uses, each with a file whose first line is its release, such as
+            `{"Swiss-Prot": Path("/data/swissprot/reldate.txt")}`.
         cores: The number of processor cores that a job can use. The setting JOB_CORES limits it: see `Job.cores`.
         memory: A function that estimates the memory that a job needs; see `Tool.memory`.
 
@@ -162,7 +169,7 @@ def tool(
         raise ValueError(f"The queue cannot be named {queue!r}: use a-z, 0-9, _ and -, but no name of another key.")
     words = partial(Tool, title=title, form=form, example=example or {}, duration=duration)
     limits = partial(words, soft_time_limit=soft_time_limit, queue=queue, cores=cores, memory=memory)
-    make = partial(limits, libraries=tuple(libraries), programs=programs or {})
+    make = partial(limits, libraries=tuple(libraries), programs=programs or {}, data=data or {})
 
     def decorate(function: Function) -> Tool:
         _check_parameters(function, form)

@@ -78,6 +78,13 @@ def test_a_missing_library_is_an_error_at_the_start() -> None:
         ToolTask(tool(interrupt, libraries=("no-such-library",)), 10, 10, 1000)
 
 
+def test_a_job_names_the_versions_of_programs_and_data() -> None:
+    """Beside those of libraries, and as they are when it starts."""
+    versions = ToolTask(load()["equipped"], 10, 10, 1000)._versions()
+    assert versions["sh"] == "1.2"
+    assert versions["This file"] == '"""Tools that need a program."""'
+
+
 def test_a_job_gets_an_equal_share_of_the_cores() -> None:
     """Unless JOB_CORES gives another number."""
     cores = len(os.sched_getaffinity(0))

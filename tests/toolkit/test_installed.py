@@ -56,3 +56,15 @@ def test_a_program_that_does_not_answer_has_no_version(program: Path, monkeypatc
     monkeypatch.setattr(installed, "_TIMEOUT", 0.5)
     program.write_text("#!/bin/sh\nsleep 301 & sleep 301")
     assert installed.version("aligner", "") == "unknown"
+
+
+def test_the_release_of_data_is_the_first_line_of_its_file(tmp_path: Path) -> None:
+    """It is read for each job, because the data may be updated."""
+    file = tmp_path / "reldate.txt"
+    assert installed.release(file) == "unknown"
+    file.write_text("Swiss-Prot 2026_04 of 14-Oct-2026\nmore\n")
+    assert installed.release(file) == "Swiss-Prot 2026_04 of 14-Oct-2026"
+    file.write_text("x" * 200)
+    assert installed.release(file) == "x" * 80
+    file.write_text("")
+    assert installed.release(file) == "unknown"

@@ -1,6 +1,7 @@
 """Tools that need a program."""
 
 import os
+from pathlib import Path
 from typing import Any
 
 from wtforms import Form
@@ -18,7 +19,7 @@ def needy(job: Job) -> dict[str, Any]:
     return {"cores": job.cores}
 
 
-@tool("Needs a shell", form=Nothing, programs={"sh": "-c 'echo sh 1.2'"})
+@tool("Needs a shell", form=Nothing, programs={"sh": "-c 'echo sh 1.2'"}, data={"This file": Path(__file__)})
 def equipped(job: Job) -> dict[str, Any]:
     """Need a program that every machine has."""
     return {}
