@@ -4,6 +4,23 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+_MOST_LISTED = 12  # wrong letters
+
+
+def listed(letters: list[str]) -> str:
+    """List letters for a message, of which there is at least one.
+
+    Args:
+        letters: The letters.
+
+    Returns:
+        The first 12, and how many others there are: many, if this is another kind of file.
+    """
+    shown = [repr(letter) for letter in letters[:_MOST_LISTED]]
+    if others := len(letters) - len(shown):
+        shown.append(f"{others} others")
+    return " and ".join(filter(None, [", ".join(shown[:-1]), shown[-1]]))
+
 
 class Alphabet(NamedTuple):
     """The letters of a kind of sequence, in upper case, with words for messages about other letters."""
@@ -21,8 +38,7 @@ class Alphabet(NamedTuple):
             advice = self.letters[-1]
         if len(wrong) == 1:
             return f"{wrong[0]!r} is not {self.one}. Remove it or replace it with {advice}."
-        listed = ", ".join(map(repr, wrong[:-1])) + f" and {wrong[-1]!r}"
-        return f"{listed} are not {self.many}. Remove them or replace them with {advice}."
+        return f"{listed(wrong)} are not {self.many}. Remove them or replace them with {advice}."
 
 
 _PROTEIN = "ABCDEFGHIKLMNPQRSTVWYZJOUX*"  # that of HMMER's Easel library: 20 amino acids, B J Z O U X, * for a stop

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from greeter.toolkit.alphabets import listed
 from greeter.toolkit.errors import ToolError
 
 _LONGEST_LINE = 5_000_000  # characters: longer than any read of a sequencer
@@ -71,11 +72,11 @@ def _check_read(number: int, header: str, bases: str, plus: str, qualities: str)
     if not name or not header.replace("\t", " ").isprintable():
         raise error(0, "the read has no name that can be shown. Write one directly after the @.")
     if wrong := sorted(set(_NOT_BASE.findall(bases))):
-        raise error(1, f"{', '.join(map(repr, wrong))} cannot be in a read. Replace what is unknown with N.")
+        raise error(1, f"{listed(wrong)} cannot be in a read. Replace what is unknown with N.")
     if plus != "+" and plus != f"+{header[1:]}":
         raise error(2, "this line must be a + alone, or followed by the name of the read. Correct it.")
     if wrong := sorted(set(_NOT_QUALITY.findall(qualities))):
-        raise error(3, f"{', '.join(map(repr, wrong))} is not a quality. Write the file again with its program.")
+        raise error(3, f"{listed(wrong)} cannot be a quality. Write the file again with its program.")
     if len(bases) != len(qualities):
         lengths = f"{len(bases):,} bases but {len(qualities):,} qualities"
         raise error(3, f"the read has {lengths}. Check that the file is complete.")

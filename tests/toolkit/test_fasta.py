@@ -37,6 +37,10 @@ def check(text: str, alphabet: str = "protein", limits: Limits = LIMITS, *, gaps
             ">a\nMK-V\nM?1-KV\n>b\nM9\n",
             "Line 2, record 'a': '-', '?' and '1' are not amino acids. Remove them or replace them with X.",
         ),
+        (
+            ">a\nMKV\n0123456789,;:!\n",
+            "Line 3, record 'a': '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', ',', ';' and 2 others are not amino",
+        ),
         ("MK1V", "Line 1, record 'query': '1' is not an amino acid"),
         (">a\nMK\u212aV\n", "Line 2, record 'a'"),  # the sign for Kelvin looks like a K, and lower() makes it one
         (">a\nM\u00a0V\n", "Line 2, record 'a': '\\xa0' is not an amino acid"),

@@ -28,10 +28,10 @@ def check(text: str) -> str:
         (READ + ">r2\nACGT\n+\nIIII", "Line 5: a read must start with @ and its name."),
         ("@\nACGT\n+\nIIII", "Line 1: the read has no name"),
         ("@r\x1b\nACGT\n+\nIIII", "Line 1: the read has no name that can be shown"),
-        ("@r1\nACEF1\n+\nIIIII", "Line 2, read 'r1': '1', 'E', 'F' cannot be in a read."),
+        ("@r1\nACEF1\n+\nIIIII", "Line 2, read 'r1': '1', 'E' and 'F' cannot be in a read."),
         ("@r1\nACGT\nIIII\n+\n", "Line 3, read 'r1': this line must be a +"),
         ("@r1\nACGT\n+r2\nIIII", "Line 3, read 'r1': this line must be a +"),
-        ("@r1\nACGT\n+\nII I", "Line 4, read 'r1': ' ' is not a quality."),
+        ("@r1\nACGT\n+\nII I", "Line 4, read 'r1': ' ' cannot be a quality."),
         (READ + "@r2\nACGT\n+\nIII\n", "Line 8, read 'r2': the read has 4 bases but 3 qualities."),
     ],
 )
