@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,14 +32,17 @@ class Samples:
         return sample_id if self.files.folder(sample_id).exists() else None
 
     def keep(self, store: Store, job_id: str) -> str:
-        """Make a finished job the sample of its tool, and return the id of the sample. Raises JobNotFound."""
+        """Make a finished job the sample of its tool, and return the id of the sample. Raises JobNotFound.
+
+        Nothing of its author is kept: not the label, nor the names of the files.
+        """
         record = store.find(job_id)
         sample_id = PREFIX + record.tool
         self.files.remove(sample_id)
         shutil.copytree(store.files.folder(job_id), self.files.folder(sample_id))
         kept = {
             "snapshot": json.loads(record.snapshot) | {"label": ""},
-            "provenance": asdict(store.provenance(job_id)),
+            "provenance": asdict(replace(store.provenance(job_id), filenames={})),
         }
         (self.files.folder(sample_id) / _RECORD).write_text(dumps(kept, indent=1) + "\n")
         return sample_id

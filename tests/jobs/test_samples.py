@@ -2,6 +2,8 @@
 
 import json
 import time
+from datetime import date
+from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
 
@@ -11,7 +13,9 @@ from greeter import tools
 from greeter.jobs.errors import JobNotFound
 from greeter.jobs.result_files import read_sentences
 from greeter.jobs.samples import Samples
+from greeter.jobs.store import Submission
 from greeter.toolkit import Job
+from tests.conftest import Installation
 
 SAMPLES = Samples(tools.SAMPLES)
 
@@ -58,8 +62,27 @@ def test_a_sample_never_expires(tmp_path: Path) -> None:
 
 
 def test_a_sample_has_no_trace_of_its_author() -> None:
-    """Its record has no label and no client."""
+    """Its record has no label, no client and no names of files."""
     for path in tools.SAMPLES.glob("*/record.json"):
         kept = json.loads(path.read_text())
         assert kept["snapshot"]["label"] == ""
-        assert set(kept["provenance"]) == {"params", "checksums", "versions"}
+        assert set(kept["provenance"]) - {"filenames"} == {"params", "checksums", "versions"}
+        assert not kept["provenance"].get("filenames")
+
+
+@pytest.mark.redis
+def test_a_sample_keeps_values_of_every_type(own_installation: Installation, tmp_path: Path) -> None:
+    """Dates and exact numbers stay what they are, but the names of files are not kept."""
+    own_installation.start("redis")
+    store, samples = own_installation.store, Samples(tmp_path / "samples")
+    (tmp_path / "file").write_text("a")
+    given = {"day": date(2027, 1, 9), "exact": Decimal("0.10"), "some": ["a", "b"]}
+    files = {"table": tmp_path / "file", "several": [tmp_path / "file"] * 2}
+    submission = Submission("my label", filenames={"table": "my.tsv", "several": ["a.txt", "b.txt"]})
+    store.create("a" * 32, "report", given | files, submission)
+    sample = samples.keep(store, "a" * 32)
+    params = samples.params(sample)
+    assert {name: params[name] for name in given} == given
+    assert [params["table"].read_text(), *(path.read_text() for path in params["several"])] == ["a"] * 3
+    assert "my" not in (samples.files.folder(sample) / "record.json").read_text()
+    assert [name for name, filename, _ in samples.provenance(sample).files] == ["table", "several", "several"]

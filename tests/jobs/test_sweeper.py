@@ -1,5 +1,8 @@
 """The maintenance of one worker; tests/test_recovery.py has it among other workers."""
 
+import os
+import time
+
 import pytest
 
 from greeter.jobs.runner import Runner
@@ -45,6 +48,18 @@ def test_expired_jobs_are_deleted_when_redis_is_full(own_installation: Installat
     sweep(Sweeper(jobs, "this"))
     assert not own_installation.redis.exists(f"job:{job_id}")
     assert not store.files.folder(job_id).exists()
+
+
+def test_old_uploads_are_removed(own_installation: Installation) -> None:
+    """A worker does so, even if nobody submits anything."""
+    own_installation.start("redis")
+    uploads = own_installation.store.uploads
+    old, recent = (uploads.path(uploads.new()) for _ in range(2))
+    for path, age in ((old, 90_000), (recent, 80_000)):
+        path.touch()
+        os.utime(path, (time.time() - age,) * 2)
+    sweep(Sweeper(own_installation.jobs, "this"))
+    assert (old.exists(), recent.exists()) == (False, True)
 
 
 def test_a_worker_ends_a_job_that_another_one_has_taken_over(own_installation: Installation) -> None:
