@@ -229,7 +229,7 @@ def test_a_job_that_disappears_while_watched_is_reported(installation: Installat
     page.wait_for_selector("text=Job not found")
     assert "problem" in (page.get_attribute("#icon", "href") or "")
     assert page.inner_text("#milestone") == "Job not found"
-    page.click("text=Submit it again")
+    page.click("text=Submit the job again")
     page.wait_for_selector("text=What would you like to run?")
     page.close()
     installation.redis.zrem("jobs:running", job)

@@ -17,7 +17,7 @@ from greeter.toolkit.form_check import check_form
         ),
         ("populate_obj", "an attribute of wtforms.Form: populate_obj"),
         ("label", "the field for the name of the job, which each form has"),
-        ("token", "the hidden field that each form has, so that submitting it twice creates one job"),
+        ("token", "the hidden field of each form, so that submitting it twice creates one job"),
         ("job", "the first parameter of the function"),
     ],
 )
