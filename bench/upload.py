@@ -2,16 +2,17 @@
 
     python -m bench.upload [MEGABYTES]
 
-Starts its own Redis and gunicorn, for each way anew. The default is 200 MB.
+Starts its own Redis and gunicorn for each measurement, in a folder that it removes. The default is 200 MB.
 """
 
 import io
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import psutil
@@ -24,6 +25,7 @@ from tests.http import fetch
 
 RECORD = b">protein%09d\n" + b"MKVLAWTRHEDCQNGFPSIYMKVLAWTRHEDCQNGFPSIYMKVLAWTRHEDCQNGFPSIY\n" * 160  # about 10 kB
 HEAD = b'--cut\r\nContent-Disposition: form-data; name="%s"%s\r\n\r\n'
+LIMITS = {"max_upload_bytes": 10**9, "max_residues": 10**9, "max_records": 10**6}
 KIND = {"Content-Type": "multipart/form-data; boundary=cut"}
 FIELDS = {"any file": ("report", b"table", b"x.tsv"), "FASTA": ("phmmer", b"targets", b"x.fa")}
 
@@ -104,16 +106,12 @@ def main() -> None:
     print(f"{'':12} {'':10} {'growth':>9} {'time':>7}")
     for way, more in {"on disk": {}, "in memory": {"BENCH_IN_MEMORY": "1"}}.items():
         for field in FIELDS:
-            folder = Path(tempfile.mkdtemp())
-            site = Installation(folder, max_upload_bytes=10**9, max_residues=10**9, max_records=10**6)
-            site.more_environ["web"] = more
-            try:
+            with TemporaryDirectory() as folder, closing(Installation(Path(folder), **LIMITS)) as site:
+                site.more_environ["web"] = more
                 site.start("redis", "web")
                 began = time.perf_counter()
                 grown = growth(site, field, megabytes)
                 print(f"{way:12} {field:10} {grown / 1e6:6.1f} MB {time.perf_counter() - began:5.1f} s")
-            finally:
-                site.close()
 
 
 if __name__ == "__main__":
