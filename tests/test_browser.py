@@ -124,6 +124,23 @@ def test_cancel_button_ends_the_job_and_updates_the_title(installation: Installa
     assert page.title() == "Cancelled - my greeting - greeter"
 
 
+def test_cancel_never_becomes_another_button_under_the_focus(installation: Installation, page: Page) -> None:
+    """When the job ends, the focus moves to the new heading, so that Enter, pressed too late, does nothing."""
+    job = installation.submit("nap")
+    page.goto(address(installation, f"/jobs/{job}"))
+    page.wait_for_selector("text=running for")
+    page.focus("text=Cancel")
+    page.evaluate("document.querySelector('form').marked = true")
+    installation.jobs.cancel(job)
+    page.wait_for_selector("button >> text=Run again")
+    wait_for(lambda: page.evaluate("document.activeElement.textContent") == page.inner_text("#job h2") == "Cancelled")
+    assert page.evaluate("[...document.forms].filter(form => form.marked).length") == 0
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.url.endswith(job)
+    assert page.evaluate("document.getElementById('job').contains(document.activeElement)")
+
+
 def test_polling_continues_after_a_reload(installation: Installation, page: Page) -> None:
     """The browser stores no state of the job."""
     page.goto(address(installation, "/tools/expensive_greet?example"))
