@@ -3,6 +3,7 @@
 import re
 import signal
 import time
+from base64 import b64encode
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -220,6 +221,35 @@ def test_the_progress_bar_is_animated_unless_motion_is_reduced(installation: Ins
     )
     page.emulate_media(reduced_motion="reduce")
     assert page.evaluate(moving) == []
+
+
+def test_the_progress_bar_is_visible_in_forced_colours(installation: Installation, browser: Browser) -> None:
+    """With the colours of the system, as in the high contrast of Windows, the done part differs from the rest."""
+    page = browser.new_page(base_url=address(installation), forced_colors="active", reduced_motion="reduce")
+    page.goto("/tools/expensive_greet")
+    two = "<progress max='10' value='4'></progress><progress></progress>"
+    page.evaluate("html => document.querySelector('main').innerHTML = html", two)
+    bars = page.locator("progress")
+    done, rest = (color_at(page, bars.first.screenshot(), part) for part in (0.2, 0.8))
+    assert done != rest
+    stripes = bars.last.screenshot()
+    assert len({tuple(color_at(page, stripes, part / 100)) for part in range(20, 80)}) >= 2
+    page.close()
+
+
+def color_at(page: Page, picture: bytes, part: float) -> list[int]:
+    """The colour of a pixel in the middle of a PNG, at a part of its width."""
+    pixel: list[int] = page.evaluate(
+        """async ([picture, part]) => {
+            const bytes = Uint8Array.from(atob(picture), letter => letter.charCodeAt(0));
+            const image = await createImageBitmap(new Blob([bytes], {type: 'image/png'}));
+            const canvas = new OffscreenCanvas(image.width, image.height).getContext('2d');
+            canvas.drawImage(image, 0, 0);
+            return [...canvas.getImageData(image.width * part, image.height / 2, 1, 1).data];
+        }""",
+        [b64encode(picture).decode(), part],
+    )
+    return pixel
 
 
 def test_polling_an_unchanged_job_transfers_no_body(installation: Installation, page: Page) -> None:
