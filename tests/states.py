@@ -110,6 +110,7 @@ _long = _job("expensive_greet", "text=of 1,000 steps", total="1000", label="a lo
 _hits = _job("phmmer", "text=45 hits for 1 query", label="my globin")
 _many = "".join(f">copy{number}_{record}" for number in range(40) for record in GLOBINS.split(">")[1:])
 _short = _job("expensive_greet", "text=Greetings, Ada", total="1")
+_delete = _then(_short, "text=Delete now", "text=This cannot be undone")
 
 WITH_WORKER: dict[str, Arrival] = {
     "front": _go("/"),
@@ -138,7 +139,8 @@ WITH_WORKER: dict[str, Arrival] = {
     "failed": _job("blame", "text=Try another one"),
     "failed-program": _job("run_script", "text=failed with exit status 3"),
     "failed-bug": _job("stumble", "text=with the reference"),
-    "deleted": _then(_short, "text=Delete now", "text=has been deleted"),
+    "delete": _delete,
+    "deleted": _then(_delete, "text=Delete this job", "text=has been deleted"),
     "edit": _go("/jobs/sample-phmmer/edit"),
     "sample": _go("/jobs/sample-phmmer"),
     "sample-mafft": _then(_go("/jobs/sample-mafft"), "text=How this was made", "text=exit status 0"),

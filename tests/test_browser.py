@@ -401,7 +401,14 @@ def test_everything_works_without_javascript(installation: Installation, browser
     page.wait_for_selector("text=of 1,000 steps")
     page.click("text=Cancel")
     page.wait_for_selector("text=Greetings, fallback!")
+    job = page.url
+    beside = page.locator(".actions", has_text="Edit and run again")
+    assert "Delete" not in beside.inner_text()
     page.click("text=Delete now")
+    page.click("text=Keep it")
+    assert page.url == job
+    page.click("text=Delete now")
+    page.click("text=Delete this job")
     page.wait_for_selector("text=The job has been deleted")
     page.goto("/tools/phmmer")
     page.fill("[name=query]", ">a\nMKV1")
@@ -444,7 +451,8 @@ def test_over_http_the_sites_own_forms_work_and_cross_site_forms_are_refused(
     page.on("request", lambda request: sent.append(request.all_headers()) if request.method == "POST" else None)
     page.goto(site + "/tools/expensive_greet?example")
     page.fill("[name=total]", "1000")
-    for button in ("Submit", "Cancel", "Edit and run again", "Submit", "Cancel", "Run again", "Cancel", "Delete now"):
+    again = ("Submit", "Cancel", "Edit and run again", "Submit", "Cancel", "Run again", "Cancel")
+    for button in (*again, "Delete now", "Delete this job"):
         page.click(f"text={button} >> visible=true")
     page.wait_for_selector("text=The job has been deleted")
     assert [headers.get("origin") for headers in sent] == [site] * 7

@@ -92,6 +92,15 @@ def cancel(job_id: str) -> ResponseReturnValue:
     return redirect(url_for(".job", job_id=job_id), 303)
 
 
+@bp.get("/jobs/<job_id:job_id>/delete")
+def confirm_delete(job_id: str) -> ResponseReturnValue:
+    """Ask whether an ended job should be deleted."""
+    record = _find(job_id)
+    if record.active or not record.kept_until:
+        return redirect(url_for(".job", job_id=job_id), 303)
+    return render_template("delete.html", **context_of(record))
+
+
 @bp.post("/jobs/<job_id:job_id>/delete")
 def delete(job_id: str) -> ResponseReturnValue:
     """Delete an ended job with all its files; neither an active job nor a sample."""

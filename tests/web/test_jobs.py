@@ -134,7 +134,7 @@ def test_unknown_deleted_and_malformed_job_ids_get_identical_responses(installat
         "..%2f" * 6,
         "\u0660" * 32,
     ]
-    ways = [("GET", end) for end in ("", "/progress", "/edit", "/files/targets.tbl")]
+    ways = [("GET", end) for end in ("", "/progress", "/edit", "/delete", "/files/targets.tbl")]
     for method, end in [*ways, ("POST", "/cancel"), ("POST", "/delete"), ("POST", "/again")]:
         removed = without_date(fetch(installation, job + end, method))
         assert removed[0] == 404
@@ -334,12 +334,16 @@ def test_a_job_can_be_cancelled_and_then_deleted(installation: Installation) -> 
     wait_for(lambda: "Running" in fetch(installation, job).body)
     assert f'action="{job}/cancel"' in fetch(installation, job).body
     assert post(installation, job + "/delete").status == 303
+    assert fetch(installation, job + "/delete").status == 303
     assert post(installation, job + "/cancel").headers["Location"] == job
     ended = wait_for_end(installation, job)
     assert "Cancelled" in ended
     assert "Greetings, fallback!" in ended
     assert "This result is partial" in ended
     assert f'action="{job}/cancel"' not in ended
+    asked = fetch(installation, job + "/delete")
+    assert (asked.status, "This cannot be undone" in asked.body) == (200, True)
+    assert fetch(installation, job).status == 200
     deleted = post(installation, job + "/delete")
     assert (deleted.status, "The job has been deleted" in deleted.body) == (200, True)
     assert fetch(installation, job).status == 404

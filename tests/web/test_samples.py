@@ -46,6 +46,7 @@ def test_a_sample_can_be_edited_and_run_again(client: FlaskClient) -> None:
 
 def test_a_sample_cannot_be_cancelled_or_deleted(client: FlaskClient) -> None:
     """Both actions redirect to the unchanged sample, and unknown samples are 404."""
+    assert client.get("/jobs/sample-phmmer/delete").status_code == 303
     for action in ("cancel", "delete"):
         answer = client.post(f"/jobs/sample-phmmer/{action}")
         assert (answer.status_code, answer.headers["Location"]) == (303, "/jobs/sample-phmmer")
