@@ -34,6 +34,7 @@ from greeter.jobs.probe import NoAnswer
 from greeter.logs import REQUEST
 from greeter.web.request_log import UNLOGGED_ENDPOINTS
 
+_REFRESH = 15  # seconds, until the error page of a job is loaded again
 _RETRY_AFTER = 5  # seconds, when Redis or DATA_DIR does not answer
 
 
@@ -182,7 +183,8 @@ def _unavailable(error: Exception) -> ResponseReturnValue:
             "unavailable: %s", error, exc_info=error if isinstance(error, ResponseError) else None
         )
     if request.endpoint == "jobs.progress":
-        return render_template("_outage.html"), 503, {"Retry-After": str(_RETRY_AFTER)}
+        # The next poll sends this tag, so that it gets the fragment even if the job has not changed in the meantime.
+        return render_template("_outage.html"), 503, {"Retry-After": str(_RETRY_AFTER), "HX-PTag": "outage"}
     return _error_page(ServiceUnavailable(retry_after=_RETRY_AFTER))
 
 
@@ -197,4 +199,16 @@ def _error_page(error: HTTPException, **details: str) -> ResponseReturnValue:
     if not request_ctx.url_adapter:  # Flask has none for an untrusted or missing host, but url_for needs one
         request_ctx.url_adapter = current_app.url_map.bind("", script_name=request.root_path)
     headers = {name: value for name, value in error.get_headers() if name != "Content-Type"}
-    return render_template("error.html", title=title, advice=advice.format(**details)), status, headers
+    is_temporary = status in (429, 503) and request.method == "GET"
+    return (
+        render_template(
+            "error.html",
+            title=title,
+            advice=advice.format(**details),
+            is_temporary=is_temporary,
+            # The page of a job that reloads itself without JavaScript must go on to do so.
+            refresh=_REFRESH if is_temporary and request.endpoint == "jobs.job" else None,
+        ),
+        status,
+        headers,
+    )
