@@ -48,7 +48,8 @@ def test_everything_connects_over_tls(own_installation: Installation, remote: Se
     assert ">celery<" in flower_page(site, "/broker")
     flask = [str(Path(sys.executable).parent / "flask"), "selftest"]
     tested = subprocess.run(flask, env=os.environ | site.environ, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert (tested.returncode, tested.stdout.count("same result as the sample")) == (0, 2), tested.stdout
+    assert tested.returncode == 0, tested.stdout
+    assert tested.stdout.count("same result as the sample") >= 2
     assert "insecure" not in site.log.read_text()
 
 

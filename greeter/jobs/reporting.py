@@ -86,7 +86,8 @@ class _Reporter:
         state = (self._job.progress, self._job.last_lines)
         if state != self._reported:
             progress, log = state
-            self._claimed.report({**(progress or {}), "seconds": self._job.seconds, "log": log})
+            lines = {"log": log} if log else {}
+            self._claimed.report({**(progress or {}), "seconds": self._job.seconds, **lines})
             self._reported = state
 
     def _obey(self, order: Order) -> None:
