@@ -21,7 +21,7 @@ from greeter.toolkit.tool import Tool
 from greeter.toolkit.upload import Upload
 from greeter.web.request_body import UploadRequest, UploadStream
 from greeter.web.services import services
-from greeter.web.template_filters import printable
+from greeter.web.template_filters import number, printable
 
 # Messages of WTForms that do not explain what to do, and our replacements.
 _MESSAGES = {
@@ -40,7 +40,7 @@ _MESSAGES = {
     "'%(value)s' are not valid choices for this field.": "Choose from the options.",
     "Invalid Choice: could not coerce.": "Choose one of the options.",
     "Invalid choice(s): one or more data inputs could not be coerced.": "Choose from the options.",
-    "Field cannot be longer than %(max)d character.": "Shorten this to %(max)d characters.",
+    "Field cannot be longer than %(max)d character.": "Shorten this to %(max)s characters.",
 }
 
 
@@ -147,8 +147,19 @@ class _Messages(DummyTranslations):
 
     def gettext(self, string: str) -> str:
         """Return the message to show for a message of WTForms."""
-        return _MESSAGES.get(string, string)
+        return _Message(_MESSAGES[string]) if string in _MESSAGES else string
 
     def ngettext(self, singular: str, plural: str, n: int) -> str:
         """Return the message to show for a message of WTForms with a number."""
-        return _MESSAGES.get(singular) or super().ngettext(singular, plural, n)
+        return _Message(_MESSAGES[singular]) if singular in _MESSAGES else super().ngettext(singular, plural, n)
+
+
+class _Message(str):
+    """A message that shows the limits of a field as the hint beside it does."""
+
+    __slots__ = ()
+
+    def __mod__(self, values: Any) -> str:
+        return str(self) % {
+            name: number(value) if isinstance(value, int | float | Decimal) else value for name, value in values.items()
+        }

@@ -2,6 +2,7 @@
 
 import mimetypes
 from datetime import date
+from decimal import Decimal
 from functools import lru_cache
 from shlex import quote
 from typing import Any, TypeVar
@@ -23,7 +24,7 @@ def init_app(app: Flask) -> None:
     app.jinja_env.finalize = lambda value: printable(value, keep="\r\n\t")
     app.jinja_env.filters |= {"count": count, "day": day, "duration": duration, "plural": plural, "words": words}
     app.jinja_env.filters |= {"stage": estimates.stage, "stages_remain": estimates.stages_remain}
-    app.jinja_env.filters |= {"size": naturalsize, "quote": quote}
+    app.jinja_env.filters |= {"number": number, "size": naturalsize, "quote": quote}
     mimetypes.add_type("text/plain", ".fa")  # so that a browser shows an example instead of downloading it
 
 
@@ -58,6 +59,11 @@ def duration(seconds: int) -> str:
 def day(when: date) -> str:
     """Format a date, as in `9 January 2027`."""
     return f"{when:%-d %B %Y}"
+
+
+def number(value: float | Decimal) -> str:
+    """Format a limit of a field, as in `10,000` or `1e-300`."""
+    return f"{value:,.9g}"
 
 
 def words(value: object) -> str:

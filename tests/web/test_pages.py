@@ -59,7 +59,7 @@ def test_load_example_fills_the_form(client: FlaskClient) -> None:
         (
             "expensive_greet",
             {"person": "A" * 81, "total": "0"},
-            ["Shorten this to 80 characters.", "Enter a number from 1 to 10000."],
+            ["Shorten this to 80 characters.", "Enter a number from 1 to 10,000."],
             ["A" * 81],
         ),
         ("phmmer", {"query": "", "evalue": "1e-5"}, ["Paste or upload at least one protein."], ['value="1e-5"']),
@@ -67,7 +67,7 @@ def test_load_example_fills_the_form(client: FlaskClient) -> None:
         (
             "phmmer",
             {"query": FASTA, "evalue": "nan"},
-            ["Enter a number from 1e-300 to 1000000.0."],
+            ["Enter a number from 1e-300 to 1,000,000."],
             [FASTA, 'value="nan"'],
         ),
         ("phmmer", {"query": FASTA + ">a\nM1", "evalue": "1"}, ["Line 3: the name 'a'"], [FASTA + ">a\nM1"]),
@@ -192,3 +192,16 @@ def test_input_that_needs_too_much_memory_is_refused(client: FlaskClient) -> Non
     assert titin.strip() in page.replace("\r", "")
     passed = client.post("/tools/phmmer", data={"query": titin, "targets": ordinary, "evalue": "10"})
     assert passed.status_code == 503  # there is no Redis
+
+
+DESCRIBED = ["/", "/help", "/tools/phmmer", "/tools/expensive_greet", "/jobs/sample-phmmer", "/nowhere"]
+
+
+def test_every_page_has_a_description_of_its_own(client: FlaskClient) -> None:
+    """Search engines and messengers show it; pages of jobs have the same one, which gives nothing away."""
+    found = [
+        re.findall(r'<meta name="description" content="([^"]{30,200})">', client.get(path).text) for path in DESCRIBED
+    ]
+    assert [len(one) for one in found] == [1] * len(DESCRIBED)
+    assert len({one[0] for one in found}) == len(DESCRIBED)
+    assert found[4] == re.findall(r'<meta name="description" content="(.*)">', client.get("/jobs/sample-mafft").text)
