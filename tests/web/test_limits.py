@@ -42,6 +42,8 @@ def test_too_many_requests_from_one_client_get_429(tmp_path: Path) -> None:
         refused = visitor.get(path)
         assert (refused.status_code, refused.headers["Retry-After"]) == (429, "60")
         assert "Wait a minute, then reload this page." in refused.text
+        assert "http-equiv" not in refused.text
+    assert '<meta http-equiv="refresh" content="15">' in visitor.get(f"/jobs/{'0' * 32}").text
     assert visitor.get("/", environ_base={"REMOTE_ADDR": "203.0.113.9"}).status_code == 200
 
 
