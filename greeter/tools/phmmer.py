@@ -88,7 +88,8 @@ def phmmer(job: Job, query: Path, targets: Path | None, evalue: float) -> Result
 
     Writes three result files. `targets.tbl` and `domains.tbl` are HMMER's own tables of all hits (--tblout,
     --domtblout). `hits.jsonl` has the first 10,000 hits with their alignments, one JSON object per line: the keys of
-    `phmmer_hits.HitRow`, and `query`, `query_length` (residues) and `hits` (the number of hits of the query).
+    `phmmer_hits.HitRow`, and `query`, `query_length` (residues), `hits` (the number of hits of the query) and `number`
+    (of the hit among those of all queries, counted from 1).
 
     Args:
         job: The job.
@@ -150,8 +151,9 @@ class _Report:
             listed = {**search, "query": hits.query.name[:_LONGEST_LISTED_NAME]}
             self._searches.append({**listed, "start": before.ends[-1] if room else None})
         rows: Iterable[Mapping[str, object]] = hit_rows(hits) if count else [{}]
-        for row in islice(rows, room):
-            self._rows.write(json.dumps({**search, **row}).encode() + b"\n")
+        for number, row in enumerate(islice(rows, room), before.hits + 1):
+            numbered = {**search, **row, "number": number} if count else search
+            self._rows.write(json.dumps(numbered).encode() + b"\n")
         self._complete = _Checkpoint(  # one assignment, which the time limit cannot interrupt halfway
             queries=before.queries + 1,
             hits=before.hits + count,

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 _ROWS_PER_PAGE = 100
-_PAGE_BYTES = 256 * 1024  # of a table
+_PAGE_BYTES = 256 * 1024  # of a table; of other rows, it is what is read first to find the page before
 _MAX_COLUMNS = 50
 _LONGEST_CELL = 300  # characters
 
@@ -30,10 +30,12 @@ class Page:
     Attributes:
         rows: The rows, decoded from JSON.
         next_start: The position of the next row in the file, in bytes; None at the end of the file.
+        previous_start: The position of the page before this one; None at the start of the file.
     """
 
     rows: list[Any]
     next_start: int | None
+    previous_start: int | None
 
 
 def read_rows(path: Path, start: int = 0) -> Page:
@@ -55,12 +57,23 @@ def read_rows(path: Path, start: int = 0) -> Page:
         lines = list(islice(file, _ROWS_PER_PAGE))
         end = file.tell()
         next_start = end if file.read(1) else None
-    return Page([json.loads(line) for line in lines], next_start)
+        previous_start = _previous_start(file, start) if start else None
+    return Page([json.loads(line) for line in lines], next_start, previous_start)
+
+
+def _previous_start(file: BinaryIO, start: int) -> int:
+    """Return the position of the row that is a page before another one, reading the file backwards."""
+    begin, size, rows = start, _PAGE_BYTES, [b""]
+    while begin and len(rows) <= _ROWS_PER_PAGE + 1:  # the first may be the end of a row, and the last is empty
+        begin, size = max(0, start - size), 4 * size
+        file.seek(begin)
+        rows = file.read(start - begin).split(b"\n")
+    return start - sum(len(row) + 1 for row in rows[-_ROWS_PER_PAGE - 1 : -1])
 
 
 @dataclass(frozen=True)
 class TablePage(Page):
-    """Some rows of a table, each a list of texts.
+    """Some rows of a table, each a list of texts. The page before it is always the first one.
 
     Attributes:
         header: The first row of the file.
@@ -94,7 +107,8 @@ def read_table(path: Path, start: int = 0) -> TablePage:
         end = read[-1][1] if read else start
         more = end < fstat(file.fileno()).st_size
     rows = [_cut(row) for row, _ in read if row]
-    return TablePage(rows, end if read and more else None, _cut(header), complete=bool(read) or not more)
+    next_start, previous_start = (end if read and more else None), (0 if start > body else None)
+    return TablePage(rows, next_start, previous_start, _cut(header), complete=bool(read) or not more)
 
 
 def _table_rows(file: BinaryIO, start: int, comma: bool) -> Iterator[tuple[list[str], int]]:

@@ -32,7 +32,7 @@ class Previews:
         """Read the rows of a file, from the position that the query parameter `start` gives; see `read_rows`."""
         file = self._files.get(name)
         try:
-            return read_rows(file.path, request.args.get("start", 0, type=int)) if file else Page([], None)
+            return read_rows(file.path, request.args.get("start", 0, type=int)) if file else Page([], None, None)
         except LookupError:
             abort(404)
 

@@ -152,6 +152,8 @@ def test_a_query_has_the_offset_of_its_first_row(tmp_path: Path, monkeypatch: py
         if search["start"] is not None:
             row = read_rows(tmp_path / "outputs/hits.jsonl", search["start"]).rows[0]
             assert (row["query"], row.get("rank", 1)) == (search["query"], 1)
+    numbers = [row["number"] for row in rows(job) if "target" in row]
+    assert numbers == list(range(1, len(numbers) + 1))
 
 
 def test_the_fallback_has_the_completed_queries(tmp_path: Path) -> None:

@@ -23,6 +23,18 @@ def test_pages_cover_every_row_of_the_file(tmp_path: Path) -> None:
     assert [row for page in pages for row in page] == rows
 
 
+@pytest.mark.parametrize("length", [10, 5_000])
+def test_each_page_has_the_position_of_the_one_before(tmp_path: Path, length: int) -> None:
+    """Also if that is far away, or less than a page away, as after the start of a query."""
+    path = tmp_path / "rows"
+    rows = [json.dumps(f"{number}" + "x" * length) + "\n" for number in range(250)]
+    path.write_text("".join(rows))
+    starts = [len("".join(rows[:number])) for number in range(250)]
+    for number in (1, 99, 100, 101, 200, 249):
+        assert read_rows(path, starts[number]).previous_start == starts[max(0, number - 100)]
+    assert read_rows(path).previous_start is None
+
+
 @pytest.mark.parametrize("start", [-1, 1, 5, 12, 10**30])
 def test_an_offset_that_is_not_the_start_of_a_row_is_refused(tmp_path: Path, start: int) -> None:
     """Offsets before the file, within a row, at the end and after it raise LookupError."""
