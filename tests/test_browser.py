@@ -412,6 +412,76 @@ def test_a_list_of_queries_leads_to_the_hits_of_each(
     page.context.close()
 
 
+def test_hits_are_cards_on_a_phone(installation: Installation, many_hits: str, browser: Browser) -> None:
+    """Nothing is cut off or has to be scrolled sideways but alignments, and no name breaks inside a word."""
+    page = browser.new_page(base_url=address(installation), viewport={"width": 390, "height": 800})
+    page.goto(many_hits)
+    page.click("tr summary >> nth=0")
+    assert overflowing(page) == []
+    assert page.locator("pre").first.evaluate("pre => pre.scrollWidth > pre.clientWidth")
+    first, second = (page.locator("tr.hit").nth(number).bounding_box() for number in (0, 1))
+    assert first
+    assert second
+    assert first["height"] > 100
+    assert first["width"] == second["width"] <= 390
+    value = page.locator("tr.hit [data-head='E-value']").first
+    assert value.evaluate("td => getComputedStyle(td, '::before').content") != "none"
+    assert broken_words(page) == []
+    page.set_viewport_size({"width": 1100, "height": 800})
+    assert overflowing(page) == []
+    assert broken_words(page) == []
+    page.close()
+
+
+def overflowing(page: Page) -> list[str]:
+    """The elements of a page, but alignments, whose content is wider than they are, or that are not on the page."""
+    found: list[str] = page.evaluate(
+        """() => [...document.querySelectorAll('body, main, #job, #job *:not(svg *, .visually-hidden)')]
+            .filter(one => one.checkVisibility() && !one.closest('pre') && !one.closest('thead, .visually-hidden'))
+            .filter(one => getComputedStyle(one).display != 'inline' && one.clientWidth > 0 && one.tagName != 'svg')
+            .filter(one => one.scrollWidth > one.clientWidth + 1
+                || one.getBoundingClientRect().right > document.documentElement.clientWidth)
+            .map(one => one.outerHTML.slice(0, 80))"""
+    )
+    return found
+
+
+def broken_words(page: Page) -> list[str]:
+    """The words in the names of targets that are on more than one line."""
+    found: list[str] = page.evaluate(
+        """() => [...document.querySelectorAll('tr.hit th')].flatMap(name => {
+            const walker = document.createTreeWalker(name, NodeFilter.SHOW_TEXT), broken = [];
+            while (walker.nextNode())
+                for (const word of walker.currentNode.data.matchAll(/\\w+/g)) {
+                    const range = document.createRange();
+                    range.setStart(walker.currentNode, word.index);
+                    range.setEnd(walker.currentNode, word.index + word[0].length);
+                    if (range.getClientRects().length > 1) broken.push(word[0]);
+                }
+            return broken;
+        })"""
+    )
+    return found
+
+
+def test_a_printed_result_is_complete_or_says_what_it_has(
+    installation: Installation, many_hits: str, browser: Browser, tmp_path: Path
+) -> None:
+    """On paper of the usual size, nothing is cut off at the right edge, and the number of all hits is there."""
+    page = browser.new_page(base_url=address(installation), viewport={"width": 718, "height": 1000})  # A4, with margins
+    page.goto(many_hits)
+    page.click("tr summary >> nth=0")
+    page.emulate_media(media="print")
+    assert overflowing(page) == []
+    assert page.locator("pre").first.evaluate("pre => pre.scrollWidth <= pre.clientWidth")
+    assert page.locator("tr.hit td:last-child").first.bounding_box()
+    assert page.locator("text=Hits 1 to 100 of 2,018").is_visible()
+    assert not page.locator("text=Show the next hits").is_visible()
+    assert page.locator("thead").is_visible()
+    page.pdf(path=tmp_path / "result.pdf", format="A4")
+    page.close()
+
+
 def test_result_files_are_shown_and_their_scripts_do_not_run(installation: Installation, browser: Browser) -> None:
     """Figures have their size and fit the page; an SVG image runs no script, even if its address is opened."""
     page = browser.new_page(base_url=address(installation), viewport={"width": 800, "height": 800})
