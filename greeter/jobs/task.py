@@ -111,8 +111,12 @@ class ToolTask(Task):  # type: ignore[type-arg]
 
     def _versions(self) -> dict[str, str]:
         """Return the versions that the page of the job shows, by name. Programs and data may have been updated."""
-        programs = {name: installed.version(name, ask) for name, ask in self.tool.programs.items()}
-        return self.versions | programs | {name: installed.release(path) for name, path in self.tool.data.items()}
+        try:
+            programs = {name: installed.version(name, ask) for name, ask in self.tool.programs.items()}
+            return self.versions | programs | {name: installed.release(path) for name, path in self.tool.data.items()}
+        except Exception:  # the job is not claimed yet, so it could not fail, and would wait forever
+            log.exception("cannot read the versions of the programs and data of %s", self.tool.name)
+            return self.versions
 
     def _call(self, job: Job, params: Params, is_due: Callable[[], bool]) -> Result:
         """Call the tool; only here can a signal interrupt this process."""

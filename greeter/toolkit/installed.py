@@ -7,7 +7,7 @@ import shlex
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -32,6 +32,27 @@ def missing(programs: Iterable[str]) -> list[str]:
     return [name for name in programs if not shutil.which(name)]
 
 
+def check_programs(programs: object) -> None:
+    """Check the programs of a tool when it is loaded.
+
+    Args:
+        programs: What should be a dict of the arguments that make each program print its version.
+
+    Raises:
+        TypeError: It is something else.
+        ValueError: The arguments have a quote that is not closed.
+    """
+    advice = 'Write a dict with the arguments that make each program print its version: {"mafft": "--version"}.'
+    if not isinstance(programs, Mapping) or not all(isinstance(arguments, str) for arguments in programs.values()):
+        raise TypeError(f"The programs cannot be {programs!r}. {advice}")
+    for name, arguments in programs.items():
+        try:
+            shlex.split(arguments)
+        except ValueError as error:
+            problem = f"The arguments of {name} cannot be {arguments!r}: {error}."
+            raise ValueError(f"{problem} Write them as in a shell, with closed quotes.") from None
+
+
 def version(name: str, arguments: str) -> str:
     """Ask a program for its version, once in each process, and again when it was replaced.
 
@@ -40,10 +61,13 @@ def version(name: str, arguments: str) -> str:
         arguments: The arguments that make it print its version, as in a shell.
 
     Returns:
-        The first line that it prints, without its name; "unknown" if there is none within ten seconds.
+        The first line that it prints, without its name; "unknown" if there is none within ten seconds, or if the
+        program cannot be executed.
     """
-    path = shutil.which(name)
-    return _ask(path, arguments, Path(path).stat().st_mtime_ns) if path else "unknown"
+    with suppress(OSError):  # not executable, or removed in the meantime
+        if path := shutil.which(name):
+            return _ask(path, arguments, Path(path).stat().st_mtime_ns)
+    return "unknown"
 
 
 def release(path: Path) -> str:

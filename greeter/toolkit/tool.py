@@ -14,6 +14,7 @@ from wtforms import Form
 
 from greeter.toolkit.errors import ToolError
 from greeter.toolkit.form_check import check_form
+from greeter.toolkit.installed import check_programs
 from greeter.toolkit.job import Job, Result
 
 Function = Callable[..., Result]
@@ -162,13 +163,14 @@ def tool(
 
     Raises:
         TypeError: The form has a field that cannot be one, or the function's parameters are not a job followed by the
-            fields of the form.
-        ValueError: The name of the queue cannot be used.
+            fields of the form, or the programs are not a dict.
+        ValueError: The name of the queue, or the arguments of a program, cannot be used.
     """
     if not _QUEUE_NAME.fullmatch(queue) or queue in _RESERVED:
         raise ValueError(f"The queue cannot be named {queue!r}: use a-z, 0-9, _ and -, but no name of another key.")
     words = partial(Tool, title=title, form=form, example=example or {}, duration=duration)
     limits = partial(words, soft_time_limit=soft_time_limit, queue=queue, cores=cores, memory=memory)
+    check_programs({} if programs is None else programs)
     make = partial(limits, libraries=tuple(libraries), programs=programs or {}, data=data or {})
 
     def decorate(function: Function) -> Tool:

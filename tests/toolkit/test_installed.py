@@ -51,6 +51,14 @@ def test_a_program_that_was_replaced_is_asked_again(program: Path) -> None:
     assert installed.version("aligner", "") == "unknown"
 
 
+def test_a_program_that_cannot_be_executed_has_no_version(program: Path) -> None:
+    """It has the wrong format, or its interpreter is missing."""
+    for content in (b"\x7fELF\0", b"#!/no/such/interpreter\n"):
+        program.write_bytes(content)
+        os.utime(program, (len(content), len(content)))
+        assert installed.version("aligner", "") == "unknown"
+
+
 def test_a_program_that_does_not_answer_has_no_version(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is killed with its processes, also if these keep its output open."""
     monkeypatch.setattr(installed, "_TIMEOUT", 0.5)

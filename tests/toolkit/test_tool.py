@@ -1,5 +1,8 @@
 """The decorator `tool`, and how the site finds its tools."""
 
+import re
+from typing import Any
+
 import pytest
 from wtforms import Form, StringField
 
@@ -35,6 +38,21 @@ def test_a_form_that_does_not_match_the_function_is_rejected() -> None:
         @tool("Greeting", form=NameForm)
         def greet(job: Job, person: str) -> dict[str, str]:
             return {}
+
+
+@pytest.mark.parametrize(
+    ("programs", "error", "message"),
+    [
+        (["mafft"], TypeError, "The programs cannot be ['mafft']. Write a dict with the arguments that make each"),
+        ("mafft", TypeError, "The programs cannot be 'mafft'. Write a dict"),
+        ({"mafft": None}, TypeError, "The programs cannot be {'mafft': None}. Write a dict"),
+        ({"mafft": "-v 'x"}, ValueError, 'The arguments of mafft cannot be "-v \'x": No closing quotation. Write'),
+    ],
+)
+def test_programs_that_cannot_be_asked_are_refused(programs: Any, error: type[Exception], message: str) -> None:
+    """Otherwise, each job of the tool would fail."""
+    with pytest.raises(error, match=re.escape(message)):
+        tool("Align", form=NameForm, programs=programs)
 
 
 def test_a_new_file_in_the_folder_adds_a_tool(tmp_path, monkeypatch) -> None:
