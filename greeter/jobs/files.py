@@ -63,7 +63,7 @@ class JobFiles:
     def create(self, job_id: str, inputs: Inputs) -> None:
         """Create the folder of a job with its inputs. Raises OSError when the disk is full, and leaves nothing.
 
-        An input is copied. One that is an upload is linked instead, where the file system can do that.
+        Each input is copied, also an upload: a form may still refer to it, and a tool may change its input.
         """
         folder = self.folder(job_id) / "inputs"
         try:
@@ -82,10 +82,6 @@ class JobFiles:
             for number, one in enumerate(source):
                 self._place(one, target / f"{number:04}")
             return
-        if source.parent == self.root.parent / "uploads":  # not the files of another job, which a tool could change
-            with suppress(OSError):
-                target.hardlink_to(source)
-                return
         shutil.copyfile(source, target)
 
     def sync(self, job_id: str) -> None:

@@ -49,23 +49,24 @@ def test_the_age_of_a_folder_is_read_from_the_clock_of_its_disk(
     assert list(files.unchanged_for(86_400)) == ["old"]
 
 
-def test_uploads_are_linked_and_other_files_copied(tmp_path: Path) -> None:
-    """A tool that changes its input changes neither an example nor the input of another job."""
+def input_files(files: JobFiles, job_id: str) -> list[Path]:
+    """All input files of a job."""
+    return sorted(path for path in (files.folder(job_id) / "inputs").rglob("*") if path.is_file())
+
+
+def test_each_job_has_a_copy_of_its_input(tmp_path: Path) -> None:
+    """A tool that changes its input changes neither an upload or an example nor the input of another job."""
     files = JobFiles(tmp_path / "jobs")
-    for folder in ("uploads", "examples"):
-        (tmp_path / folder).mkdir()
-        (tmp_path / folder / "file").write_text(folder)
-    files.create(
-        "1", {"one": tmp_path / "uploads/file", "two": [tmp_path / "examples/file", tmp_path / "uploads/file"]}
-    )
-    inputs = files.inputs("1")
-    assert isinstance(inputs["one"], Path)
-    assert inputs["one"].samefile(tmp_path / "uploads/file")
-    assert isinstance(inputs["two"], list)
-    assert [path.read_text() for path in inputs["two"]] == ["examples", "uploads"]
-    assert not inputs["two"][0].samefile(tmp_path / "examples/file")
-    files.create("2", inputs)
-    again = files.inputs("2")["one"]
-    assert isinstance(again, Path)
-    assert again.read_text() == "uploads"
-    assert not again.samefile(inputs["one"])
+    sources = [tmp_path / "uploads/file", tmp_path / "examples/file"]
+    for source in sources:
+        source.parent.mkdir()
+        source.write_text(source.parent.name)
+    files.create("1", {"one": sources[0], "two": sources})
+    files.create("2", files.inputs("1"))
+    files.create("3", {"one": sources[0], "two": sources})
+    for path in input_files(files, "1"):
+        with path.open("a") as file:
+            file.write("changed")
+    for job in "23":
+        assert [path.read_text() for path in input_files(files, job)] == ["uploads", "uploads", "examples"]
+    assert [source.read_text() for source in sources] == ["uploads", "examples"]
