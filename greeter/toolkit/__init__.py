@@ -4,7 +4,8 @@ from celery.exceptions import SoftTimeLimitExceeded
 
 from greeter.toolkit.errors import ProgramError, ToolError
 from greeter.toolkit.fields import FastaField, FastqField, ProteinFastaField
-from greeter.toolkit.file_field import FileField, FilesField
+from greeter.toolkit.file_field import FileField
+from greeter.toolkit.files_field import FilesField
 from greeter.toolkit.job import Job, Result
 from greeter.toolkit.sequence_files import longest_sequence
 from greeter.toolkit.tool import MemoryNeed, tool

@@ -30,16 +30,19 @@ class _TextOrFile(TextArea):
 class FileField(Field):
     """A form field for one file of any kind.
 
-    A gzip or bgzip file whose name ends in .gz or .bgz is unpacked, unless `suffixes` has that ending. The tool's
-    function receives the pathlib.Path of the file, or None if there is none.
+    A gzip or bgzip file is unpacked, whatever its name, unless `suffixes` has its ending in .gz or .bgz, or it has the
+    ending of a format that is always packed, such as .bam. The tool's function receives the pathlib.Path of the file,
+    or None if there is none.
 
     Args:
         label: The label of the field.
         validators: A list of WTForms validators. Use `[DataRequired()]` if a file is needed.
         suffixes: The endings of the names that are accepted, such as `[".vcf", ".bcf"]`; none: any name.
         check: A function that gets the Path of the unpacked file, and raises `ToolError` with the line of a problem.
+            Any other exception is logged, and the file is refused.
         max_bytes: The maximum size of the file in bytes, also after unpacking. None: the setting MAX_UPLOAD_BYTES.
         paste: Whether text can be pasted instead.
+        unpack: Whether gzip files are unpacked.
         **kwargs: Other arguments of WTForms fields, such as `description`.
     """
 
@@ -55,10 +58,11 @@ class FileField(Field):
         check: Callable[[Path], object] | None = None,
         max_bytes: int | None = None,
         paste: bool = False,
+        unpack: bool = True,
         **kwargs: Any,
     ) -> None:
         self.suffixes = tuple(suffix.lower() for suffix in suffixes)
-        self.check, self.max_bytes, self.paste = check, max_bytes, paste
+        self.check, self.max_bytes, self.paste, self.unpack = check, max_bytes, paste, unpack
         self.uploads: list[Upload] = []
         self._pasted = ""
         widget: Any = _TextOrFile() if paste else FileInput(multiple=self.multiple)
@@ -133,7 +137,7 @@ class FileField(Field):
     def rules(self) -> FileRules:
         """What the field accepts."""
         limit = self.max_bytes or self.meta.limits["bytes"]
-        return FileRules(self.suffixes, limit, self.meta.new_upload, self.contents, self.check)
+        return FileRules(self.suffixes, limit, self.meta.new_upload, self.contents, self.check, self.unpack)
 
     @property
     def browser_endings(self) -> str:
@@ -177,23 +181,3 @@ class FileField(Field):
         except (ToolError, FileNotFoundError):
             return ""
         return text if text and text.strip() else ""
-
-
-class FilesField(FileField):
-    """A form field for several files. The tool's function receives a list of Paths. See `FileField`."""
-
-    multiple = True
-
-    @property
-    def data(self) -> list[Path]:
-        """The paths of the files."""
-        return [upload.path for upload in self.uploads]
-
-    @property
-    def filenames(self) -> list[str]:
-        """The names of the files on the visitor's computer."""
-        return [upload.name for upload in self.uploads]
-
-    def choose(self, new: list[Upload], kept: list[Upload]) -> list[Upload]:
-        """Return all files."""
-        return kept + new

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +16,11 @@ from greeter.toolkit.upload import Upload
 
 _CHUNK = 65_536  # bytes
 _PACKED = (".gz", ".bgz")
+# Formats that are gzip or bgzip files themselves, and which programs read as they are.
+_FORMATS = (".bam", ".bcf", ".csi", ".tbi", ".tgz", ".rds", ".rda", ".rdata", ".svgz")
+_NOT_TEXT = "This is not a text file. Unpack it, or save it as plain text (UTF-8), and choose it again."
+_UNREADABLE = "This file cannot be read. It may be damaged, or of another kind. Check it, or choose another one."
+log = logging.getLogger(__name__)
 Contents = Callable[[BinaryIO], Iterator[bytes]]
 
 
@@ -27,8 +33,10 @@ class FileRules:
         max_bytes: The maximum size in bytes, also after unpacking.
         new_upload: Prepares another file with the same name.
         contents: Yields the contents of the file that the tool gets from those of an unpacked file. None: the tool gets
-            the file as it is, or unpacked if its name says that it is packed.
+            the file as it is, or unpacked if it is packed and `unpack` is true.
         check: Raises ToolError for an unsuitable file.
+        unpack: Whether gzip files are unpacked. Those stay packed whose ending in `suffixes` is .gz or .bgz, or that
+            have the ending of a format such as .bam.
     """
 
     suffixes: tuple[str, ...]
@@ -36,6 +44,7 @@ class FileRules:
     new_upload: Callable[[str], Upload]
     contents: Contents | None = None
     check: Callable[[Path], object] | None = None
+    unpack: bool = True
 
     def accept(self, upload: Upload) -> Upload:
         """Check a file.
@@ -57,9 +66,20 @@ class FileRules:
             upload = self._rewrite(upload)
         elif upload.path.stat().st_size > self.max_bytes:
             raise self._too_large()
-        if self.check:
-            self.check(upload.path)
+        self._check(upload.path)
         return upload
+
+    def _check(self, path: Path) -> None:
+        try:
+            if self.check:
+                self.check(path)
+        except ToolError:
+            raise
+        except UnicodeDecodeError:
+            raise ToolError(_NOT_TEXT) from None
+        except Exception:
+            log.exception("bug in the check of a file, or a file of another kind")
+            raise ToolError(_UNREADABLE) from None
 
     def _check_name(self, name: str, shown: str) -> None:
         unpacked = name.removesuffix(".gz").removesuffix(".bgz")
@@ -67,9 +87,8 @@ class FileRules:
             raise ToolError(f"{shown!r} does not end in {' or '.join(self.suffixes)}. Choose another file.")
 
     def _unpacks(self, upload: Upload) -> bool:
-        name = upload.name.lower()
-        as_it_is = name.endswith(tuple(suffix for suffix in self.suffixes if suffix.endswith(_PACKED)))
-        return name.endswith(_PACKED) and not as_it_is and upload.is_packed
+        wanted = (*_FORMATS, *(suffix for suffix in self.suffixes if suffix.endswith(_PACKED)))
+        return self.unpack and not upload.name.lower().endswith(wanted) and upload.is_packed
 
     def _rewrite(self, upload: Upload) -> Upload:
         new, size = self.new_upload(upload.name), 0

@@ -58,6 +58,8 @@ class FilesForm(Form):
     table = FileField(suffixes=[".tsv", ".csv"], check=check_table)
     packed = FileField(suffixes=[".vcf.gz"])
     anything = FileField()
+    raw = FileField(unpack=False)
+    number = FileField(check=lambda path: int(path.read_text().split()[0]))
     small = FileField(max_bytes=10)
     several = FilesField(check=check_table)
     reads = FastqField()
@@ -103,8 +105,11 @@ def test_sequences_may_be_packed(meta: Meta, pack: Callable[[bytes], bytes]) -> 
 
 
 def test_files_of_any_kind_are_taken_and_unpacked(meta: Meta) -> None:
-    """A file is unpacked by its name, unless the tool wants it packed. A BAM file, which is gzip too, stays so."""
+    """Whatever its name, unless the tool wants it packed. A BAM file, which is gzip too, stays so."""
     packed = compress(b"a\tb\n")
+    for name in ("t.tsv", "t.csv.gz", "t.csv.bgz"):
+        assert filled(meta, table=sent(meta, name, packed)).table.data.read_bytes() == b"a\tb\n"
+    assert filled(meta, raw=sent(meta, "t.tsv.gz", packed)).raw.data.read_bytes() == packed
     form = filled(
         meta,
         table=sent(meta, "t.tsv.GZ", packed),
@@ -140,6 +145,9 @@ def test_several_files_keep_their_order_and_names(meta: Meta) -> None:
         ("t.fa", b"ACGT\n" * 20, "bases", "Line 1, record 'query': here the input exceeds the limits of 3 sequences"),
         ("t", b"x" * 11, "small", "The file has more than 10 Bytes, counted after unpacking. Choose a smaller one."),
         ("t.fa", b"BZh91AY", "bases", "This is not a text file. Unpack it, or save it as plain text, and choose it ag"),
+        ("t.tsv", b"\x89PNG\r\n", "table", "This is not a text file. Unpack it, or save it as plain text (UTF-8)"),
+        ("t.txt", b"a", "number", "This file cannot be read. It may be damaged, or of another kind. Check it, or choo"),
+        ("t.txt", b" ", "number", "This file cannot be read."),
         ("2.txt", b"\n", "several", "2.txt: Line 1 is empty. Remove it."),
     ],
 )
@@ -148,6 +156,15 @@ def test_an_unsuitable_file_is_refused(meta: Meta, name: str, content: bytes, fi
     form = filled(meta, **{field: sent(meta, name, content)})
     assert list(form.errors) == [field]
     assert form.errors[field][0].startswith(message)
+
+
+def test_a_bug_in_a_check_is_logged(meta: Meta, caplog: pytest.LogCaptureFixture) -> None:
+    """Its traceback names the line."""
+    filled(meta, number=sent(meta, "t.txt", b"a"))
+    assert "ValueError: invalid literal for int()" in caplog.text
+    caplog.clear()
+    filled(meta, table=sent(meta, "t.tsv", b"\x89"))
+    assert caplog.text == ""
 
 
 def test_unpacking_stops_at_the_limit(meta: Meta, tmp_path: Path) -> None:
