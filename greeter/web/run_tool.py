@@ -18,13 +18,16 @@ import click
 from flask import Flask
 from flask.cli import ScriptInfo, with_appcontext
 from werkzeug.datastructures import MultiDict
-from wtforms import BooleanField, Field, RadioField, SelectMultipleField
+from wtforms import BooleanField, Field, FieldList, FormField, RadioField, SelectMultipleField
 from wtforms.fields.choices import SelectFieldBase
 
 from greeter.jobs.bounds import check_result
+from greeter.jobs.errors import OUT_OF_MEMORY
 from greeter.jobs.files import JobFiles, file_params
 from greeter.jobs.reader import Params
-from greeter.toolkit import FileField, Job, Result, SoftTimeLimitExceeded, ToolError
+from greeter.jobs.result_files import result_files
+from greeter.jobs.task import max_cores
+from greeter.toolkit import FileField, Job, ProgramError, Result, SoftTimeLimitExceeded, ToolError
 from greeter.toolkit.job import Fallback
 from greeter.toolkit.tool import Tool
 from greeter.toolkit.upload import Upload
@@ -78,14 +81,15 @@ def _option(field: Field) -> click.Option:
     return click.Option([name, f"--{name}"], multiple=True, type=kind, help=text)
 
 
-def _run(tool: Tool, _example: bool, **given: Any) -> None:
+def _run(tool: Tool, /, _example: bool, **given: Any) -> None:
     """Run a tool with the values that were given for its fields, checked as on the web."""
     with TemporaryDirectory() as submitted:
         params = _check(tool, given, _example, Path(submitted))
         folder = Path(mkdtemp(prefix=f"{tool.name}-"))
         files = JobFiles(folder.parent)
         files.create(folder.name, file_params(params))
-    job = Job(files.attempt(folder.name, 1), services().settings.job_memory)
+    settings = services().settings
+    job = Job(files.attempt(folder.name, 1), settings.job_memory, min(tool.cores, max_cores(settings)))
     try:
         with _progress_bar(job), _interruptible():
             result = _call(tool, job, {**params, **files.inputs(folder.name)})
@@ -95,14 +99,22 @@ def _run(tool: Tool, _example: bool, **given: Any) -> None:
     click.echo(json.dumps(result, indent=1, ensure_ascii=False))
     if isinstance(result, Fallback):
         click.echo("This is a partial result.", err=True)
-    for path in files.outputs(folder.name, 1):
-        click.echo(path, err=True)
+    for file in result_files(files, folder.name, 1):
+        click.echo(f"{file.path}  {file.about}".rstrip(), err=True)
 
 
 def _call(tool: Tool, job: Job, params: Params) -> Result:
     try:
         return check_result(tool(job, **params), services().settings.max_result_bytes)
+    except ProgramError as error:
+        raise click.ClickException(f"{error}\n{error.output}".rstrip()) from None
     except ToolError as error:
+        raise click.ClickException(str(error)) from None
+    except MemoryError:
+        raise click.ClickException(OUT_OF_MEMORY) from None
+    except FileNotFoundError as error:
+        if error.errno is not None:  # of a file: a bug, whose traceback helps
+            raise
         raise click.ClickException(str(error)) from None
     except SoftTimeLimitExceeded:
         raise click.ClickException(
@@ -126,6 +138,11 @@ def _check(tool: Tool, given: dict[str, Any], with_example: bool, folder: Path) 
 
 def _submitted(field: Any, given: Any) -> list[Any]:
     """Return what a browser would submit for a field: what was given or, otherwise, what the form shows."""
+    if isinstance(field, FieldList | FormField):
+        problem = (
+            f"The field {field.name} has fields of its own, which cannot be options. Call the tool in a test instead."
+        )
+        raise click.UsageError(problem)
     if isinstance(field, BooleanField):
         return ["y"] if (field.data if given is None else given) else []
     if isinstance(field, FileField):

@@ -14,6 +14,7 @@ import pytest
 from click.testing import Result
 
 from greeter import create_app
+from greeter.jobs.errors import OUT_OF_MEMORY
 from greeter.settings import Settings
 from tests.conftest import ROOT, free_port, wait_for
 
@@ -50,6 +51,26 @@ def zz_spoil(job, table):
     with table.open("a") as file:
         file.write("spoilt")
     return {"size": table.stat().st_size}
+
+class ToolForm(Form):
+    tool = StringField()
+
+@tool("Runs a program", form=ToolForm, cores=2)
+def zz_program(job, tool):
+    """Run a program, and write a file with its name."""
+    if tool == "memory":
+        raise MemoryError
+    with job.open("name.txt", about="The name of the program.") as file:
+        file.write(tool)
+    job.run([tool, "-c", "echo this line is wrong >&2; exit 3"] if tool == "sh" else [tool])
+    return {"cores": job.cores}
+
+class ListForm(Form):
+    words = FieldList(StringField(), min_entries=2)
+
+@tool("Takes a list", form=ListForm)
+def zz_list(job, words):
+    """Take a list."""
 '''
 SHOWN = {"word": "w", "kind": "a", "radio": "y", "many": "[]", "yes": "True", "when": "None", "share": "0.50"}
 
@@ -59,7 +80,7 @@ def run(tool_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> A
     """Run the command, with the tool zz_fields in addition to the others, and with files below tmp_path."""
     (tool_folder / "zz_fields.py").write_text(FIELDS)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    app = create_app(Settings(data_dir=tmp_path, redis_url=f"redis://127.0.0.1:{free_port()}/0"))
+    app = create_app(Settings(data_dir=tmp_path, job_cores=8, redis_url=f"redis://127.0.0.1:{free_port()}/0"))
 
     def invoke(*args: str | Path) -> Result:
         return app.test_cli_runner().invoke(args=["run-tool", *map(str, args)])
@@ -74,8 +95,8 @@ def test_the_result_is_json_and_the_files_are_named(run: Any) -> None:
     assert ended.exit_code == 0, ended.output
     assert json.loads(ended.stdout)["hits"] == 45
     assert "1/1" in ended.stderr
-    (table,) = [Path(line) for line in ended.stderr.splitlines() if line.endswith("targets.tbl")]
-    assert "HBB_CALAR" in table.read_text()
+    (table,) = re.findall(r"^\S+/targets\.tbl", ended.stderr, re.M)
+    assert "HBB_CALAR" in Path(table).read_text()
 
 
 @pytest.mark.parametrize(
@@ -145,6 +166,34 @@ def test_an_error_of_the_tool_is_its_message(run: Any) -> None:
     assert (run("zz_fields", "--word", "wrong").exit_code, run("zz_fields", "--word", "late").exit_code) == (1, 1)
     assert "Error: This word is wrong. Choose another." in run("zz_fields", "--word", "wrong").stderr
     assert "did not catch SoftTimeLimitExceeded" in run("zz_fields", "--word", "late").stderr
+
+
+@pytest.mark.parametrize(
+    ("program", "message"),
+    [
+        ("sh", "failed with exit status 3. The end of its output is below."),
+        ("sh", "\nthis line is wrong\n"),
+        ("no-such-program", "Error: There is no program 'no-such-program' on this machine. Install it.\n"),
+        ("memory", f"Error: {OUT_OF_MEMORY}\n"),
+    ],
+)
+def test_a_program_that_fails_causes_no_traceback(run: Any, program: str, message: str) -> None:
+    """The message includes the end of its error output."""
+    ended = run("zz_program", "--tool", program)
+    assert message in ended.stderr
+    assert isinstance(ended.exception, SystemExit)
+
+
+def test_cores_and_files_are_those_of_a_worker(run: Any) -> None:
+    """The tool may use as many cores as in a worker, and each file has its sentence."""
+    ended = run("zz_program", "--tool", "true")
+    assert json.loads(ended.stdout) == {"cores": 2}
+    assert re.search(r"/outputs/name\.txt  The name of the program\.$", ended.stderr, re.M)
+
+
+def test_a_list_of_fields_is_refused(run: Any) -> None:
+    """It cannot be an option."""
+    assert "The field words has fields of its own, which cannot be options." in run("zz_list").stderr
 
 
 def test_ctrl_c_raises_the_time_limit_in_the_tool(tmp_path: Path) -> None:
