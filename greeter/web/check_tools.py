@@ -12,7 +12,17 @@ from flask.cli import with_appcontext
 from jinja2 import BaseLoader, TemplateSyntaxError, meta
 
 from greeter.toolkit.tool import Tool
+from greeter.web.job_context import JobContext
 from greeter.web.services import services
+from greeter.web.uploads import example_paths
+
+# The variables of the templates that a tool may have, in addition to those of every template. What others of its
+# templates get depends on where they are included.
+_VARIABLES = {
+    "_result.html": {*JobContext.__annotations__},
+    "_about.html": {"tool", "form", "label", "token", "problem", "limit"},
+    "_help.html": {"tool", "tools"},
+}
 
 
 def init_app(app: Flask) -> None:
@@ -43,19 +53,34 @@ def _problems(tool: Tool) -> Iterator[str]:
     """Find what is wrong with a tool that can be imported."""
     if not tool.summary:
         yield f"{tool.name} has no docstring. Write one: the front page shows its first line."
-    templates = current_app.jinja_env
-    names = templates.list_templates()
-    for name in names:
+    for name, value in tool.example.items():
+        if name not in tool.form()._fields:
+            yield f"The example of {tool.name} has a value for {name}, which is no field of its form. Remove it."
+        for path in example_paths(value):
+            if not path.is_file():
+                yield f"The example of {tool.name} needs {path}, which does not exist. Add this file."
+    for name in current_app.jinja_env.list_templates():
         if name.startswith(f"tools/{tool.name}/"):
-            try:
-                templates.get_template(name)
-            except TemplateSyntaxError as error:
-                yield f"templates/{name}, line {error.lineno}: {error.message}"
-                continue
-            source = cast(BaseLoader, templates.loader).get_source(templates, name)[0]
-            for other in meta.find_referenced_templates(templates.parse(source)):
-                if other not in (None, *names):
-                    yield f"templates/{name} includes {other}, which does not exist."
+            yield from _template_problems(name)
+
+
+def _template_problems(name: str) -> Iterator[str]:
+    """Find what is wrong with a template of a tool."""
+    templates = current_app.jinja_env
+    try:
+        templates.get_template(name)
+    except TemplateSyntaxError as error:
+        yield f"templates/{name}, line {error.lineno}: {error.message}"
+        return
+    tree = templates.parse(cast(BaseLoader, templates.loader).get_source(templates, name)[0])
+    for other in meta.find_referenced_templates(tree):
+        if other not in (None, *templates.list_templates()):
+            yield f"templates/{name} includes {other}, which does not exist."
+    if given := _VARIABLES.get(name.rpartition("/")[2]):
+        common: dict[str, object] = {}
+        current_app.update_template_context(common)
+        for unknown in sorted(meta.find_undeclared_variables(tree) - given - set(common) - set(templates.globals)):
+            yield f"templates/{name} uses {unknown}, which does not exist. Check its spelling."
 
 
 def _template_folders() -> set[str]:

@@ -119,10 +119,15 @@ def of_example(tool: Tool) -> dict[str, Any]:
         tool: The tool.
 
     Returns:
-        The values for its form.
+        The values for its form, without those whose files do not exist: `flask check-tools` names these.
     """
-    names = {name: _names(value) for name, value in tool.example.items()}
-    return {name: _referring("example", "", value, names[name]) for name, value in tool.example.items()}
+    found = {name: value for name, value in tool.example.items() if all(map(Path.is_file, example_paths(value)))}
+    return {name: _referring("example", "", value, _names(value)) for name, value in found.items()}
+
+
+def example_paths(value: Any) -> list[Path]:
+    """Return the files in a value of an example."""
+    return [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, Path)]
 
 
 def _names(value: Any) -> Any:

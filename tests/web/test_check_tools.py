@@ -22,6 +22,8 @@ def zz_echo(job, word):
     return {"word": word}
 '''
 
+MISSING_FILE = TOOL.replace("=WordForm)", "=WordForm, example={'word': __import__('pathlib').Path('/none/a.fa')})")
+
 
 def check(tmp_path: Path) -> tuple[int, list[str]]:
     """Run the command, with the templates in tmp_path as well, and return its exit status and its lines."""
@@ -48,8 +50,10 @@ def test_the_tools_of_the_project_are_right(tmp_path: Path) -> None:
         ("import numpyy", "line 1: ModuleNotFoundError: No module named 'numpyy'"),
         (TOOL.replace("job, word", "job, sentence"), "line 8: TypeError: zz_echo takes ['sentence']"),
         (TOOL.replace('"""Say a word."""', ""), "zz_echo has no docstring. Write one:"),
+        (TOOL.replace("=WordForm)", "=WordForm, example={'wrd': 1})"), "The example of zz_echo has a value for wrd,"),
+        (MISSING_FILE, "The example of zz_echo needs /none/a.fa, which does not exist."),
     ],
-    ids=["import", "form", "docstring"],
+    ids=["import", "form", "docstring", "example", "file"],
 )
 def test_a_wrong_file_is_named(source: str, problem: str, tool_folder: Path, tmp_path: Path) -> None:
     """The line explains what is wrong, the others stay, and the exit status is 1."""
@@ -69,15 +73,16 @@ def test_a_wrong_file_is_named(source: str, problem: str, tool_folder: Path, tmp
             "{% include '_none.html' %}",
             "templates/tools/zz_echo/_result.html includes _none.html, which does not exist.",
         ),
+        ("{{ tabel('x') }}", "templates/tools/zz_echo/_result.html uses tabel, which does not exist."),
     ],
-    ids=["syntax", "filter", "missing"],
+    ids=["syntax", "filter", "missing", "helper"],
 )
 def test_a_wrong_template_is_named(template: str, problem: str, tool_folder: Path, tmp_path: Path) -> None:
     """The templates of a tool are checked with it."""
     (tool_folder / "zz_echo.py").write_text(TOOL)
     path = tmp_path / "templates/tools/zz_echo/_result.html"
     path.parent.mkdir(parents=True)
-    path.write_text("{{ record.result.word }}")
+    path.write_text("{{ record.result.word }} {{ table('x') }} {{ url_for('pages.index') }} {{ settings.contact }}")
     assert "zz_echo.py: right, zz_echo" in check(tmp_path)[1]
     path.write_text(template)
     status, lines = check(tmp_path)
@@ -92,3 +97,14 @@ def test_templates_without_a_tool_are_named(tmp_path: Path) -> None:
     path.touch()
     assert check(tmp_path)[0] == 1
     assert "templates/tools/zz_echo: wrong, no tool has this name. Rename or remove the folder." in check(tmp_path)[1]
+
+
+def test_an_example_whose_file_is_missing_leaves_the_field_empty(tool_folder: Path, tmp_path: Path) -> None:
+    """The form is shown all the same."""
+    source = MISSING_FILE.replace("StringField", "FileField").replace("from wtforms import Form, FileField", "")
+    source = "from wtforms import Form\nfrom greeter.toolkit import FileField\n" + source
+    (tool_folder / "zz_echo.py").write_text(source)
+    app = create_app(Settings(data_dir=tmp_path, redis_url=f"redis://127.0.0.1:{free_port()}/0"))
+    answer = app.test_client().get("/tools/zz_echo?example")
+    assert answer.status_code == 200
+    assert "kept" not in answer.text
