@@ -77,13 +77,13 @@ class Job:
         """
         self._steps.start_stage(name, number, total)
 
-    def log(self, message: str) -> None:
+    def log(self, message: object) -> None:
         """Add a message to the log of the job, whose last lines its page shows.
 
         Args:
-            message: One or more lines for the user.
+            message: One or more lines for the user, or a value, shown as `str` does.
         """
-        self._programs.write(message)
+        self._programs.write(str(message))
 
     @property
     def progress(self) -> Progress | None:
@@ -166,8 +166,9 @@ class Job:
         Args:
             argv: The program and its arguments.
             stdout: The name of the result file for its standard output, as for `open`. None: it is discarded.
-            on_line: Called with each line that the program writes, as it comes, without its end and shortened to 1,000
-                characters. Each state of a progress bar is a line. An exception ends the program.
+            on_line: Called with each line that the program writes, as it comes, without its end and control characters
+                such as those for colours, shortened to 1,000 characters. Each state of a progress bar is a line. An
+                exception ends the program.
             lines: The stream whose lines `on_line` gets.
             show_errors: Whether the user may see its error output. Use False if that can contain secrets.
             env: More environment variables.

@@ -15,6 +15,10 @@ _MOST_LINES = 20
 _MOST_CHARACTERS = 2000
 _LONGEST_LINE = 1000  # characters
 _LINE_ENDS = re.compile(r"([\r\n]+)")
+# The escape codes of a terminal, such as for a colour or a title, and other control characters but the tab.
+_INVISIBLE = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]*[0-~]?|[\x00-\x08\x0a-\x1f\x7f-\x9f]"
+)
 # An absolute path up to its last slash. What precedes it must not be part of a relative path or of a URL.
 _FOLDERS = re.compile(r"(?<![\w/:.~-])/(?:[^\s/'\"]+/)+")
 
@@ -28,7 +32,12 @@ class Line(NamedTuple):
     """
 
     text: str
-    is_transient: bool
+    is_transient: bool = False
+
+
+def visible(text: str) -> str:
+    """Remove the escape codes of a terminal, and other control characters but tabs, from a line."""
+    return _INVISIBLE.sub("", text)
 
 
 class LineReader:
@@ -46,8 +55,8 @@ class LineReader:
         *lines, self._rest = _LINE_ENDS.split(self._rest + self._decoder.decode(data))
         self._rest = self._rest[:_LONGEST_LINE]
         for text, end in zip(lines[::2], lines[1::2], strict=True):
-            if text.strip():
-                yield Line(text[:_LONGEST_LINE], "\n" not in end)
+            if (shown := visible(text)).strip():
+                yield Line(shown[:_LONGEST_LINE], "\n" not in end)
 
 
 class LastLines:

@@ -15,7 +15,7 @@ from typing import IO, Literal
 from celery.exceptions import SoftTimeLimitExceeded
 
 from greeter.toolkit.errors import ProgramError
-from greeter.toolkit.log import LastLines, Line, LineReader, command_line, without_folders
+from greeter.toolkit.log import LastLines, Line, LineReader, command_line, visible, without_folders
 from greeter.toolkit.program import Program, find_program
 
 log = logging.getLogger(__name__)
@@ -90,10 +90,11 @@ class Programs:
     def write(self, message: str) -> None:
         """Add a message of the tool to the log."""
         self._folder.mkdir(exist_ok=True)
+        text = f"{message}\n".encode(errors="replace")
         with (self._folder / "log").open("ab") as file:
-            file.write(f"{message}\n".encode())
-        for line in message.splitlines():
-            self.log.add(Line(line, is_transient=False))
+            file.write(text)
+        for line in text.decode().splitlines():
+            self.log.add(Line(visible(line)))
 
     def stop(self) -> None:
         """End the programs of all threads but the main one, which gets SoftTimeLimitExceeded, as these threads do."""

@@ -212,3 +212,24 @@ def test_a_process_that_keeps_the_output_open_does_not_block_the_job(tmp_path: P
             job.run(["sh", "-c", "setsid sleep 300 & echo $! >&2; sleep 300"], on_line=on_line)
     finally:
         psutil.Process(escaped[0]).kill()
+
+
+def test_the_log_has_no_control_characters(tmp_path: Path) -> None:
+    """Codes for colours, titles and links, NUL and others are left out of what the user and the tool get."""
+    job, lines = Job(tmp_path), list[str]()
+    text = r"\033[1;31mred\033[0m\tend\0\a\n\033]0;title\007\033(Bplain\033]8;;x\033\\link\033\n\033[0m\n"
+    with pytest.raises(ProgramError) as raised:
+        job.run(["sh", "-c", f"printf '{text}' >&2; exit 1"], on_line=lines.append)
+    job.log("\33[32mgreen\33[0m\0")
+    assert lines == ["red\tend", "plainlink"]
+    assert raised.value.output.splitlines() == lines
+    assert job.last_lines.splitlines() == [*lines, "green"]
+
+
+def test_anything_can_be_logged(tmp_path: Path) -> None:
+    """Such as a number, or a file name that is not UTF-8."""
+    job = Job(tmp_path)
+    job.log(3)
+    job.log("file \udcff")
+    assert job.last_lines == "3\nfile ?"
+    assert (tmp_path / "log").read_text() == "3\nfile ?\n"
