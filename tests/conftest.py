@@ -62,11 +62,18 @@ def wait_for(what: Callable[[], Any], seconds: float = 20) -> Any:
     pytest.fail(f"not within {seconds} s")
 
 
+_PORTS: set[int] = set()
+
+
 def free_port() -> int:
-    """Return a local port that is not in use."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+    """Return a local port that is not in use, another one each time."""
+    while True:
+        with socket.socket() as found:
+            found.bind(("127.0.0.1", 0))
+            port = int(found.getsockname()[1])
+        if port not in _PORTS:
+            _PORTS.add(port)
+            return port
 
 
 def find_program(name: str) -> str | None:

@@ -19,7 +19,7 @@ name=slurm-$SLURM_JOB_ID@$(hostname -s)
 
 cd "${GREETER_DIR:-/opt/greeter}" || exit
 export PATH="$PWD/.venv/bin:$PATH"
-while IFS= read -r line; do # NAME=value without quotes
+while IFS= read -r line || [[ -n $line ]]; do # NAME=value without quotes
     [[ $line == [A-Z]*=* ]] && export "${line?}"
 done <"${GREETER_ENV:-/etc/greeter.env}"
 
@@ -34,7 +34,7 @@ drain() {
     ) &
 }
 trap drain USR1
-trap 'kill -TERM "$worker"' TERM # scancel, preemption: 30 seconds (KillWait) to return the jobs
+trap 'drained=; kill -TERM "$worker"' TERM # scancel, preemption: 30 seconds (KillWait) to return the jobs
 
 while kill -0 "$worker" 2>/dev/null; do
     wait "$worker" # a signal interrupts it

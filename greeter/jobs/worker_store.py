@@ -136,7 +136,7 @@ class WorkerStore:
         return texts(self._scripts.run("worker_heartbeat", "", worker, unfit, *counts, *queues, *tools, *jobs))
 
     def fail_unknown(self, job_id: str, result: str) -> bool:
-        """Fail a waiting job if no worker has had its tool for SILENCE_LIMIT, or move it to the end of its queue.
+        """Fail a waiting job if no worker has had its tool for SILENCE_LIMIT.
 
         Args:
             job_id: The job.

@@ -8,8 +8,10 @@ from typing import Any
 import click
 from celery import current_app
 from flask.cli import with_appcontext
+from redis import RedisError
 
 from greeter.jobs.errors import UNAVAILABLE
+from greeter.web.services import services
 
 _PATIENCE = 10  # seconds without an answer, for a worker that is reconnecting to Redis
 
@@ -26,12 +28,12 @@ def drain(worker: str, seconds: float | None) -> None:
     start = answered = time.monotonic()
     jobs: int | None = None
     while True:
-        before, jobs = jobs, _drain(worker)
+        before, jobs = jobs, _drain(worker)  # None while Redis is unavailable, too
         if jobs == 0:
             click.echo(f"{worker} has no jobs and takes none. Stop it now.")
             return
         now = time.monotonic()
-        if jobs is not None:
+        if jobs is not None or _is_redis_down():
             answered = now
             if jobs != before:
                 click.echo(f"{worker} takes no new jobs, and still runs {jobs}.")
@@ -46,6 +48,15 @@ def _drain(worker: str) -> int | None:
     """Drain a worker and return how many jobs it has, or None if it does not answer."""
     replies = _ask("drain", destination=[worker])
     return int(replies[0][worker]) if replies else None
+
+
+def _is_redis_down() -> bool:
+    """Return whether Redis is unavailable, so that no worker can answer."""
+    try:
+        services().jobs.store.redis.ping()
+    except RedisError:
+        return True
+    return False
 
 
 def _names() -> str:

@@ -44,8 +44,9 @@ def ready() -> ResponseReturnValue:
 
 
 def _missing_workers(statistics: Statistics) -> str:
-    """Return which queues of the tools have no worker, and what to do, or an empty string."""
+    """Return which queues of the tools or of waiting jobs have no worker, and what to do, or an empty string."""
     queues = {tool.queue for tool in services().tools.values()}
+    queues |= {name for name, queue in statistics.queues.items() if queue.waiting}
     served = {name for name, queue in statistics.queues.items() if queue.workers}
     missing = ", ".join(sorted(queues - served))
     if not missing:

@@ -50,7 +50,6 @@ class Life(RuleBasedStateMachine):
         self.models: dict[str, Model] = {}
         self.deleted: list[str] = []
         self.places = count()
-        self.first_places = count(-1, -1)
 
     @rule(target=jobs)
     def submit(self) -> str:
@@ -98,7 +97,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(job=jobs, worker=WORKERS, process=st.sampled_from([1, 2, None]), counted=st.booleans())
     def requeue(self, job: str, worker: str, process: int | None, counted: bool) -> None:
-        """A lost job waits again, first in the queue, unless it was cancelled or this was its last attempt."""
+        """A lost job waits again, at its former place, unless it was cancelled or this was its last attempt."""
         model, mine = self.models.get(job), self.has(worker, self.models.get(job), process)
         state = self.store.requeue(job, Runner(worker, process), stale=False, counted=counted, result='"lost"')
         if not mine:
@@ -108,7 +107,7 @@ class Life(RuleBasedStateMachine):
             assert state == model.state
         else:
             model.attempts -= not counted
-            model.phase, model.state, model.worker, model.place = "waiting", "PENDING", "", next(self.first_places)
+            model.phase, model.state, model.worker = "waiting", "PENDING", ""
             assert state == "PENDING"
 
     @rule(job=jobs)

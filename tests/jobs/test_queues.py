@@ -128,7 +128,7 @@ def test_a_job_whose_message_was_taken_is_not_sent_again(site: Installation) -> 
 
 
 def test_a_job_that_a_worker_cannot_run_is_sent_again(site: Installation) -> None:
-    """At the same place, or at the end of the queue if the worker does not have its tool."""
+    """At the same place, also if the worker does not have its tool. The others do not wait for it."""
     store = site.store
     jobs = [create(store, number) for number in range(20)]
     assert take(store) == jobs[0]
@@ -137,12 +137,34 @@ def test_a_job_that_a_worker_cannot_run_is_sent_again(site: Installation) -> Non
     assert take(store) == jobs[0]
     assert not store.fail_unknown(jobs[0], "{}")
     assert listed(store) == jobs[1 : WINDOW + 1]
-    assert waiting(store) == [*jobs[1:], jobs[0]]
+    assert waiting(store) == jobs
     for job_id in jobs[1:]:
         assert start_next(store) == job_id
     assert listed(store) == []
     store.resend(jobs[0])
     assert start_next(store) == jobs[0]
+
+
+def test_jobs_that_restart_keep_their_order(site: Installation) -> None:
+    """Those of a worker that stops return in any order, also when the queue was empty in the meantime."""
+    store = site.store
+    jobs = [create(store, number) for number in range(4)]
+    for job_id in jobs:
+        assert take(store) == job_id
+        claim(store, job_id)
+    later = create(store, 4)
+    for number in (2, 0, 3, 1):
+        store.requeue(jobs[number], Runner("w", 1), stale=False, counted=False)
+    assert waiting(store) == [*jobs, later]
+
+
+def test_a_record_that_was_deleted_by_hand_leaves_the_queue(site: Installation) -> None:
+    """It takes no place there, and no message."""
+    store = site.store
+    jobs = [create(store, number) for number in range(3)]
+    site.redis.delete(f"job:{jobs[1]}", "celery", "sent:celery")
+    store.dispatch()
+    assert waiting(store) == listed(store) == [jobs[0], jobs[2]]
 
 
 def test_messages_of_other_programs_stay_in_the_list(site: Installation) -> None:

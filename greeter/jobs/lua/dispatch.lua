@@ -5,5 +5,8 @@
 -- Returns: nil
 for _, queue in ipairs(redis.call('SMEMBERS', QUEUES)) do
   dispatch(queue)
-  if redis.call('EXISTS', 'queue:' .. queue, 'workers:' .. queue) == 0 then redis.call('SREM', QUEUES, queue) end
+  if redis.call('EXISTS', 'queue:' .. queue, 'workers:' .. queue) == 0 then
+    redis.call('SREM', QUEUES, queue)
+    redis.call('DEL', 'fair:' .. queue)
+  end
 end

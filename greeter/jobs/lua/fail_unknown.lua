@@ -7,18 +7,18 @@
 -- Returns: 1 if the job has failed now, 0 if it is still waiting, nil otherwise
 local _, seconds, result = unpack(ARGV)
 
-local function wait_again()
-  join_queue_at(-1)
+local function keep_waiting()
+  dispatch(my_queue())  -- the next one need not wait for this one
   return 0
 end
 
 if phase() ~= 'waiting' then return false end
 if not is_older(redis.call('ZSCORE', TOOLS, get('signature') or get('tool')), seconds) then
   redis.call('HDEL', key, 'unknown', 'unknown_at')
-  return wait_again()
+  return keep_waiting()
 end
-if math.abs(now - (get('unknown_at') or 0)) < 1 then return wait_again() end
+if math.abs(now - (get('unknown_at') or 0)) < 1 then return keep_waiting() end
 redis.call('HSET', key, 'unknown_at', now)
-if redis.call('HINCRBY', key, 'unknown', 1) <= tonumber(seconds) then return wait_again() end
+if redis.call('HINCRBY', key, 'unknown', 1) <= tonumber(seconds) then return keep_waiting() end
 finish('FAILURE', 'result', result)
 return 1

@@ -23,8 +23,10 @@ local MESSAGE = '{"body": '
   .. '"reply_to": "", "delivery_mode": 2, "delivery_info": {"exchange": "", "routing_key": "$queue"}, '
   .. '"priority": 0, "body_encoding": "base64", "delivery_tag": "$id"}}'
 
+-- Returns the message of a job, or nil if its record was deleted by hand.
 local function message_of(queue, job)
   local tool, request = unpack(redis.call('HMGET', 'job:' .. job, 'tool', 'request'))
+  if not tool then return nil end
   return (string.gsub(MESSAGE, '%$(%l+)', {queue = queue, id = job, tool = tool, request = request or ''}))
 end
 
@@ -65,8 +67,11 @@ local function dispatch(queue)
     if not messages[job] and not taken[job] then redis.call('ZREM', sent, job) end
   end
   for _, job in ipairs(redis.call('ZRANGE', 'queue:' .. queue, 0, WINDOW + number - 1)) do
-    if not taken[job] and #wanted < length then
-      local message = messages[job] or message_of(queue, job)
+    local message = messages[job] or message_of(queue, job)
+    if not message then
+      redis.call('ZREM', 'queue:' .. queue, job)
+      redis.call('ZREM', 'waiting:' .. queue, job)
+    elseif not taken[job] and #wanted < length then
       jobs[message], wanted[#wanted + 1] = job, message
     end
   end
@@ -78,12 +83,11 @@ local function my_queue() return get('queue') or DEFAULT_QUEUE end
 -- Returns the score of the job of this queue that started last.
 local function turn_of(queue) return tonumber(redis.call('HGET', 'fair:' .. queue, 'turn') or 0) end
 
--- Adds the job to its queue, or moves it there.
+-- Adds the job to its queue.
 local function place(score)
   local queue = my_queue()
-  local tie = redis.call('HINCRBY', 'fair:' .. queue, 'sequence', 1) % 1e6 * 1e-7
-  redis.call('ZADD', 'queue:' .. queue, score + tie, job_id)
-  redis.call('ZADD', 'waiting:' .. queue, get('submitted'), job_id)
+  redis.call('ZADD', 'queue:' .. queue, score, job_id)
+  redis.call('ZADD', 'waiting:' .. queue, now, job_id)
   redis.call('SADD', QUEUES, queue)
   local rank = redis.call('ZRANK', 'queue:' .. queue, job_id)
   if rank < redis.call('ZCARD', 'sent:' .. queue) or redis.call('LLEN', queue) < WINDOW then dispatch(queue) end
@@ -95,22 +99,21 @@ local function join_queue(client)
   local last = redis.call('ZSCORE', 'clients:' .. queue, client)
   local score = math.max(turn_of(queue) + 0.5, (last or -1) + 1)
   redis.call('ZADD', 'clients:' .. queue, score, client)
-  place(score)
+  place(score + redis.call('HINCRBY', 'fair:' .. queue, 'sequence', 1) % 1e6 * 1e-7)
 end
 
--- Adds the job, or moves it, to the front of its queue (rank 0) or to its end (rank -1).
-local function join_queue_at(rank)
-  local neighbour = redis.call('ZRANGE', 'queue:' .. my_queue(), rank, rank, 'WITHSCORES')[2] or 0
-  place(math.floor(2 * neighbour) / 2 + (rank == 0 and -0.5 or 0.5))
-end
+-- Adds a job that had started, where it was: before those that have not had their turn.
+local function rejoin_queue() place(get('score') or 0) end
 
--- Removes the job from its queue. When the queue is empty, the scores start at 0 again.
+-- Removes the job from its queue. Scores start at 0 again before they lose precision, when no job is waiting.
 local function leave_queue()
   local queue = my_queue()
   redis.call('ZREM', 'waiting:' .. queue, job_id)
   if redis.call('ZREM', 'queue:' .. queue, job_id) == 0 then return end
   if redis.call('ZREM', 'sent:' .. queue, job_id) == 1 then dispatch(queue) end
-  if redis.call('ZCARD', 'queue:' .. queue) == 0 then redis.call('DEL', 'fair:' .. queue, 'clients:' .. queue) end
+  if redis.call('ZCARD', 'queue:' .. queue) > 0 then return end
+  redis.call('DEL', 'clients:' .. queue)
+  if turn_of(queue) > 1e6 then redis.call('DEL', 'fair:' .. queue) end
 end
 
 -- Records that it is the turn of the job, which leaves its queue. Clients that would be next anyway are forgotten.
@@ -119,6 +122,7 @@ local function take_turn()
   local score = redis.call('ZSCORE', 'queue:' .. queue, job_id)
   local turn = math.max(turn_of(queue), math.floor(2 * (score or 0)) / 2)
   redis.call('HSET', 'fair:' .. queue, 'turn', turn)
+  redis.call('HSET', key, 'score', score or 0)
   redis.call('ZREMRANGEBYSCORE', 'clients:' .. queue, '-inf', turn - 0.5)
   leave_queue()
 end

@@ -17,6 +17,6 @@ else
   redis.call('HSET', key, 'state', 'PENDING')
   redis.call('HDEL', key, 'worker', 'process', 'started', 'progress', 'heartbeat_at')
   redis.call('ZREM', RUNNING, job_id)
-  join_queue_at(0)  -- it has had its turn
+  rejoin_queue()
 end
 return get('state')
