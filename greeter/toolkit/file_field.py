@@ -107,9 +107,10 @@ class FileField(Field):
         if self._pasted.strip() and not new:
             new = [self._write(self._pasted)]
         self.uploads = self.choose(new, kept)
-        if any(not upload.error and not upload.path.is_file() for upload in self.uploads):
-            self.uploads = []
-            raise ValueError(_GONE)
+        gone = [upload for upload in self.uploads if not upload.error and not upload.path.is_file()]
+        self.uploads = [upload for upload in self.uploads if upload not in gone]
+        if gone:
+            raise ValueError(" ".join(self._message(upload, _GONE) for upload in gone))
 
     def choose(self, new: list[Upload], kept: list[Upload]) -> list[Upload]:
         """Return the files to use, of the new ones and those that were kept."""
@@ -127,11 +128,19 @@ class FileField(Field):
         """Unpack and check the files, unless a validator has already rejected them."""
         if validation_stopped or self.errors:
             return
-        for number, upload in enumerate(self.uploads):
+        accepted, problems = [], []
+        for upload in self.uploads:
             try:
-                self.uploads[number] = self.rules.accept(upload)
+                accepted.append(self.rules.accept(upload))
             except ToolError as error:
-                raise ValidationError(f"{upload.name}: {error}" if self.multiple else str(error)) from error
+                problems.append(self._message(upload, str(error)))
+        if self.multiple or not problems:  # otherwise, a pasted text is shown for correction
+            self.uploads = accepted
+        if problems:
+            raise ValidationError(" ".join(problems))
+
+    def _message(self, upload: Upload, problem: str) -> str:
+        return f"{upload.name}: {problem}" if self.multiple else problem
 
     @property
     def rules(self) -> FileRules:
@@ -152,7 +161,7 @@ class FileField(Field):
     @property
     def kept(self) -> list[Upload]:
         """The files that the form refers to instead of showing their text."""
-        if self.errors or self._text():
+        if (self.errors and not self.multiple) or self._text():
             return []
         kept = [upload for upload in self.uploads if upload.reference and not upload.error]
         for upload in kept:

@@ -131,6 +131,18 @@ def test_several_files_keep_their_order_and_names(meta: Meta) -> None:
     assert filled(meta).several.data == []
 
 
+def test_the_good_ones_of_several_files_are_kept(meta: Meta) -> None:
+    """The message names those that were refused, or that are not kept any more."""
+    files = [sent(meta, name, content) for name, content in (("1", b"1\n"), ("2", b"\n"), ("3", b"3"), ("4", b""))]
+    form = filled(meta, several=files)
+    assert form.errors == {"several": ["2: Line 1 is empty. Remove it. 4: The file is empty. Choose another one."]}
+    assert [upload.name for upload in form.several.kept] == ["1", "3"]
+    assert [path.read_bytes() for path in form.several.data] == [b"1\n", b"3"]
+    form = filled(meta, several=[files[0], Upload(Path(), "old", "reference")])
+    assert form.errors == {"several": ["old: This file is not kept any more. Choose it again."]}
+    assert [upload.name for upload in form.several.kept] == ["1"]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "field", "message"),
     [

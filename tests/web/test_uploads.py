@@ -64,6 +64,20 @@ def test_a_large_upload_is_kept_when_the_form_comes_back(client: FlaskClient, tm
     assert "&gt;other\nMKVLA\n" in replaced.text or "&gt;other\nMKVLA" in replaced.text.replace("\r", "")
 
 
+def test_the_good_ones_of_several_files_are_kept(client: FlaskClient, tmp_path: Path) -> None:
+    """Only the bad one has to be chosen again."""
+    fields = {"whole": "10", "molecule": "dna", "matrix": "PAM30", "slider": "1"}
+    several = [upload("1", "good.txt"), upload("", "bad.txt")]
+    refused = client.post("/tools/report", data=fields | {"several": several})
+    assert refused.status_code == 422
+    assert "bad.txt: The file is empty. Choose another one." in refused.text
+    [(_, reference, description)] = kept(refused)
+    assert description == "good.txt, 1 Byte, kept; choose more files to add them"
+    again = client.post("/tools/report", data=fields | {"several-kept": reference})
+    assert again.status_code == 503  # only because there is no Redis
+    assert [path.read_text() for path in files(tmp_path)] == ["1"]
+
+
 def test_what_no_form_refers_to_is_removed(client: FlaskClient, tmp_path: Path) -> None:
     """This includes files that are wrong, short, for no field, or of a form that cannot be read."""
     send(client, upload(">t\nMK1V\n" + LARGE))
