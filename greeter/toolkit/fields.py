@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from greeter.toolkit.alphabets import ALPHABETS
 from greeter.toolkit.fasta import FastaCheck
 from greeter.toolkit.fastq import check_fastq
 from greeter.toolkit.file_field import FileField
@@ -29,6 +30,9 @@ class FastaField(FileField):
         gaps: Whether - and . are accepted, as in alignments.
         longest: The maximum length of a sequence in residues. None: only the limits of the installation.
         **kwargs: Other arguments of `FileField` and of WTForms fields, such as `max_bytes` and `description`.
+
+    Raises:
+        ValueError: There is no such alphabet.
     """
 
     def __init__(
@@ -41,6 +45,8 @@ class FastaField(FileField):
         longest: int | None = None,
         **kwargs: Any,
     ) -> None:
+        if alphabet not in ALPHABETS:
+            raise ValueError(f"The alphabet cannot be {alphabet!r}. Use one of {', '.join(map(repr, ALPHABETS))}.")
         self._check = partial(FastaCheck, alphabet=alphabet, gaps=gaps, longest=longest)
         self._longest = longest
         super().__init__(label, validators, **{"paste": True, **kwargs})

@@ -1,6 +1,7 @@
 """The form fields for files and sequences, without a web server."""
 
 import gzip
+import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -12,7 +13,7 @@ from werkzeug.datastructures import MultiDict
 from wtforms import Form
 from wtforms.validators import DataRequired, InputRequired
 
-from greeter.toolkit import FastaField, FastqField, FileField, FilesField, ProteinFastaField, ToolError
+from greeter.toolkit import FastaField, FastqField, FileField, FilesField, ProteinFastaField, ToolError, tool
 from greeter.toolkit.upload import Upload
 
 Meta = dict[str, Any]
@@ -198,6 +199,14 @@ def test_the_form_states_what_a_field_takes(meta: Meta) -> None:
     assert form.bases.limits == "At most 3 sequences, 40 residues in all."
     assert "multiple" in form.several()
     assert 'type="file"' in form.table()
+
+
+def test_an_unknown_alphabet_is_refused() -> None:
+    """It is refused when the tool is loaded, not when the first form is submitted."""
+    form = type("DnaForm", (Form,), {"bases": FastaField(alphabet="DNA")})
+    message = "The alphabet cannot be 'DNA'. Use one of 'protein', 'dna', 'rna', 'any'."
+    with pytest.raises(ValueError, match=re.escape(message)):
+        tool("Count", form=form)(lambda job, bases: {})
 
 
 def test_a_long_text_is_kept_instead_of_shown(meta: Meta) -> None:
