@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import wtforms
+from wtforms.fields.core import UnboundField
+
+from greeter.toolkit.file_field import FileField
 
 _TAKEN = {
     "job": "the first parameter of the function",
+    "self": "the first parameter of a method",
+    "tool": "a parameter with which each tool is run",
+    "help": "the option --help of `flask run-tool`",
     "label": "the field for the name of the job, which each form has",
     "token": "the hidden field of each form, so that submitting it twice creates one job",  # nosec B105
 } | {name: f"an attribute of wtforms.Form: {name}" for name in dir(wtforms.Form()) if not name.startswith("_")}
@@ -21,14 +28,33 @@ def check_form(form: type[wtforms.Form]) -> None:
         form: The form.
 
     Raises:
-        TypeError: A field has a name that is taken, or is a field of WTForms for files.
+        TypeError: A field has a name that cannot be used, is a field of WTForms for files, or has a field for files
+            inside another one.
     """
     for name, field in _fields(form).items():
         if name in _TAKEN:
             raise TypeError(f"{form.__name__}.{name} cannot be a field, because its name is {_TAKEN[name]}. Rename it.")
+        if name.startswith("_"):
+            problem = f"{form.__name__}.{name} cannot be a field, because WTForms ignores names that start with _."
+            raise TypeError(f"{problem} Rename it.")
+        if any(issubclass(inner.field_class, (*_FILES, FileField)) for inner in _inside(field)):
+            problem = f"{form.__name__}.{name} would lose the file that is inside its {field.field_class.__name__}."
+            raise TypeError(f"{problem} Move the field for the file into {form.__name__}.")
         if issubclass(field.field_class, _FILES):
             ours = "FilesField" if issubclass(field.field_class, wtforms.MultipleFileField) else "FileField"
             raise TypeError(f"{form.__name__}.{name} would lose its file. Use the {ours} of greeter.toolkit instead.")
+
+
+def _inside(field: UnboundField[Any]) -> Iterator[UnboundField[Any]]:
+    """Yield the fields inside a FieldList or FormField, at any depth."""
+    inner: list[UnboundField[Any]] = []
+    if issubclass(field.field_class, wtforms.FieldList):
+        inner = [field.kwargs.get("unbound_field") or field.args[0]]
+    elif issubclass(field.field_class, wtforms.FormField):
+        inner = list(_fields(field.kwargs.get("form_class") or field.args[0]).values())
+    for one in inner:
+        yield one
+        yield from _inside(one)
 
 
 def _fields(form: type[wtforms.Form]) -> dict[str, Any]:

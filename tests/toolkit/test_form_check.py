@@ -1,10 +1,12 @@
 """Forms that cannot work are refused when their tool is loaded."""
 
+from typing import Any
+
 import pytest
 import wtforms
-from wtforms import Form, IntegerField, StringField
+from wtforms import FieldList, Form, FormField, IntegerField, StringField
 
-from greeter.toolkit import Job, tool
+from greeter.toolkit import FastaField, FileField, Job, tool
 from greeter.toolkit.form_check import check_form
 
 
@@ -19,6 +21,9 @@ from greeter.toolkit.form_check import check_form
         ("label", "the field for the name of the job, which each form has"),
         ("token", "the hidden field of each form, so that submitting it twice creates one job"),
         ("job", "the first parameter of the function"),
+        ("self", "the first parameter of a method"),
+        ("tool", "a parameter with which each tool is run"),
+        ("help", "the option --help of `flask run-tool`"),
     ],
 )
 def test_a_name_that_is_taken_is_refused(name: str, why: str) -> None:
@@ -26,6 +31,48 @@ def test_a_name_that_is_taken_is_refused(name: str, why: str) -> None:
     with pytest.raises(TypeError) as raised:
         check_form(type("MyForm", (Form,), {name: StringField()}))
     assert str(raised.value) == f"MyForm.{name} cannot be a field, because its name is {why}. Rename it."
+
+
+@pytest.mark.parametrize("name", ["_example", "_size"])
+def test_a_name_that_wtforms_ignores_is_refused(name: str) -> None:
+    """The field would be missing."""
+    with pytest.raises(TypeError) as raised:
+        check_form(type("MyForm", (Form,), {name: StringField()}))
+    problem = f"MyForm.{name} cannot be a field, because WTForms ignores names that start with _."
+    assert str(raised.value) == f"{problem} Rename it."
+
+
+class SizeForm(Form):
+    """A form for the inside of another one, without files."""
+
+    size = IntegerField()
+
+
+class TableForm(Form):
+    """A form for the inside of another one, with a file."""
+
+    size = IntegerField()
+    table = FileField()
+
+
+@pytest.mark.parametrize(
+    ("field", "kind"),
+    [
+        (FieldList(FileField()), "FieldList"),
+        (FieldList(unbound_field=wtforms.MultipleFileField()), "FieldList"),
+        (FieldList(FormField(TableForm)), "FieldList"),
+        (FormField(TableForm), "FormField"),
+        (FormField(form_class=type("Outer", (Form,), {"inner": FormField(TableForm)})), "FormField"),
+        (FormField(type("Outer", (Form,), {"inner": FieldList(FastaField())})), "FormField"),
+    ],
+)
+def test_a_file_field_inside_another_field_is_refused(field: Any, kind: str) -> None:
+    """The file would be lost. Fields of other kinds may be there."""
+    check_form(type("MyForm", (Form,), {"sizes": FieldList(FormField(SizeForm)), "size": FormField(SizeForm)}))
+    with pytest.raises(TypeError) as raised:
+        check_form(type("MyForm", (Form,), {"inner": field}))
+    problem = f"MyForm.inner would lose the file that is inside its {kind}."
+    assert str(raised.value) == f"{problem} Move the field for the file into MyForm."
 
 
 @pytest.mark.parametrize(("kind", "ours"), [("FileField", "FileField"), ("MultipleFileField", "FilesField")])
