@@ -20,6 +20,9 @@ _ACCESSION = re.compile(
     r"[OPQ]\d[A-Z\d]{3}\d|[A-NR-Z]\d([A-Z][A-Z\d]{2}\d){1,2}|[A-Z]{2,4}_?\d{5,}(\.\d+)?|[A-Z]\d{5}(\.\d+)?|\d[A-Z\d]{3}",
     re.IGNORECASE,
 )
+_IDENTIFIER = re.compile(r"[a-z]{2,3}\|\S+", re.IGNORECASE)  # such as sp|P68871|HBB_HUMAN
+_ADDRESS = re.compile(r"(https?://|([a-z\d-]+\.)+[a-z]+/)\S*", re.IGNORECASE)
+_LONGEST_WORD = 80  # characters that a message repeats
 
 
 class FastaError(ToolError):
@@ -114,8 +117,8 @@ class FastaCheck:
         """Start the record of a sequence without a header."""
         line += text[: -len(text.lstrip())].count("\n")
         word = text.split(maxsplit=1)[0]
-        if _ACCESSION.fullmatch(word):
-            problem = f"Line {line}: {word!r} looks like an accession of a database, not like a sequence."
+        if kind := _reference(word):
+            problem = f"Line {line}: {word[:_LONGEST_WORD]!r} looks like {kind}, not like a sequence."
             raise FastaError(f"{problem} Download the sequence from there, and paste it.")
         self._record = _Record(line, "query", is_bare=True)
 
@@ -169,6 +172,13 @@ def _parts(blocks: Iterable[str]) -> Iterator[tuple[bool, str]]:
             end = header.end()
         yield False, block[end:]
         starts_line = block.endswith("\n")
+
+
+def _reference(word: str) -> str:
+    """Return what a word is that stands for a sequence; empty if it may be one."""
+    if _ADDRESS.fullmatch(word):
+        return "the address of a page"
+    return "an accession of a database" if _ACCESSION.fullmatch(word) or _IDENTIFIER.fullmatch(word) else ""
 
 
 def _looks_like_nucleotides(record: _Record) -> bool:

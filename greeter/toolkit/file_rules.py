@@ -18,6 +18,7 @@ _CHUNK = 65_536  # bytes
 _PACKED = (".gz", ".bgz")
 # Formats that are gzip or bgzip files themselves, and which programs read as they are.
 _FORMATS = (".bam", ".bcf", ".csi", ".tbi", ".tgz", ".rds", ".rda", ".rdata", ".svgz")
+_EMPTY = "The file is empty. Choose another one."
 _NOT_TEXT = "This is not a text file. Unpack it, or save it as plain text (UTF-8), and choose it again."
 _UNREADABLE = "This file cannot be read. It may be damaged, or of another kind. Check it, or choose another one."
 log = logging.getLogger(__name__)
@@ -60,7 +61,7 @@ class FileRules:
             OSError: The disk is full.
         """
         if not upload.path.stat().st_size:
-            raise ToolError("The file is empty. Choose another one.")
+            raise ToolError(_EMPTY)
         self._check_name(upload.name.lower(), upload.name)
         if self.contents or self._unpacks(upload):
             upload = self._rewrite(upload)
@@ -94,6 +95,9 @@ class FileRules:
         new, size = self.new_upload(upload.name), 0
         contents = self.contents or (lambda source: iter(partial(source.read, _CHUNK), b""))
         with new.create() as target, upload.unpacked() as source:
+            if not source.read(1):
+                raise ToolError(_EMPTY)
+            source.seek(0)
             for chunk in contents(source):
                 size += len(chunk)
                 if size > self.max_bytes:

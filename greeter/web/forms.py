@@ -112,9 +112,10 @@ def submission_limit(tool: Tool, configured: int) -> int:
         configured: The setting MAX_UPLOAD_BYTES.
 
     Returns:
-        The number of bytes: the larger of the setting, and of the limits of the form's fields together.
+        The number of bytes: the setting, or if any field has a limit of its own, what all fields may have together.
     """
-    return max(configured, sum(field.max_bytes or 0 for field in file_fields(tool).values()))
+    limits = [field.max_bytes for field in file_fields(tool).values()]
+    return max(configured, sum(limit or configured for limit in limits)) if any(limits) else configured
 
 
 def _bind_field(form: Form, unbound: UnboundField[Any], options: dict[str, Any]) -> Field:

@@ -65,7 +65,8 @@ def submit(name: str) -> ResponseReturnValue:
         invalid input, and the status of the `Refusal` otherwise.
     """
     tool = find_tool(name)
-    request.max_content_length = max(request.max_content_length or 0, submission_limit(tool, 0))
+    limit = submission_limit(tool, services().settings.max_upload_bytes)
+    request.max_content_length = max(request.max_content_length or 0, limit)
     form = make_form(tool, submitted_data(tool))
     label = printable(request.form.get("label", "")[:_MAX_LABEL_LENGTH]).strip()
     try:

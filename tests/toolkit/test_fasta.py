@@ -17,6 +17,7 @@ LIMITS: Limits = {"records": 3, "residues": 40}
 ACCESSION = (
     "looks like an accession of a database, not like a sequence. Download the sequence from there, and paste it."
 )
+ADDRESS = ACCESSION.replace("an accession of a database", "the address of a page")
 
 
 def check(text: str, alphabet: str = "protein", limits: Limits = LIMITS, *, gaps: bool = False) -> str:
@@ -62,6 +63,11 @@ def check(text: str, alphabet: str = "protein", limits: Limits = LIMITS, *, gaps
         ("A0A024R1R8", f"Line 1: 'A0A024R1R8' {ACCESSION}"),
         ("ENSP00000269305", f"Line 1: 'ENSP00000269305' {ACCESSION}"),
         ("4HHB", f"Line 1: '4HHB' {ACCESSION}"),
+        ("sp|P68871|HBB_HUMAN Hemoglobin", f"Line 1: 'sp|P68871|HBB_HUMAN' {ACCESSION}"),
+        ("pdb|4HHB|B", f"Line 1: 'pdb|4HHB|B' {ACCESSION}"),
+        ("https://www.uniprot.org/uniprotkb/P68871", f"Line 1: 'https://www.uniprot.org/uniprotkb/P68871' {ADDRESS}"),
+        ("rest.uniprot.org/P68871.fasta", f"Line 1: 'rest.uniprot.org/P68871.fasta' {ADDRESS}"),
+        ("http://" + "a" * 100, f"Line 1: 'http://{'a' * 73}' {ADDRESS}"),
     ],
 )
 def test_an_error_names_the_first_invalid_record_and_its_line(text: str, message: str) -> None:

@@ -153,6 +153,8 @@ def test_the_good_ones_of_several_files_are_kept(meta: Meta) -> None:
         ("t.tsv.gz", compress(b"a\n" * 99)[:-9], "table", "This gzip file is damaged or incomplete. Unpack it"),
         ("t.tsv.gz", compress(b"a\n" * 99)[:-9] + b"x" * 9, "table", "This gzip file is damaged or incomplete."),
         ("t.tsv", b"", "table", "The file is empty. Choose another one."),
+        ("t.tsv.gz", compress(b""), "table", "The file is empty. Choose another one."),
+        ("t.fa.gz", compress(b""), "bases", "The file is empty. Choose another one."),
         ("t.tsv.gz", compress(b"a\n" * 9_000_000), "table", "The file has more than 4.88 KiB, counted after unp"),
         ("t.fa.gz", compress(b"A" * 9_000_000), "bases", "The file has more than 4.88 KiB, counted after unpac"),
         ("t.fa", b"ACGT\n" * 20, "bases", "Line 1, record 'query': here the input exceeds the limits of 3 sequences"),

@@ -181,10 +181,12 @@ def test_a_field_may_have_a_larger_limit_of_its_own(tmp_path: Path) -> None:
     """The form states it; other forms, and text, keep the limit of the site."""
     unreachable = f"redis://127.0.0.1:{free_port()}/0"
     client = create_app(Settings(data_dir=tmp_path, max_upload_bytes=100_000, redis_url=unreachable)).test_client()
-    assert "At most 19.1 MiB per submission" in client.get("/tools/report").text
+    assert "At most 19.3 MiB per submission" in client.get("/tools/report").text
     assert "At most 97.7 KiB per submission" in client.get("/tools/phmmer").text
     fields = {"whole": "10", "molecule": "dna", "matrix": "PAM30", "slider": "1"}
     assert post_file(client, "report", "several", 19_000_000, **fields).status_code == 503
+    reads = f"@r\n{'A' * 40_000}\n+\n{'I' * 40_000}\n"  # count beside them
+    assert post_file(client, "report", "several", 19_950_000, **fields, reads=reads).status_code == 503
     assert post_file(client, "report", "several", 21_000_000, **fields).status_code == 413
     assert post_file(client, "report", "reads", 200_000, **fields).status_code == 422
     assert post_file(client, "phmmer", "query", 1_000_000).status_code == 413
