@@ -15,7 +15,7 @@ from wtforms.widgets import FileInput, TextArea
 from greeter.toolkit.errors import ToolError
 from greeter.toolkit.file_rules import Contents, FileRules, browser_endings
 from greeter.toolkit.text import read_text
-from greeter.toolkit.upload import Upload
+from greeter.toolkit.upload import Upload, shown_reference
 
 SHOWN_TEXT = 65_536  # characters: a longer text is not shown in the form, because it would make the browser slow
 _GONE = "This file is not kept any more. Choose it again."
@@ -87,11 +87,11 @@ class FileField(Field):
 
     def _upload(self, value: str | Path | Upload) -> Upload:
         if isinstance(value, str):
-            return self._write(value) if hasattr(self.meta, "new_upload") else Upload(Path())
+            return self._write(value, "") if hasattr(self.meta, "new_upload") else Upload(Path())
         return Upload(value, value.name) if isinstance(value, Path) else value
 
-    def _write(self, text: str) -> Upload:
-        upload: Upload = self.meta.new_upload("")
+    def _write(self, text: str, name: str) -> Upload:
+        upload: Upload = self.meta.new_upload(name)
         try:
             with upload.create() as file:
                 file.write(text.encode())
@@ -102,10 +102,12 @@ class FileField(Field):
     def process_formdata(self, valuelist: list[str | Upload]) -> None:
         """Use the new file, or else the pasted text, or else the file that was kept."""
         sent = [value for value in valuelist if isinstance(value, Upload)]
-        new, kept = [one for one in sent if one.is_new], [one for one in sent if not one.is_new]
+        new, old = [one for one in sent if one.is_new], [one for one in sent if not one.is_new]
+        kept = [one for one in old if not one.is_shown]
         self._pasted = "".join(value for value in valuelist if isinstance(value, str)) if self.paste else ""
         if self._pasted.strip() and not new:
-            new = [self._write(self._pasted)]
+            names = (one.name for one in old if one.reference == shown_reference(self._pasted, one.name))
+            new = [self._write(self._pasted, next(names, ""))]
         self.uploads = self.choose(new, kept)
         gone = [upload for upload in self.uploads if not upload.error and not upload.path.is_file()]
         self.uploads = [upload for upload in self.uploads if upload not in gone]
@@ -167,6 +169,12 @@ class FileField(Field):
         for upload in kept:
             upload.is_kept = True
         return kept
+
+    @property
+    def shown_reference(self) -> str:
+        """What the form sends so that the text of a file keeps the name of the file, unless the text is edited."""
+        text = self._text()
+        return shown_reference(text, self.uploads[0].name) if text and self.uploads[0].name else ""
 
     def describe(self, upload: Upload) -> str:
         """Describe a file for the form, as in `targets.fa, 15,739 sequences`."""

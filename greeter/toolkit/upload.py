@@ -7,11 +7,13 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from greeter.toolkit.errors import ToolError
 
+_SHOWN = "shown/"
 _GZIP = b"\x1f\x8b"
 
 
@@ -49,6 +51,11 @@ class Upload:
         return self.path.open("xb")
 
     @property
+    def is_shown(self) -> bool:
+        """Whether this is only the name for a text that the form shows; see `shown_reference`."""
+        return self.reference.startswith(_SHOWN)
+
+    @property
     def is_packed(self) -> bool:
         """Whether its content starts as a gzip file does."""
         with self.path.open("rb") as file:
@@ -70,3 +77,16 @@ class Upload:
         except (gzip.BadGzipFile, EOFError, zlib.error):
             problem = "This gzip file is damaged or incomplete. Unpack it on your computer, and choose the result."
             raise ToolError(problem) from None
+
+
+def shown_reference(text: str, name: str) -> str:
+    """Return what a form sends so that a text in it keeps the name of its file, unless the text is edited.
+
+    Args:
+        text: The text. Its blanks and line ends, which a browser may change, make no difference.
+        name: The name of the file.
+
+    Returns:
+        A reference with the checksum of the text.
+    """
+    return f"{_SHOWN}{sha256(''.join(text.split()).encode()).hexdigest()}/0/{name}"

@@ -20,7 +20,8 @@ _LONGEST_NAME = 255  # characters
 class RequestUploads:
     """The uploads of one request. `close` removes those that no form refers to.
 
-    A reference to a file is `kind/id/number/name`: of an upload, of an input of a job, or of an example.
+    A reference to a file is `kind/id/number/name`: of an upload, of an input of a job, or of an example. That of a text
+    in the form has only its checksum and the name of its file.
     """
 
     def __init__(self, services: Services) -> None:

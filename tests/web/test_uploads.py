@@ -21,6 +21,7 @@ from tests.http import Response, fetch, wait_for_end
 
 LARGE = "".join(f">t{number}\nMKVLAWTRHMKVLAWTRH\n" for number in range(5000))
 URLENCODED, MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data; boundary=cut"
+SHOWN = re.compile(r'<input type="hidden" name="targets-kept" value="(shown/[^"]*)">')
 KEPT = re.compile(r'name="(\w+)-kept" value="([^"]*)" checked> ([^<]*)<')
 
 
@@ -97,6 +98,20 @@ def test_pasted_text_is_kept_too(client: FlaskClient) -> None:
     wrong = send(client, LARGE + "1")
     assert kept(wrong) == []
     assert "MKVLAWTRH\n1</textarea>" in wrong.text.replace("\r", "")
+
+
+def test_a_short_text_keeps_the_name_of_its_file_until_it_is_edited(client: FlaskClient) -> None:
+    """The form shows it as text, whose line ends browsers change."""
+    answer = send(client, upload(">t\nMKV\nLA\n", "my/<short>.fa"), query="")
+    for _ in range(2):
+        [reference] = map(unescape, SHOWN.findall(answer.text))
+        assert reference.endswith("/0/<short>.fa")
+        answer = send(client, ">t\r\nMKV\r\nLA\r\n", **{"targets-kept": reference})
+        assert answer.status_code == 503  # only because there is no Redis
+    for text in (">t\nMKVLAA", ""):
+        edited = send(client, text, **{"targets-kept": reference})
+        assert SHOWN.findall(edited.text) == []
+        assert edited.status_code == 503
 
 
 def test_the_name_of_a_file_is_only_shown(client: FlaskClient, tmp_path: Path) -> None:
