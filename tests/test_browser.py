@@ -609,3 +609,19 @@ def test_over_http_the_sites_own_forms_work_and_cross_site_forms_are_refused(
     page.click("text=Win")
     page.wait_for_selector("text=This request did not come from a page of this site")
     page.close()
+
+
+def test_figures_and_colour_fields_have_a_usable_size(browser: Browser) -> None:
+    """An SVG image without a size keeps its shape and fits on the screen; a field for a colour shows it."""
+    figure = "data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 60 100'/>"
+    page = browser.new_page(viewport={"width": 1100, "height": 800})
+    page.set_content(f'<main><section id="job"><img src="{figure}"></section><input type="color"></main>')
+    page.add_style_tag(path=ROOT / "static/style.css")
+    size = page.locator("img").bounding_box()
+    assert size
+    assert size["height"] <= 700
+    assert size["width"] / size["height"] == pytest.approx(0.6, rel=0.01)
+    colour = page.locator("input").bounding_box()
+    assert colour
+    assert colour["height"] >= 24
+    page.close()
