@@ -49,8 +49,8 @@ def init_app(app: Flask) -> None:
 
 @bp.get("/jobs/<job_id:job_id>")
 def job(job_id: str) -> str:
-    """Show a job: its progress, and its result when there is one."""
-    return render_template("job.html", **context_of(_find(job_id)))
+    """Show a job: its progress, its result when there is one, and its log open if the address ends in `?log`."""
+    return render_template("job.html", **context_of(_find(job_id)), log_is_open="log" in request.args)
 
 
 @bp.get("/jobs/<job_id:job_id>/progress")
