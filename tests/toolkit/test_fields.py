@@ -252,3 +252,17 @@ def test_a_file_that_could_not_be_stored_is_not_an_error_of_the_field(meta: Meta
     upload = Upload(Path(), "a.fa", is_new=True, error=OSError("no space"))
     with pytest.raises(OSError, match="no space"):
         filled(meta, bases=upload)
+
+
+def test_the_limit_of_several_files_is_for_each(meta: Meta) -> None:
+    """Two files may have more together."""
+
+    class Small(Form):
+        several = FilesField(max_bytes=10)
+
+    names = {"a": 10, "b": 10, "c": 11}
+    files = {name: sent(meta, name, b"x" * size) for name, size in names.items()}
+    assert Small(MultiDict([("several", files["a"]), ("several", files["b"])]), meta=meta).validate()
+    form = Small(MultiDict([("several", files["a"]), ("several", files["c"])]), meta=meta)
+    assert not form.validate()
+    assert "c: The file has more than 10 Bytes" in form.errors["several"][0]
