@@ -10,7 +10,7 @@ from tests.conftest import Installation, wait_for
 from tests.http import Response, fetch, post, submit
 
 BROWSER = {"Accept-Encoding": "gzip, deflate, br, zstd"}
-FIRST_VISIT = 40_000
+FIRST_VISIT = 30_000
 
 
 def bytes_of_a_visit(client: FlaskClient, path: str) -> int:
@@ -30,7 +30,7 @@ def bytes_of_a_visit(client: FlaskClient, path: str) -> int:
 
 
 @pytest.mark.parametrize("path", ["/", "/help", "/tools/phmmer", "/jobs/sample-expensive_greet", "/jobs/sample-phmmer"])
-def test_a_first_visit_transfers_at_most_40_kb(client: FlaskClient, path: str) -> None:
+def test_a_first_visit_transfers_at_most_30_kb(client: FlaskClient, path: str) -> None:
     """The limit covers a page with its style sheet, icons and scripts, compressed."""
     weight = bytes_of_a_visit(client, path)
     print(f"first visit of {path}: {weight:,} bytes")
