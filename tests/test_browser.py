@@ -297,6 +297,7 @@ def test_a_job_that_disappears_while_watched_is_reported(installation: Installat
     page.wait_for_selector("text=Job not found")
     assert "problem" in (page.get_attribute("#icon", "href") or "")
     assert page.inner_text("#milestone") == "Job not found"
+    wait_for(lambda: page.evaluate("document.activeElement.textContent") == "Job not found")
     page.click("text=Submit the job again")
     page.wait_for_selector("text=What would you like to run?")
     page.close()
@@ -447,9 +448,9 @@ def overflowing(page: Page) -> list[str]:
 
 
 def broken_words(page: Page) -> list[str]:
-    """The words in the names of targets that are on more than one line."""
+    """The words in the names of queries and targets that are on more than one line."""
     found: list[str] = page.evaluate(
-        """() => [...document.querySelectorAll('tr.hit th')].flatMap(name => {
+        """() => [...document.querySelectorAll('tr.hit th, th.query')].flatMap(name => {
             const walker = document.createTreeWalker(name, NodeFilter.SHOW_TEXT), broken = [];
             while (walker.nextNode())
                 for (const word of walker.currentNode.data.matchAll(/\\w+/g)) {
@@ -478,6 +479,7 @@ def test_a_printed_result_is_complete_or_says_what_it_has(
     assert page.locator("text=Hits 1 to 100 of 2,018").is_visible()
     assert not page.locator("text=Show the next hits").is_visible()
     assert page.locator("thead").is_visible()
+    assert not page.locator("nav").is_visible()
     page.pdf(path=tmp_path / "result.pdf", format="A4")
     page.close()
 
