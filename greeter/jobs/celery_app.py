@@ -45,7 +45,9 @@ def _configuration(settings: Settings) -> dict[str, Any]:
     timeouts = {"socket_timeout": 10, "socket_connect_timeout": 3, "socket_keepalive": True, "retry_on_timeout": False}
     return {
         **broker,
-        "broker_transport_options": broker["broker_transport_options"] | timeouts,
+        # kombu would write each message to a hash and remove it from there when the job starts. It is not needed: a
+        # waiting job whose message is lost is sent again.
+        "broker_transport_options": broker["broker_transport_options"] | timeouts | {"ack_emulation": False},
         "result_backend": "greeter.jobs.backend.JobBackend",
         "result_backend_thread_safe": True,  # one backend for all threads of a web process
         "accept_content": ["json"],
@@ -62,4 +64,5 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         "broker_connection_max_retries": None,
         # Flower needs these events.
         "worker_send_task_events": True,
+        "worker_consumer": "greeter.jobs.consumer:Consumer",
     }

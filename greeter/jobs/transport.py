@@ -14,21 +14,17 @@ from greeter.sentinel import SentinelConnection, SentinelTlsConnection
 log = logging.getLogger(__name__)
 
 
-class QoS(redis.QoS):
-    """The messages of a channel that were received but not acknowledged. It closes without Redis, too."""
-
-    def restore_unacked(self, client: Any = None) -> None:
-        """Put the messages back into the queue. If that fails, a sweep sends them again."""
-        try:
-            super().restore_unacked(client)
-        except Exception as error:  # Celery expects only errors of the connection, but kombu raises others as well
-            log.warning("messages were not put back into the queue: %r", error)
-
-
-class _DropMalformed:
-    """Makes a channel survive messages which other programs put into the queue, or publish to the workers."""
+class _Robust:
+    """Makes a channel close without Redis, and survive malformed messages of other programs."""
 
     connection: Any
+
+    def _restore(self, message: Any, leftmost: bool = False) -> None:
+        """Put a message back into the queue. If that fails, a sweep sends it again."""
+        try:
+            super()._restore(message, leftmost)  # type: ignore[misc]
+        except Exception as error:  # Celery expects only errors of the connection, but kombu raises others as well
+            log.warning("a message was not put back into the queue: %r", error)
 
     def _brpop_read(self, **options: Any) -> Any:
         return self._drop_malformed(super()._brpop_read, **options)  # type: ignore[misc]
@@ -46,16 +42,13 @@ class _DropMalformed:
             return True
 
 
-class Channel(_DropMalformed, redis.Channel):
+class Channel(_Robust, redis.Channel):
     """A channel to a server."""
 
-    QoS = QoS
 
-
-class SentinelChannel(_DropMalformed, redis.SentinelChannel):
+class SentinelChannel(_Robust, redis.SentinelChannel):
     """A channel to the primary that the sentinels name."""
 
-    QoS = QoS
     connection_class = SentinelConnection
     connection_class_ssl = SentinelTlsConnection
 

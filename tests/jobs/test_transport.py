@@ -23,6 +23,7 @@ def test_a_connection_closes_after_redis_was_killed(own_installation: Installati
         Consumer(channel, [Queue(queue)], callbacks=[lambda body, message: received.append(body)]).consume()
         while queue not in received:  # none is acknowledged
             connection.drain_events(timeout=10)
+    assert not site.redis.exists("unacked")  # kombu would write each message there
     with suppress(socket.timeout):
         connection.drain_events(timeout=0.3)  # leaves a request for the next message behind
     site.signal("redis", signal.SIGKILL)
