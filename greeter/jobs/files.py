@@ -86,10 +86,15 @@ class JobFiles:
 
     def sync(self, job_id: str) -> None:
         """Wait until the files of a job, and the folders that name them, are on the disk. Raises OSError."""
-        for folder, _, names in os.walk(self.folder(job_id)):
-            for path in (Path(folder), *(Path(folder, name) for name in names)):
-                _sync(path)
+        _sync_tree(self.folder(job_id))
         _sync(self.root)
+
+    def sync_attempts(self, job_id: str) -> None:
+        """Wait until what the attempts have written is on the disk, as sync() does for all. Raises OSError."""
+        attempts = self._attempts(job_id)
+        if any(attempts.glob("*")):
+            _sync_tree(attempts)
+            _sync(attempts.parent)
 
     def space(self) -> Space:
         """Return what is free on the disk of the folders."""
@@ -169,6 +174,12 @@ class JobFiles:
             with suppress(FileNotFoundError):  # removed in the meantime
                 if path.stat().st_mtime < now - seconds:
                     yield path.name
+
+
+def _sync_tree(root: Path) -> None:
+    for folder, _, names in os.walk(root):
+        for path in (Path(folder), *(Path(folder, name) for name in names)):
+            _sync(path)
 
 
 def _sync(path: Path) -> None:

@@ -19,6 +19,7 @@ from greeter.settings import Settings
 
 _FOLDER = Path(__file__).with_name("lua")
 _SHARED = ("prelude", "queue", "finish")  # prepended to each script
+_WITH_PRELUDE_ONLY = ("read", "heartbeat")  # called all the time, and the definitions would take as long as they do
 _CONFIRM_TIMEOUT = 800  # milliseconds that the replicas have to confirm a change; less than the timeout of the socket
 
 Fields = Mapping[str, str | bytes | int]
@@ -59,13 +60,15 @@ class Scripts:
 
 
 def _load(redis: Redis) -> dict[str, Script]:
-    shared = "".join((_FOLDER / f"{name}.lua").read_text() for name in _SHARED)
-    paths = (path for path in _FOLDER.glob("*.lua") if path.stem not in _SHARED)
-    return {path.stem: redis.register_script(_join(shared, path.read_text())) for path in paths}
+    names = {path.stem for path in _FOLDER.glob("*.lua")}
+    return {name: redis.register_script(_source(name)) for name in names.difference(_SHARED)}
 
 
-def _join(shared: str, script: str) -> str:
+def _source(name: str) -> str:
     """Put what is shared before a script, but after its flags line, which Redis reads only as the first line."""
+    shared_names = _SHARED[:1] if name in _WITH_PRELUDE_ONLY else _SHARED
+    *parts, script = ((_FOLDER / f"{part}.lua").read_text() for part in (*shared_names, name))
+    shared = "".join(parts)
     if not script.startswith("#!"):
         return shared + script
     flags, _, body = script.partition("\n")

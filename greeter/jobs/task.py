@@ -33,6 +33,7 @@ from greeter.toolkit.tool import Tool
 from greeter.version import __version__
 
 log = logging.getLogger(__name__)
+job_log = logging.getLogger("greeter.job")
 
 
 class ToolTask(Task):  # type: ignore[type-arg]
@@ -100,13 +101,14 @@ class ToolTask(Task):  # type: ignore[type-arg]
         claim = retry_until_available(partial(jobs.store.claim, job_id, runner, self._versions(), self._signature))
         if claim is None:
             raise Ignore
-        jobs.log_event("started", job_id)
-        params, folder = claim
-        job = Job(folder, self.app.settings.job_memory, self._cores)
+        job_log.info("started", extra={"tool": self.name, "attempts": claim.attempts})
+        job = Job(claim.folder, self.app.settings.job_memory, self._cores)
         claimed = ClaimedJob(jobs, job_id, runner)
         with reporting(job, claimed, self._soft_limit, self._hard_limit) as is_due, contained(job):
-            result = self._call(job, params, is_due)
-        jobs.store.files.sync(job_id)  # a file server may report only now that its disk is full: then the job fails
+            result = self._call(job, claim.params, is_due)
+        jobs.store.files.sync_attempts(
+            job_id
+        )  # a file server may report only now that its disk is full: then the job fails
         return result
 
     def _versions(self) -> dict[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from celery.states import READY_STATES, SUCCESS
 from kombu.utils.json import dumps, loads
@@ -33,6 +33,20 @@ class Order(StrEnum):
     ABANDON = "abandon"  # the job was given to another process
 
 
+class Claim(NamedTuple):
+    """A job that this process has started.
+
+    Attributes:
+        params: Its parameters.
+        folder: The folder of the attempt.
+        attempts: How often the job has started; see Record.attempts.
+    """
+
+    params: Params
+    folder: Path
+    attempts: int
+
+
 class WorkerStore:
     """What the processes of workers read and change. Store, its subclass, adds what the web needs.
 
@@ -48,9 +62,7 @@ class WorkerStore:
 
     # For the process that runs a job. Only the runner that claimed a job, or its worker's main process, can change it.
 
-    def claim(
-        self, job_id: str, runner: Runner, versions: Mapping[str, str], signature: str = ""
-    ) -> tuple[Params, Path] | None:
+    def claim(self, job_id: str, runner: Runner, versions: Mapping[str, str], signature: str = "") -> Claim | None:
         """Start a waiting job.
 
         Args:
@@ -60,7 +72,7 @@ class WorkerStore:
             signature: The signature of the tool here, or an empty string for that of the job.
 
         Returns:
-            Its parameters and the folder of the attempt, or None if it is not waiting.
+            What the process needs to run it, or None if it is not waiting.
 
         Raises:
             ToolChanged: The job has another signature.
@@ -70,9 +82,10 @@ class WorkerStore:
             return None
         if reply == b"changed":
             raise ToolChanged
-        plain, number = reply
+        plain, number, attempts = reply
         self.files.remove_attempts(job_id, but=int(number))
-        return {**loads(plain), **self.files.inputs(job_id)}, self.files.attempt(job_id, int(number))
+        params = {**loads(plain), **self.files.inputs(job_id)}
+        return Claim(params, self.files.attempt(job_id, int(number)), int(attempts))
 
     def heartbeat(self, job_id: str, runner: Runner) -> Order:
         """Record that a job is running.
@@ -106,13 +119,12 @@ class WorkerStore:
             NotConfirmed: Too few replicas have the end of the job.
         """
         is_end = state in READY_STATES
-        if is_end:
-            if state != SUCCESS:  # else the process has done it
-                with suppress(OSError):  # the end state matters more
-                    self.files.sync(job_id)  # before anyone is shown that the job has ended
-            self.measure(job_id)
+        if is_end and state != SUCCESS:  # else the process has done it
+            with suppress(OSError):  # the end state matters more
+                self.files.sync_attempts(job_id)  # before anyone is shown that the job has ended
+        size = self._size(job_id) if is_end else ""
         run = self._scripts.run_confirmed if is_end else self._scripts.run
-        return bool(run("update", job_id, *runner.args, state, int(is_end), *flat(fields)))
+        return bool(run("update", job_id, *runner.args, state, int(is_end), size, *flat(fields)))
 
     # For the main process of a worker.
 
@@ -196,6 +208,11 @@ class WorkerStore:
 
     def measure(self, job_id: str) -> None:
         """Store how many bytes the files of a job take now, if this machine has its folder."""
+        if size := self._size(job_id):
+            self._scripts.run("measure", job_id, size)
+
+    def _size(self, job_id: str) -> int | Literal[""]:
+        """Return how many bytes the files of a job take, or an empty string if this machine does not have them."""
         with suppress(OSError):  # DATA_DIR cannot be used, as fitness.py reports
-            if self.files.folder(job_id).exists():
-                self._scripts.run("measure", job_id, self.files.size(job_id))
+            return self.files.size(job_id) or ""  # its folder always has others, which count
+        return ""

@@ -13,10 +13,10 @@ import pytest
 import redis
 
 from greeter.jobs.errors import JobNotFound, QueueFull, StorageFull, TooManyBytes, TooManyJobs
-from greeter.jobs.reader import Params
 from greeter.jobs.record import Record
 from greeter.jobs.runner import Runner
 from greeter.jobs.store import Store, Submission
+from greeter.jobs.worker_store import Claim
 from greeter.settings import Settings
 from tests.conftest import Installation, free_port
 
@@ -35,7 +35,7 @@ def create(store: Store, job_id: str, **details: Any) -> str:
     return store.create(job_id, "expensive_greet", {"person": "Ada", "total": 1}, Submission(**details))
 
 
-def claim(store: Store, job_id: str, runner: Runner, **versions: str) -> tuple[Params, Path]:
+def claim(store: Store, job_id: str, runner: Runner, **versions: str) -> Claim:
     """Claim a job that is waiting."""
     claimed = store.claim(job_id, runner, versions)
     assert claimed
@@ -48,7 +48,7 @@ def test_jobs_wait_in_order_of_submission(store: Store) -> None:
     for job_id in ids:
         assert create(store, job_id) == job_id
     assert [store.find(job_id).ahead for job_id in ids] == [0, 1, 2, 3]
-    params, _ = claim(store, ids[0], Runner("w", 1))
+    params, *_ = claim(store, ids[0], Runner("w", 1))
     assert params == {"person": "Ada", "total": 1}
     assert store.cancel(ids[2]) == "cancelled"
     assert [store.find(job_id).ahead for job_id in (ids[0], ids[1], ids[3])] == [None, 0, 1]
@@ -65,7 +65,7 @@ def test_parameters_are_returned_as_submitted(store: Store, tmp_path: Path) -> N
     store.create("a" * 32, "phmmer", {"query": files[0], "reads": files, "none": [], **plain}, submission)
     for file in files:
         file.unlink()
-    params, _ = claim(store, "a" * 32, Runner("w", 1), pyhmmer="1")
+    params, *_ = claim(store, "a" * 32, Runner("w", 1), pyhmmer="1")
     assert params["query"].read_text() == "1.txt"
     assert [path.read_text() for path in params["reads"]] == ["1.txt", "2.txt"]
     assert {name: value for name, value in params.items() if name not in ("query", "reads")} == plain | {"none": []}
@@ -204,11 +204,11 @@ def test_a_heartbeat_keeps_a_stale_job_from_being_requeued(own_installation: Ins
 def test_an_attempt_starts_without_files_of_the_last_one(store: Store) -> None:
     """Otherwise half a table could be offered as a result."""
     create(store, "a" * 32)
-    _, first = claim(store, "a" * 32, Runner("worker", 1))
+    first = claim(store, "a" * 32, Runner("worker", 1)).folder
     (first / "outputs").mkdir(parents=True)
     (first / "outputs" / "half.tsv").write_text("half")
     store.requeue("a" * 32, Runner("worker"), stale=False, counted=False)
-    _, second = claim(store, "a" * 32, Runner("other", 2))
+    second = claim(store, "a" * 32, Runner("other", 2)).folder
     assert second != first
     assert store.files.outputs("a" * 32, store.find("a" * 32).attempt) == []
 
@@ -246,7 +246,7 @@ def test_bytes_are_limited_for_one_client_and_in_total(own_installation: Install
     assert {path.name for path in (settings.data_dir / "jobs").iterdir()} == {"a" * 32, "c" * 32}
     first, second = FOLDERS + 9000, FOLDERS + 6000
     assert kept_bytes(store) == [first + second, second, first]
-    _, attempt = claim(store, "a" * 32, Runner("w", 1))
+    attempt = claim(store, "a" * 32, Runner("w", 1)).folder
     (attempt / "outputs").mkdir(parents=True)
     (attempt / "outputs" / "hits.tbl").write_bytes(bytes(5000))
     first += 2 * BLOCK + 5000

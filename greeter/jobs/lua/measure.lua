@@ -5,7 +5,4 @@
 -- Returns: nil
 local _, bytes = unpack(ARGV)
 
-if phase() then
-  count_bytes(bytes - (get('bytes') or 0))
-  redis.call('HSET', key, 'bytes', bytes)
-end
+if phase() then set_bytes(bytes) end

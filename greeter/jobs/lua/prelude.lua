@@ -1,4 +1,4 @@
--- Prepended to every script, before queue.lua and finish.lua: the keys, the clock, and what several scripts share.
+-- Prepended to every script, first: the keys, the clock, and what several scripts share.
 --
 -- These scripts are the only writers of a record, so what they refuse cannot happen: two claims of one job, a write by
 -- a runner that lost its job, a transition out of an end state. Redis runs them one at a time. A client repeats a call
@@ -14,11 +14,14 @@ local key, now = 'job:' .. job_id, time[1] + time[2] / 1e6
 local RUNNING, ENDED, QUEUES = 'jobs:running', 'jobs:ended', 'queues'
 local UNFIT, TOOLS, STATISTICS = 'unfit', 'tools', 'statistics'
 local CLOCK, BYTES = 'clock', 'bytes'
+local DEFAULT_QUEUE = 'celery'
 local PHASES = {SUCCESS = 'finished', FAILURE = 'failed', REVOKED = 'cancelled'}
 local NOT_HERE = '9e99'  -- for workers of version 0.2.0: the last heartbeat, which is in RUNNING now
 local CLOCK_TOLERANCE = 5  -- seconds; a stamp further in the future is from before the clock was set back
 
 local function get(field) return redis.call('HGET', key, field) end
+
+local function my_queue() return get('queue') or DEFAULT_QUEUE end
 
 -- Returns 'waiting', 'running', 'ended', or nil for an unknown job.
 local function phase()
@@ -47,4 +50,10 @@ local function count_bytes(change)
   for _, whose in ipairs({'all', get('owner')}) do
     if whose and redis.call('HINCRBY', BYTES, whose, change) <= 0 then redis.call('HDEL', BYTES, whose) end
   end
+end
+
+-- Stores how many bytes the files of the job take.
+local function set_bytes(bytes)
+  count_bytes(bytes - (get('bytes') or 0))
+  redis.call('HSET', key, 'bytes', bytes)
 end

@@ -1,4 +1,4 @@
--- Prepended to every script, after prelude.lua: the queues.
+-- Prepended to the scripts that change a queue, after prelude.lua: the queues.
 --
 -- The order of the waiting jobs is ours; the broker's list of a queue has only the messages of the next WINDOW jobs, so
 -- that a job's place is exact, and nothing depends on how many wait. Every script that changes the order updates the
@@ -9,7 +9,7 @@
 -- waiting jobs is next, and clients with several alternate. Scores are multiples of one half, plus less than a tenth
 -- that keeps equal ones in the order of submission.
 
-local DEFAULT_QUEUE, WINDOW = 'celery', 16
+local WINDOW = 16
 local MESSAGE_TIMEOUT = 10  -- seconds in which a worker that has taken a message claims its job
 
 -- What Celery and kombu would put into the list; tests/jobs/test_queues.py compares. The body has no arguments.
@@ -77,8 +77,6 @@ local function dispatch(queue)
   end
   replace(queue, list, wanted, jobs)
 end
-
-local function my_queue() return get('queue') or DEFAULT_QUEUE end
 
 -- Returns the score of the job of this queue that started last.
 local function turn_of(queue) return tonumber(redis.call('HGET', 'fair:' .. queue, 'turn') or 0) end
