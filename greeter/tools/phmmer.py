@@ -29,6 +29,7 @@ EXAMPLES = Path(__file__).parents[2] / "static" / "examples"
 LONGEST_SEQUENCE = 100_000  # residues: the limit of HMMER's search pipeline
 HITS_SHOWN = 10_000  # in hits.jsonl, whose alignments need most of the space
 QUERIES_LISTED = 1000
+_BYTES_PER_CELL = 36  # of the matrix of two sequences
 _LONGEST_LISTED_NAME = 70  # characters: with longer ones, a list could exceed MAX_RESULT_BYTES
 
 
@@ -68,7 +69,7 @@ def memory_need(query: Path, targets: Path | None, evalue: float) -> MemoryNeed:
     query_name, query_length = longest_sequence(query)
     target_name, target_length = longest_sequence(targets or query)
     return MemoryNeed(
-        36 * query_length * target_length,
+        _BYTES_PER_CELL * query_length * target_length,
         f"Comparing query {query_name!r} ({query_length:,} residues) "
         f"with target {target_name!r} ({target_length:,} residues)",
         "Split the longer one into parts, or leave one of them out.",
@@ -80,6 +81,7 @@ def memory_need(query: Path, targets: Path | None, evalue: float) -> MemoryNeed:
     form=PhmmerForm,
     libraries=["pyhmmer"],
     memory=memory_need,
+    cores=2,
     duration="seconds for a few proteins, minutes for hundreds against hundreds",
     example={"query": EXAMPLES / "HBB_HUMAN.fa", "targets": EXAMPLES / "globins45.fa", "evalue": 10.0},
 )
@@ -116,7 +118,7 @@ def phmmer(job: Job, query: Path, targets: Path | None, evalue: float) -> Result
         job.open("hits.jsonl", "wb", about="The hits on this page, with alignments, as JSON lines.") as rows,
     ):
         report = _Report(target_table, domain_table, rows)
-        hits_by_query = search(queries, database, cpus=1, E=evalue)
+        hits_by_query = search(queries, database, cpus=_threads(job, queries, database), E=evalue)
         try:
             for hits in job.track(hits_by_query, total=len(queries), unit="query"):
                 report.add(hits)
@@ -124,6 +126,12 @@ def phmmer(job: Job, query: Path, targets: Path | None, evalue: float) -> Result
         except SoftTimeLimitExceeded:
             report.end_early(len(queries))
             return job.fallback(report.result())
+
+
+def _threads(job: Job, queries: Any, database: Any) -> int:
+    """Return how many queries to search at the same time: one for each core, if the memory suffices for all."""
+    need = _BYTES_PER_CELL * len(queries.largest()) * len(database.largest())
+    return max(1, min(job.cores, job.memory // need))
 
 
 def _read_proteins(path: Path) -> Any:  # a DigitalSequenceBlock, which pyhmmer's type stubs do not accept as queries

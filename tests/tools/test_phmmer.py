@@ -36,6 +36,7 @@ def reference(name: str) -> dict[str, str]:
     return {table: (REFERENCE / f"{name}.{table}").read_text() for table in ("targets", "domains")}
 
 
+@pytest.mark.parametrize("cores", [1, 2])
 @pytest.mark.parametrize(
     ("name", "query", "targets", "evalue"),
     [
@@ -46,12 +47,21 @@ def reference(name: str) -> dict[str, str]:
     ],
 )
 def test_the_tables_equal_those_of_the_phmmer_program(
-    tmp_path: Path, name: str, query: Path, targets: Path, evalue: float
+    tmp_path: Path, name: str, query: Path, targets: Path, evalue: float, cores: int
 ) -> None:
     """Every byte equals --tblout and --domtblout, except for the comments about the run."""
-    job = Job(tmp_path)
+    job = Job(tmp_path, cores=cores)
     phmmer(job, query=query, targets=targets, evalue=evalue)
     assert tables(job) == reference(name)
+
+
+@pytest.mark.parametrize(("megabytes", "threads"), [(1, 1), (100, 2)])
+def test_as_many_queries_are_searched_at_once_as_cores_and_memory_allow(
+    tmp_path: Path, megabytes: int, threads: int
+) -> None:
+    """Two comparisons of globins can need 1.6 MB."""
+    globins = module._read_proteins(GLOBINS)
+    assert module._threads(Job(tmp_path, megabytes * 10**6, cores=2), globins, globins) == threads
 
 
 def test_the_rows_have_the_values_of_the_phmmer_program(tmp_path: Path) -> None:
