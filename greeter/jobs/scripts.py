@@ -42,7 +42,8 @@ class Scripts:
         """Run a script and return its reply."""
         found = self._scripts[script]
         try:
-            return self.redis.evalsha(found.sha, 0, *args)
+            # evalsha() does the same with checks that take a tenth of the time.
+            return self.redis.execute_command("EVALSHA", found.sha, 0, *args)  # type: ignore[no-untyped-call]
         except NoScriptError:  # Redis has restarted
             return found(args=args)
 

@@ -8,7 +8,7 @@
 local _, worker_timeout = unpack(ARGV)
 local fields = {
   'state', 'tool', 'label', 'submitted', 'started', 'ended', 'attempts', 'cancel_requested', 'progress', 'partial',
-  'result', 'request', 'claims'
+  'result', 'request', 'claims', 'queue'
 }
 
 local function rounded(seconds)
@@ -19,10 +19,13 @@ local snapshot = {}
 for i, value in ipairs(redis.call('HMGET', key, unpack(fields))) do snapshot[fields[i]] = value or nil end
 if not snapshot.state then return false end
 snapshot.elapsed = rounded((snapshot.ended or now) - (snapshot.started or snapshot.submitted))
-local silence = snapshot.ended and 0 or now - (last_heartbeat() or now)
-if silence >= 30 then snapshot.silence = rounded(silence) end
-snapshot.queue = my_queue()
-snapshot.ahead = redis.call('ZRANK', 'queue:' .. snapshot.queue, job_id) or nil
+snapshot.queue = snapshot.queue or DEFAULT_QUEUE
+if snapshot.state == 'PENDING' then
+  snapshot.ahead = redis.call('ZRANK', 'queue:' .. snapshot.queue, job_id) or nil
+elseif not snapshot.ended then
+  local silence = now - (last_heartbeat() or now)
+  if silence >= 30 then snapshot.silence = rounded(silence) end
+end
 snapshot.workers = redis.call('ZCOUNT', 'workers:' .. snapshot.queue, now - worker_timeout, now + CLOCK_TOLERANCE)
 snapshot.today = math.floor(now / 86400)
 return cjson.encode(snapshot)
