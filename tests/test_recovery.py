@@ -354,7 +354,7 @@ def test_submissions_leave_no_connections_open(site: Installation) -> None:
     for _ in range(100):
         site.submit("blame")
     assert site.redis.info("clients")["pubsub_clients"] == subscribed
-    assert len(site.redis.client_list()) <= clients + 2
+    assert len(site.redis.client_list()) <= clients + 10  # each process of the worker opens one for its first job
     assert_queue_is_empty(site)
 
 
