@@ -35,6 +35,8 @@ from greeter.version import __version__
 log = logging.getLogger(__name__)
 job_log = logging.getLogger("greeter.job")
 
+_FIT_SECONDS = 1  # for which a process that can run jobs is not checked again
+
 
 class ToolTask(Task):  # type: ignore[type-arg]
     """Runs the function of a tool. Its message has only the job's id; the parameters are in the record."""
@@ -42,6 +44,7 @@ class ToolTask(Task):  # type: ignore[type-arg]
     app: CeleryApp
     Request = "greeter.jobs.request:JobRequest"
     throws = (ToolError, SoftTimeLimitExceeded)  # not bugs, so the log needs no traceback of them
+    fit_until = 0.0  # of all tools in this process
     resultrepr_maxsize = 1  # a result is private: keep it out of the log and out of Flower
 
     def __init__(self, tool: Tool, soft_time_limit: int, grace: int, max_result_bytes: int, max_cores: int = 1) -> None:
@@ -78,11 +81,20 @@ class ToolTask(Task):  # type: ignore[type-arg]
         if state and (change := state.change()):
             log.warning("this process is replaced, because a job has changed it: %s", change)
             os._exit(os.EX_TEMPFAIL)  # the main process sends the message again
-        if problem := self._problem():
+        if problem := self._recent_problem():
             log.warning("left the job to another worker: %s", problem)
             time.sleep(RETURN_DELAY)
             self.app.jobs.resend(job_id)
             raise Ignore
+
+    def _recent_problem(self) -> str | None:
+        """Return the problem, unless there was none in the last second: a job that fails is checked again."""
+        if time.monotonic() < ToolTask.fit_until:
+            return None
+        problem = self._problem()
+        if not problem:
+            ToolTask.fit_until = time.monotonic() + _FIT_SECONDS
+        return problem
 
     def _return_if_unfit(self, job_id: str, error: Exception) -> None:
         """Requeue a job whose failure may be that of the machine. The attempt does not count."""
