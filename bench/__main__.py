@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,7 +18,11 @@ def main() -> None:
     names = [line.partition(":")[2].strip() for line in _cpuinfo() if line.startswith("model name")]
     cpu = names[0] if names else platform.processor()
     print(f"{datetime.now(UTC):%-d %B %Y}, {psutil.cpu_count()} cores of {cpu}, Python {platform.python_version()}\n")
-    print_table([line for part in (poll, viewers, memory, waiting, jobs, track, phmmer) for line in part.lines()])
+    lines = []
+    for part in (poll, viewers, memory, waiting, jobs, track, phmmer):
+        print(f"measuring {part.__name__} ...", file=sys.stderr)
+        lines += part.lines()
+    print_table(lines)
     print(f"\nThe load of the machine in the last 15 minutes was {psutil.getloadavg()[2]:.1f}.")
 
 

@@ -15,7 +15,7 @@ from bench.support.table import Line, print_table
 from greeter.tools.phmmer import EXAMPLES
 from tests.conftest import Installation
 
-JOBS = 100  # of each tool
+JOBS = 60  # of each tool
 
 
 def _memory(installation: Installation) -> dict[str, float]:

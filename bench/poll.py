@@ -25,7 +25,7 @@ from greeter.jobs.store import Submission
 from greeter.web.services import services
 from tests.conftest import Installation
 
-SECONDS, ROUNDS, JOBS = 2, 7, 1000
+SECONDS, ROUNDS, JOBS = 2, 5, 1000
 _META = {"current": 3, "total": 9, "unit": "step"}
 
 

@@ -17,7 +17,7 @@ from bench.support.stack import ALL, processes, stack
 from bench.support.table import Line, print_table
 from tests.conftest import Installation, wait_for
 
-VIEWERS, WARM_UP, SECONDS = 200, 4, 20
+VIEWERS, WARM_UP, SECONDS = 200, 4, 15
 HOUR = 3600
 
 

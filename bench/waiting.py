@@ -20,7 +20,7 @@ from greeter.logs import REQUEST
 from greeter.tools import load
 from tests.conftest import Installation
 
-JOBS = 10_000
+JOBS = 4000
 
 
 def _submit(installation: Installation, number: int) -> str:
