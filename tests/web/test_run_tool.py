@@ -53,16 +53,16 @@ def zz_spoil(job, table):
     return {"size": table.stat().st_size}
 
 class ToolForm(Form):
-    tool = StringField()
+    program = StringField()
 
 @tool("Runs a program", form=ToolForm, cores=2)
-def zz_program(job, tool):
+def zz_program(job, program):
     """Run a program, and write a file with its name."""
-    if tool == "memory":
+    if program == "memory":
         raise MemoryError
     with job.open("name.txt", about="The name of the program.") as file:
-        file.write(tool)
-    job.run([tool, "-c", "echo this line is wrong >&2; exit 3"] if tool == "sh" else [tool])
+        file.write(program)
+    job.run([program, "-c", "echo this line is wrong >&2; exit 3"] if program == "sh" else [program])
     return {"cores": job.cores}
 
 class ListForm(Form):
@@ -179,14 +179,14 @@ def test_an_error_of_the_tool_is_its_message(run: Any) -> None:
 )
 def test_a_program_that_fails_causes_no_traceback(run: Any, program: str, message: str) -> None:
     """The message includes the end of its error output."""
-    ended = run("zz_program", "--tool", program)
+    ended = run("zz_program", "--program", program)
     assert message in ended.stderr
     assert isinstance(ended.exception, SystemExit)
 
 
 def test_cores_and_files_are_those_of_a_worker(run: Any) -> None:
     """The tool may use as many cores as in a worker, and each file has its sentence."""
-    ended = run("zz_program", "--tool", "true")
+    ended = run("zz_program", "--program", "true")
     assert json.loads(ended.stdout) == {"cores": 2}
     assert re.search(r"/outputs/name\.txt  The name of the program\.$", ended.stderr, re.M)
 
