@@ -32,7 +32,7 @@ def nanoseconds_a_step(steps: Iterable[int]) -> float:
 
 def lines() -> list[Line]:
     """Return the lines of the table."""
-    job, reports = Job(Path(tempfile.gettempdir())), []
+    job, reports = Job(Path(tempfile.gettempdir(), "job", "attempt")), []
     recorder = SimpleNamespace(report=reports.append, heartbeat=lambda: Order.CONTINUE)
     with Path(os.devnull).open("w") as nowhere, reporting(job, recorder, soft_limit=1000, hard_limit=1000):
         loops: dict[str, Callable[[], Iterable[int]]] = {
