@@ -21,7 +21,7 @@ from bench.support.servers import requests_per_second, server, status_and_header
 from bench.support.table import Line, print_table
 from greeter import create_app
 from greeter.jobs.runner import Runner
-from greeter.jobs.store import Submission
+from greeter.jobs.submission import Submission
 from greeter.web.services import services
 from tests.conftest import Installation
 

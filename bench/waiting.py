@@ -15,7 +15,7 @@ from secrets import token_urlsafe
 from typing import Any
 
 from bench.support.table import Line, print_table
-from greeter.jobs.store import Submission
+from greeter.jobs.submission import Submission
 from greeter.logs import REQUEST
 from greeter.tools import load
 from tests.conftest import Installation

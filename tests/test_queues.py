@@ -15,7 +15,7 @@ import pytest
 from celery.result import AsyncResult
 
 from greeter import tools
-from greeter.jobs.store import Submission
+from greeter.jobs.submission import Submission
 from tests.conftest import ROOT, Installation, wait_for
 from tests.http import fetch
 from tests.test_recovery import running

@@ -18,7 +18,8 @@ from greeter.jobs.fitness import Fitness
 from greeter.jobs.log_fields import log_fields
 from greeter.jobs.reader import Params
 from greeter.jobs.runner import Runner
-from greeter.jobs.store import CancelOutcome, Store, Submission
+from greeter.jobs.store import Store
+from greeter.jobs.submission import CancelOutcome, Submission
 from greeter.jobs.worker_store import MAX_ATTEMPTS
 from greeter.toolkit.tool import Tool
 

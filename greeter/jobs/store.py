@@ -31,8 +31,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from enum import StrEnum
 from hashlib import blake2b, file_digest, sha256
 from pathlib import Path
 from secrets import token_bytes
@@ -48,6 +46,7 @@ from greeter.jobs.reader import Params, Provenance
 from greeter.jobs.record import Record
 from greeter.jobs.scripts import flat, texts
 from greeter.jobs.statistics import Statistics
+from greeter.jobs.submission import CancelOutcome, Submission
 from greeter.jobs.worker_store import WorkerStore
 from greeter.logs import REQUEST
 from greeter.toolkit.tool import DEFAULT_QUEUE, signature
@@ -56,31 +55,6 @@ _WORKER_TIMEOUT = 15  # seconds without a heartbeat after which a worker counts 
 
 _LIMITS = {"waiting": QueueFull, "active": TooManyJobs, "owner_bytes": TooManyBytes, "bytes": StorageFull}
 """What create.lua returns when a limit is reached, and the exception for it."""
-
-
-@dataclass(frozen=True)
-class Submission:
-    """What is known of a submission apart from the tool and its parameters. Everything is optional.
-
-    Attributes:
-        label: The name that the user gave the job.
-        client: Who submits, to limit the active jobs of one client.
-        token: The token of the form, so that submitting it twice creates one job.
-        filenames: The names of the input files on the visitor's computer, by the name of the parameter.
-    """
-
-    label: str = ""
-    client: str = ""
-    token: str = ""
-    filenames: Mapping[str, str | list[str]] = field(default_factory=dict)
-
-
-class CancelOutcome(StrEnum):
-    """What cancelling a job did."""
-
-    CANCELLED = "cancelled"  # it was waiting or stale, and has ended now
-    REQUESTED = "requested"  # it is running, and ends after its next heartbeat
-    ENDED = "ended"  # it had ended before
 
 
 class Store(WorkerStore):

@@ -13,7 +13,7 @@ from wtforms import Form
 
 from greeter.jobs.errors import Unfit
 from greeter.jobs.reader import Params
-from greeter.jobs.store import Submission
+from greeter.jobs.submission import Submission
 from greeter.toolkit import FileField
 from greeter.toolkit.tool import Tool
 from greeter.web.availability import availability

@@ -10,7 +10,8 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 
 from greeter.jobs.errors import JobNotFound
 from greeter.jobs.runner import Runner
-from greeter.jobs.store import Store, Submission
+from greeter.jobs.store import Store
+from greeter.jobs.submission import Submission
 from greeter.jobs.worker_store import MAX_ATTEMPTS
 from tests.conftest import Installation
 

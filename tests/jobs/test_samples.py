@@ -13,7 +13,7 @@ from greeter import tools
 from greeter.jobs.errors import JobNotFound
 from greeter.jobs.result_files import read_sentences
 from greeter.jobs.samples import Samples
-from greeter.jobs.store import Submission
+from greeter.jobs.submission import Submission
 from greeter.toolkit import Job
 from tests.conftest import Installation
 

@@ -15,7 +15,8 @@ import redis
 from greeter.jobs.errors import JobNotFound, QueueFull, StorageFull, TooManyBytes, TooManyJobs
 from greeter.jobs.record import Record
 from greeter.jobs.runner import Runner
-from greeter.jobs.store import Store, Submission
+from greeter.jobs.store import Store
+from greeter.jobs.submission import Submission
 from greeter.jobs.worker_store import Claim
 from greeter.settings import Settings
 from tests.conftest import Installation, free_port

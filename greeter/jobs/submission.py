@@ -1,0 +1,32 @@
+"""What the web asks for when it submits or cancels a job, and what that did."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What is known of a submission apart from the tool and its parameters. Everything is optional.
+
+    Attributes:
+        label: The name that the user gave the job.
+        client: Who submits, to limit the active jobs of one client.
+        token: The token of the form, so that submitting it twice creates one job.
+        filenames: The names of the input files on the visitor's computer, by the name of the parameter.
+    """
+
+    label: str = ""
+    client: str = ""
+    token: str = ""
+    filenames: Mapping[str, str | list[str]] = field(default_factory=dict)
+
+
+class CancelOutcome(StrEnum):
+    """What cancelling a job did."""
+
+    CANCELLED = "cancelled"  # it was waiting or stale, and has ended now
+    REQUESTED = "requested"  # it is running, and ends after its next heartbeat
+    ENDED = "ended"  # it had ended before
