@@ -5,7 +5,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/pip install --quiet --require-hashes
-COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes
+COMPILE := $(BIN)/uv pip compile --quiet --universal --no-strip-extras --python-version 3.11 --generate-hashes
 AUDIT := --vulnerability-service osv --requirement requirements.txt --disable-pip --no-deps --progress-spinner off
 
 help:  ## list the targets
