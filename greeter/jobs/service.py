@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from contextlib import suppress
 from errno import ENOSPC
+from random import uniform
 from secrets import token_hex
 from threading import Timer
 
@@ -26,7 +27,15 @@ from greeter.toolkit.tool import Tool
 log = logging.getLogger("greeter.job")
 
 _ANONYMOUS = Submission()
-RETURN_DELAY = 1  # second, so that workers that cannot run a job do not pass it back and forth all the time
+
+
+def return_delay() -> float:
+    """Return for how many seconds a worker keeps a job that it cannot run, before another one may take it.
+
+    It is random, because workers renew their wait for messages every second, and Redis gives a message to the one that
+    has waited longest. After a delay of one second that would be the same worker every time.
+    """
+    return uniform(0.1, 0.5)
 
 
 class JobService:
@@ -102,7 +111,7 @@ class JobService:
         self._resend_later(job_id)
 
     def _resend_later(self, job_id: str) -> None:
-        timer = Timer(RETURN_DELAY, self.resend, [job_id])
+        timer = Timer(return_delay(), self.resend, [job_id])
         timer.daemon = True
         timer.start()
 

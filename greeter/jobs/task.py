@@ -23,7 +23,7 @@ from greeter.jobs.errors import OUT_OF_MEMORY, user_message
 from greeter.jobs.interrupts import interruptible
 from greeter.jobs.reader import Params
 from greeter.jobs.reporting import reporting, retry_until_available
-from greeter.jobs.service import RETURN_DELAY
+from greeter.jobs.service import return_delay
 from greeter.logs import JOB, REQUEST
 from greeter.settings import Settings
 from greeter.toolkit import installed
@@ -83,7 +83,7 @@ class ToolTask(Task):  # type: ignore[type-arg]
             os._exit(os.EX_TEMPFAIL)  # the main process sends the message again
         if problem := self._recent_problem():
             log.warning("left the job to another worker: %s", problem)
-            time.sleep(RETURN_DELAY)
+            time.sleep(return_delay())
             self.app.jobs.resend(job_id)
             raise Ignore
 
