@@ -42,6 +42,7 @@ def test_progress_updates_in_place_and_polling_stops_at_the_end(installation: In
     polls: list[str] = []
     page.on("request", lambda request: polls.append(request.url) if request.url.endswith("/progress") else None)
     page.click("button")
+    page.wait_for_selector("#job")
     page.evaluate("document.getElementById('job').marked = true")
     page.wait_for_selector("progress:is([value='3'], [value='4'])")  # a poll a second sees one of them
     page.wait_for_selector("text=Greetings, Ada Lovelace!")

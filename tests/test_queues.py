@@ -117,6 +117,8 @@ def test_the_first_job_of_another_visitor_starts_next(site: Installation) -> Non
     assert site.store.find(first).ahead == 1
     site.start("worker")
     site.ended(first, 60)
-    assert sum(site.store.find(job).phase == "waiting" for job in many) > 80
+    started = {job: float(site.redis.hget(f"job:{job}", "started") or "inf") for job in (*many, first)}
+    earlier = [job for job in many if started[job] < started[first]]
+    assert len(earlier) <= 2  # the one ahead, and one that the second process may have claimed before it
     for job in reversed(many):
         site.jobs.cancel(job)
