@@ -86,6 +86,16 @@ def _kept(page: Page, installation: Installation) -> None:
     page.wait_for_selector("text=1,800 sequences, kept")
 
 
+def _too_many_fields(page: Page, installation: Installation) -> None:
+    page.goto("/tools/phmmer?example")
+    page.evaluate(
+        "document.querySelector('form').append(...Array.from({length: 100}, () => "
+        "Object.assign(document.createElement('input'), {name: 'x'})))"
+    )
+    page.click("text=Submit")
+    page.wait_for_selector("text=This submission is too large")
+
+
 def _every_field_is_wrong(page: Page, installation: Installation) -> None:
     page.goto("/tools/report?example")
     page.evaluate("document.querySelector('form').noValidate = true")
@@ -147,7 +157,8 @@ WITH_WORKER: dict[str, Arrival] = {
     "404": _go("/nowhere"),
     "404-removed": _removed,
     "405": _go("/jobs/" + "0" * 32 + "/cancel"),
-    "413": _upload(">a\n" + "MKVLAWTRH\n" * 1_200_000, "text=This submission is too large"),
+    "413": _too_many_fields,
+    "413-file": _upload(">a\n" + "MKVLAWTRH\n" * 1_200_000, "text=The file has more than"),
     "500": _go("/bug"),
 }
 

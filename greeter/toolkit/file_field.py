@@ -165,7 +165,7 @@ class FileField(Field):
         """The files that the form refers to instead of showing their text."""
         if (self.errors and not self.multiple) or self._text():
             return []
-        kept = [upload for upload in self.uploads if upload.reference and not upload.error]
+        kept = [upload for upload in self.uploads if upload.reference and not upload.error and not upload.is_dropped]
         for upload in kept:
             upload.is_kept = True
         return kept

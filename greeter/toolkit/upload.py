@@ -28,6 +28,8 @@ class Upload:
         is_new: Whether this request sent it. Then it is removed at the end of the request, unless it is kept.
         is_kept: Whether the form refers to it.
         error: Why it could not be stored.
+        size: How many bytes the request had of it.
+        is_dropped: Whether it was emptied, because the submission was too large.
     """
 
     path: Path
@@ -36,6 +38,8 @@ class Upload:
     is_new: bool = False
     is_kept: bool = False
     error: OSError | None = None
+    size: int = 0
+    is_dropped: bool = False
 
     def create(self) -> BinaryIO:
         """Create the file.

@@ -18,7 +18,7 @@ from greeter.toolkit import FileField
 from greeter.toolkit.tool import Tool
 from greeter.web.availability import availability
 from greeter.web.errors import REFUSALS
-from greeter.web.forms import make_form, submission_limit, submitted_data
+from greeter.web.forms import current_request, make_form, submission_limit, submitted_data
 from greeter.web.limits import client_address, limits
 from greeter.web.services import services
 from greeter.web.template_filters import printable
@@ -62,16 +62,16 @@ def submit(name: str) -> ResponseReturnValue:
 
     Returns:
         A redirect to the page of the job; or the form with the input and the reason why it was not accepted: 422 for
-        invalid input, and the status of the `Refusal` otherwise.
+        invalid input, 413 if a file was too large to be stored, and the status of the `Refusal` otherwise.
     """
     tool = find_tool(name)
     limit = submission_limit(tool, services().settings.max_upload_bytes)
-    request.max_content_length = max(request.max_content_length or 0, limit)
+    current_request().limit_files(max(request.max_content_length or 0, limit))
     form = make_form(tool, submitted_data(tool))
     label = printable(request.form.get("label", "")[:_MAX_LABEL_LENGTH]).strip()
     try:
         if not form.validate():
-            return form_page(tool, form, label), 422
+            return form_page(tool, form, label), 413 if current_request().uploads.has_dropped else 422
     except OSError as error:
         return _refuse(tool, form, label, error)
     filenames = {field.name: field.filenames for field in form if isinstance(field, FileField)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from contextlib import suppress
 from errno import ENOSPC
@@ -22,11 +23,22 @@ class RequestUploads:
 
     A reference to a file is `kind/id/number/name`: of an upload, of an input of a job, or of an example. That of a text
     in the form has only its checksum and the name of its file.
+
+    Attributes:
+        room: How many more bytes of files may be stored.
+        bytes_in_files: How many bytes of the request were in files, stored or not.
     """
 
     def __init__(self, services: Services) -> None:
         self._services = services
         self._new: list[Upload] = []
+        self.room: float = math.inf
+        self.bytes_in_files = 0
+
+    @property
+    def has_dropped(self) -> bool:
+        """Whether there was no room for a file."""
+        return any(upload.is_dropped for upload in self._new)
 
     def create(self, name: str) -> Upload:
         """Prepare a file.

@@ -205,10 +205,46 @@ def test_a_field_may_have_a_larger_limit_of_its_own(tmp_path: Path) -> None:
     assert post_file(client, "report", "several", 21_000_000, **fields).status_code == 413
     assert post_file(client, "report", "reads", 200_000, **fields).status_code == 422
     assert post_file(client, "phmmer", "query", 1_000_000).status_code == 413
+    assert post_file(client, "phmmer", "query", 2_000_000).status_code == 413
     text = client.post("/tools/report", data=urlencode(fields | {"text": "a" * 1_000_000}), content_type=URLENCODED)
     for answer in (text, post_file(client, "report", "several", 1, **fields, text="a" * 1_000_000)):
         assert answer.status_code == 413
         assert "upload a file instead of pasting text" in answer.text
+
+
+def test_a_file_that_is_too_large_leaves_the_other_fields_as_they_were(tmp_path: Path) -> None:
+    """The limit is that of the whole submission. The other files stay too, but nothing of the large one."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    unreachable = f"redis://127.0.0.1:{free_port()}/0"
+    client = create_app(Settings(data_dir=folder, max_upload_bytes=140_000, redis_url=unreachable)).test_client()
+    head = '--cut\r\nContent-Disposition: form-data; name="{}"; filename="{}.fa"\r\n\r\n{}\r\n'
+    for content in (">q\n" + "A" * 600_000, LARGE):  # larger than the limit, and only together with the other file
+        files_first = head.format("targets", "first", LARGE) + head.format("query", "large", content)
+        fields = encode("", "", evalue="0.25", label="my job").decode()
+        answer = client.post("/tools/phmmer", data=files_first + fields, content_type=MULTIPART)
+        assert answer.status_code == 413
+        [(field, _, description)] = kept(answer)
+        assert (field, description[:8]) == ("targets", "first.fa")
+        assert 'value="0.25"' in answer.text
+        assert 'value="my job"' in answer.text
+        problem = (
+            "The file has more than 137 KiB" if content != LARGE else "All files of this form together are too large"
+        )
+        assert re.search(f'<li><a href="#query">[^<]*</a>: {problem}', answer.text)
+    assert [path.stat().st_size for path in files(folder)] == [len(LARGE)] * 2
+
+
+def test_the_text_beside_a_large_file_has_the_same_limit(tmp_path: Path) -> None:
+    """It is in memory, unlike a file; a body of more than ten times the limit is not read to its end."""
+    unreachable = f"redis://127.0.0.1:{free_port()}/0"
+    client = create_app(Settings(data_dir=tmp_path, max_upload_bytes=100_000, redis_url=unreachable)).test_client()
+    much = dict.fromkeys("abcde", "x" * 70_000)
+    for answer in (post_file(client, "phmmer", "query", 1, **much), post_file(client, "phmmer", "query", 3_000_000)):
+        assert answer.status_code == 413
+        assert "This submission is too large" in answer.text
+    less = post_file(client, "phmmer", "query", 900_000, a="x" * 70_000, b="x" * 70_000)
+    assert "Nothing has been submitted yet" in less.text
 
 
 def encode(field: str, content: str, **fields: str) -> bytes:
