@@ -104,4 +104,4 @@ def _ask(path: str, arguments: str, _changed: int) -> str:
         output.seek(0)
         lines = output.read(_MOST_BYTES).decode(errors="replace").splitlines()
     line = next((line.strip() for line in lines if line.strip()), "")
-    return line.removeprefix(Path(path).name).strip()[:_LONGEST_VERSION] or "unknown"
+    return line.removeprefix(Path(path).name).lstrip(": ")[:_LONGEST_VERSION] or "unknown"

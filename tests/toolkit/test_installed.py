@@ -26,6 +26,7 @@ def test_missing_programs_are_named() -> None:
     ("script", "version"),
     [
         ("echo; echo aligner 1.2.3; echo more", "1.2.3"),
+        ("echo aligner: 2.12.0+", "2.12.0+"),
         ("echo v7.505 >&2; exit 1", "v7.505"),
         ("echo $1 $2", "-v two words"),
         ("yes 1 | head -c 1000000", "1"),
