@@ -1,10 +1,15 @@
 """Real tools as a lab would write them. Each is one file in tests/zoo/; the alignment is greeter/tools/mafft.py."""
 
+import re
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from greeter.toolkit import Job, ToolError
+from tests.conftest import Installation, needs
+from tests.http import fetch, submit, wait_for_end
+from tests.zoo.blastp import COLUMNS, blastp
 from tests.zoo.kmers import kmers
 from tests.zoo.merge import check_vcf, merge
 from tests.zoo.unique import unique
@@ -52,3 +57,50 @@ def test_lines_are_sorted_and_counted_in_two_stages(tmp_path: Path) -> None:
     assert job.progress
     assert job.progress["stage"] == {"name": "Counting", "number": 2, "total": 2}
     assert (tmp_path / "commands").read_text() == "sort --parallel=2 lines  # exit status 0\n"
+
+
+TARGETS = """>hbb
+MVHLTPEEKSAVTALWGKVNVDEVGGEALGRLLVVYPWTQRFFESFGDLSTPDAVMGNPKVKAHGKKVLGAFSDGLAHLDNLKGTFATLSELHCDKLHVDPENFRLLGNVLVCVLAHHFGKEF
+>hba
+MVLSPADKTNVKAAWGKVGAHAGEYGAEALERMFLSFPTTKTYFPHFDLSHGSAQVKGHGKKVADALTNAVAHVDDMPNALSALSDLHAHKLRVDPVNFKLLSHCLLVTLAAHLPAEFTPAVH
+>other
+MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQAPILSRVGDGTQDNLSGAEKAVQVKVKALPDAQFEVVHSLAKWKRQTLGQHDFSAGEGLYTHMKALRPDEDRLSPLHSVYVDQWDWERVM
+"""
+
+
+@needs("blastp", "ncbi-blast+")
+def test_a_search_has_the_hits_that_blast_finds(tmp_path: Path) -> None:
+    """There are two stages, each with a program, and the search uses the cores of the job."""
+    query, targets, own = (tmp_path / name for name in ("query", "targets", "own"))
+    query.write_text("".join(TARGETS.partition(">hba")[:1]))
+    targets.write_text(TARGETS)
+    job = Job(tmp_path, cores=2)
+    assert blastp(job, query=query, targets=targets, evalue=0.001) == {"hits": 2}
+    subprocess.run(
+        ["makeblastdb", "-in", targets, "-dbtype", "prot", "-out", own], check=True, stdout=subprocess.DEVNULL
+    )
+    search = ["blastp", "-db", str(own), "-query", str(query), "-evalue", "0.001"]
+    found = subprocess.run(
+        [*search, "-outfmt", f"6 {' '.join(COLUMNS)}"], check=True, capture_output=True, text=True
+    ).stdout
+    assert (tmp_path / "outputs/hits.tsv").read_text() == "\t".join(COLUMNS) + "\n" + found
+    assert [line.split("\t")[1] for line in found.splitlines()] == ["hbb", "hba"]
+    first, second = (tmp_path / "commands").read_text().splitlines()
+    assert first == "makeblastdb -in targets -dbtype prot -out _targets  # exit status 0"
+    assert "-num_threads 2 " in second
+    assert "Adding sequences from FASTA; added 3 sequences" in job.last_lines
+
+
+@pytest.mark.slow
+@needs("blastp", "ncbi-blast+")
+def test_the_page_of_a_search_shows_how_it_was_made(installation: Installation) -> None:
+    """It has the versions and commands of the programs, their log and the table."""
+    job = submit(installation, "blastp", query=TARGETS, targets=TARGETS, evalue="10")
+    page = wait_for_end(installation, job)
+    for program in ("makeblastdb", "blastp"):
+        assert re.search(rf"[ ,]{program} [0-9.]+\+", page), page
+        assert re.search(rf"{program} -\w+ .*  # exit status 0", page), page
+    assert '<pre tabindex="0" role="group" aria-label="The last lines of the log">Adding sequences' in page
+    assert "One line per hit." in page
+    assert fetch(installation, f"{job}/files/hits.tsv").body.startswith("qseqid\t")
+    assert "_targets" not in re.findall(r"/files/([^\"]+)", page)
