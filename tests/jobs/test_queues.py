@@ -168,7 +168,7 @@ def test_a_record_that_was_deleted_by_hand_leaves_the_queue(site: Installation) 
 
 
 def test_messages_of_other_programs_stay_in_the_list(site: Installation) -> None:
-    """They are taken before those of jobs. Messages of jobs that do not wait are removed."""
+    """They are taken after those of jobs. Messages of jobs that do not wait are removed."""
     store = site.store
     jobs = [create(store, number) for number in range(20)]
     site.celery.send_task("other", task_id="f" * 32)
@@ -176,10 +176,41 @@ def test_messages_of_other_programs_stay_in_the_list(site: Installation) -> None
     site.celery.send_task("expensive_greet", task_id=jobs[18])
     store.cancel(jobs[2])
     messages: Any = site.redis.lrange("celery", 0, -1)
-    assert (len(messages), messages[-2]) == (WINDOW + 2, b"not JSON")
-    assert json.loads(messages[-1])["headers"]["id"] == "f" * 32
-    site.redis.ltrim("celery", 0, -3)
+    assert (len(messages), messages[0]) == (WINDOW + 2, b"not JSON")
+    assert json.loads(messages[1])["headers"]["id"] == "f" * 32
+    site.redis.ltrim("celery", 2, -1)
     assert listed(store) == [job_id for job_id in jobs if job_id != jobs[2]][:WINDOW]
+
+
+def test_many_messages_of_other_programs_cost_nothing(site: Installation) -> None:
+    """A new job is sent at once. No message is lost, and they keep their order."""
+    store = site.store
+    jobs = [create(store, number) for number in range(2)]
+    others = [b"other %d" % number for number in range(10_000)]
+    for some in (others[:40], others[40:]):
+        site.redis.lpush("celery", *some)
+        jobs.append(create(store, len(jobs)))
+        messages: Any = site.redis.lrange("celery", -len(jobs), -1)
+        assert [json.loads(message)["headers"]["id"] for message in reversed(messages)] == jobs
+    everything: Any = site.redis.lrange("celery", 0, -1)
+    assert [message for message in reversed(everything) if message in set(others)] == others
+    assert len(everything) == len(others) + len(jobs)
+    lengths = [int(command.split()[-2]) for command in commands(store, store.dispatch) if "LRANGE celery" in command]
+    assert lengths == [-64]
+    for job_id in jobs:
+        assert start_next(store) == job_id
+    assert site.redis.llen("celery") == len(others)
+
+
+def test_a_queue_without_jobs_and_workers_is_forgotten(site: Installation) -> None:
+    """Such as that of a tool that was moved to another queue."""
+    store = site.store
+    job_id = create(store, 1, queue="former")
+    store.dispatch()
+    assert site.redis.sismember("queues", "former")
+    store.cancel(job_id)
+    store.dispatch()
+    assert not site.redis.sismember("queues", "former")
 
 
 def test_clients_have_a_fair_share(site: Installation) -> None:
@@ -218,6 +249,34 @@ def test_a_cancelled_job_gives_its_turn_to_the_next_one(site: Installation) -> N
     for job_id in cancelled:
         store.cancel(job_id)
     assert store.find(create(store, 20, "a")).ahead == 1
+
+
+def test_a_cancelled_job_that_had_its_turn_does_not_give_it_to_the_next_one(site: Installation) -> None:
+    """It had started, and waits again because its worker stopped."""
+    store = site.store
+    first, second = create(store, 0, "a"), create(store, 1, "a")
+    claim(store, take(store))
+    other = create(store, 2, "b")
+    store.requeue(first, Runner("w", 1), stale=False, counted=False)
+    assert waiting(store) == [first, other, second]
+    store.cancel(first)
+    assert waiting(store) == [other, second]
+
+
+def test_a_job_that_restarts_does_not_let_newcomers_pass(site: Installation) -> None:
+    """Its turn was before that of jobs that have started since."""
+    store = site.store
+    jobs = [create(store, number, "a") for number in range(5)]
+    for _ in range(2):
+        claim(store, take(store))
+    others = [create(store, number, "b") for number in range(5, 7)]
+    claim(store, take(store))
+    claim(store, take(store))
+    assert waiting(store) == [others[1], *jobs[3:]]
+    store.requeue(jobs[0], Runner("w", 1), stale=False, counted=False)
+    claim(store, take(store))
+    newcomer = create(store, 7, "c")
+    assert waiting(store)[:2] == [others[1], newcomer]
 
 
 class Queue(RuleBasedStateMachine):

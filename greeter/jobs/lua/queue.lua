@@ -10,6 +10,7 @@
 -- that keeps equal ones in the order of submission.
 
 local WINDOW = 16
+local MOST_READ = 4 * WINDOW  -- messages of the list, which other programs may have filled
 local MESSAGE_TIMEOUT = 10  -- seconds in which a worker that has taken a message claims its job
 
 -- What Celery and kombu would put into the list; tests/jobs/test_queues.py compares. The body has no arguments.
@@ -30,26 +31,33 @@ local function message_of(queue, job)
   return (string.gsub(MESSAGE, '%$(%l+)', {queue = queue, id = job, tool = tool, request = request or ''}))
 end
 
--- Replaces the messages in the list. The next one is the first of `wanted`, and the last of the list.
+-- Replaces the messages that were read. The next one is the first of `wanted`, and the last of the list.
 local function replace(queue, list, wanted, jobs)
   local same = 0
   while same < #list and list[#list - same] == wanted[same + 1] do same = same + 1 end
   for i = 1, #list - same do redis.call('ZREM', 'sent:' .. queue, jobs[list[i]] or '') end
-  redis.call('LTRIM', queue, #list - same, -1)
+  local are_all = #list < MOST_READ
+  if are_all then
+    redis.call('LTRIM', queue, #list - same, -1)
+  elseif same < math.max(#list, #wanted) then
+    redis.call('LTRIM', queue, 0, -1 - #list)
+    for i = #wanted, 1, -1 do redis.call('RPUSH', queue, wanted[i]) end
+  end
   for i = same + 1, #wanted do
-    redis.call('LPUSH', queue, wanted[i])
+    if are_all then redis.call('LPUSH', queue, wanted[i]) end
     if jobs[wanted[i]] then redis.call('ZADD', 'sent:' .. queue, now, jobs[wanted[i]]) end
   end
 end
 
--- Makes the broker's list of a queue have the messages of its next jobs, and before them those of other programs. A job
--- that was sent, but is not in the list, was taken by a worker that is about to claim it, or lost.
+-- Makes the broker's list of a queue have the messages of its next jobs, and after them those of other programs. A job
+-- that was sent, but is not in the list, was taken by a worker that is about to claim it, or lost. If it was sent long
+-- ago, it is sent again at once, which does no harm: only the first claim counts.
 local function dispatch(queue)
   local sent, sent_at = 'sent:' .. queue, {}
   local reply = redis.call('ZRANGE', sent, 0, -1, 'WITHSCORES')
   for i = 1, #reply, 2 do sent_at[reply[i]] = reply[i + 1] end
 
-  local list, jobs, messages, wanted = redis.call('LRANGE', queue, 0, -1), {}, {}, {}
+  local list, jobs, messages, others = redis.call('LRANGE', queue, -MOST_READ, -1), {}, {}, {}
   for i = #list, 1, -1 do
     local message = list[i]
     local _, before = string.find(message, '"correlation_id": "', 1, true)  -- faster than a pattern
@@ -57,24 +65,26 @@ local function dispatch(queue)
     if job and (sent_at[job] or redis.call('EXISTS', 'job:' .. job) == 1) then
       jobs[message], messages[job] = job, message
     else
-      wanted[#wanted + 1] = message
+      others[#others + 1] = message
     end
   end
 
-  local taken, number, length = {}, 0, #wanted + WINDOW
+  local taken, number = {}, 0
   for job, at in pairs(sent_at) do
     if not messages[job] and not is_older(at, MESSAGE_TIMEOUT) then taken[job], number = true, number + 1 end
     if not messages[job] and not taken[job] then redis.call('ZREM', sent, job) end
   end
+  local wanted = {}
   for _, job in ipairs(redis.call('ZRANGE', 'queue:' .. queue, 0, WINDOW + number - 1)) do
     local message = messages[job] or message_of(queue, job)
     if not message then
       redis.call('ZREM', 'queue:' .. queue, job)
       redis.call('ZREM', 'waiting:' .. queue, job)
-    elseif not taken[job] and #wanted < length then
+    elseif not taken[job] and #wanted < WINDOW then
       jobs[message], wanted[#wanted + 1] = job, message
     end
   end
+  for _, message in ipairs(others) do wanted[#wanted + 1] = message end
   replace(queue, list, wanted, jobs)
 end
 
@@ -88,7 +98,8 @@ local function place(score)
   redis.call('ZADD', 'waiting:' .. queue, now, job_id)
   redis.call('SADD', QUEUES, queue)
   local rank = redis.call('ZRANK', 'queue:' .. queue, job_id)
-  if rank < redis.call('ZCARD', 'sent:' .. queue) or redis.call('LLEN', queue) < WINDOW then dispatch(queue) end
+  local sent = redis.call('ZCARD', 'sent:' .. queue)
+  if rank < sent or sent < WINDOW or redis.call('LLEN', queue) < WINDOW then dispatch(queue) end
 end
 
 -- Adds a new job, where it is its client's turn.
