@@ -276,6 +276,19 @@ def test_a_job_cancelled_before_its_start_keeps_no_files(store: Store) -> None:
     assert kept_bytes(store) == [0]
 
 
+def test_a_cancel_whose_reply_was_lost_removes_the_files_too(store: Store) -> None:
+    """The repeated call does so. It leaves the files of jobs that ended otherwise."""
+    for job_id in ("a" * 32, "b" * 32):
+        upload(store, job_id, 5000)
+    store._scripts.run("cancel", "a" * 32, 60)
+    store.redis.hset("job:" + "b" * 32, "state", "FAILURE")  # as when no worker has its tool
+    assert store.cancel("a" * 32) == "cancelled"
+    assert store.cancel("b" * 32) == "ended"
+    assert store.params("a" * 32) == {}
+    assert kept_bytes(store) == [2 * FOLDERS + 5000] * 2
+    assert set(store.params("b" * 32)) == {"query"}
+
+
 def test_the_address_of_a_client_is_not_kept_after_the_end(store: Store) -> None:
     """The record of an ended job has a hash instead, with a key of this installation."""
     upload(store, "a" * 32, 100)

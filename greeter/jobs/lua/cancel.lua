@@ -2,8 +2,9 @@
 -- Cancel a job.
 --
 -- ARGV: 1 job id, 2 seconds without a heartbeat after which a running job is ended at once
--- Returns: 'cancelled' if the job has ended now, 'requested' if it is running, and its next heartbeat will return
---   'cancel', 'ended' if it had ended before, or nil for an unknown job
+-- Returns: 'cancelled' if the job has ended now, or if it was cancelled before it started, so that its inputs are
+--   removed even if the first reply was lost; 'requested' if it is running, and its next heartbeat will return
+--   'cancel'; 'ended' if it had ended before; or nil for an unknown job
 local _, silence_limit = unpack(ARGV)
 
 -- Gives the turn of a waiting job to the next one of the same client, and so on. A client has at most MAX_ACTIVE jobs.
@@ -28,4 +29,5 @@ if was == 'running' then
   redis.call('HSETNX', key, 'cancel_requested', now)
   return 'requested'
 end
+if get('state') == 'REVOKED' and not get('started') then return 'cancelled' end
 return was
