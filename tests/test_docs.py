@@ -1,6 +1,7 @@
 """Tests that the documents match the project."""
 
 import re
+from collections import Counter
 from importlib import import_module
 from pathlib import Path
 
@@ -34,6 +35,15 @@ def test_links_work(path: Path) -> None:
         target = path.parent / file if file else path
         assert target.exists(), file
         assert not heading or heading in _headings(target), f"{file}#{heading}"
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_lines_are_short_and_said_once(path: Path) -> None:
+    """No line but those of tables and links is longer than 120 characters, and no entry of a list is there twice."""
+    text = re.sub(r"^```.*?^```$", "", path.read_text(), flags=re.MULTILINE | re.DOTALL).splitlines()
+    assert [line for line in text if len(line) > 120 and not line.startswith("|") and " · [" not in line] == []
+    entries = [line for line in text if line.startswith(("| ", "- ")) and not line.startswith("| --- ")]
+    assert [entry for entry, number in Counter(entries).items() if number > 1] == []
 
 
 def _headings(path: Path) -> set[str]:
