@@ -20,6 +20,7 @@ from greeter.toolkit.job import Job, Result
 Function = Callable[..., Result]
 
 DEFAULT_QUEUE = "celery"
+DEFAULT_POSITION = 100
 _QUEUE_NAME = re.compile("[a-z0-9_-]+")
 # The list of a queue has its name, so it must not be another key: of greeter (jobs/store.py), kombu, or greeter 0.2.0.
 _OTHER_KEYS = {"bytes", "client_key", "clock", "installation", "queues", "statistics", "tools", "unfit", "write_check"}
@@ -56,6 +57,8 @@ class Tool:
         form: The form class, whose fields are the function's parameters.
         function: The function that computes the result.
         example: Values of form fields, by name, for the example.
+        action: What the button of the form says.
+        position: Its place on the front page and the help page; those with the same place are sorted by file.
         duration: The usual duration of a job, in words.
         soft_time_limit: The time limit in seconds, or None for the setting SOFT_TIME_LIMIT.
         queue: The queue in which its jobs wait.
@@ -76,6 +79,8 @@ class Tool:
     form: type[Form]
     function: Function
     example: Mapping[str, Any] = field(default_factory=dict)
+    action: str = "Run"
+    position: int = DEFAULT_POSITION
     duration: str = ""
     soft_time_limit: int | None = None
     queue: str = DEFAULT_QUEUE
@@ -129,6 +134,8 @@ def tool(
     *,
     form: type[Form],
     example: Mapping[str, Any] | None = None,
+    action: str = "Run",
+    position: int = DEFAULT_POSITION,
     duration: str = "",
     soft_time_limit: int | None = None,
     queue: str = DEFAULT_QUEUE,
@@ -147,6 +154,9 @@ def tool(
         title: The title of the tool's pages.
         form: A subclass of `wtforms.Form`.
         example: Values that fill the form on request. A file may be a pathlib.Path.
+        action: What the button of the form says: a verb such as "Search".
+        position: Its place among the tools on the front page: 1 is the first. Without it, a tool comes after those
+            that have one.
         duration: The usual duration of a job in words, such as "10 seconds".
         soft_time_limit: Seconds until `SoftTimeLimitExceeded` is raised. None: the setting SOFT_TIME_LIMIT.
         queue: The queue in which its jobs wait. WORKER_QUEUES says which queues a worker serves.
@@ -168,8 +178,8 @@ def tool(
     """
     if not _QUEUE_NAME.fullmatch(queue) or queue in _RESERVED:
         raise ValueError(f"The queue cannot be named {queue!r}: use a-z, 0-9, _ and -, but no name of another key.")
-    words = partial(Tool, title=title, form=form, example=example or {}, duration=duration)
-    limits = partial(words, soft_time_limit=soft_time_limit, queue=queue, cores=cores, memory=memory)
+    words = partial(Tool, title=title, form=form, example=example or {}, action=action, duration=duration)
+    limits = partial(words, position=position, soft_time_limit=soft_time_limit, queue=queue, cores=cores, memory=memory)
     check_programs({} if programs is None else programs)
     make = partial(limits, libraries=tuple(libraries), programs=programs or {}, data=data or {})
 

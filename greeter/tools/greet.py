@@ -15,7 +15,7 @@ class GreetForm(Form):
     total = IntegerField("Number of steps (half a second each)", [InputRequired(), NumberRange(1, 10_000)], default=20)
 
 
-@tool("Greeting", form=GreetForm, example={"person": "Ada Lovelace", "total": 10}, duration="10 seconds for 20 steps")
+@tool("Greeting", form=GreetForm, action="Greet", example={"person": "Ada Lovelace", "total": 10}, duration="seconds")
 def expensive_greet(job: Job, person: str, total: int) -> dict[str, str]:
     """Greet a person after a number of slow steps."""
     try:

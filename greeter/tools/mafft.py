@@ -29,6 +29,8 @@ class MafftForm(Form):
 @tool(
     "MAFFT multiple alignment",
     form=MafftForm,
+    action="Align",
+    position=2,
     programs={"mafft": "--version"},
     cores=4,
     duration="seconds for up to 50 sequences, minutes for thousands",

@@ -79,6 +79,8 @@ def memory_need(query: Path, targets: Path | None, evalue: float) -> MemoryNeed:
 @tool(
     "phmmer protein search",
     form=PhmmerForm,
+    action="Search",
+    position=1,
     libraries=["pyhmmer"],
     memory=memory_need,
     cores=2,

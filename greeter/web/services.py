@@ -23,7 +23,7 @@ class Services:
     Attributes:
         settings: The settings of the installation.
         files: The files in `greeter/tools/`.
-        tools: The tools by name.
+        tools: The tools by name, in the order of the front page.
         jobs: The job service.
         samples: The sample results of the tools.
     """
@@ -66,4 +66,5 @@ def init_app(app: Flask, settings: Settings, files: list[ToolFile]) -> None:
     """
     celery_app = CeleryApp(settings)
     celery_app.set_default()  # so that AsyncResult(job_id) works without an app argument
-    app.extensions["greeter"] = Services(settings, files, usable(files), celery_app.jobs, Samples(SAMPLES))
+    by_position = dict(sorted(usable(files).items(), key=lambda item: item[1].position))
+    app.extensions["greeter"] = Services(settings, files, by_position, celery_app.jobs, Samples(SAMPLES))

@@ -27,7 +27,7 @@ def test_a_tool_gets_its_name_and_summary_from_its_function(tmp_path) -> None:
         """
         return {"name": name}
 
-    assert (echo.name, echo.title, echo.summary) == ("echo", "Echo", "Say a name again.")
+    assert (echo.name, echo.title, echo.summary, echo.action) == ("echo", "Echo", "Say a name again.", "Run")
     assert echo(Job(tmp_path), name="Ada") == {"name": "Ada"}
 
 
