@@ -1,3 +1,6 @@
 """The version of greeter."""
 
+from datetime import date
+
 __version__ = "0.2.0"
+RELEASED = date(2026, 11, 24)

@@ -38,7 +38,7 @@ def _job(tool: str, sign: str, **entered: str) -> Arrival:
         page.goto(f"/tools/{tool}?example")
         for name, value in entered.items():
             page.fill(f"[name={name}]", value)
-        page.click("text=Submit")
+        page.click("form button")
         page.wait_for_selector(sign)
 
     return arrive
@@ -60,7 +60,7 @@ def _wrong_input(page: Page, installation: Installation) -> None:
     page.fill("[name=query]", ">one\nMK1")
     page.fill("[name=evalue]", "1e9")
     page.evaluate("document.querySelector('form').noValidate = true")
-    page.click("text=Submit")
+    page.click("form button")
     page.wait_for_selector("text=Nothing has been submitted yet")
 
 
@@ -73,7 +73,7 @@ def _upload(query: str, sign: str) -> Arrival:
         page.goto("/tools/phmmer?example")
         page.set_input_files("[name=query][type=file]", file)
         page.fill("[name=label]", "globins of all kinds")
-        page.click("text=Submit")
+        page.click("form button")
         page.wait_for_selector(sign)
 
     return arrive
@@ -103,7 +103,7 @@ def _every_field_is_wrong(page: Page, installation: Installation) -> None:
     page.fill("[name=whole]", "101")
     page.fill("[name=reads]", "@r")
     page.set_input_files("[name=table]", {"name": "my.xls", "mimeType": "text/plain", "buffer": b"x"})
-    page.click("text=Submit")
+    page.click("form button")
     page.wait_for_selector("text=Nothing has been submitted yet")
 
 
@@ -179,7 +179,7 @@ def _stale(page: Page, installation: Installation) -> None:
 
 def _refused(page: Page, installation: Installation) -> None:
     page.goto("/tools/expensive_greet?example")
-    page.click("text=Submit")
+    page.click("form button")
     page.wait_for_selector(".problems")
 
 

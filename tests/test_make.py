@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from greeter.version import __version__
+from greeter.version import RELEASED, __version__
 from tests.conftest import ROOT
 
 
@@ -61,10 +61,10 @@ def test_the_development_lock_has_the_packages_that_run() -> None:
 
 
 def test_the_changelog_has_a_section_for_this_version() -> None:
-    """The section has a date, and is below the one for what is not released yet."""
+    """The section has the date that the front page shows, and is below the one for what is not released yet."""
     headings = re.findall(r"^## (.*)", (ROOT / "CHANGELOG.md").read_text(), re.M)
     assert headings[0] == "[Unreleased]"
-    assert re.fullmatch(rf"\[{re.escape(__version__)}\] - \d{{4}}-\d\d-\d\d", headings[1])
+    assert headings[1] == f"[{__version__}] - {RELEASED}"
 
 
 def test_pre_commit_runs_the_linters_of_make_lint() -> None:

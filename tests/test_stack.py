@@ -138,6 +138,6 @@ def test_honcho_starts_everything_and_leaves_no_process_behind(own_installation:
         wait_for(lambda: "of 1,000 steps" in answer(web, running)[2])
         assert answer(web, running + "/cancel", {"by": "button"})[0] == 303
         assert "Greetings, fallback!" in wait_for(
-            lambda: "<h2>Cancelled" in (page := answer(web, running)[2]) and page, seconds=10
+            lambda: ">Cancelled</h2>" in (page := answer(web, running)[2]) and page, seconds=10
         )
         stop(process)

@@ -34,6 +34,21 @@ _BY_SUFFIX = {
     }.items()
     for suffix in suffixes.split()
 }
+# What people call the formats of some suffixes. Others are called like the suffix, such as PDF.
+_FORMATS = {
+    suffix: name
+    for name, suffixes in {
+        "FASTA": "fa fas fasta faa fna ffn frn afa a2m a3m",
+        "FASTQ": "fq fastq",
+        "Newick": "nwk newick nh tree",
+        "Clustal": "aln clustal",
+        "Stockholm": "sto stk",
+        "JSON lines": "jsonl ndjson",
+        "text": "txt log out err tbl",
+    }.items()
+    for suffix in suffixes.split()
+}
+_LONGEST_SUFFIX = 8  # characters
 _ENCODINGS = {"gzip": "application/gzip", "bzip2": "application/x-bzip2", "xz": "application/x-xz"}
 _KNOWN = mimetypes.MimeTypes()  # Python's own table: the same on every machine
 _ACTIVE = re.compile(r"html|[/+]xml|javascript|ecmascript|css", re.IGNORECASE)  # could run or style a page of the site
@@ -69,6 +84,12 @@ def media_type(name: str) -> str:
     if encoding:
         return _ENCODINGS.get(encoding, _UNKNOWN)
     return "text/plain" if guessed and _ACTIVE.search(guessed) else guessed or _UNKNOWN
+
+
+def format_of(name: str) -> str:
+    """Return what people call the format of a result file, such as `FASTA` or `PDF`; `file` if it has no suffix."""
+    _, dot, suffix = name.lower().rpartition(".")
+    return _FORMATS.get(suffix, suffix[:_LONGEST_SUFFIX].upper()) if dot else "file"
 
 
 def kind_of(media_type: str) -> Kind:

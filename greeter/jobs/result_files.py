@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from greeter.jobs.files import JobFiles
-from greeter.jobs.media_types import Kind, kind_of, media_type
+from greeter.jobs.media_types import Kind, format_of, kind_of, media_type
 from greeter.toolkit.job import ABOUT, LONGEST_ABOUT
 
 _MAX_ABOUT_BYTES = 1_000_000
@@ -40,6 +40,11 @@ class ResultFile:
     def media_type(self) -> str:
         """Its media type, which no browser would run."""
         return media_type(self.name)
+
+    @property
+    def format(self) -> str:
+        """What people call its format, such as `FASTA`."""
+        return format_of(self.name)
 
     @property
     def kind(self) -> Kind:

@@ -12,7 +12,7 @@ from humanize import naturalsize, precisedelta
 
 from greeter.jobs import progress as estimates
 from greeter.jobs.progress import ReportedProgress
-from greeter.version import __version__
+from greeter.version import RELEASED, __version__
 from greeter.web.services import services
 
 Value = TypeVar("Value")
@@ -29,7 +29,8 @@ def init_app(app: Flask) -> None:
 
 
 def _common_variables() -> dict[str, Any]:
-    return {"settings": services().settings, "version": __version__, "sample_of": services().samples.of}
+    release = {"version": __version__, "released": RELEASED}
+    return {"settings": services().settings, "sample_of": services().samples.of} | release
 
 
 def count(progress: ReportedProgress | None) -> str:

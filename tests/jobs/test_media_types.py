@@ -2,7 +2,7 @@
 
 import pytest
 
-from greeter.jobs.media_types import kind_of, media_type
+from greeter.jobs.media_types import format_of, kind_of, media_type
 
 
 @pytest.mark.parametrize(
@@ -37,6 +37,15 @@ def test_the_media_type_follows_the_suffix(name: str, expected: str, kind: str) 
     """Formats of the field have theirs, and images, tables and texts can be shown."""
     assert media_type(name) == expected
     assert kind_of(expected) == kind
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("a.fna", "FASTA"), ("hits.tsv", "TSV"), ("a.tree.NWK", "Newick"), ("reads.bam", "BAM"), ("all", "file")],
+)
+def test_formats_have_the_names_that_people_use(name: str, expected: str) -> None:
+    """The page of a job shows them beside its downloads."""
+    assert format_of(name) == expected
 
 
 @pytest.mark.parametrize(

@@ -113,7 +113,10 @@ def test_all_files_can_be_downloaded_as_one_archive(installation: Installation, 
 def test_the_page_lists_files_with_their_sentences_and_shows_them(installation: Installation, job: str) -> None:
     """A tool without a template of its own gets its images, tables and texts shown, with everything escaped."""
     page = fetch(installation, job).body
-    listed = re.findall(rf'<li><a href="{job}/files/([^"]+)">\1</a> \(.*?\)(?:: (.*))?</li>', page)
+    listed = re.findall(
+        rf'<li><a href="{job}/files/([^"]+)">\1</a> <small>.*?</small>(?: <span>(.*)</span>)?</li>', page
+    )
+    assert re.search(r">hits\.tsv</a> <small>TSV, [\d.]+ kB</small>", page)
     assert dict(listed) == {
         "figure.png": "",
         "figure.svg": "",

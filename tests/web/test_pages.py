@@ -23,10 +23,26 @@ def test_front_page_lists_every_tool(client: FlaskClient) -> None:
     assert "Search proteins against proteins with HMMER" in page
 
 
+def test_the_tools_are_in_the_order_of_their_positions(client: FlaskClient) -> None:
+    """Those without a position, such as the greeting, come after those that have one."""
+    assert re.findall(r'<h2><a href="/tools/(\w+)">', client.get("/").text)[:2] == ["phmmer", "mafft"]
+    assert "/tools/expensive_greet" in client.get("/").text
+
+
+def test_the_button_of_a_form_says_what_it_does(client: FlaskClient) -> None:
+    """Its text is the action of the tool."""
+    texts = {"phmmer": "Search", "mafft": "Align", "expensive_greet": "Greet", "kmers": "Run"}
+    pages = {tool: client.get(f"/tools/{tool}").text for tool in texts}
+    assert {tool: re.findall(r"<button>(.*)</button>", page) for tool, page in pages.items()} == {
+        tool: [text] for tool, text in texts.items()
+    }
+
+
 def test_forms_state_their_limits(client: FlaskClient) -> None:
     """Limits on sizes, time and values are visible before submission."""
     page = client.get("/tools/phmmer").text
-    assert "At most 50,000 sequences of up to 100,000 residues, 10,000,000 residues in all." in page
+    assert page.count("At most 50,000 sequences of up to 100,000 residues, 10,000,000 residues in all.") == 1
+    assert 'aria-describedby="targets-help query-limits"' in page  # what is the same for two fields is stated once
     assert "10 MiB" in page
     assert "1 hour and 23 minutes" in page
     assert "From 1e-300 to 1,000,000." in page
