@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.conftest import ROOT, Installation, wait_for
 
@@ -95,13 +95,42 @@ def test_polling_survives_outages(own_installation: Installation, browser: Brows
     with page.expect_response(lambda response: response.status == 503):
         pass
     own_installation.start("redis")
-    page.route("**/progress", lambda route: route.fulfill(status=429, body="Wait a minute"))
-    with page.expect_response(lambda response: response.status == 429):
+    with page.expect_response(lambda response: response.status == 200):
         pass
-    assert page.locator("progress[value]").is_visible()
-    page.unroute("**/progress")
     page.wait_for_selector("text=Greetings, Ada!")
     page.close()
+
+
+def test_a_page_says_so_when_its_polls_are_refused(installation: Installation, browser: Browser) -> None:
+    """Whatever a proxy answers, at once, and 429 after a while; it stops when polls succeed, even without a change."""
+    page = browser.new_page()
+    job = installation.submit("nap")
+    wait_for(lambda: installation.store.find(job).phase == "running")
+    installation.redis.hincrbyfloat(f"job:{job}", "started", -120)
+    page.goto(address(installation, f"/jobs/{job}"))
+    page.wait_for_selector("text=running for 2 minutes")
+    notice = page.locator("#job >> text=this page may be out of date")
+    seen: list[bool] = []
+    body = "<title>From a proxy</title><h1>Refused</h1>"
+    for status, refused in ((502, 1), (504, 1), (429, 5)):
+
+        def refuse(route: Route) -> None:
+            seen.append(notice.is_visible())
+            route.fulfill(status=status, content_type="text/html", body=body)  # noqa: B023
+
+        seen.clear()
+        page.route("**/progress*", refuse)
+        notice.wait_for()
+        with page.expect_response(lambda response: response.status >= 429):
+            pass
+        assert seen[:refused] == [False] * refused
+        assert (page.title() == "From a proxy") == (status != 429)
+        assert page.locator("text=Refused").count() == 0
+        page.unroute("**/progress*")
+        notice.wait_for(state="hidden")
+    assert installation.store.find(job).active
+    page.close()
+    installation.jobs.cancel(job)
 
 
 def test_without_javascript_a_job_page_reloads_itself_after_an_outage(

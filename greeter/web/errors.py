@@ -183,8 +183,7 @@ def _unavailable(error: Exception) -> ResponseReturnValue:
             "unavailable: %s", error, exc_info=error if isinstance(error, ResponseError) else None
         )
     if request.endpoint == "jobs.progress":
-        # The next poll sends this tag, so that it gets the fragment even if the job has not changed in the meantime.
-        return render_template("_outage.html"), 503, {"Retry-After": str(_RETRY_AFTER), "HX-PTag": "outage"}
+        return render_template("_outage.html"), 503, {"Retry-After": str(_RETRY_AFTER)}
     return _error_page(ServiceUnavailable(retry_after=_RETRY_AFTER))
 
 

@@ -55,9 +55,9 @@ def job(job_id: str) -> str:
 
 @bp.get("/jobs/<job_id:job_id>/progress")
 def progress(job_id: str) -> ResponseReturnValue:
-    """Render the fragment that htmx polls, or answer 304 if the page already shows the current state."""
+    """Render the fragment that htmx polls, or answer 304 if the page already shows the current state and no outage."""
     record = _find(job_id)
-    if request.headers.get("HX-PTag") == record.tag:
+    if request.headers.get("HX-PTag") == record.tag and "stale" not in request.args:
         return "", 304
     fragment = current_app.extensions["fragments"](record, request.root_path)
     return fragment or render_template("_live.html", **context_of(record)), {"HX-PTag": record.tag}
