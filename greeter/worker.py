@@ -3,6 +3,7 @@
 import gc
 import os
 import signal
+from contextlib import suppress
 from dataclasses import replace
 from secrets import token_hex
 from socket import gethostname
@@ -13,6 +14,7 @@ from celery.signals import (
     celeryd_init,
     heartbeat_sent,
     setup_logging,
+    task_unknown,
     worker_before_create_process,
     worker_process_init,
     worker_ready,
@@ -22,10 +24,12 @@ from celery.worker import state
 from celery.worker.consumer import Consumer
 from celery.worker.control import control_command
 from kombu import Queue
+from redis import RedisError
 
 from greeter import tools
 from greeter.jobs import containment, fitness, redis_check
 from greeter.jobs.celery_app import CeleryApp
+from greeter.jobs.errors import JobNotFound
 from greeter.jobs.intake import Intake, queues_to_serve
 from greeter.jobs.process_state import ProcessState
 from greeter.jobs.runner import Runner
@@ -94,6 +98,15 @@ def _stop_on_hangup(**_: Any) -> None:
 @worker_ready.connect
 def _watch_consumer(sender: Consumer, **_: Any) -> None:
     sweeper.intake = Intake(queues, sender)
+
+
+@task_unknown.connect
+def _correct_flower(sender: Any, id: str, name: str, **_: Any) -> None:  # noqa: A002  Celery's name
+    """Tell Flower that a job waits again. Before, Celery has told it that the job failed, for lack of a task."""
+    with suppress(JobNotFound, RedisError):
+        if app.jobs.store.find(id).active and sender.event_dispatcher:
+            sender.event_dispatcher.send("task-retried", uuid=id, exception=f"NotRegistered({name!r})")
+            sender.event_dispatcher.flush()  # before another worker can say that the job has started
 
 
 @control_command(name="drain")

@@ -3,9 +3,13 @@
 import os
 import signal
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
+from threading import Thread
+from typing import Any
 
 import psutil
 import pytest
@@ -170,6 +174,34 @@ def test_a_worker_without_a_tool_leaves_its_jobs_to_others(site: Installation) -
     jobs = [site.submit("diary", seconds=0.1) for _ in range(10)]
     assert [site.ended(job, 60).phase for job in jobs] == ["finished"] * 10
     assert {diary(site)[job, "start"] for job in jobs} == {1}
+
+
+def test_flower_shows_a_job_that_a_worker_left_to_others_as_active(site: Installation) -> None:
+    """Celery's events say that it failed and is retried, so the state that Flower makes of them goes on changing."""
+    site.start("worker-old")
+    state = site.celery.events.State()
+    shown: dict[str, list[str]] = defaultdict(list)
+
+    def show(event: dict[str, Any]) -> None:
+        state.event(event)
+        if task := state.tasks.get(event.get("uuid")):
+            shown[task.uuid].append(task.state)
+
+    with site.celery.connection_for_read() as connection:
+        receiver = site.celery.events.Receiver(connection, handlers={"*": show})
+        thread = Thread(target=receiver.capture, kwargs={"wakeup": False})
+        thread.start()
+        wait_for(lambda: state.event_count)  # heartbeats: it has subscribed
+        jobs = [site.submit("diary", seconds=0.1) for _ in range(10)]
+        assert [site.ended(job, 60).phase for job in jobs] == ["finished"] * 10
+        wait_for(lambda: all(shown[job][-1:] == ["SUCCESS"] for job in jobs))
+        receiver.should_stop = True
+        thread.join()
+    left = [states for states in shown.values() if "FAILURE" in states]
+    assert left
+    for states in left:
+        assert {after for before, after in pairwise(states) if before == "FAILURE"} == {"RETRY"}
+        assert states[-1] == "SUCCESS"
 
 
 def test_a_job_fails_when_no_worker_has_its_tool(own_installation: Installation) -> None:
