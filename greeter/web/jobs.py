@@ -30,6 +30,8 @@ from greeter.web.uploads import of_job
 
 _FRAGMENTS = 256  # kept in each process, about 2 KB each: one rendering serves all who watch a job
 
+_FILES_GONE = "The input files were deleted, because this job was cancelled before it started. Enter them again."
+
 bp = Blueprint("jobs", __name__)
 bp.register_error_handler(FileNotFoundError, not_found)  # the job was removed after its record was read
 
@@ -113,8 +115,9 @@ def delete(job_id: str) -> ResponseReturnValue:
 def edit(job_id: str) -> str:
     """Show the form of a job's tool, filled with the input of the job."""
     record = _find(job_id)
-    tool = find_tool(record.tool)
-    return form_page(tool, make_form(tool, data=_form_data(job_id)), record.label)
+    tool, reader = find_tool(record.tool), services().reader_for(job_id)
+    problem = "" if reader.files.has_inputs(job_id, reader.provenance(job_id).checksums) else _FILES_GONE
+    return form_page(tool, make_form(tool, data=_form_data(job_id)), record.label, problem)
 
 
 @bp.post("/jobs/<job_id:job_id>/again")

@@ -290,6 +290,22 @@ def test_a_large_input_is_edited_and_run_again_without_sending_it_again(installa
 
 
 @pytest.mark.slow
+def test_the_form_of_a_job_that_was_cancelled_before_its_start_says_that_its_files_are_gone(
+    own_installation: Installation,
+) -> None:
+    """Otherwise nobody would know why its fields are empty. The other fields are filled."""
+    own_installation.start("redis", "web")
+    job = post(own_installation, LARGE, label="my job").headers["Location"]
+    assert "were deleted" not in fetch(own_installation, job + "/edit").body
+    fetch(own_installation, job + "/cancel", "POST")
+    form = fetch(own_installation, job + "/edit").body
+    assert "The input files were deleted, because this job was cancelled before it started." in form
+    assert KEPT.findall(form) == []
+    assert 'value="my job"' in form
+    assert 'value="1.0"' in form
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("field", ["any file", "FASTA"])
 def test_the_memory_of_the_web_does_not_grow_with_an_upload(tmp_path: Path, field: str) -> None:
     """A process that takes 60 MB needs less than 20 MB more than before."""
