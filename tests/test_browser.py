@@ -553,6 +553,11 @@ def test_a_table_is_shown_a_hundred_rows_at_a_time(
             if javascript:  # the focus moves to the first new row
                 wait_for(lambda: page.evaluate("document.activeElement.textContent.startsWith('<b>')"))
     assert rows.last.inner_text().split() == ["<b>249</b>", '5"']
+    page.locator(".wide").first.evaluate("table => table.scrollTop = 500")
+    frame, head = page.locator(".wide").first.bounding_box(), page.locator(".wide th").first.bounding_box()
+    assert frame
+    assert head
+    assert 0 <= head["y"] - frame["y"] < 3  # the heads stay in view
     assert page.locator("text=Show the next rows").count() == 0
     page.go_back()
     expect(rows.first).to_contain_text("<b>100</b>")

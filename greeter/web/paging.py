@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ _ROWS_PER_PAGE = 100
 _PAGE_BYTES = 256 * 1024  # of a table; of other rows, it is what is read first to find the page before
 _MAX_COLUMNS = 50
 _LONGEST_CELL = 300  # characters
+_NUMBER = re.compile(r"\s*[-+]?(\d[\d,]*\.?\d*|\.\d+)([eE][-+]?\d+)?\s*%?|[-+]?(inf|nan)|NA|-", re.IGNORECASE)
 
 
 class _Tabs(csv.excel_tab):
@@ -82,6 +84,12 @@ class TablePage(Page):
 
     header: list[str]
     complete: bool
+
+    @property
+    def numeric(self) -> list[bool]:
+        """For each column, whether its cells on this page are numbers; some may be empty."""
+        columns = ([row[index] for row in self.rows if row[index:]] for index in range(len(self.header)))
+        return [any(cells) and all(_NUMBER.fullmatch(cell) for cell in cells if cell) for cells in columns]
 
 
 def read_table(path: Path, start: int = 0) -> TablePage:

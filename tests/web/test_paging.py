@@ -133,3 +133,10 @@ def test_an_offset_that_is_not_the_start_of_a_row_of_a_table_is_refused(tmp_path
     path.write_text("a\tb\n1\t2\n3\t4\n")
     with pytest.raises(LookupError):
         read_table(path, start)
+
+
+def test_columns_of_numbers_are_recognised(tmp_path: Path) -> None:
+    """They may have empty cells, signs and exponents; a row may be too short. A column without a cell is none."""
+    path = tmp_path / "table.tsv"
+    path.write_text("name\tcount\tevalue\tpart\tnone\tmixed\na1\t1,234\t-1e-30\t5 %\t\t1\nb\t\t0.5\t.5\t\tx\n2\n")
+    assert read_table(path).numeric == [False, True, True, True, False, False]
