@@ -1,4 +1,4 @@
-.PHONY: help run dev test bench screenshots nemesis lint lua audit format lock upgrade clean
+.PHONY: help run dev test bench screenshots pages nemesis lint lua audit format lock upgrade clean
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
@@ -25,9 +25,13 @@ bench: bench/.venv/installed  ## measure what things cost beside other software;
 	bench/.venv/bin/python -m bench
 
 screenshots: .venv/dev  ## take a picture of each page in each state, into var/screenshots
-	mkdir -p var/screenshots
+	mkdir -p var/screenshots/gallery
 	SCREENSHOTS=var/screenshots $(BIN)/pytest tests/test_states.py
-	cp var/screenshots/running-search-light.png docs/screenshot.png
+	cp var/screenshots/gallery/*.png docs/
+
+pages: .venv/dev  ## check each page in each state with axe, and with Lighthouse; needs npm
+	$(BIN)/pytest tests/test_states.py
+	LIGHTHOUSE=1 $(BIN)/pytest tests/test_lighthouse.py
 
 nemesis: .venv/dev  ## kill and stop processes at random, for SECONDS=600
 	NEMESIS_SECONDS=$(or $(SECONDS),600) $(BIN)/pytest -s tests/test_nemesis.py

@@ -217,3 +217,6 @@ WITHOUT_WORKER: dict[str, Arrival] = {
     "503-form": _without_redis(_refused),
     "503": _without_redis(_go("/jobs/" + "0" * 32)),
 }
+
+# For an installation without the tools of the tests.
+PLAIN: dict[str, Arrival] = {"front-few": _go("/")}

@@ -26,6 +26,13 @@ def test_readme_has_at_most_120_lines() -> None:
     assert len(README.splitlines()) <= 120
 
 
+def test_the_pictures_of_the_readme_are_small() -> None:
+    """Each of the four exists, has a description and less than 100 kB."""
+    pictures = re.findall(r'<img src="([^"]+)" width="49%" alt="[^"]+">', README)
+    assert len(pictures) == README.count("<img") == 4
+    assert [name for name in pictures if not 0 < (ROOT / name).stat().st_size < 100_000] == []
+
+
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_work(path: Path) -> None:
     """Every file and heading that a document links to exists."""

@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, ViewportSize
+from playwright.sync_api import Browser, FloatRect, Page, ViewportSize
 
 from greeter.jobs.errors import JobNotFound
 from tests.conftest import Installation
-from tests.states import WITH_WORKER, WITHOUT_WORKER
+from tests.states import PLAIN, WITH_WORKER, WITHOUT_WORKER
 
 pytestmark = pytest.mark.slow
 LOOK_FOR: dict[Literal["light", "dark"], dict[str, list[str]]] = {
@@ -24,6 +24,8 @@ LOOK_FOR: dict[Literal["light", "dark"], dict[str, list[str]]] = {
 }
 PHONE: ViewportSize = {"width": 320, "height": 640}
 DESK: ViewportSize = {"width": 1100, "height": 800}
+TOP: FloatRect = {"x": 0, "y": 0, "width": 1085, "height": 600}  # without the place for the scrollbar
+GALLERY = {"front-few": "front", "form-example": "form", "running-search": "running", "finished-phmmer": "result"}
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +34,19 @@ def idle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     with closing(Installation(tmp_path_factory.mktemp("idle"), max_waiting=6, max_active=2)) as mine:
         mine.start("redis", "web")
         yield mine
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """An installation without the tools of the tests."""
+    with closing(Installation(tmp_path_factory.mktemp("plain"))) as mine:
+        mine.start("redis", "web-old")
+        yield mine
+
+
+def test_the_front_page_of_a_new_site_is_accessible(plain: Installation, browser: Browser) -> None:
+    """It has the three tools that come with greeter."""
+    visit(plain, browser, "front-few")
 
 
 @pytest.mark.parametrize("state", WITH_WORKER)
@@ -56,7 +71,7 @@ def visit(installation: Installation, browser: Browser, state: str) -> None:
     page.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.on("console", lambda message: problems.append(message.text))
-    (WITH_WORKER | WITHOUT_WORKER)[state](page, installation)
+    (WITH_WORKER | WITHOUT_WORKER | PLAIN)[state](page, installation)
     for scheme, rules in LOOK_FOR.items():
         page.emulate_media(color_scheme=scheme)
         picture(page, state, scheme)
@@ -77,6 +92,8 @@ def visit(installation: Installation, browser: Browser, state: str) -> None:
 
 
 def picture(page: Page, state: str, kind: str) -> None:
-    """Save a screenshot in the folder that SCREENSHOTS names, if any."""
+    """Save a screenshot in the folder that SCREENSHOTS names, if any, and those of the README in its folder gallery."""
     if folder := os.environ.get("SCREENSHOTS"):
         page.screenshot(path=Path(folder, f"{state}-{kind}.png"), full_page=True)
+        if kind == "light" and state in GALLERY:
+            page.screenshot(path=Path(folder, "gallery", f"{GALLERY[state]}.png"), clip=TOP)
