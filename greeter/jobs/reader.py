@@ -21,8 +21,8 @@ class Provenance:
         params: The parameters that are not files.
         checksums: The SHA-256 of each input file, by the name of its parameter, which has a list for several files.
         filenames: The name of each of these files on the visitor's computer; empty if it was pasted.
-        versions: The versions of greeter, Python, and the libraries, programs and data that the tool names; empty until
-            the job starts.
+        versions: The versions of greeter, Python, the tool, and the libraries, programs and data that it names; empty
+            until the job starts.
     """
 
     params: Params = field(default_factory=dict)

@@ -7,14 +7,12 @@ import os
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
-from importlib.metadata import version
-from platform import python_version
 from typing import Any
 
 from celery import Task
 from celery.exceptions import Ignore, SoftTimeLimitExceeded, TaskPredicate
 
-from greeter.jobs import fitness
+from greeter.jobs import fitness, versions
 from greeter.jobs.bounds import check_files, check_result
 from greeter.jobs.celery_app import CeleryApp
 from greeter.jobs.claimed_job import ClaimedJob
@@ -30,7 +28,6 @@ from greeter.toolkit import installed
 from greeter.toolkit.errors import ToolError
 from greeter.toolkit.job import Job, Result
 from greeter.toolkit.tool import Tool
-from greeter.version import __version__
 
 log = logging.getLogger(__name__)
 job_log = logging.getLogger("greeter.job")
@@ -51,8 +48,7 @@ class ToolTask(Task):  # type: ignore[type-arg]
         """Prepare the task of a tool. Raises PackageNotFoundError if a library that it names is not installed."""
         self.tool = tool
         self.name, self._signature = tool.name, tool.signature
-        self.versions = {"greeter": __version__, "Python": python_version()}
-        self.versions |= {library: version(library) for library in tool.libraries}
+        self.versions = versions.of_code(tool)
         self._soft_limit = tool.soft_time_limit or soft_time_limit
         self._hard_limit = self._soft_limit + grace
         self.time_limit = self._hard_limit  # for Celery: it can also end a suspended process
@@ -126,8 +122,7 @@ class ToolTask(Task):  # type: ignore[type-arg]
     def _versions(self) -> dict[str, str]:
         """Return the versions that the page of the job shows, by name. Programs and data may have been updated."""
         try:
-            programs = {name: installed.version(name, ask) for name, ask in self.tool.programs.items()}
-            return self.versions | programs | {name: installed.release(path) for name, path in self.tool.data.items()}
+            return self.versions | versions.of_machine(self.tool)
         except Exception:  # the job is not claimed yet, so it could not fail, and would wait forever
             log.exception("cannot read the versions of the programs and data of %s", self.tool.name)
             return self.versions

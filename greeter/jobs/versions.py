@@ -1,0 +1,68 @@
+"""The versions of what a job is made with: the code of its tool, and the libraries, programs and data that it names."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+from platform import python_version
+from types import ModuleType
+
+from greeter.toolkit import installed
+from greeter.toolkit.tool import Tool
+from greeter.version import __version__
+
+_DIGITS = 12  # of a SHA-256: enough to tell two versions of a file apart
+
+
+def of_code(tool: Tool) -> dict[str, str]:
+    """Return the versions of what a process has loaded for a tool.
+
+    Args:
+        tool: The tool.
+
+    Returns:
+        The versions by name. That of the tool is the start of a SHA-256, under the name of its file.
+
+    Raises:
+        PackageNotFoundError: A library that the tool names is not installed.
+    """
+    versions = {"greeter": __version__, "Python": python_version(), **_of_source(tool)}
+    return versions | {library: version(library) for library in tool.libraries}
+
+
+def of_machine(tool: Tool) -> dict[str, str]:
+    """Return the versions of the programs and data of a tool, which may be updated at any time.
+
+    Args:
+        tool: The tool.
+
+    Returns:
+        The versions by name.
+    """
+    programs = {name: installed.version(name, arguments) for name, arguments in tool.programs.items()}
+    return programs | {name: installed.release(path) for name, path in tool.data.items()}
+
+
+def _of_source(tool: Tool) -> dict[str, str]:
+    """Return one sum for the file of a tool and the modules beside it whose functions or classes it imports."""
+    module = sys.modules.get(tool.function.__module__)
+    if module is None or not module.__file__:
+        return {}
+    digest = sha256()
+    for path in sorted(set(_files(module, set()))):
+        digest.update(path.read_bytes())
+    return {Path(module.__file__).name: digest.hexdigest()[:_DIGITS]}
+
+
+def _files(module: ModuleType, seen: set[str]) -> Iterator[Path]:
+    seen.add(module.__name__)
+    if module.__file__:
+        yield Path(module.__file__)
+    package = module.__name__.rpartition(".")[0] + "."
+    names = {getattr(value, "__module__", None) or getattr(value, "__name__", "") for value in vars(module).values()}
+    for name in names - seen:
+        if isinstance(name, str) and name.startswith(package) and name in sys.modules:
+            yield from _files(sys.modules[name], seen)
