@@ -1,16 +1,17 @@
-"""Send the result files of a job: one for download or for showing it in the browser, or all as a ZIP archive."""
+"""Send the result files of a job: one for download or for showing it in the browser, or many as a ZIP archive."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Iterator
-from typing import TypedDict
+from datetime import datetime
+from typing import NamedTuple, Protocol, TypedDict
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 from flask import Response, send_from_directory, url_for
 from werkzeug.utils import secure_filename
 
-from greeter.jobs.media_types import INLINE, Kind
+from greeter.jobs.media_types import INLINE, Kind, kind_of
 from greeter.jobs.record import Record
 from greeter.jobs.result_files import ResultFile
 from greeter.jobs.samples import PREFIX
@@ -24,6 +25,27 @@ _SVG_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; form-action 'none'; "
     "base-uri 'none'; frame-ancestors 'none'; sandbox"
 )
+
+
+class Readable(Protocol):
+    """What can be read like a binary file."""
+
+    def read(self, size: int, /) -> bytes:
+        """Read up to this number of bytes; none at the end."""
+
+
+class Entry(NamedTuple):
+    """A file of a ZIP archive.
+
+    Attributes:
+        path: Its path in the archive.
+        media_type: Its media type, which tells whether to compress it.
+        file: The open file.
+    """
+
+    path: str
+    media_type: str
+    file: Readable
 
 
 class Download(TypedDict):
@@ -79,39 +101,38 @@ def send(file: ResultFile, record: Record, *, inline: bool) -> Response:
     return response
 
 
-def send_zip(files: Iterable[ResultFile], record: Record) -> Response:
-    """Send result files as a ZIP archive, which is made while it is sent.
+def send_zip(entries: Iterable[Entry], record: Record) -> Response:
+    """Send a ZIP archive, which is made while it is sent.
 
     Args:
-        files: The files.
+        entries: The files.
         record: The record of their job.
 
     Returns:
         The response.
     """
-    folder = _prefix(record)
-    response = Response(zip_stream(files, folder), mimetype="application/zip")
-    response.headers.set("Content-Disposition", "attachment", filename=f"{folder}.zip")
+    response = Response(zip_stream(entries, record.times["ended"]), mimetype="application/zip")
+    response.headers.set("Content-Disposition", "attachment", filename=f"{_prefix(record)}.zip")
     return response
 
 
-def zip_stream(files: Iterable[ResultFile], folder: str) -> Iterator[bytes]:
+def zip_stream(entries: Iterable[Entry], modified: datetime) -> Iterator[bytes]:
     """Make a ZIP archive in small pieces, without a copy in memory or on disk.
 
     Args:
-        files: The files.
-        folder: The folder that they have in the archive.
+        entries: The files. Each is read before the next one is requested.
+        modified: The time that all of them have.
 
     Yields:
         The bytes of the archive.
     """
     sink = _Sink()
     with ZipFile(sink, "w") as archive:
-        for file in files:
-            info = ZipInfo.from_file(file.path, f"{folder}/{file.name}", strict_timestamps=False)
-            info.compress_type = ZIP_STORED if file.kind in (Kind.NONE, Kind.IMAGE) else ZIP_DEFLATED
-            with file.path.open("rb") as source, archive.open(info, "w", force_zip64=True) as target:
-                while chunk := source.read(_CHUNK):
+        for entry in entries:
+            info = ZipInfo(entry.path, modified.timetuple()[:6])
+            info.compress_type = ZIP_STORED if kind_of(entry.media_type) in (Kind.NONE, Kind.IMAGE) else ZIP_DEFLATED
+            with archive.open(info, "w", force_zip64=True) as target:
+                while chunk := entry.file.read(_CHUNK):
                     target.write(chunk)
                     yield sink.take()
     yield sink.take()

@@ -20,7 +20,7 @@ from werkzeug.routing import BaseConverter
 
 from greeter.jobs.record import Record
 from greeter.jobs.samples import PREFIX
-from greeter.web import downloads
+from greeter.web import crate, downloads
 from greeter.web.errors import not_found
 from greeter.web.forms import make_form
 from greeter.web.job_context import JobStatus, can_run_again, context_of, files_of, status_of
@@ -79,11 +79,11 @@ def file(job_id: str, name: str) -> ResponseReturnValue:
     return downloads.send(found, record, inline="inline" in request.args)
 
 
-@bp.get("/jobs/<job_id:job_id>/files.zip")
+@bp.get("/jobs/<job_id:job_id>/job.zip")
 def archive(job_id: str) -> ResponseReturnValue:
-    """Download all result files as a ZIP archive."""
+    """Download the files of an ended job, and how they were made, as an RO-Crate."""
     record = _find(job_id)
-    return downloads.send_zip(files_of(record) or abort(404), record)
+    return abort(404) if record.active else crate.send(record)
 
 
 @bp.post("/jobs/<job_id:job_id>/cancel")

@@ -1,19 +1,19 @@
 """Tests of sending result files and showing them on the page of a job."""
 
-import io
 import json
 import os
 import re
 import tracemalloc
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from email.message import Message
 from pathlib import Path
-from zipfile import ZipFile
 
 import pytest
 from flask import Flask, render_template, render_template_string
 
 from greeter.jobs.result_files import ResultFile
-from greeter.web.downloads import zip_stream
+from greeter.web.downloads import Entry, zip_stream
 from greeter.web.previews import Previews
 from tests.conftest import ROOT, Installation
 from tests.http import fetch, submit, wait_for_end
@@ -89,24 +89,7 @@ def test_a_job_without_a_label_has_its_short_id_in_the_names(installation: Insta
         wait_for_end(installation, path)
         reference = path.removeprefix("/jobs/")[:8]
         assert fetch(installation, f"{path}/files/hits.tsv").headers.get_filename() == f"{reference}-hits.tsv"
-        assert fetch(installation, f"{path}/files.zip").headers.get_filename() == f"{reference}.zip"
-
-
-@pytest.mark.slow
-def test_all_files_can_be_downloaded_as_one_archive(installation: Installation, job: str) -> None:
-    """It has the listed files, unchanged, in a folder with the label of the job."""
-    answer = fetch(installation, f"{job}/files.zip")
-    assert answer.headers["Content-Type"] == "application/zip"
-    assert disposition(answer.headers) == ("attachment", "Meine_Gene_1.zip")
-    outputs = installation.settings.data_dir / job[1:] / "attempts/1/outputs"
-    listed = {path.name: path.read_bytes() for path in outputs.iterdir() if not path.name.startswith("_")}
-    with ZipFile(io.BytesIO(answer.raw)) as archive:
-        assert archive.testzip() is None
-        assert {name: archive.read(f"Meine_Gene_1/{name}") for name in listed} == listed
-        assert len(archive.namelist()) == len(listed) == 10
-    empty = submit(installation, "expensive_greet", person="Ada", total="1")
-    assert "files.zip" not in wait_for_end(installation, empty)
-    assert fetch(installation, f"{empty}/files.zip").status == 404
+        assert fetch(installation, f"{path}/job.zip").headers.get_filename() == f"{reference}.zip"
 
 
 @pytest.mark.slow
@@ -129,7 +112,7 @@ def test_the_page_lists_files_with_their_sentences_and_shows_them(installation: 
         "report.pdf": "",
         "tree.nwk": "The tree, written by a program.",
     }
-    assert f'<a href="{job}/files.zip">All files</a>' in page
+    assert f'<a href="{job}/job.zip">All files</a>' in page
     assert f'<img src="{job}/files/figure.svg?inline=1" alt="figure.svg">' in page
     assert f'<a href="{job}/files/report.pdf?inline=1">open it</a>' in page
     assert "<td>&lt;b&gt;99&lt;/b&gt;</td>" in page
@@ -179,10 +162,15 @@ def test_an_archive_is_made_without_holding_it_in_memory(tmp_path: Path) -> None
     content = os.urandom(1_000_000) * 8
     for name in ("large.bin", "large.txt"):
         (tmp_path / name).write_bytes(content)
-    files = [ResultFile(tmp_path / name) for name in ("large.bin", "large.txt")]
+
+    def entries() -> Iterator[Entry]:
+        for name in ("large.bin", "large.txt"):
+            with (tmp_path / name).open("rb") as file:
+                yield Entry(name, "text/plain", file)
+
     tracemalloc.start()
     try:
-        total = sum(len(part) for part in zip_stream(files, "all"))
+        total = sum(len(part) for part in zip_stream(entries(), datetime.now(UTC)))
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
