@@ -24,6 +24,7 @@ from greeter.web import (
     pages,
     request_body,
     request_log,
+    rerun,
     run_tool,
     security,
     services,
@@ -72,6 +73,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         cli,
         check_tools,
         run_tool,
+        rerun,
     ):
         module.init_app(app)
     return app

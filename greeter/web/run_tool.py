@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -25,7 +25,7 @@ from greeter.jobs.bounds import check_result
 from greeter.jobs.errors import OUT_OF_MEMORY
 from greeter.jobs.files import JobFiles, file_params
 from greeter.jobs.reader import Params
-from greeter.jobs.result_files import result_files
+from greeter.jobs.result_files import ResultFile, result_files
 from greeter.jobs.task import max_cores
 from greeter.toolkit import FileField, Job, ProgramError, Result, SoftTimeLimitExceeded, ToolError
 from greeter.toolkit.job import Fallback
@@ -83,8 +83,31 @@ def _option(field: Field) -> click.Option:
 
 def _run(tool: Tool, /, _example: bool, **given: Any) -> None:
     """Run a tool with the values that were given for its fields, checked as on the web."""
+    result, files = execute(tool, given, tool.example if _example else {})
+    click.echo(json.dumps(result, indent=1, ensure_ascii=False))
+    if isinstance(result, Fallback):
+        click.echo("This is a partial result.", err=True)
+    for file in files:
+        click.echo(f"{file.path}  {file.about}".rstrip(), err=True)
+
+
+def execute(tool: Tool, given: Mapping[str, Any], shown: Params) -> tuple[Result, list[ResultFile]]:
+    """Run a tool in a new temporary folder, with a progress bar.
+
+    Args:
+        tool: The tool.
+        given: The values that were given for fields: a list of texts or paths; for a check box, whether it is checked.
+        shown: What the form shows in the other fields.
+
+    Returns:
+        The result, and the result files.
+
+    Raises:
+        UsageError: The form does not accept a value.
+        ClickException: The tool has no result.
+    """
     with TemporaryDirectory() as submitted:
-        params = _check(tool, given, _example, Path(submitted))
+        params = _check(tool, given, shown, Path(submitted))
         folder = Path(mkdtemp(prefix=f"{tool.name}-"))
         files = JobFiles(folder.parent)
         files.create(folder.name, file_params(params))
@@ -96,11 +119,7 @@ def _run(tool: Tool, /, _example: bool, **given: Any) -> None:
     finally:
         job.close()
         click.echo(f"The files of this job are in {folder}.", err=True)
-    click.echo(json.dumps(result, indent=1, ensure_ascii=False))
-    if isinstance(result, Fallback):
-        click.echo("This is a partial result.", err=True)
-    for file in result_files(files, folder.name, 1):
-        click.echo(f"{file.path}  {file.about}".rstrip(), err=True)
+    return result, result_files(files, folder.name, 1)
 
 
 def _call(tool: Tool, job: Job, params: Params) -> Result:
@@ -122,14 +141,14 @@ def _call(tool: Tool, job: Job, params: Params) -> Result:
         ) from None
 
 
-def _check(tool: Tool, given: dict[str, Any], with_example: bool, folder: Path) -> Params:
+def _check(tool: Tool, given: Mapping[str, Any], shown: Params, folder: Path) -> Params:
     """Return the parameters for values of the form. Raises UsageError if it rejects them. New files are in `folder`."""
 
     def new_upload(name: str) -> Upload:
         return Upload(folder / token_hex(8), name, is_new=True)
 
-    shown = make_form(tool, data=tool.example if with_example else None, new_upload=new_upload)
-    values = ((field.name, value) for field in shown for value in _submitted(field, given[str(field.name)]))
+    fields = make_form(tool, data=shown, new_upload=new_upload)
+    values = ((field.name, value) for field in fields for value in _submitted(field, given.get(str(field.name))))
     form = make_form(tool, MultiDict(values), new_upload=new_upload)
     if not form.validate():
         raise click.UsageError("\n".join(f"--{field.name}: {field.errors[0]}" for field in form if field.errors))
@@ -146,7 +165,7 @@ def _submitted(field: Any, given: Any) -> list[Any]:
     if isinstance(field, BooleanField):
         return ["y"] if (field.data if given is None else given) else []
     if isinstance(field, FileField):
-        return [Upload(Path(path), Path(path).name) for path in given] or field.uploads
+        return [Upload(Path(path), Path(path).name) for path in given or ()] or field.uploads
     if given:
         return list(given)
     if isinstance(field, SelectFieldBase):

@@ -1,0 +1,113 @@
+"""Read job.zip, the RO-Crate of a job."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile, ZipFile
+
+from kombu.utils.json import loads
+
+from greeter.jobs.reader import Params
+from greeter.web.crate import INPUTS, PARAMETERS
+from greeter.web.crate_graph import METADATA, Entity
+
+_CHUNK = 256 * 1024  # bytes
+
+
+class NotACrate(Exception):
+    """The archive is not that of a job, or is damaged."""
+
+
+@dataclass(frozen=True)
+class Crate:
+    """What is needed to run a job again.
+
+    Attributes:
+        tool: The name of the tool.
+        params: The parameters, with files as Paths.
+        missing: How many input files the archive does not have.
+        sums: The SHA-256 of each file of the result, by its path in the archive.
+        versions: The versions by name.
+        summary: How the job ended.
+        error: Why it has no result; empty if it has one.
+    """
+
+    tool: str
+    params: Params
+    missing: int
+    sums: Mapping[str, str]
+    versions: Mapping[str, str]
+    summary: str
+    error: str
+
+
+def read(path: Path, folder: Path) -> Crate:
+    """Read the crate of a job.
+
+    Args:
+        path: The archive.
+        folder: An existing folder, where the input files are written.
+
+    Returns:
+        The crate.
+
+    Raises:
+        NotACrate: The archive is not that of a job, or is damaged.
+    """
+    try:
+        with ZipFile(path) as archive:
+            entities = {entity["@id"]: entity for entity in json.loads(archive.read(METADATA))["@graph"]}
+            run = entities["#run"]
+            used = [entities[one] for one in _ids(run.get("object", []))]
+            tool = entities[run["instrument"]["@id"]]
+            needed = [entities[one] for one in _ids(tool.get("softwareRequirements", []))]
+            data = [entity for entity in used if entity["@id"].startswith("#data-")]
+            inputs = [entity for entity in used if entity["@id"].startswith(INPUTS)]
+            return Crate(
+                tool["identifier"],
+                {**loads(b"".join(_checked(archive, entities[PARAMETERS]))), **_extract(archive, inputs, folder)},
+                sum(entity["@id"].startswith("#input-") for entity in used),
+                {one: entities[one]["sha256"] for one in _ids(run.get("result", []))},
+                {entity["name"]: entity.get("softwareVersion") or entity["version"] for entity in [*needed, *data]},
+                run["description"],
+                run.get("error", ""),
+            )
+    except (BadZipFile, LookupError, TypeError, AttributeError, ValueError) as error:
+        raise NotACrate(str(error)) from error
+
+
+def _ids(value: Any) -> Iterator[str]:
+    """Yield the ids in a property, which has one reference or a list."""
+    yield from (one["@id"] for one in (value if isinstance(value, list) else [value]))
+
+
+def _extract(archive: ZipFile, inputs: list[Entity], folder: Path) -> dict[str, Path | list[Path]]:
+    """Write the input files, and return them by the name of their parameter."""
+    found: dict[str, Path | list[Path]] = {}
+    for number, entity in enumerate(inputs):
+        name, _, several = entity["@id"].removeprefix(INPUTS).partition("/")
+        path = folder / f"{number:04}"  # never a path from the archive
+        with path.open("wb") as target:
+            target.writelines(_checked(archive, entity))
+        files = found.setdefault(name, []) if several else None
+        if files is None:
+            found[name] = path
+        elif isinstance(files, list):
+            files.append(path)
+    return found
+
+
+def _checked(archive: ZipFile, entity: Entity) -> Iterator[bytes]:
+    """Yield the content of a file. Raises ValueError at its end if it was changed."""
+    digest = sha256()
+    with archive.open(entity["@id"]) as source:
+        while chunk := source.read(_CHUNK):
+            digest.update(chunk)
+            yield chunk
+    if digest.hexdigest() != entity["sha256"]:
+        raise ValueError(f"{entity['@id']} was changed")

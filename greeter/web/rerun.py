@@ -1,0 +1,111 @@
+"""The command `flask rerun`, which runs the job of a job.zip again and compares the results."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
+from hashlib import file_digest, sha256
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import click
+from flask import Flask
+from flask.cli import with_appcontext
+
+from greeter.jobs import versions
+from greeter.jobs.result_files import ResultFile
+from greeter.toolkit.job import Result
+from greeter.toolkit.tool import Tool, signature
+from greeter.web.crate import OUTPUTS, RESULT, result_bytes
+from greeter.web.crate_reader import Crate, NotACrate, read
+from greeter.web.run_tool import execute
+from greeter.web.services import services
+
+
+def init_app(app: Flask) -> None:
+    """Add the command to `flask`."""
+    app.cli.add_command(rerun)
+
+
+@click.command()
+@click.argument("archive", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@with_appcontext
+def rerun(archive: Path) -> None:
+    """Run the job of a job.zip again in this shell, without time limits, and compare the results.
+
+    Prints which versions differ, and whether each file of the result is the same, byte for byte. Exits with status 1 if
+    any file differs.
+    """
+    with TemporaryDirectory() as folder:
+        try:
+            crate = read(archive, Path(folder))
+        except NotACrate as error:
+            advice = "Download job.zip again from the page of the job."
+            raise click.ClickException(f"This is not the unchanged archive of a job: {error}. {advice}") from None
+        tool = _tool(crate)
+        click.echo(f"{crate.summary} {crate.error}".rstrip(), err=True)
+        for line in _compare_versions(crate.versions, versions.of_code(tool) | versions.of_machine(tool)):
+            click.echo(line)
+        result, files = execute(tool, _given(crate.params), crate.params)
+    differences = list(_compare(crate.sums, _sums(result, files)))
+    for path, difference in differences:
+        click.echo(f"{path}: {difference or 'the same, byte for byte'}")
+    sys.exit(any(difference for _, difference in differences))
+
+
+def _tool(crate: Crate) -> Tool:
+    """Return the tool of a crate. Raises ClickException if it cannot run this job."""
+    tool = services().tools.get(crate.tool)
+    if tool is None:
+        raise click.ClickException(f"There is no tool {crate.tool!r} here. Add its file to greeter/tools/.")
+    if crate.missing:
+        raise click.ClickException("The job was cancelled before it started, so its archive has no input to run.")
+    submitted = signature(crate.tool, crate.params)
+    if tool.signature != submitted:
+        advice = f"Use the code with these versions: {_words(crate.versions)}."
+        raise click.ClickException(f"The tool is {tool.signature} now, and was {submitted}. {advice}")
+    return tool
+
+
+def _given(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters whose text is exact. The form shows some of them rounded."""
+    exact = {name: value for name, value in params.items() if isinstance(value, str | int | float | Decimal)}
+    return {name: value if isinstance(value, bool) else [str(value)] for name, value in exact.items()}
+
+
+def _sums(result: Result, files: Iterable[ResultFile]) -> dict[str, str]:
+    """Return the SHA-256 of each file of a result, by its path in an archive."""
+    stored = json.loads(json.dumps(result))  # as it comes out of the record of a job
+    sums = {RESULT: sha256(result_bytes(stored)).hexdigest()}
+    for file in files:
+        with file.path.open("rb") as content:
+            sums[OUTPUTS + file.name] = file_digest(content, "sha256").hexdigest()
+    return sums
+
+
+def _compare(then: Mapping[str, str], now: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield the path of each file with what differs; an empty text if it is the same."""
+    for path in [*then, *(path for path in now if path not in then)]:
+        if path not in now:
+            yield path, "missing now"
+        elif path not in then:
+            yield path, "not in the archive"
+        else:
+            yield path, "" if then[path] == now[path] else "differs"
+
+
+def _compare_versions(then: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
+    """Yield a line for each version that differs, or one that says that none does."""
+    names = [*then, *(name for name in now if name not in then)]
+    changed = [name for name in names if then.get(name) != now.get(name)]
+    for name in changed:
+        yield f"Version of {name}: {then.get(name, 'not recorded')} then, {now.get(name, 'not used')} now."
+    if not changed:
+        yield f"The versions are the same: {_words(now)}."
+
+
+def _words(found: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in found.items())

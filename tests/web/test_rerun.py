@@ -1,0 +1,223 @@
+"""Tests of `flask rerun`, without Redis."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import sys
+import tempfile
+from dataclasses import replace
+from decimal import Decimal
+from hashlib import sha256
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+from click.testing import Result
+from flask import Flask
+from kombu.utils.json import dumps
+
+from greeter import create_app, tools
+from greeter.jobs import versions
+from greeter.jobs.samples import Samples
+from greeter.settings import Settings
+from greeter.toolkit import Job
+from greeter.tools import SAMPLES, load
+from tests.conftest import free_port
+from tests.crates import problems
+
+TOOL = '''
+from decimal import Decimal
+from pathlib import Path
+from wtforms import *
+from greeter.toolkit import FileField, FilesField, ToolError, tool
+
+class AgainForm(Form):
+    word = StringField()
+    share = DecimalField()
+    many = SelectMultipleField(choices=["p", "q"])
+    yes = BooleanField()
+    no = BooleanField(default=True)
+    day = DateField(validators=[validators.Optional()])
+    table = FileField("A file")
+    tables = FilesField("Files")
+    none = FileField("No file", [validators.Optional()])
+
+@tool("Again", form=AgainForm, data={"Proteins": Path("RELEASE")})
+def zz_again(job, word, share, many, yes, no, day, table, tables, none):
+    """Write the values into files."""
+    values = {"word": word, "share": share, "many": many, "yes": yes, "no": no, "day": day, "none": none}
+    if word == "wrong":
+        raise ToolError("This word is wrong. Choose another.")
+    with job.open("values.txt") as file:
+        file.write(repr(sorted(values.items())))
+    with job.open("tables.txt") as file:
+        file.write(table.read_text() + "".join(one.read_text() for one in tables))
+    return {"pair": (1, "ä"), "word": word}
+'''
+
+
+class Again:
+    """A tool whose job is kept as a sample, so that its archive can be downloaded without Redis."""
+
+    def __init__(self, folder: Path, tool_folder: Path) -> None:
+        self.folder, self.file = folder, tool_folder / "zz_again.py"
+        (folder / "release").write_text("2026_01\n")
+        self.write(TOOL)
+        self.archive = folder / "job.zip"
+
+    def write(self, source: str) -> None:
+        """Change the tool. The next command is another process, so it has the new code."""
+        self.file.write_text(source.replace("RELEASE", str(self.folder / "release")))
+        sys.modules.pop("greeter.tools.zz_again", None)
+        vars(tools).pop("zz_again", None)
+
+    def app(self) -> Flask:
+        """Return the app with the tool as it is now."""
+        return create_app(Settings(data_dir=self.folder, redis_url=f"redis://127.0.0.1:{free_port()}/0"))
+
+    def run(self, word: str = "w") -> None:
+        """Run a job of the tool, and download its archive."""
+        app, tool = self.app(), load()["zz_again"]
+        samples = Samples(self.folder / "samples")
+        root = samples.files.folder("sample-zz_again")
+        for name, text in {"table": "first", "tables/0000": "second", "tables/0001": "third"}.items():
+            (root / "inputs" / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / "inputs" / name).write_text(text)
+        others = {"many": ["q"], "yes": True, "no": False, "day": None, "none": None}
+        params = {"word": word, "share": Decimal("0.12345"), **others}
+        (root / "attempts/1").mkdir(parents=True)
+        snapshot = json.loads((SAMPLES / "sample-expensive_greet/record.json").read_text())["snapshot"]
+        snapshot |= {"tool": "zz_again", "claims": "1"}
+        if word == "wrong":
+            snapshot |= {"state": "FAILURE", "result": json.dumps({"user_message": "This word is wrong."})}
+        else:
+            result = tool(Job(root / "attempts/1"), **params, **samples.files.inputs("sample-zz_again"))
+            snapshot |= {"result": json.dumps(result)}
+        sums = {"table": sha256(b"first").hexdigest()}
+        several = [sha256(text).hexdigest() for text in (b"second", b"third")]
+        found = {"params": params, "checksums": sums | {"tables": several}, "filenames": {"table": "a.txt"}}
+        made = versions.of_code(tool) | versions.of_machine(tool)
+        (root / "record.json").write_text(dumps({"snapshot": snapshot, "provenance": found | {"versions": made}}))
+        app.extensions["greeter"] = replace(app.extensions["greeter"], samples=samples)
+        self.archive.write_bytes(app.test_client().get("/jobs/sample-zz_again/job.zip").data)
+
+    def rerun(self) -> Result:
+        """Run the command."""
+        return self.app().test_cli_runner().invoke(args=["rerun", str(self.archive)])
+
+    def change(self, path: str, old: bytes, new: bytes) -> None:
+        """Change a file in the archive."""
+        content = self.archive.read_bytes()
+        with ZipFile(io.BytesIO(content)) as source, ZipFile(self.archive, "w") as target:
+            for name in source.namelist():
+                target.writestr(name, source.read(name).replace(old, new) if name == path else source.read(name))
+
+
+@pytest.fixture
+def again(tmp_path: Path, tool_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Again:
+    """A tool with fields of every kind; the files of its jobs are below tmp_path."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return Again(tmp_path, tool_folder)
+
+
+def test_the_sample_of_phmmer_has_the_same_result_today(app: Flask, tmp_path: Path) -> None:
+    """Each file is the same, byte for byte. Since it was made, only versions without influence have changed."""
+    archive = tmp_path / "job.zip"
+    archive.write_bytes(app.test_client().get("/jobs/sample-phmmer/job.zip").data)
+    ended = app.test_cli_runner().invoke(args=["rerun", str(archive)])
+    assert ended.exit_code == 0, ended.output
+    for name in ("result.json", "outputs/domains.tbl", "outputs/hits.jsonl", "outputs/targets.tbl"):
+        assert f"{name}: the same, byte for byte\n" in ended.stdout
+    assert "Version of greeter: 0.1.0 then, " in ended.stdout
+
+
+def test_parameters_of_every_kind_are_the_same(again: Again) -> None:
+    """Also a number that the form shows rounded, and several files in one field."""
+    again.run()
+    ended = again.rerun()
+    assert ended.exit_code == 0, ended.output
+    for name in ("result.json", "outputs/values.txt", "outputs/tables.txt"):
+        assert f"{name}: the same, byte for byte\n" in ended.stdout
+    assert "The versions are the same: greeter " in ended.stdout
+    with ZipFile(again.archive) as archive:
+        assert b"Decimal('0.12345')" in archive.read("outputs/values.txt")
+        assert archive.read("outputs/tables.txt") == b"firstsecondthird"
+
+
+@pytest.mark.slow
+def test_the_crate_of_this_job_has_all_that_the_profile_recommends(again: Again) -> None:
+    """It has parameters of every kind, several files in one field, and reference data."""
+    again.run()
+    assert problems(again.folder, again.archive.read_bytes()) == ""
+
+
+def test_what_differs_is_named_with_the_versions(again: Again) -> None:
+    """A file that differs, one that is missing, and a new one; and the tool and the data, but no other version."""
+    again.run()
+    again.write(TOOL.replace('"values.txt"', '"others.txt"').replace("(1,", "(2,"))
+    (again.folder / "release").write_text("2026_02\n")
+    ended = again.rerun()
+    assert ended.exit_code == 1, ended.output
+    assert re.findall("^Version of ([^:]+)", ended.stdout, re.MULTILINE) == ["zz_again.py", "Proteins"]
+    assert "Version of Proteins: 2026_01 then, 2026_02 now.\n" in ended.stdout
+    assert "result.json: differs\n" in ended.stdout
+    assert "outputs/values.txt: missing now\n" in ended.stdout
+    assert "outputs/others.txt: not in the archive\n" in ended.stdout
+    assert "outputs/tables.txt: the same, byte for byte\n" in ended.stdout
+
+
+def test_a_job_that_failed_is_run_again(again: Again) -> None:
+    """The reason is shown, then and now."""
+    again.run(word="wrong")
+    ended = again.rerun()
+    assert ended.exit_code == 1
+    assert "The job failed. There is no result. This word is wrong." in ended.stderr
+    assert "Error: This word is wrong. Choose another." in ended.stderr
+    again.write(TOOL.replace('== "wrong"', '== "right"'))
+    assert "outputs/values.txt: not in the archive\n" in again.rerun().stdout
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new", "message"),
+    [
+        ("inputs/table", "first", "firs", "inputs/table was changed. Download job.zip again"),
+        ("inputs/tables/0001", "third", "", "inputs/tables/0001 was changed. "),
+        ("parameters.json", "true", "false", "parameters.json was changed. "),
+        ("ro-crate-metadata.json", '"#run"', '"#walk"', "This is not the unchanged archive of a job: '#run'. "),
+        ("ro-crate-metadata.json", "@graph", "\\x", "This is not the unchanged archive of a job: Invalid "),
+        ("ro-crate-metadata.json", "inputs/table", "#input-0/table", "so its archive has no input to run."),
+        ("ro-crate-metadata.json", '"zz_again"', '"zz_gone"', "There is no tool 'zz_gone' here. Add its file to "),
+    ],
+)
+def test_an_archive_that_cannot_be_run_is_refused(again: Again, path: str, old: str, new: str, message: str) -> None:
+    """The message says what to do, and nothing is run."""
+    again.run()
+    again.change(path, old.encode(), new.encode())
+    ended = again.rerun()
+    assert ended.exit_code == 1
+    assert isinstance(ended.exception, SystemExit)
+    assert message in ended.stderr
+    assert not list(again.folder.glob("zz_again-*"))
+
+
+def test_a_tool_with_other_fields_is_not_run(again: Again) -> None:
+    """The message has both, and the versions with which it would run."""
+    again.run()
+    again.write(TOOL.replace("word", "text"))
+    ended = again.rerun()
+    assert (
+        "The tool is zz_again(day, many, no, none, share, table, tables, text, yes) now, and was zz_again("
+        in ended.stderr
+    )
+    assert "Use the code with these versions: greeter " in ended.stderr
+
+
+def test_another_file_is_no_archive(again: Again) -> None:
+    """Nor is a ZIP archive of other things."""
+    again.archive.write_text("text")
+    assert "Error: This is not the unchanged archive of a job: File is not a zip file." in again.rerun().stderr
+    with ZipFile(again.archive, "w") as archive:
+        archive.writestr("a.txt", "text")
+    assert "Download job.zip again from the page of the job." in again.rerun().stderr
