@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from wtforms import Form
 
+from greeter.toolkit.edam import check_edam
 from greeter.toolkit.errors import ToolError
 from greeter.toolkit.form_check import check_form
 from greeter.toolkit.installed import check_programs
@@ -67,6 +68,7 @@ class Tool:
             shows the versions, and the tool is not available where a program is not installed.
         data: The reference data that it uses, each with a file whose first line is its release, which the page of a job
             shows.
+        edam: The label of each EDAM term that says what it does, by the name of the term.
         cores: The number of processor cores that a job can use; see `Job.cores`.
         memory: A function that estimates the memory that a job needs in the worst case, or None. It takes the
             parameters of `function` without the job (see `longest_sequence`). The form refuses a job that needs more
@@ -87,6 +89,7 @@ class Tool:
     libraries: Sequence[str] = ()
     programs: Mapping[str, str] = field(default_factory=dict)
     data: Mapping[str, Path] = field(default_factory=dict)
+    edam: Mapping[str, str] = field(default_factory=dict)
     cores: int = 1
     memory: Callable[..., MemoryNeed] | None = None
 
@@ -142,6 +145,7 @@ def tool(
     libraries: Sequence[str] = (),
     programs: Mapping[str, str] | None = None,
     data: Mapping[str, Path] | None = None,
+    edam: Mapping[str, str] | None = None,
     cores: int = 1,
     memory: Callable[..., MemoryNeed] | None = None,
 ) -> Callable[[Function], Tool]:
@@ -165,6 +169,8 @@ def tool(
             `{"mafft": "--version"}`.
         data: The reference data that the tool uses, each with a file whose first line is its release, such as
             `{"Swiss-Prot": Path("/data/swissprot/reldate.txt")}`.
+        edam: The operations and topics of EDAM that say what the tool does, each with its label, such as
+            `{"operation_0346": "Sequence similarity search"}`.
         cores: The number of processor cores that a job can use. The setting JOB_CORES limits it: see `Job.cores`.
         memory: A function that estimates the memory that a job needs; see `Tool.memory`.
 
@@ -173,15 +179,16 @@ def tool(
 
     Raises:
         TypeError: The form has a field that cannot be one, or the function's parameters are not a job followed by the
-            fields of the form, or the programs are not a dict.
-        ValueError: The name of the queue, or the arguments of a program, cannot be used.
+            fields of the form, or the programs or EDAM terms are not a dict.
+        ValueError: The name of the queue, the arguments of a program, or an EDAM term cannot be used.
     """
     if not _QUEUE_NAME.fullmatch(queue) or queue in _RESERVED:
         raise ValueError(f"The queue cannot be named {queue!r}: use a-z, 0-9, _ and -, but no name of another key.")
     words = partial(Tool, title=title, form=form, example=example or {}, action=action, duration=duration)
     limits = partial(words, position=position, soft_time_limit=soft_time_limit, queue=queue, cores=cores, memory=memory)
     check_programs({} if programs is None else programs)
-    make = partial(limits, libraries=tuple(libraries), programs=programs or {}, data=data or {})
+    check_edam({} if edam is None else edam)
+    make = partial(limits, libraries=tuple(libraries), programs=programs or {}, data=data or {}, edam=edam or {})
 
     def decorate(function: Function) -> Tool:
         _check_parameters(function, form)

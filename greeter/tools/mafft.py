@@ -32,6 +32,7 @@ class MafftForm(Form):
     action="Align",
     position=2,
     programs={"mafft": "--version"},
+    edam={"operation_0492": "Multiple sequence alignment", "topic_0080": "Sequence analysis"},
     cores=4,
     duration="seconds for up to 50 sequences, minutes for thousands",
     example={"sequences": EXAMPLE},

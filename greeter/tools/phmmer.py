@@ -82,6 +82,7 @@ def memory_need(query: Path, targets: Path | None, evalue: float) -> MemoryNeed:
     action="Search",
     position=1,
     libraries=["pyhmmer"],
+    edam={"operation_0346": "Sequence similarity search", "topic_0080": "Sequence analysis"},
     memory=memory_need,
     cores=2,
     duration="seconds for a few proteins, minutes for hundreds against hundreds",

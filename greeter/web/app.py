@@ -16,6 +16,7 @@ from greeter.web import (
     check_tools,
     cli,
     compression,
+    describe,
     errors,
     health,
     jobs,
@@ -74,6 +75,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         check_tools,
         run_tool,
         rerun,
+        describe,
     ):
         module.init_app(app)
     return app

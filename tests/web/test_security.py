@@ -30,7 +30,7 @@ def observatory(response: TestResponse) -> tuple[int, str]:
     sources = " ".join(source for directive in policy.values() for source in directive)
     age = re.search(r"max-age=(\d+)", headers.get("Strict-Transport-Security", ""))
     private = ("no-referrer", "same-origin", "strict-origin", "strict-origin-when-cross-origin")
-    scripts = re.findall(r"<script(?![^>]*src=\"/[^/])", response.text)
+    scripts = re.findall(r"<script(?! type=\"application/ld\+json\">)(?![^>]*src=\"/[^/])", response.text)  # no data
     penalties = (
         -20 * bool(re.search(r"unsafe|data:|https?:|\*", sources))
         - 25 * ("default-src" not in policy)
