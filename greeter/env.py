@@ -133,6 +133,13 @@ def mail_address(text: str) -> str:
     return text
 
 
+def web_address(text: str) -> str:
+    """Check that a text may be the address of a page; it may be empty."""
+    if text and not (text.startswith(("https://", "http://")) and text.isprintable() and " " not in text):
+        raise ValueError("should be an address that starts with https://")
+    return text
+
+
 def words(text: str) -> tuple[str, ...]:
     """Split a list at its commas and spaces."""
     return tuple(text.replace(",", " ").split())
@@ -141,3 +148,8 @@ def words(text: str) -> tuple[str, ...]:
 def folder(text: str) -> Path:
     """Make a path absolute, so that a process can change its working directory."""
     return Path(text).absolute()
+
+
+def optional_folder(text: str) -> Path | None:
+    """Make a path absolute; it may be empty."""
+    return folder(text) if text else None

@@ -7,15 +7,18 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from greeter.colours import light_and_dark
 from greeter.env import (
     at_least,
     example,
     folder,
     mail_address,
+    optional_folder,
     port,
     redis_server,
     setting,
     user_and_password,
+    web_address,
     words,
     yes_or_no,
 )
@@ -54,6 +57,38 @@ class Settings:
         "Host names at which the site answers, separated by commas. .example.org is example.org and every name below "
         "it. Empty: any host name.",
     )
+
+    site_name: str = setting(
+        "greeter",
+        str,
+        "Name of the site, in the title and at the top of every page. docs/site.md explains this section.",
+        section="Site",
+    )
+    site_summary: str = setting(
+        "", str, "What the site is, in one sentence, on the front page and for search engines. Empty: a general one."
+    )
+    site_access: str = setting(
+        "",
+        str,
+        "Who may use the site, in one sentence, on every page. Empty: that it is free and open to all users without a "
+        "login. no: no sentence.",
+    )
+    site_colour: tuple[str, ...] = setting(
+        "",
+        light_and_dark,
+        "Colour of links, buttons and progress bars on light and on dark pages, such as 0b6e69,5cc9c1. Empty: that of "
+        "the template. A colour that is hard to read is refused.",
+    )
+    site_dir: Path | None = setting(
+        "", optional_folder, "Folder with your own templates, static files and pages, such as site. Empty: none."
+    )
+    site_logo: str = setting(
+        "", str, "Name of an image in the folder static of SITE_DIR, such as logo.svg, for the top of every page."
+    )
+    site_credit: bool = setting("yes", yes_or_no, 'Whether every page says "made with greeter": yes or no.')
+    citation: str = setting("", str, "How to cite the site, as text; an address in it becomes a link.")
+    imprint_url: str = setting("", web_address, "Address of the imprint, if it is not a page in SITE_DIR.")
+    privacy_url: str = setting("", web_address, "Address of the privacy policy, if it is not a page in SITE_DIR.")
 
     flower_host: str = setting(
         "127.0.0.1", str, "Address on which Flower, the monitor for operators, listens.", section="Monitoring"

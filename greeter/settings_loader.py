@@ -72,8 +72,19 @@ def _conflicts(settings: Settings) -> Iterator[tuple[str, str]]:
         yield "WEB_PORT", "should differ from the port of REDIS_URL"
     if settings.retention < settings.soft_time_limit + settings.time_limit_grace:
         yield "RETENTION_DAYS", "should be longer than a job may run: SOFT_TIME_LIMIT + TIME_LIMIT_GRACE"
+    yield from _missing_site_files(settings)
     if settings.production:
         yield from _unfit_for_production(settings, redis.password)
+
+
+def _missing_site_files(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Find the settings that name a folder or a file of the site that does not exist."""
+    if settings.site_dir and not settings.site_dir.is_dir():
+        yield "SITE_DIR", "should be an existing folder"
+    elif settings.site_logo and not (
+        settings.site_dir and (settings.site_dir / "static" / settings.site_logo).is_file()
+    ):
+        yield "SITE_LOGO", "should be the name of a file in the folder static of SITE_DIR"
 
 
 def _unfit_for_production(settings: Settings, redis_password: str) -> Iterator[tuple[str, str]]:

@@ -40,6 +40,10 @@ CHROMIUM = Path("/usr/bin/chromium")
 QUIET = ["--disable-quic", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 NAMES = "--host-resolver-rules=MAP *.test 127.0.0.1"  # unlike localhost, not a secure context
 
+# The tests have their own settings, whatever those of the adopter are.
+for declared in fields(Settings):
+    os.environ.pop(declared.name.upper(), None)
+
 # The misbehaving tools of the tests are found like any others: as files in a folder of tools.
 tools.__path__.append(str(ROOT / "tests" / "zoo"))
 
@@ -198,7 +202,11 @@ class Installation:
     def environ(self) -> dict[str, str]:
         """The settings as environment variables for the processes."""
         values = {field.name.upper(): getattr(self.settings, field.name) for field in fields(self.settings)}
-        return {name: ",".join(value) if isinstance(value, tuple) else str(value) for name, value in values.items()}
+        return {
+            name: ",".join(value) if isinstance(value, tuple) else str(value)
+            for name, value in values.items()
+            if value is not None
+        }
 
     def start(self, *names: str) -> None:
         """Start processes, and wait until each of them answers. A process that was killed is started again.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from flask import Flask
+from flask import Flask, Response, send_from_directory
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from greeter import tools
@@ -29,6 +29,7 @@ from greeter.web import (
     run_tool,
     security,
     services,
+    site,
     template_filters,
 )
 
@@ -43,6 +44,12 @@ class Site(Flask):
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """Return the function. Flask inspects each hook and view in each request, a tenth of the time of a poll."""
         return func
+
+    def send_static_file(self, filename: str) -> Response:
+        """Send a static file, that of the operator if there is one."""
+        if own := site.own_site().static_folder(filename):
+            return send_from_directory(own, filename)
+        return super().send_static_file(filename)
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -66,6 +73,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         security,
         compression,
         template_filters,
+        site,
         availability,
         pages,
         jobs,

@@ -1,0 +1,77 @@
+"""The pages that the operator writes in Markdown, in the folder `pages` of SITE_DIR."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+from markdown_it import MarkdownIt
+from markupsafe import Markup
+
+# Raw HTML stays text: what Markdown cannot express belongs in a template.
+_MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
+# What may be wider than a phone can be scrolled with the keyboard, as in our own pages.
+_SCROLLED = 'tabindex="0" role="group" aria-label='
+_PARTS_OF_PAGES = ("index", "help", "notice")
+_IN_FOOTER = ("imprint", "privacy")
+
+
+class SitePage(NamedTuple):
+    """A page in Markdown: its name in addresses, its title as text, and its content without the title as HTML."""
+
+    name: str
+    title: str
+    html: Markup
+
+
+class SitePages:
+    """The pages in a folder, which may change at any time.
+
+    Args:
+        folder: The folder; it need not exist.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+
+    def find(self, name: str) -> SitePage | None:
+        """Return the page in the file `<name>.md`, or None if there is none."""
+        if not self._folder or not name.isprintable() or "/" in name or name.startswith("."):
+            return None
+        path = self._folder / f"{name}.md"
+        try:
+            return _rendered(path, path.stat().st_mtime_ns)
+        except OSError:
+            return None
+
+    def menu(self) -> Iterator[SitePage]:
+        """Yield the pages for the navigation, by name."""
+        names = sorted(path.stem for path in self._folder.glob("*.md")) if self._folder else []
+        for name in names:
+            if name not in (*_PARTS_OF_PAGES, *_IN_FOOTER) and (page := self.find(name)):
+                yield page
+
+
+@lru_cache(maxsize=100)
+def _rendered(path: Path, mtime: int) -> SitePage:
+    """Render a page; again if the file has changed.
+
+    Args:
+        path: The file.
+        mtime: The time of its last change, in nanoseconds.
+
+    Returns:
+        The page. Its title is the first heading if the text starts with one, otherwise the name of the file.
+    """
+    tokens = _MARKDOWN.parse(path.read_text("utf-8", errors="replace"))
+    title = path.stem.replace("-", " ").capitalize()
+    if tokens and tokens[0].tag == "h1":
+        title, tokens = "".join(part.content for part in tokens[1].children or []), tokens[3:]
+    html = _MARKDOWN.renderer.render(tokens, _MARKDOWN.options, {})
+    html = html.replace("<pre>", f'<pre {_SCROLLED}"Text">')
+    html = html.replace("<table>", f'<div class="wide" {_SCROLLED}"Table"><table>').replace(
+        "</table>", "</table></div>"
+    )
+    return SitePage(path.stem, title, Markup(html))  # nosec B704  Markdown escapes HTML
