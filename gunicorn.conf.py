@@ -15,6 +15,7 @@ from gunicorn.workers.base import Worker
 from greeter.jobs import fitness, redis_check
 from greeter.logs import configure
 from greeter.settings_loader import load_settings
+from greeter.web import gunicorn_worker
 
 _log = logging.getLogger("gunicorn.error")
 _settings = load_settings()
@@ -22,7 +23,7 @@ _host = f"[{_settings.web_host}]" if ":" in _settings.web_host else _settings.we
 _memory = Path("/dev/shm")  # gunicorn's files there have no name  # nosec B108
 
 bind = f"{_host}:{_settings.web_port}"
-worker_class = "greeter.web.gunicorn_worker.Worker"
+worker_class = gunicorn_worker.Worker
 workers = 2
 threads = 32  # a poll takes milliseconds, but a slow client occupies a thread while it sends a body
 keepalive = 5  # seconds, longer than a page waits between two polls, so that they share a connection

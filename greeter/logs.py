@@ -63,7 +63,8 @@ class TextLine(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return the event as text, with control characters escaped as in a Python string."""
         fields = "".join(f" {name}={value}" for name, value in _event_fields(record).items())
-        text = f"{self.formatTime(record, '%H:%M:%S')} {record.levelname} {record.name}: {record.getMessage()}{fields}"
+        head = f"{self.formatTime(record, '%H:%M:%S')} {record.levelname} {_logger_name(record)}"
+        text = f"{head}: {record.getMessage()}{fields}"
         text = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
         if record.exc_info:
             text += "\n" + self.formatException(record.exc_info)
@@ -78,12 +79,18 @@ class JsonLine(logging.Formatter):
         line = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
-            "logger": record.name,
+            "logger": _logger_name(record),
             "event": record.getMessage(),
         } | _event_fields(record)
         if record.exc_info:
             line["traceback"] = _traceback_without_messages(record.exc_info[1])
         return _COMPLETE_ID.sub(r"\1", json.dumps(line, default=str))
+
+
+def _logger_name(record: logging.LogRecord) -> str:
+    """Return the name of the logger, without that of our package, which is not the name of the site."""
+    package, _, name = record.name.partition(".")
+    return record.name if package != "greeter" else name or "web"  # Flask logs as greeter
 
 
 def _traceback_without_messages(error: BaseException | None) -> str:

@@ -206,8 +206,8 @@ def test_nothing_is_removed_from_a_folder_that_is_not_the_right_one(own_installa
     assert orphan.exists()
     assert site.store.files.folder(job).exists()
     assert site.store.find(job).phase == "cancelled"
-    assert 'greeter_workers{queue="celery"} 0.0' in metrics(site)
-    assert "greeter_workers_unfit 1.0" in metrics(site)
+    assert 'site_workers{queue="celery"} 0.0' in metrics(site)
+    assert "site_workers_unfit 1.0" in metrics(site)
     assert right
     site.redis.set("installation", right)
     assert not site.jobs.fitness.problem()
@@ -215,8 +215,8 @@ def test_nothing_is_removed_from_a_folder_that_is_not_the_right_one(own_installa
     sweeper.run()
     assert not orphan.exists()
     assert not site.store.files.folder(job).exists()
-    assert 'greeter_workers{queue="celery"} 1.0' in metrics(site)
-    assert "greeter_workers_unfit 0.0" in metrics(site)
+    assert 'site_workers{queue="celery"} 1.0' in metrics(site)
+    assert "site_workers_unfit 0.0" in metrics(site)
 
 
 @contextmanager

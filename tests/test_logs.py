@@ -35,6 +35,16 @@ def test_an_event_is_one_line_without_a_complete_job_id() -> None:
     assert "secret" not in line
 
 
+@pytest.mark.parametrize(
+    ("logger", "shown"), [("greeter.jobs.sweeper", "jobs.sweeper"), ("greeter", "web"), ("greeters.x", "greeters.x")]
+)
+def test_loggers_of_ours_have_no_prefix(logger: str, shown: str) -> None:
+    """The name of the package is not that of the site. Libraries keep their names."""
+    event = logging.getLogger(logger).makeRecord(logger, logging.INFO, "", 1, "x", (), None)
+    assert json.loads(JsonLine().format(event))["logger"] == shown
+    assert f" INFO {shown}: x" in TextLine().format(event)
+
+
 def test_every_event_names_its_request_and_job() -> None:
     """The ids are added to every event, those of libraries included; an event's own fields take precedence."""
     tokens = REQUEST.set("r1"), JOB.set("j1")
@@ -99,7 +109,7 @@ def test_the_log_follows_each_job_and_contains_no_user_input(own_installation: I
 
     def events(job: str) -> list[str]:
         reference = job.removeprefix("/jobs/")[:8]
-        return [line["event"] for line in lines if line.get("job") == reference and line["logger"] == "greeter.job"]
+        return [line["event"] for line in lines if line.get("job") == reference and line["logger"] == "job"]
 
     assert events(job) == ["submitted", "started", "ended", "deleted"]
     assert events(bug) == ["submitted", "started", "ended"]
@@ -109,7 +119,7 @@ def test_the_log_follows_each_job_and_contains_no_user_input(own_installation: I
     assert {end["state"] for end in ends.values()} == {"finished", "failed", "cancelled"}
     assert all("seconds" in end and "tool" in end for end in ends.values())
 
-    requests = [line for line in lines if line["logger"] == "greeter.request"]
+    requests = [line for line in lines if line["logger"] == "request"]
     assert {line["route"] for line in requests} == {
         "/tools/<name>",
         "/jobs/<job_id:job_id>",

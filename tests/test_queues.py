@@ -68,8 +68,8 @@ def test_a_queue_without_a_worker_is_named(site: Installation) -> None:
     assert "these queues: long. Start one" in not_ready(site)
     metrics = fetch(site, "/metrics", Authorization="Bearer a token of sixteen or more").body
     for line in ('jobs_waiting{queue="long"} 1.0', 'workers{queue="long"} 0.0', 'workers{queue="celery"} 1.0'):
-        assert f"greeter_{line}" in metrics
-    assert re.search(r'^greeter_oldest_waiting_seconds\{queue="long"\} \d', metrics, re.MULTILINE)
+        assert f"site_{line}" in metrics
+    assert re.search(r'^site_oldest_waiting_seconds\{queue="long"\} \d', metrics, re.MULTILINE)
     site.start("worker-2")
     assert site.ended(job).phase == "finished"
     assert not_ready(site) == ""

@@ -107,7 +107,7 @@ def test_what_cannot_be_copied_is_refused(own_installation: Installation, tmp_pa
         site.redis.set("key", "value")
         for source, problem in (
             (here, "Both URLs name the same database."),
-            (there, "The database has a stream, which is not of greeter. Name greeter's database."),
+            (there, "The database has a stream, which is not of a site. Name the database of the site."),
             ("redis://127.0.0.1:1/0", "Check both URLs, and try again."),
             ("http://:secret@host", "The URL of the server to copy from should be like redis://"),
         ):

@@ -31,7 +31,7 @@ def check(redis_url: str) -> None:
     kombu, client = version("kombu"), version("redis")
     if _major_minor(kombu) < (5, 7) or not (8, 0) <= _major_minor(client) < (9, 0):
         _exit(
-            f"greeter was not tested with these versions of its packages: kombu {kombu} and redis {client}.",
+            f"This software was not tested with these versions of its packages: kombu {kombu} and redis {client}.",
             "Install the versions in requirements.txt, and start again.",
         )
     url = RedisUrl.parse(redis_url)

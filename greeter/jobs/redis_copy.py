@@ -117,7 +117,9 @@ def _read(server: Redis, keys: list[bytes]) -> Iterator[_Entry]:
         kinds = {key: kind.decode() for key, kind in zip(keys, pipeline.execute(), strict=True)}
         kinds = {key: kind for key, kind in kinds.items() if kind != "none"}
         if unknown := set(kinds.values()) - _READ.keys():
-            raise CopyRefused(f"The database has a {unknown.pop()}, which is not of greeter. Name greeter's database.")
+            raise CopyRefused(
+                f"The database has a {unknown.pop()}, which is not of a site. Name the database of the site."
+            )
         for key, kind in kinds.items():
             _READ[kind](pipeline, key)
             pipeline.pttl(key)

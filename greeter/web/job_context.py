@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from secrets import token_urlsafe
 from typing import Any, NotRequired, TypedDict
 
@@ -107,7 +106,7 @@ def context_of(record: Record) -> JobContext:
     context: JobContext = {"record": record, "title": tool.title if tool else record.tool}
     if record.active:
         return context
-    provenance = _provenance_of(record)
+    provenance = services().provenance(record.id)
     files = files_of(record)
     previews = Previews(record.id, files)
     return {
@@ -123,13 +122,6 @@ def context_of(record: Record) -> JobContext:
         "token": token_urlsafe(16),
         "can_run_again": can_run_again(record, provenance),
     }
-
-
-def _provenance_of(record: Record) -> Provenance:
-    """Return how the result of a job was made, with the name of the site for that of its software."""
-    provenance = services().reader_for(record.id).provenance(record.id)
-    names = {"greeter": services().settings.site_name}
-    return replace(provenance, versions={names.get(name, name): one for name, one in provenance.versions.items()})
 
 
 def can_run_again(record: Record, provenance: Provenance) -> bool:

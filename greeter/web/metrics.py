@@ -19,7 +19,7 @@ from greeter.jobs.service import JobService
 from greeter.jobs.statistics import QueueStatistics, Statistics
 from greeter.web.services import services
 
-REQUEST_SECONDS = Histogram("greeter_request_seconds", "Time to answer a request.", ["route", "status"], registry=None)
+REQUEST_SECONDS = Histogram("site_request_seconds", "Time to answer a request.", ["route", "status"], registry=None)
 
 bp = Blueprint("metrics", __name__)
 
@@ -55,19 +55,19 @@ class _Jobs(Collector):
         self._jobs = jobs
 
     def collect(self) -> Iterator[Metric]:
-        with suppress(OSError):  # DATA_DIR cannot be read, as greeter_workers_unfit says
+        with suppress(OSError):  # DATA_DIR cannot be read, as site_workers_unfit says
             free = self._jobs.fitness.space().bytes
-            yield GaugeMetricFamily("greeter_disk_free_bytes", "Free bytes in DATA_DIR.", free)
+            yield GaugeMetricFamily("site_disk_free_bytes", "Free bytes in DATA_DIR.", free)
         try:
             statistics = self._jobs.store.statistics()
         except RedisError:
-            yield GaugeMetricFamily("greeter_redis_up", "Whether Redis answers.", 0)
+            yield GaugeMetricFamily("site_redis_up", "Whether Redis answers.", 0)
             return
-        yield GaugeMetricFamily("greeter_redis_up", "Whether Redis answers.", 1)
+        yield GaugeMetricFamily("site_redis_up", "Whether Redis answers.", 1)
         yield from _queues(statistics)
-        yield GaugeMetricFamily("greeter_workers_unfit", "Workers that cannot run jobs.", len(statistics.unfit))
-        jobs = CounterMetricFamily("greeter_jobs_ended", "Ended jobs by tool and phase.", labels=["tool", "phase"])
-        seconds = HistogramMetricFamily("greeter_job_seconds", "How long ended jobs ran, in seconds.", labels=["tool"])
+        yield GaugeMetricFamily("site_workers_unfit", "Workers that cannot run jobs.", len(statistics.unfit))
+        jobs = CounterMetricFamily("site_jobs_ended", "Ended jobs by tool and phase.", labels=["tool", "phase"])
+        seconds = HistogramMetricFamily("site_job_seconds", "How long ended jobs ran, in seconds.", labels=["tool"])
         for (kind, tool, *phase), number in statistics.ended.items():
             if kind == "ended":
                 jobs.add_metric([tool, *phase], number)
@@ -79,10 +79,10 @@ class _Jobs(Collector):
 
 def _queues(statistics: Statistics) -> Iterator[Metric]:
     """Yield the metrics of the queues, including those of tools that have neither jobs nor workers."""
-    waiting = GaugeMetricFamily("greeter_jobs_waiting", "Waiting jobs by queue.", labels=["queue"])
-    running = GaugeMetricFamily("greeter_jobs_running", "Running jobs by queue.", labels=["queue"])
-    workers = GaugeMetricFamily("greeter_workers", "Workers that take jobs from a queue.", labels=["queue"])
-    oldest = GaugeMetricFamily("greeter_oldest_waiting_seconds", "Age of the oldest waiting job.", labels=["queue"])
+    waiting = GaugeMetricFamily("site_jobs_waiting", "Waiting jobs by queue.", labels=["queue"])
+    running = GaugeMetricFamily("site_jobs_running", "Running jobs by queue.", labels=["queue"])
+    workers = GaugeMetricFamily("site_workers", "Workers that take jobs from a queue.", labels=["queue"])
+    oldest = GaugeMetricFamily("site_oldest_waiting_seconds", "Age of the oldest waiting job.", labels=["queue"])
     of_tools = {tool.queue: QueueStatistics() for tool in services().tools.values()}
     for name, numbers in sorted((of_tools | statistics.queues).items()):
         waiting.add_metric([name], numbers.waiting)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 from flask import Flask, current_app
 
 from greeter.jobs.celery_app import CeleryApp
-from greeter.jobs.reader import JobReader
+from greeter.jobs.reader import JobReader, Provenance
 from greeter.jobs.samples import PREFIX, Samples
 from greeter.jobs.service import JobService
 from greeter.settings import Settings
@@ -49,6 +49,12 @@ class Services:
             What reads the job.
         """
         return self.samples if job_id.startswith(PREFIX) else self.jobs.store
+
+    def provenance(self, job_id: str) -> Provenance:
+        """Read how the result of a job was made, with the name of the site for that of its software."""
+        read = self.reader_for(job_id).provenance(job_id)
+        names = {"greeter": self.settings.site_name}
+        return replace(read, versions={names.get(name, name): version for name, version in read.versions.items()})
 
 
 def services() -> Services:

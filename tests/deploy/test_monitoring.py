@@ -66,7 +66,7 @@ def test_every_metric_of_the_dashboard_and_the_alerts_exists(own_installation: I
     families = list(text_string_to_metric_families(text))
     exposed = {one.name + suffix for one in families for suffix in SUFFIXES.get(one.type, [""])}
     queries = [*EXPRESSIONS, re.sub("#.*", "", ALERTS.read_text())]
-    used = {name for query in queries for name in re.findall(r"\bgreeter_\w+", query)}
+    used = {name for query in queries for name in re.findall(r"\bsite_\w+", query)}
     assert len(used) > 10
     assert used <= exposed
     labels = {label for one in families for sample in one.samples for label in sample.labels} | {"job"}

@@ -32,12 +32,12 @@ def test_metrics_require_the_token(tmp_path: Path) -> None:
     for login in ("", "Bearer", f"Bearer {TOKEN} ", f"Bearer {TOKEN[:-1]}", f"Basic {TOKEN}", TOKEN, "Bearer \xe9"):
         refused = client.get("/metrics", headers={"Authorization": login})
         assert (refused.status_code, refused.headers["WWW-Authenticate"]) == (401, "Bearer")
-        assert "greeter_" not in refused.text
+        assert "site_" not in refused.text
     shown = client.get("/metrics", headers=LOGIN)
     assert (shown.status_code, shown.headers["Cache-Control"]) == (200, "no-store")
-    assert "greeter_redis_up 0.0" in shown.text
-    assert re.search("^greeter_disk_free_bytes [1-9]", shown.text, re.MULTILINE)
-    assert 'greeter_request_seconds_count{route="/metrics",status="401"} 7.0' in shown.text
+    assert "site_redis_up 0.0" in shown.text
+    assert re.search("^site_disk_free_bytes [1-9]", shown.text, re.MULTILINE)
+    assert 'site_request_seconds_count{route="/metrics",status="401"} 7.0' in shown.text
 
 
 @pytest.mark.slow
@@ -49,7 +49,7 @@ def test_job_counts_survive_restarts_and_requests_count_in_every_process(own_ins
     def numbers() -> dict[str, float]:
         families = text_string_to_metric_families(fetch(site, "/metrics", **LOGIN).body)
         samples = [sample for family in families for sample in family.samples]
-        return {" ".join([one.name.removeprefix("greeter_"), *one.labels.values()]): one.value for one in samples}
+        return {" ".join([one.name.removeprefix("site_"), *one.labels.values()]): one.value for one in samples}
 
     site.start("redis", "worker", "web")
     jobs = [site.submit("diary", seconds=1.2), site.submit("blame"), site.submit("yield_some"), site.submit("vanish")]
