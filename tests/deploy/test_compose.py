@@ -41,6 +41,14 @@ def test_services_run_the_commands_of_the_procfile() -> None:
         assert names <= set(vars(Settings()))
 
 
+def test_the_containers_have_the_folder_of_the_site() -> None:
+    """It is mounted, so that no image has to be built for a change, where SITE_DIR says, and read-only."""
+    for name in ("web", "worker", "flower"):
+        service = COMPOSE["services"][name]
+        assert f"../site:{service['environment']['SITE_DIR']}:ro" in service["volumes"]
+    assert (ROOT / "deploy/../site").is_dir()
+
+
 def test_the_worker_has_memory_for_its_jobs() -> None:
     """Its default limit is that of all its jobs and 1 GiB, without swap."""
     worker, settings = COMPOSE["services"]["worker"], Settings()
