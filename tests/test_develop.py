@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace as replace_settings
 from functools import partial
 from pathlib import Path
 
@@ -83,6 +84,9 @@ def replace(path: Path, old: str, new: str) -> None:
 def test_changes_take_effect_while_everything_runs(copy: Path, own_installation: Installation) -> None:
     """A tool, a template, a style, a new tool, and one that is broken and corrected; then Ctrl-C ends everything."""
     web = own_installation.settings.web_port
+    own = copy / "site"
+    (own / "pages").mkdir(parents=True)
+    own_installation.settings = replace_settings(own_installation.settings, site_dir=own)
 
     def page(path: str, body: dict[str, str] | None = None) -> tuple[int, str, str]:
         with suppress(TimeoutError):  # while the web loads a tool, requests wait
@@ -112,6 +116,11 @@ def test_changes_take_effect_while_everything_runs(copy: Path, own_installation:
         assert "A new template: Salutations" in page(job)[2]
         replace(copy / "static/style.css", ":root", "/* new style */ :root")
         assert "/* new style */" in page("/static/style.css")[2]
+        (own / "pages/news.md").write_text("We moved.")
+        assert "We moved." in page("/pages/news")[2]
+        (own / "templates").mkdir()
+        (own / "templates/page.html").write_text("{{ page.html }}, says our own template")
+        assert "We moved.</p>\n, says our own template" in page("/pages/news")[2]
 
         added = copy / "greeter/tools/shout.py"
         added.write_text(SHOUT)

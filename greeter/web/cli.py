@@ -21,6 +21,7 @@ from greeter.web.availability import availability
 from greeter.web.drain import drain
 from greeter.web.forms import make_form
 from greeter.web.services import services
+from greeter.web.site import template_problems
 from greeter.web.uploads import RequestUploads
 
 
@@ -31,9 +32,12 @@ def init_app(app: Flask) -> None:
 
 
 @click.command("check-settings")
+@with_appcontext
 def check_settings() -> None:
-    """Check the settings."""
+    """Check the settings, and the templates in SITE_DIR."""
     # This runs only with valid settings: for others, load_settings() has printed the problems and exited.
+    if problems := list(template_problems()):
+        raise click.ClickException("\n".join(["These templates cannot be used:", *problems, "Correct them."]))
     click.echo("The settings can be used.")
 
 

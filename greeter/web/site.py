@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from flask import Blueprint, Flask, Response, abort, current_app, render_template, request
-from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader, TemplateSyntaxError
 from werkzeug.security import safe_join
 
 from greeter.colours import style_sheet
@@ -93,6 +93,22 @@ def colours() -> Response:
     response.add_etag()
     response.make_conditional(request)
     return response
+
+
+def template_problems() -> Iterator[str]:
+    """Find the templates of the operator that cannot be used, whose pages would fail.
+
+    Yields:
+        The path of each, the line and what is wrong.
+    """
+    templates = current_app.jinja_env
+    folder = own_site().folder
+    own = FileSystemLoader(folder / "templates").list_templates() if folder else []
+    for name in own:
+        try:
+            templates.get_template(name)
+        except TemplateSyntaxError as error:
+            yield f"{error.filename}, line {error.lineno}: {error.message}"
 
 
 def own_site() -> OwnSite:

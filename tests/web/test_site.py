@@ -15,7 +15,7 @@ from greeter.settings import Settings
 from greeter.settings_loader import SettingsError, read_settings
 from tests.conftest import ROOT, free_port
 
-PAGES = ("/", "/help", "/tools/phmmer", "/jobs/sample-phmmer", "/nowhere")
+PAGES = ("/", "/help", "/tools/phmmer", "/jobs/sample-phmmer", "/nowhere", "/jobs/" + "0" * 32)  # the last needs Redis
 DRAWING = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><circle r="4"/></svg>'
 
 
@@ -126,6 +126,18 @@ def test_templates_of_the_site_come_first(folder: Path, production: bool) -> Non
     (folder / "templates/tools/phmmer").mkdir(parents=True)
     (folder / "templates/tools/phmmer/_about.html").write_text("Ask us about searches.")
     assert "Ask us about searches." in visitor(folder, production=production).get("/tools/phmmer").text
+
+
+def test_a_template_with_a_mistake_is_found(folder: Path) -> None:
+    """The check of the settings names the file, the line and the mistake, before a visitor sees an error."""
+    own = folder / "templates/base.html"
+    own.write_text('{% extends "original/base.html" %}\n{% block main %}{{ 1|dury }}{% endblock %}')
+    check = visitor(folder).application.test_cli_runner()
+    failed = check.invoke(args=["check-settings"])
+    assert failed.exit_code == 1
+    assert f"{own}, line 2: No filter named 'dury'.\n" in failed.output
+    own.write_text('{% extends "original/base.html" %}\n{% block main %}{{ 1|duration }}{% endblock %}')
+    assert check.invoke(args=["check-settings"]).output == "The settings can be used.\n"
 
 
 def test_pages_in_markdown_are_added(folder: Path) -> None:
