@@ -175,6 +175,7 @@ def test_cancel_button_ends_the_job_and_updates_the_title(installation: Installa
     page.click("text=Cancel")
     page.wait_for_selector("text=Greetings, fallback!")
     assert page.title() == "Cancelled - my greeting - greeter"
+    assert page.locator("#job h2 svg").is_visible()
 
 
 def test_cancel_never_becomes_another_button_under_the_focus(installation: Installation, page: Page) -> None:
@@ -661,4 +662,23 @@ def test_figures_and_colour_fields_have_a_usable_size(browser: Browser) -> None:
     colour = page.locator("input").bounding_box()
     assert colour
     assert colour["height"] >= 24
+    page.close()
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 20])
+def test_the_cards_of_the_front_page_leave_no_hole(browser: Browser, number: int) -> None:
+    """The last row is as wide as the others, however many tools there are, and a long word stays in its card."""
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    card = f"<li><h2><a href='/'>{'long' * 30}</a></h2><p>A tool.</p></li>"
+    page.set_content(f"<main><ul class='cards'>{card * number}</ul></main>")
+    page.add_style_tag(path=ROOT / "static/style.css")
+    for width, columns in ((1600, 2), (1280, 2), (390, 1)):
+        page.set_viewport_size({"width": width, "height": 800})
+        around, first, last = (page.locator(one).bounding_box() for one in ("ul", "li:first-child", "li:last-child"))
+        assert around
+        assert first
+        assert last
+        assert last["x"] + last["width"] == pytest.approx(around["x"] + around["width"])
+        assert first["width"] < around["width"] / columns + 1 or number == 1
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.close()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from greeter.version import __version__
+from greeter.version import RELEASED, __version__
 from tests.conftest import Installation
 from tests.http import fetch
 
@@ -50,6 +50,14 @@ def test_front_page_shows_each_tools_duration_and_sample(client: FlaskClient) ->
     assert "Search proteins against proteins with HMMER" in page
     assert "Usually takes seconds for a few proteins" in page
     assert 'href="/jobs/sample-phmmer"' in page
+
+
+def test_front_page_shows_the_release_and_what_to_cite(client: FlaskClient) -> None:
+    """It has the version with its date, how long jobs are kept, and a link to what to cite."""
+    page = client.get("/").text
+    assert f"Version {__version__} of {RELEASED:%-d %B %Y}." in page
+    assert "it is kept for 7 days after the job has ended" in page
+    assert 'href="/help#cite"' in page
 
 
 @pytest.mark.slow
