@@ -19,11 +19,22 @@ _IN_FOOTER = ("imprint", "privacy")
 
 
 class SitePage(NamedTuple):
-    """A page in Markdown: its name in addresses, its title as text, and its content without the title as HTML."""
+    """A page in Markdown.
+
+    Attributes:
+        name: Its name in addresses.
+        heading: The heading with which it begins, as text; may be empty.
+        html: The rest of it.
+    """
 
     name: str
-    title: str
+    heading: str
     html: Markup
+
+    @property
+    def title(self) -> str:
+        """The heading, or the name if there is none."""
+        return self.heading or self.name.replace("-", " ").capitalize()
 
 
 class SitePages:
@@ -63,15 +74,15 @@ def _rendered(path: Path, mtime: int) -> SitePage:
         mtime: The time of its last change, in nanoseconds.
 
     Returns:
-        The page. Its title is the first heading if the text starts with one, otherwise the name of the file.
+        The page.
     """
     tokens = _MARKDOWN.parse(path.read_text("utf-8", errors="replace"))
-    title = path.stem.replace("-", " ").capitalize()
+    heading = ""
     if tokens and tokens[0].tag == "h1":
-        title, tokens = "".join(part.content for part in tokens[1].children or []), tokens[3:]
+        heading, tokens = "".join(part.content for part in tokens[1].children or []), tokens[3:]
     html = _MARKDOWN.renderer.render(tokens, _MARKDOWN.options, {})
     html = html.replace("<pre>", f'<pre {_SCROLLED}"Text">')
     html = html.replace("<table>", f'<div class="wide" {_SCROLLED}"Table"><table>').replace(
         "</table>", "</table></div>"
     )
-    return SitePage(path.stem, title, Markup(html))  # nosec B704  Markdown escapes HTML
+    return SitePage(path.stem, heading, Markup(html))  # nosec B704  Markdown escapes HTML

@@ -171,6 +171,10 @@ def test_texts_in_markdown_are_parts_of_our_pages(folder: Path) -> None:
     (folder / "pages/help.md").write_text("# At our institute\n\nCome to room 5.\n")
     assert "<h1>Find relatives</h1>" in (front := theirs.get("/").text)
     assert "<p>Of your <em>protein</em>.</p>" in front
+    (folder / "pages/index.md").write_text("Without a heading.")
+    os.utime(folder / "pages/index.md", ns=(2, 2))
+    assert "<h1>What would you like to run?</h1>" in (front := theirs.get("/").text)
+    assert "<p>Without a heading.</p>" in front
     help_page = theirs.get("/help").text
     assert '<a href="#about-this-site">At our institute</a>' in help_page
     assert '<h2 id="about-this-site">At our institute</h2>\n<p>Come to room 5.</p>' in help_page
@@ -182,6 +186,8 @@ def test_texts_in_markdown_are_parts_of_our_pages(folder: Path) -> None:
         day = text.split("**")[1]
         for path in PAGES:
             assert f"Maintenance on <strong>{day}</strong>" in theirs.get(path).text
+    notice.write_text("# Moved\n\nSince Monday.")
+    assert re.search(r"<p><strong>Moved</strong></p>\s+<p>Since Monday.</p>", theirs.get("/").text)
     notice.unlink()
     assert "Maintenance" not in theirs.get("/").text
 
