@@ -54,7 +54,7 @@ def send(record: Record) -> Response:
         The response.
     """
     reader = services().reader_for(record.id)
-    provenance = reader.provenance(record.id)
+    provenance = services().provenance(record.id)
     inputs = list(_inputs(record, reader, provenance))
     missing = [part.entity | {"@type": "CreativeWork"} for part in inputs if not part.content]
     parts = [*(part for part in inputs if part.content), *_others(record, reader, provenance)]

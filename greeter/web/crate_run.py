@@ -51,7 +51,7 @@ def describe(record: Record, provenance: Provenance, missing: list[Entity]) -> G
         The metadata.
     """
     host = url_for("pages.index", _external=True)
-    site = {"@id": host, "@type": "Organization", "name": request.host, "url": host}
+    site = {"@id": host, "@type": "Organization", "name": services().settings.site_name, "url": host}
     instrument, *needed = _software(record, provenance)
     inputs = [*_parameters(provenance), *_data(record, provenance), *missing]
     summary = f"{instrument['name']}, run by {request.host}. {_ENDS[record.phase]} {_extent(record)}"
@@ -119,7 +119,10 @@ def _software(record: Record, provenance: Provenance) -> Iterator[Entity]:
         }
         for name, version in versions.items()
     ]
-    own = next((version for name, version in versions.items() if name.endswith(".py")), versions.get("greeter"))
+    own = next(
+        (version for name, version in versions.items() if name.endswith(".py")),
+        versions.get(services().settings.site_name),
+    )
     yield {
         "@id": url,
         "@type": "SoftwareApplication",

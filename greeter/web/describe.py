@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 import click
-from flask import Flask, current_app, request, url_for
+from flask import Flask, current_app, url_for
 from flask.cli import with_appcontext
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
@@ -54,6 +54,7 @@ def bioschemas(tool: Tool) -> dict[str, Any]:
         The JSON-LD document. It has no author, citation or licence: those of a tool and of what it runs are not known.
     """
     url, site = _addresses(tool)
+    settings = services().settings
     return {
         "@context": "https://schema.org",
         "@id": url,
@@ -67,7 +68,7 @@ def bioschemas(tool: Tool) -> dict[str, Any]:
         "softwareHelp": {"@type": "CreativeWork", "url": _help(tool)},
         "applicationCategory": "Web application",
         "isAccessibleForFree": True,
-        "provider": {"@type": "Organization", "name": request.host, "url": site, "email": services().settings.contact},
+        "provider": {"@type": "Organization", "name": settings.site_name, "url": site, "email": settings.contact},
         "featureList": [_defined_term(*term) for term in _terms(tool, "operation")],
         "applicationSubCategory": [_defined_term(*term) for term in _terms(tool, "topic")],
     }
@@ -86,7 +87,8 @@ def biotools_entry(tool: Tool) -> dict[str, Any]:
     operations, topics = (
         [{"uri": uri, "term": label} for uri, label in _terms(tool, kind)] for kind in ("operation", "topic")
     )
-    contact = {"name": request.host, "email": services().settings.contact, "url": site}
+    settings = services().settings
+    contact = {"name": settings.site_name[:_LONGEST_NAME], "email": settings.contact, "url": site}
     return {
         "name": " ".join(_NOT_IN_A_NAME.sub(" ", tool.title).split())[:_LONGEST_NAME] or tool.name,
         "description": f"{tool.title}: {tool.summary}"[:_LONGEST_DESCRIPTION],

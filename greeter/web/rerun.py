@@ -47,7 +47,8 @@ def rerun(archive: Path) -> None:
             raise click.ClickException(f"This is not the unchanged archive of a job: {error}. {advice}") from None
         tool = _tool(crate)
         click.echo(f"{crate.summary} {crate.error}".rstrip(), err=True)
-        for line in _compare_versions(crate.versions, versions.of_code(tool) | versions.of_machine(tool)):
+        now = services().shown(versions.of_code(tool) | versions.of_machine(tool))
+        for line in _compare_versions(crate.versions, now):
             click.echo(line)
         result, files = execute(tool, _given(crate.params), crate.params)
     differences = list(_compare(crate.sums, _sums(result, files)))

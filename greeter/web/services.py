@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -53,8 +54,12 @@ class Services:
     def provenance(self, job_id: str) -> Provenance:
         """Read how the result of a job was made, with the name of the site for that of its software."""
         read = self.reader_for(job_id).provenance(job_id)
+        return replace(read, versions=self.shown(read.versions))
+
+    def shown(self, versions: Mapping[str, str]) -> dict[str, str]:
+        """Return versions with the name of the site for that of its software."""
         names = {"greeter": self.settings.site_name}
-        return replace(read, versions={names.get(name, name): version for name, version in read.versions.items()})
+        return {names.get(name, name): version for name, version in versions.items()}
 
 
 def services() -> Services:

@@ -183,3 +183,13 @@ def test_the_archive_of_a_tool_that_is_gone(app: Flask, mafft: Path) -> None:
     tool = entities["http://localhost/tools/mafft"]
     assert tool["name"] == "mafft"
     assert len(tool["softwareRequirements"]) == 3
+
+
+def test_a_site_has_its_own_name_in_the_archive(app: Flask) -> None:
+    """As on the page: it is the agent, and its software has its name."""
+    own = app.extensions["greeter"]
+    app.extensions["greeter"] = replace(own, settings=replace(own.settings, site_name="Protein lab"))
+    entities, files = read_crate(app.test_client().get("/jobs/sample-phmmer/job.zip").data)
+    assert entities["http://localhost/"]["name"] == "Protein lab"
+    assert entities["http://localhost/tools/phmmer#Protein%20lab"]["name"] == "Protein lab"
+    assert "greeter" not in json.dumps(entities) + "".join(map(repr, files.values()))

@@ -11,6 +11,7 @@ from dataclasses import replace
 from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 from zipfile import ZipFile
 
 import pytest
@@ -66,6 +67,7 @@ class Again:
         (folder / "release").write_text("2026_01\n")
         self.write(TOOL)
         self.archive = folder / "job.zip"
+        self.settings: dict[str, Any] = {"data_dir": folder, "redis_url": f"redis://127.0.0.1:{free_port()}/0"}
 
     def write(self, source: str) -> None:
         """Change the tool. The next command is another process, so it has the new code."""
@@ -75,7 +77,7 @@ class Again:
 
     def app(self) -> Flask:
         """Return the app with the tool as it is now."""
-        return create_app(Settings(data_dir=self.folder, redis_url=f"redis://127.0.0.1:{free_port()}/0"))
+        return create_app(Settings(**self.settings))
 
     def run(self, word: str = "w") -> None:
         """Run a job of the tool, and download its archive."""
@@ -151,6 +153,13 @@ def test_the_crate_of_this_job_has_all_that_the_profile_recommends(again: Again)
     """It has parameters of every kind, several files in one field, and reference data."""
     again.run()
     assert problems(again.folder, again.archive.read_bytes()) == ""
+
+
+def test_the_software_of_a_site_with_its_own_name_is_compared(again: Again) -> None:
+    """It has the name of the site in the archive."""
+    again.settings["site_name"] = "Protein lab"
+    again.run()
+    assert "The versions are the same: Protein lab " in again.rerun().stdout
 
 
 def test_what_differs_is_named_with_the_versions(again: Again) -> None:
