@@ -8,9 +8,11 @@ from greeter.toolkit.file_field import FileField
 from greeter.toolkit.files_field import FilesField
 from greeter.toolkit.job import Job, Result
 from greeter.toolkit.sequence_files import longest_sequence
+from greeter.toolkit.table import Column
 from greeter.toolkit.tool import MemoryNeed, tool
 
 __all__ = [
+    "Column",
     "FastaField",
     "FastqField",
     "FileField",

@@ -12,6 +12,7 @@ from typing import IO, Any
 from greeter.toolkit.program import environment
 from greeter.toolkit.programs import Command, Programs, Stream
 from greeter.toolkit.steps import Item, Progress, Steps
+from greeter.toolkit.table import Column, Table
 
 Result = dict[str, Any]  # what a tool returns: JSON values, with None instead of NaN and infinity
 RESULT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
@@ -129,6 +130,25 @@ class Job:
         if about:
             self.about(name, about)
         return self._output(name).open(mode, encoding=None if "b" in mode else "utf-8")
+
+    def table(self, name: str, columns: Mapping[str, Column], *, about: str = "") -> Table:
+        """Write a table of results, which the job's page can sort, filter and offer for download.
+
+        Args:
+            name: The name of the result file with the rows, such as `hits.tsv`.
+            columns: The columns by their names, which are up to 40 lower-case letters, digits and underscores.
+            about: A sentence about the file for the page.
+
+        Returns:
+            The table, for a `with` statement.
+
+        Raises:
+            ValueError: The name of the file or a column breaks the rules.
+        """
+        table = Table(self._output(name), columns)
+        if about:
+            self.about(name, about)
+        return table
 
     def about(self, name: str, sentence: str) -> None:
         """Describe a result file, such as one that a program writes. The job's page shows the last sentence about it.

@@ -101,6 +101,12 @@ def send(file: ResultFile, record: Record, *, inline: bool) -> Response:
     return response
 
 
+def name(response: Response, name: str, record: Record) -> Response:
+    """Make a response a download with this name, after the label of its job."""
+    response.headers.set("Content-Disposition", "attachment", filename=f"{_prefix(record)}-{name}")
+    return response
+
+
 def send_zip(entries: Iterable[Entry], record: Record) -> Response:
     """Send a ZIP archive, which is made while it is sent.
 

@@ -26,6 +26,8 @@ from greeter.web.forms import make_form
 from greeter.web.job_context import JobStatus, can_run_again, context_of, files_of, status_of
 from greeter.web.pages import find_tool, form_page, submit_job
 from greeter.web.services import services
+from greeter.web.table_index import BrokenIndex
+from greeter.web.table_view import selection
 from greeter.web.uploads import of_job
 
 _FRAGMENTS = 256  # kept in each process, about 2 KB each: one rendering serves all who watch a job
@@ -73,9 +75,18 @@ def status(job_id: str) -> JobStatus:
 
 @bp.get("/jobs/<job_id:job_id>/files/<name>")
 def file(job_id: str, name: str) -> ResponseReturnValue:
-    """Download a result file or, with the query parameter `inline`, show it if it is an image or a PDF."""
+    """Download a result file.
+
+    With the query parameter `inline`, an image or a PDF is shown instead. With those of a table on the page of a job, a
+    table that `Job.table` has written has only the rows that match, sorted as on the page.
+    """
     record = _find(job_id)
     found = next((file for file in files_of(record) if file.name == name), None) or abort(404)
+    try:
+        if rows := selection(found.path, request.args):
+            return downloads.name(rows, f"selected-{name}", record)
+    except BrokenIndex:
+        return redirect(url_for(".job", job_id=job_id), 303)  # which says so
     return downloads.send(found, record, inline="inline" in request.args)
 
 

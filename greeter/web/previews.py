@@ -12,6 +12,8 @@ from markupsafe import Markup
 
 from greeter.jobs.result_files import ResultFile
 from greeter.web.paging import Page, read_rows, read_table
+from greeter.web.table_index import BrokenIndex
+from greeter.web.table_view import TableView
 
 _MAX_TEXT_BYTES = 16 * 1024
 
@@ -36,11 +38,31 @@ class Previews:
         except LookupError:
             abort(404)
 
-    def table(self, name: str) -> Markup:
-        """Show a table: a file of tab- or comma-separated values whose first line is the header; see `read_table`."""
+    def table(self, name: str, row: str = "", unit: str = "row") -> Markup:
+        """Show a table, 100 rows at a time. One that `Job.table` has written can be sorted and filtered.
+
+        Args:
+            name: The name of a file of tab- or comma-separated values whose first line is the header.
+            row: A template that shows one row of a table by `Job.table` as one or more `<tr>`. Its variables are `row`
+                (see `TableIndex.page`), `previous`, the row above it or None, and `view`, a `TableView`.
+            unit: What a row of such a table is, in the singular.
+
+        Returns:
+            HTML.
+        """
         if not (file := self._files.get(name)):
             return Markup()
-        parameter = f"start-{name}"  # one for each file, because a page may have several tables
+        try:
+            view = TableView.of(file.path, request.args)
+        except FileNotFoundError:
+            return self._plain_table(file)
+        except BrokenIndex:
+            return self._render("_broken_index.html", file) + self._plain_table(file)
+        return self._render("_sortable.html", file, view=view, row_template=row, unit=unit)
+
+    def _plain_table(self, file: ResultFile) -> Markup:
+        """Show the rows of a table as they are in its file; see `read_table`."""
+        parameter = f"start-{file.name}"  # one for each file, because a page may have several tables
         try:
             page = read_table(file.path, request.args.get(parameter, 0, type=int))
         except LookupError:

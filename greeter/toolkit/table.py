@@ -1,0 +1,160 @@
+"""A table of results that the page of a job can sort and filter: a TSV file, and an index of it in SQLite."""
+
+from __future__ import annotations
+
+import errno
+import json
+import re
+import sqlite3
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, NamedTuple, Self
+
+Cell = str | int | float | None
+Filter = Literal["", "text", "choice", "min", "max", "range"]
+COLUMN_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+NUMBER_FORMAT = re.compile(r",|,?\.\d{1,2}[efg%]|")
+RESERVED = ("number", "details")
+MAX_COLUMNS = 50
+_BREAKS = str.maketrans("\t\r\n", "   ")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table.
+
+    Attributes:
+        title: Its head on the page. Without one, the page does not show the column; the TSV file has it.
+        kind: Whether its cells are texts or numbers.
+        filter: How the page filters by it: texts that contain another, one of the texts that occur, or a limit.
+        format: How the page shows a number, as a format of Python such as `.2g` or `,`. The TSV file has all digits.
+    """
+
+    title: str = ""
+    kind: Literal["text", "number"] = "text"
+    filter: Filter = ""
+    format: str = ""
+
+
+class Mark(NamedTuple):
+    """A place in a table that is being written: the number of rows before it, and their size in the TSV file."""
+
+    rows: int
+    size: int
+
+
+def index_of(path: Path) -> Path:
+    """Return the path of the index of a TSV file. Its name keeps it from being listed as a result file."""
+    return path.with_name(f"_{path.name}.sqlite")
+
+
+class Table:
+    """A table that is being written, for a `with` statement; `Job.table` makes it.
+
+    However the `with` statement ends, both files have the same rows then: those whose `add` has returned.
+
+    Args:
+        path: The path of the TSV file.
+        columns: The columns by their names, in their order.
+
+    Raises:
+        ValueError: A column breaks the rules of `Job.table`.
+    """
+
+    def __init__(self, path: Path, columns: Mapping[str, Column]) -> None:
+        _check(columns)
+        self._names = tuple(columns)
+        self._file = path.open("wb")
+        index_of(path).unlink(missing_ok=True)
+        # If the process dies, so does its attempt, whose files nobody reads: a journal would be of no use.
+        self._index = sqlite3.connect(index_of(path), isolation_level=None)
+        self._index.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; BEGIN")
+        cells = ", ".join(f'"{name}"' for name in columns)  # the check allows no quotation mark
+        self._index.execute("CREATE TABLE columns (name, json)")
+        self._index.execute(f"CREATE TABLE rows (number INTEGER PRIMARY KEY, {cells})")
+        # A table of its own: to sort and filter, SQLite reads all rows, and details may be a hundred times as large.
+        self._index.execute("CREATE TABLE details (number INTEGER PRIMARY KEY, json)")
+        self._insert = f"INSERT INTO rows VALUES (?{', ?' * len(columns)})"  # nosec B608
+        described = [(name, json.dumps(asdict(column))) for name, column in columns.items()]
+        self._index.executemany("INSERT INTO columns VALUES (?, ?)", described)
+        self._end = Mark(0, self._file.write(line(self._names)))
+
+    @property
+    def mark(self) -> Mark:
+        """The current end of the table, to which `rewind` can return."""
+        return self._end
+
+    def add(self, row: Mapping[str, Cell], details: object = None) -> None:
+        """Add a row.
+
+        Args:
+            row: Its cells by the names of the columns. A column that is not named is empty.
+            details: Any JSON value, for a template of the tool that shows the row. It is not in the TSV file.
+
+        Raises:
+            OSError: The disk is full.
+            ValueError: The row has a cell without a column.
+        """
+        if unknown := row.keys() - set(self._names):
+            raise ValueError(f"The table has no column {', '.join(sorted(unknown))}.")
+        cells = [_clean(row.get(name)) for name in self._names]
+        written = line(cells)
+        number = self._end.rows + 1
+        try:
+            self._index.execute(self._insert, (number, *cells))
+            if details is not None:
+                self._index.execute("INSERT INTO details VALUES (?, ?)", (number, json.dumps(details)))
+        except sqlite3.OperationalError as error:
+            raise _as_os_error(error) from error
+        self._file.write(written)
+        self._end = Mark(number, self._end.size + len(written))  # one assignment, which no signal interrupts halfway
+
+    def rewind(self, mark: Mark) -> None:
+        """Remove all rows after a mark."""
+        self._end = mark
+        self._cut()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._file:
+            self._cut()
+            self._index.execute("COMMIT")
+            self._index.close()
+
+    def _cut(self) -> None:
+        """Remove what an interrupted `add` has written."""
+        for table in ("rows", "details"):
+            self._index.execute(f"DELETE FROM {table} WHERE number > ?", (self._end.rows,))  # nosec B608
+        self._file.seek(self._end.size)
+        self._file.truncate()
+
+
+def line(cells: Iterable[object]) -> bytes:
+    """Return the line of a TSV file with these cells."""
+    return "\t".join("" if cell is None else str(cell).translate(_BREAKS) for cell in cells).encode() + b"\n"
+
+
+def _check(columns: Mapping[str, Column]) -> None:
+    if not 0 < len(columns) <= MAX_COLUMNS:
+        raise ValueError(f"A table has 1 to {MAX_COLUMNS} columns.")
+    for name, column in columns.items():
+        if not COLUMN_NAME.fullmatch(name) or name in RESERVED:
+            rule = f"Use up to 40 lower-case letters, digits and _, a letter first, but not {' or '.join(RESERVED)}."
+            raise ValueError(f"{name!r} is not a valid name for a column. {rule}")
+        if not NUMBER_FORMAT.fullmatch(column.format):
+            raise ValueError(f"{column.format!r} is not a valid format. Use one such as ',', '.2g' or '.1f'.")
+
+
+def _clean(cell: Cell) -> Cell:
+    return cell.encode(errors="replace").decode() if isinstance(cell, str) else cell
+
+
+def _as_os_error(error: sqlite3.OperationalError) -> Exception:
+    is_full = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+    return OSError(errno.ENOSPC, str(error)) if is_full else error

@@ -1,0 +1,153 @@
+"""Read the index of a table of results. A tool or a program of its wrote it, so it may contain anything."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, Self, get_args
+
+from greeter.toolkit.table import COLUMN_NAME, MAX_COLUMNS, NUMBER_FORMAT, RESERVED, Column, Filter, index_of, line
+
+LONGEST_CELL = 300  # characters on a page
+ROWS_PER_PAGE = 100
+MOST_CHOICES = 1000
+_SECONDS = 5.0  # that reading a part may take
+_LONGEST_VALUE = 10_000_000  # bytes, also of a value that an index computes
+_CUT = f"""iif(typeof("{{0}}") IN ('text', 'blob'), substr(CAST("{{0}}" AS TEXT), 1, {LONGEST_CELL + 1}), "{{0}}")"""
+_MOST_DETAILS = 4_000_000  # characters, of the rows of a page together
+
+
+class BrokenIndex(Exception):
+    """The index cannot be read."""
+
+
+class Where(NamedTuple):
+    """A condition of SQL, made of names that the index checked, and the values of its parameters."""
+
+    sql: str = "1"
+    values: Sequence[str | float] = ()
+
+
+class TableIndex:
+    """The index of a table, for a `with` statement, in which BrokenIndex replaces the errors of reading it.
+
+    Args:
+        path: The path of the TSV file.
+
+    Attributes:
+        columns: The columns by their names.
+
+    Raises:
+        FileNotFoundError: The table has no index.
+        BrokenIndex: The index cannot be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        index = index_of(path)
+        if not index.is_file() or index.is_symlink():
+            raise FileNotFoundError(index)
+        self._deadline = 0.0
+        # Streamed rows may be read in another thread than the one that prepared them.
+        address = f"{index.absolute().as_uri()}?mode=ro&immutable=1"
+        self._connection = sqlite3.connect(address, uri=True, check_same_thread=False)
+        with self:
+            self._connection.text_factory = lambda text: text.decode(errors="replace")
+            self._connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_VALUE)
+            self._connection.set_progress_handler(lambda: time.monotonic() > self._deadline, 10_000)
+            self._connection.execute("PRAGMA trusted_schema = OFF")
+            self.columns = dict(map(_column, self._read(f"SELECT name, json FROM columns LIMIT {MAX_COLUMNS}")))
+            if not self.columns:
+                raise BrokenIndex("no columns")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, sqlite3.Error | ValueError | TypeError | LookupError | RecursionError):
+            self.close()
+            raise BrokenIndex(str(error)) from error
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def count(self, where: Where) -> int:
+        """Return how many rows match a condition."""
+        (number,) = next(self._read(f"SELECT count(*) FROM rows WHERE {where.sql}", where.values))
+        return int(number)
+
+    def choices(self, name: str) -> list[str] | None:
+        """Return the texts in a column, each cut to 300 characters, in their order; None if there are too many."""
+        sql = f"""SELECT substr("{name}", 1, {LONGEST_CELL}) FROM rows WHERE "{name}" != ''
+            GROUP BY 1 ORDER BY min(number) LIMIT {MOST_CHOICES + 1}"""  # nosec B608
+        found = [str(text) for (text,) in self._read(sql)]
+        return found if len(found) <= MOST_CHOICES else None
+
+    def page(self, where: Where, order: str, start: int) -> list[dict[str, Any]]:
+        """Read up to 100 rows.
+
+        Args:
+            where: A condition.
+            order: The name of the column to sort by, with a minus before it to sort downwards; empty for no sorting.
+            start: How many rows to leave out.
+
+        Returns:
+            Each row as its cells by the names of the columns, texts cut after 301 characters; and as `number` its
+            place in the TSV file, counted from 1, and as `details` those that it was added with, or None.
+        """
+        cells = ", ".join(map(_CUT.format, self.columns))
+        sql = f"""SELECT number, {cells} FROM rows WHERE {where.sql}
+            ORDER BY {self._order(order)} LIMIT {ROWS_PER_PAGE} OFFSET {start}"""  # nosec B608
+        rows = [dict(zip(("number", *self.columns), row, strict=True)) for row in self._read(sql, where.values)]
+        details = self._details([row["number"] for row in rows])
+        return [row | {"details": details.get(row["number"])} for row in rows]
+
+    def _details(self, numbers: Sequence[Any]) -> dict[Any, Any]:
+        marks, details, size = ", ".join("?" * len(numbers)), {}, 0
+        for number, text in self._read(f"SELECT number, json FROM details WHERE number IN ({marks})", numbers):
+            size += len(text)
+            if size > _MOST_DETAILS:
+                break
+            details[number] = json.loads(text)
+        return details
+
+    def lines(self, where: Where, order: str) -> Iterator[bytes]:
+        """Yield the lines of a TSV file with the rows that match a condition, and close the index at the end."""
+        cells = ", ".join(f'"{name}"' for name in self.columns)
+        try:
+            yield line(list(self.columns))
+            sql = f"SELECT {cells} FROM rows WHERE {where.sql} ORDER BY {self._order(order)}"  # nosec B608
+            yield from (line(row) for row in self._read(sql, where.values))
+        finally:
+            self.close()
+
+    def _order(self, order: str) -> str:
+        name = order.removeprefix("-")
+        if name not in self.columns:
+            return "number"
+        return f'"{name}" COLLATE NOCASE {"DESC" if order.startswith("-") else "ASC"} NULLS LAST, number'
+
+    def _read(self, sql: str, values: Sequence[Any] = ()) -> Iterator[Any]:
+        self._deadline = time.monotonic() + _SECONDS
+        cursor = self._connection.execute(sql, values)
+        while rows := cursor.fetchmany(ROWS_PER_PAGE):
+            yield from rows
+            self._deadline = time.monotonic() + _SECONDS  # the client may have taken its time
+
+
+def _column(row: tuple[str, str]) -> tuple[str, Column]:
+    name, column = row[0], Column(**json.loads(row[1]))
+    texts = (name, column.title, column.format)
+    if not all(isinstance(text, str) and len(text) <= LONGEST_CELL for text in texts):
+        raise ValueError("too long")
+    if not COLUMN_NAME.fullmatch(name) or name in RESERVED or not NUMBER_FORMAT.fullmatch(column.format):
+        raise ValueError(name)
+    if column.filter not in get_args(Filter):
+        raise ValueError(column.filter)
+    return name, column

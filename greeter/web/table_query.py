@@ -1,0 +1,127 @@
+"""Which rows of a table a page shows: what the query parameters of its address ask for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from greeter.toolkit.table import Column
+from greeter.web.table_index import LONGEST_CELL, Where
+
+_OPERATORS = {"min": ">=", "max": "<="}
+
+
+class Input(NamedTuple):
+    """A field of the form that filters a table.
+
+    Attributes:
+        parameter: Its query parameter.
+        label: Its label.
+        column: The name of the column.
+        kind: `text`, `choice`, `min` or `max`.
+        typed: What the user typed or chose; may be empty.
+        problem: What is wrong with it; may be empty.
+    """
+
+    parameter: str
+    label: str
+    column: str
+    kind: str
+    typed: str
+    problem: str
+
+
+@dataclass(frozen=True)
+class TableQuery:
+    """Which rows of a table are shown, and in which order.
+
+    Attributes:
+        prefix: What the names of its query parameters start with, because a page may have several tables.
+        inputs: The fields of the form.
+        order: The name of the column by which it is sorted, with a minus before it to sort downwards; may be empty.
+        start: How many of the rows are on earlier pages.
+    """
+
+    prefix: str
+    inputs: list[Input] = field(default_factory=list)
+    order: str = ""
+    start: int = 0
+
+    @classmethod
+    def of(cls, name: str, columns: Mapping[str, Column], args: Mapping[str, str]) -> TableQuery:
+        """Read query parameters. What is unknown or wrong has no effect.
+
+        Args:
+            name: The name of the TSV file.
+            columns: The columns of the table.
+            args: The query parameters of the page.
+
+        Returns:
+            The query.
+        """
+        prefix = prefix_of(name)
+        order, start = args.get(f"{prefix}-sort", ""), args.get(f"{prefix}-start", "")
+        return cls(
+            prefix=prefix,
+            inputs=list(_inputs(prefix, columns, args)),
+            order=order if order.removeprefix("-") in columns else "",
+            start=int(start) if start.isascii() and start.isdigit() and len(start) < 10 else 0,
+        )
+
+    @property
+    def where(self) -> Where:
+        """The filters as a condition of SQL. The only texts in it are names of columns."""
+        terms = [_term(one) for one in self.inputs if one.typed and not one.problem]
+        return Where(" AND ".join(sql for sql, _ in terms) or "1", [value for _, value in terms])
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether there is any filter, right or wrong."""
+        return any(one.typed for one in self.inputs)
+
+    def params(self, **changed: str | int) -> dict[str, str | int]:
+        """Return the query parameters of an address that shows the same rows.
+
+        Args:
+            **changed: A different `sort` or `start`. Without a start, the address is that of the first page.
+
+        Returns:
+            The parameters that are not empty.
+        """
+        own = {f"{self.prefix}-{name}": value for name, value in ({"sort": self.order} | changed).items()}
+        found = {one.parameter: one.typed for one in self.inputs} | own
+        return {name: value for name, value in found.items() if value != ""}
+
+
+def prefix_of(name: str) -> str:
+    """Return what the query parameters of a table start with: for `hits.tsv`, it is `hits`."""
+    return name.removesuffix(".tsv").replace(".", "-")
+
+
+def _inputs(prefix: str, columns: Mapping[str, Column], args: Mapping[str, str]) -> Iterator[Input]:
+    for name, column in columns.items():
+        for kind in ("min", "max") if column.filter == "range" else (column.filter,) if column.filter else ():
+            is_limit = kind in _OPERATORS
+            parameter = f"{prefix}-{name}-{kind}" if is_limit else f"{prefix}-{name}"
+            typed = args.get(parameter, "").strip()[:LONGEST_CELL]
+            wrong = is_limit and typed and not _is_number(typed)
+            label = (column.title or name) + {"min": " at least", "max": " at most", "text": " contains"}.get(kind, "")
+            problem = f"{typed!r} is not a number. Enter one such as 20, 0.01 or 1e-5." if wrong else ""
+            yield Input(parameter, label, name, kind, typed, problem)
+
+
+def _term(one: Input) -> tuple[str, str | float]:
+    if one.kind in _OPERATORS:
+        return f'"{one.column}" {_OPERATORS[one.kind]} ?', float(one.typed)
+    if one.kind == "choice":
+        return f'substr("{one.column}", 1, {LONGEST_CELL}) = ?', one.typed
+    return f'instr(lower("{one.column}"), lower(?))', one.typed
+
+
+def _is_number(typed: str) -> bool:
+    try:
+        return not math.isnan(float(typed))
+    except ValueError:
+        return False

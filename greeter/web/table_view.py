@@ -1,0 +1,124 @@
+"""A page of a table of results: what its template shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flask import Response
+
+from greeter.toolkit.table import Column
+from greeter.web.table_index import LONGEST_CELL, ROWS_PER_PAGE, TableIndex, Where
+from greeter.web.table_query import TableQuery
+
+
+@dataclass(frozen=True)
+class TableView:
+    """A page of a table.
+
+    Attributes:
+        columns: The columns that have a head, by their names.
+        query: Which rows are shown.
+        choices: The options of the filters that offer a choice, by the names of the columns.
+        rows: The rows of this page; see `TableIndex.page`.
+        total: The number of all rows.
+        matches: The number of rows that the filters leave.
+    """
+
+    columns: dict[str, Column]
+    query: TableQuery
+    choices: dict[str, list[str]]
+    rows: list[dict[str, Any]]
+    total: int
+    matches: int
+
+    @classmethod
+    def of(cls, path: Path, args: Mapping[str, str]) -> TableView:
+        """Read the page of a table that query parameters ask for.
+
+        Args:
+            path: The path of the TSV file.
+            args: The query parameters.
+
+        Returns:
+            The page. After the last one, it is the last one.
+
+        Raises:
+            FileNotFoundError: The table has no index.
+            BrokenIndex: The index cannot be read.
+        """
+        with closing(TableIndex(path)) as index, index:
+            query = TableQuery.of(path.name, index.columns, args)
+            matches = index.count(query.where)
+            last = max(0, matches - 1) // ROWS_PER_PAGE * ROWS_PER_PAGE
+            start = min(query.start, last)
+            offered = {one.column: index.choices(one.column) for one in query.inputs if one.kind == "choice"}
+            return cls(
+                columns={name: column for name, column in index.columns.items() if column.title},
+                query=TableQuery(query.prefix, query.inputs, query.order, start),
+                choices={name: choices for name, choices in offered.items() if choices is not None},
+                rows=index.page(query.where, query.order, start),
+                total=index.count(Where()) if query.is_filtered else matches,
+                matches=matches,
+            )
+
+    @property
+    def earlier(self) -> dict[str, str | int] | None:
+        """The query parameters of the page before this one."""
+        start = self.query.start
+        return self.query.params(start=max(0, start - ROWS_PER_PAGE)) if start else None
+
+    @property
+    def next(self) -> dict[str, str | int] | None:
+        """The query parameters of the page after this one."""
+        start = self.query.start + len(self.rows)
+        return self.query.params(start=start) if self.rows and start < self.matches else None
+
+    def sorted_by(self, name: str) -> dict[str, str | int]:
+        """Return the query parameters that sort by a column: upwards, or downwards if it is upwards now."""
+        return self.query.params(sort=f"-{name}" if self.query.order == name else name)
+
+
+def selection(path: Path, args: Mapping[str, str]) -> Response | None:
+    """Send those rows of a table that query parameters ask for, as a TSV file.
+
+    Args:
+        path: The path of the TSV file.
+        args: The query parameters.
+
+    Returns:
+        The response, or None if they do not ask for anything else than the whole file.
+
+    Raises:
+        BrokenIndex: The index cannot be read.
+    """
+    try:
+        index = TableIndex(path)
+    except FileNotFoundError:
+        return None
+    with index:
+        query = TableQuery.of(path.name, index.columns, args)
+        index.count(query.where)  # so that most errors come before the first byte
+    if not query.params():
+        index.close()
+        return None
+    return Response(index.lines(query.where, query.order), mimetype="text/tab-separated-values")
+
+
+def shown(value: object, column: Column) -> str:
+    """Format a cell for a page.
+
+    Args:
+        value: The cell. An index that was not written by `Table` may have anything in it.
+        column: Its column.
+
+    Returns:
+        At most 301 characters.
+    """
+    if column.format and isinstance(value, int | float):
+        return format(value, column.format)
+    text = "" if value is None else str(value)
+    return text if len(text) <= LONGEST_CELL else text[:LONGEST_CELL] + "…"
