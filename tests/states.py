@@ -117,7 +117,7 @@ def _removed(page: Page, installation: Installation) -> None:
 
 
 _long = _job("expensive_greet", "text=of 1,000 steps", total="1000", label="a long one")
-_hits = _job("phmmer", "text=45 hits for 1 query", label="my globin")
+_hits = _job("phmmer", "text=11 hits for 3 queries", label="my proteins")
 _many = "".join(f">copy{number}_{record}" for number in range(40) for record in GLOBINS.split(">")[1:])
 _short = _job("expensive_greet", "text=Greetings, Ada", total="1")
 _delete = _then(_short, "text=Delete now", "text=This cannot be undone")
@@ -139,10 +139,10 @@ WITH_WORKER: dict[str, Arrival] = {
     "running-stage": _then(_job("climb", "text=Reading, stage 1 of 2; 3 of 10"), "summary", "pre"),
     "finished-greeting": _short,
     "finished-phmmer": _hits,
-    "finished-opened": _then(_then(_hits, "summary >> nth=0", "pre"), "text=How this was made", "text=SHA-256"),
+    "finished-opened": _then(_then(_hits, "text=Show all alignments", "pre"), "text=How this was made", "text=SHA-256"),
     "finished-no-hits": _job("phmmer", "text=0 hits", evalue="1e-300"),
     "finished-files": _job("publish", "text=All files"),
-    "finished-many": _job("phmmer", "text=Show the next hits", query=GLOBINS, targets=""),
+    "finished-many": _job("phmmer", "text=Next hits", query=GLOBINS, targets=""),
     "stopped": _job("yield_some", "text=Stopped at the time limit"),
     "cancelled": _then(_long, "text=Cancel", "text=Greetings, fallback!"),
     "cancelled-without-result": _then(_job("nap", "text=running for"), "text=Cancel", "text=has no result"),

@@ -58,15 +58,24 @@ def test_phmmer_runs_from_example_to_download(installation: Installation, page: 
     page.goto(address(installation, "/tools/phmmer"))
     page.click("text=Load example")
     page.click("button")
-    page.wait_for_selector("text=45 hits for 1 query")
-    assert page.locator("tr.hit").count() == 45
-    assert page.locator("tr.hit").first.inner_text().split() == ["HBB_CALAR", "2.7e-97", "314.3", "0.8", "-"]
-    assert page.locator("tr.hit svg").first.get_attribute("aria-label") == "1 to 146, of 146"
+    page.wait_for_selector("text=11 hits for 3 queries")
+    hits = page.locator("#table-hits tr.hit")
+    assert hits.count() == 11
+    for part in (
+        "P29597",
+        "TYK2_HUMAN",
+        "Non-receptor tyrosine-protein kinase TYK2",
+        "Homo sapiens",
+        "1e-242",
+        "797.7",
+    ):
+        expect(hits.first).to_contain_text(part)
+    assert hits.first.locator("svg").first.get_attribute("aria-label") == "37 to 258, 268 to 289, 313 to 1121, of 1132"
     with page.expect_download() as download:
-        page.click("text=targets.tbl")
-    download.value.save_as(tmp_path / "targets.tbl")
-    reference = Path(__file__).parent / "tools/reference/hbb_human.targets"
-    assert (tmp_path / "targets.tbl").read_bytes() == reference.read_bytes()
+        page.click("text=alignments.sto")
+    download.value.save_as(tmp_path / "alignments.sto")
+    reference = (Path(__file__).parent / "tools/reference/three.sto").read_text()
+    assert (tmp_path / "alignments.sto").read_text().split("\n")[3:9] == reference.split("\n")[3:9]
 
 
 def test_polling_survives_outages(own_installation: Installation, browser: Browser) -> None:
@@ -386,33 +395,32 @@ def many_hits(installation: Installation) -> str:
 def test_hits_are_shown_a_hundred_at_a_time(
     installation: Installation, many_hits: str, browser: Browser, javascript: bool
 ) -> None:
-    """More hits load in place, or on the next page without JavaScript; Back and the earlier hits lead back."""
+    """Links lead to the next and the earlier ones, each with an address of its own, and alignments open in place."""
     page = browser.new_context(java_script_enabled=javascript, base_url=address(installation)).new_page()
     page.goto(many_hits)
-    ranges = page.locator(".range th")
-    hits = page.locator("tr.hit")
-    expect(ranges).to_have_text("Hits 1 to 100 of 2,018")
+    pager = page.locator("#table-hits .pager").first
+    hits = page.locator("#table-hits tr.hit")
+    expect(pager).to_contain_text("1 to 100 of 2,018")
     assert hits.count() == 100
-    page.focus("text=Show the next hits")
-    page.keyboard.press("Enter")
-    expect(ranges.last).to_contain_text("Hits 101 to 200 of 2,018")
-    assert hits.count() == (200 if javascript else 100)
-    assert page.locator("text=Show the earlier hits").is_visible() != javascript  # they are above
-    if javascript:
-        wait_for(lambda: "Hits 101 to 200" in page.evaluate("document.activeElement.textContent"))
+    pager.locator("text=Next hits").click()
+    expect(pager).to_contain_text("101 to 200 of 2,018")
     second = page.url
-    assert "start=" in second
+    assert "hits-start=100" in second
     page.click("header >> text=Help")
     page.go_back()
-    expect(ranges).to_contain_text("Hits 101 to 200 of 2,018")
+    expect(pager).to_contain_text("101 to 200 of 2,018")
     assert page.url == second
-    page.click("text=Show the earlier hits")
-    expect(ranges).to_have_text("Hits 1 to 100 of 2,018")
-    page.click("text=Show the next hits")
-    expect(ranges.last).to_contain_text("Hits 101 to 200 of 2,018")
-    page.go_back()
-    expect(hits).to_have_count(100)
-    expect(ranges).to_have_text("Hits 1 to 100 of 2,018")
+    hits.nth(3).locator("text=Show alignment").click()
+    expect(page.locator("pre.alignment")).to_have_count(1)
+    expect(pager).to_contain_text("101 to 200 of 2,018")
+    if javascript:
+        expect(hits.nth(3).locator("text=Hide alignment")).to_be_focused()
+    page.click("text=Show all alignments")
+    expect(page.locator("pre.alignment")).to_have_count(100)
+    page.click("text=Hide all alignments")
+    expect(page.locator("pre.alignment")).to_have_count(0)
+    pager.locator("text=Earlier hits").click()
+    expect(pager).to_contain_text("1 to 100 of 2,018")
     page.context.close()
 
 
@@ -420,12 +428,12 @@ def test_hits_are_shown_a_hundred_at_a_time(
 def test_a_list_of_queries_leads_to_the_hits_of_each(
     installation: Installation, many_hits: str, browser: Browser, javascript: bool
 ) -> None:
-    """However many queries there are, few elements get the focus before the first hit; the heads stay in view."""
+    """However many queries there are, few elements get the focus before the results."""
     page = browser.new_context(java_script_enabled=javascript, base_url=address(installation)).new_page()
     page.goto(many_hits)
-    page.select_option("[name=start]", label="tr|A0A2K5XYZ1|A0A2K5HBB_ORNAN, 45 hits")
-    page.click("text=Go >> visible=true >> nth=-1")
-    expect(page.locator("th.query").first).to_contain_text("HBB_ORNAN")
+    page.click("#table-queries >> text=HBB_ORNAN >> nth=0")
+    expect(page.locator("#table-hits .matches")).to_have_text("45 of 2,018 hits match")
+    expect(page.locator("#table-hits th.query")).to_contain_text("HBB_ORNAN")
     page.goto(many_hits)
     page.keyboard.press("Tab")
     assert page.locator(":focus").inner_text() == "Skip to the content"
@@ -437,8 +445,8 @@ def test_a_list_of_queries_leads_to_the_hits_of_each(
         if page.locator("tr.hit :focus").count():
             break
     assert 5 < count <= 30
-    page.locator("tr.hit").nth(50).scroll_into_view_if_needed()
-    head = page.locator("thead th").first.bounding_box()
+    page.locator("#table-hits tr.hit").nth(50).scroll_into_view_if_needed()
+    head = page.locator("#table-hits thead th").first.bounding_box()
     assert head
     assert -1 < head["y"] < 5
     page.context.close()
@@ -447,16 +455,15 @@ def test_a_list_of_queries_leads_to_the_hits_of_each(
 def test_hits_are_cards_on_a_phone(installation: Installation, many_hits: str, browser: Browser) -> None:
     """Nothing is cut off or has to be scrolled sideways but alignments, and no name breaks inside a word."""
     page = browser.new_page(base_url=address(installation), viewport={"width": 390, "height": 800})
-    page.goto(many_hits)
-    page.click("tr summary >> nth=0")
+    page.goto(f"{many_hits}?hits-open=1")
     assert overflowing(page) == []
     assert page.locator("pre").first.evaluate("pre => pre.scrollWidth > pre.clientWidth")
-    first, second = (page.locator("tr.hit").nth(number).bounding_box() for number in (0, 1))
+    first, second = (page.locator("#table-hits tr.hit").nth(number).bounding_box() for number in (0, 1))
     assert first
     assert second
     assert first["height"] > 100
     assert first["width"] == second["width"] <= 390
-    value = page.locator("tr.hit [data-head='E-value']").first
+    value = page.locator("#table-hits tr.hit [data-head='E-value']").first
     assert value.evaluate("td => getComputedStyle(td, '::before').content") != "none"
     assert broken_words(page) == []
     page.set_viewport_size({"width": 1100, "height": 800})
@@ -501,15 +508,14 @@ def test_a_printed_result_is_complete_or_says_what_it_has(
 ) -> None:
     """On paper of the usual size, nothing is cut off at the right edge, and the number of all hits is there."""
     page = browser.new_page(base_url=address(installation), viewport={"width": 718, "height": 1000})  # A4, with margins
-    page.goto(many_hits)
-    page.click("tr summary >> nth=0")
+    page.goto(f"{many_hits}?hits-open=1")
     page.emulate_media(media="print")
     assert overflowing(page) == []
     assert page.locator("pre").first.evaluate("pre => pre.scrollWidth <= pre.clientWidth")
     assert page.locator("tr.hit td:last-child").first.bounding_box()
-    assert page.locator("text=Hits 1 to 100 of 2,018").is_visible()
-    assert not page.locator("text=Show the next hits").is_visible()
-    assert page.locator("thead").is_visible()
+    assert page.locator("text=1 to 100 of 2,018 >> nth=0").is_visible()
+    assert not page.locator("text=Next hits >> nth=0").is_visible()
+    assert page.locator("#table-hits thead").is_visible()
     assert not page.locator("nav").is_visible()
     page.pdf(path=tmp_path / "result.pdf", format="A4")
     page.close()
@@ -601,8 +607,8 @@ def test_everything_works_without_javascript(installation: Installation, browser
     assert page.input_value("[name=query]") == ">a\nMKV1"
     page.click("text=Load example")
     page.click("button")
-    page.wait_for_selector("text=45 hits for 1 query")
-    page.click("summary >> nth=0")
+    page.wait_for_selector("text=11 hits for 3 queries")
+    page.click("text=Show 3 alignments")
     assert page.locator("pre").first.is_visible()
     with page.expect_download():
         page.click("text=domains.tbl")

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
-from itertools import islice
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any
 
-from pyhmmer.easel import Alphabet, DigitalSequence, SequenceFile
+from pyhmmer.easel import Alphabet, SequenceFile
 from pyhmmer.hmmer import phmmer as search
-from pyhmmer.plan7 import TopHits
 from wtforms import FloatField, Form
 from wtforms.validators import DataRequired, InputRequired, NumberRange
 
@@ -23,14 +19,11 @@ from greeter.toolkit import (
     longest_sequence,
     tool,
 )
-from greeter.tools.phmmer_hits import hit_rows
+from greeter.tools.phmmer_report import Report
 
 EXAMPLES = Path(__file__).parents[2] / "static" / "examples"
 LONGEST_SEQUENCE = 100_000  # residues: the limit of HMMER's search pipeline
-HITS_SHOWN = 10_000  # in hits.jsonl, whose alignments need most of the space
-QUERIES_LISTED = 1000
 _BYTES_PER_CELL = 36  # of the matrix of two sequences
-_LONGEST_LISTED_NAME = 70  # characters: with longer ones, a list could exceed MAX_RESULT_BYTES
 
 
 class PhmmerForm(Form):
@@ -86,15 +79,12 @@ def memory_need(query: Path, targets: Path | None, evalue: float) -> MemoryNeed:
     memory=memory_need,
     cores=2,
     duration="seconds for a few proteins, minutes for hundreds against hundreds",
-    example={"query": EXAMPLES / "HBB_HUMAN.fa", "targets": EXAMPLES / "globins45.fa", "evalue": 10.0},
+    example={"query": EXAMPLES / "JAK2_HBB_INS.fa", "targets": EXAMPLES / "human_proteins.fa", "evalue": 10.0},
 )
 def phmmer(job: Job, query: Path, targets: Path | None, evalue: float) -> Result:
     """Search proteins against proteins with HMMER's phmmer.
 
-    Writes three result files. `targets.tbl` and `domains.tbl` are HMMER's own tables of all hits (--tblout,
-    --domtblout). `hits.jsonl` has the first 10,000 hits with their alignments, one JSON object per line: the keys of
-    `phmmer_hits.HitRow`, and `query`, `query_length` (residues), `hits` (the number of hits of the query) and `number`
-    (of the hit among those of all queries, counted from 1).
+    The result files are those of `phmmer_report.Report`.
 
     Args:
         job: The job.
@@ -104,9 +94,9 @@ def phmmer(job: Job, query: Path, targets: Path | None, evalue: float) -> Result
             expected to give among all targets.
 
     Returns:
-        `queries` and `hits`: how many there are. `searches`: the name (its first 70 characters), length in residues
-        and number of hits of each of the first 1,000 queries, and as `start` the offset in bytes of its first row in
-        `hits.jsonl`, or None if it has no row there. `all_shown`: whether `hits.jsonl` has all hits.
+        `queries`, `targets`, `query_residues` and `target_residues`: how much was compared. `evalue`: the threshold.
+        `hits`, of which `significant` are those that HMMER includes, with an E-value up to 0.01. `without_hits`: the
+        number of queries without any. `all_aligned`: whether the page shows the alignments of all hits.
         At the soft time limit, a fallback with the queries that are complete by then.
 
     Sources:
@@ -115,12 +105,7 @@ def phmmer(job: Job, query: Path, targets: Path | None, evalue: float) -> Result
     """
     queries = _read_proteins(query)
     database = _read_proteins(targets) if targets else queries
-    with (
-        job.open("targets.tbl", "wb", about="All hits, as phmmer --tblout writes them.") as target_table,
-        job.open("domains.tbl", "wb", about="Their domains, as phmmer --domtblout writes them.") as domain_table,
-        job.open("hits.jsonl", "wb", about="The hits on this page, with alignments, as JSON lines.") as rows,
-    ):
-        report = _Report(target_table, domain_table, rows)
+    with Report(job, targets or query, evalue) as report:
         hits_by_query = search(queries, database, cpus=_threads(job, queries, database), E=evalue)
         try:
             for hits in job.track(hits_by_query, total=len(queries), unit="query"):
@@ -140,60 +125,3 @@ def _threads(job: Job, queries: Any, database: Any) -> int:
 def _read_proteins(path: Path) -> Any:  # a DigitalSequenceBlock, which pyhmmer's type stubs do not accept as queries
     with SequenceFile(path, format="fasta", digital=True, alphabet=Alphabet.amino()) as sequences:
         return sequences.read_block()
-
-
-class _Report:
-    """The hits of the completed queries: written to the result files, and summarized for the page."""
-
-    def __init__(self, target_table: IO[bytes], domain_table: IO[bytes], rows: IO[bytes]) -> None:
-        self._tables, self._rows = (target_table, domain_table), rows
-        self._searches: list[dict[str, object]] = []
-        self._complete = _Checkpoint()
-
-    def add(self, hits: TopHits[DigitalSequence]) -> None:
-        """Add the hits of the next query."""
-        before = self._complete
-        for table, layout in zip(self._tables, ("targets", "domains"), strict=True):
-            hits.write(table, format=layout, header=before.queries == 0)  # type: ignore[arg-type]  # stale stubs
-        count = len(hits.reported)
-        search = {"query": hits.query.name, "query_length": len(hits.query), "hits": count}
-        room = max(HITS_SHOWN - before.hits, 0) if count else 1  # without hits, one row that shows so
-        if before.queries < QUERIES_LISTED:
-            listed = {**search, "query": hits.query.name[:_LONGEST_LISTED_NAME]}
-            self._searches.append({**listed, "start": before.ends[-1] if room else None})
-        rows: Iterable[Mapping[str, object]] = hit_rows(hits) if count else [{}]
-        for number, row in enumerate(islice(rows, room), before.hits + 1):
-            numbered = {**search, **row, "number": number} if count else search
-            self._rows.write(json.dumps(numbered).encode() + b"\n")
-        self._complete = _Checkpoint(  # one assignment, which the time limit cannot interrupt halfway
-            queries=before.queries + 1,
-            hits=before.hits + count,
-            ends=tuple(file.tell() for file in (*self._tables, self._rows)),
-        )
-
-    def end_early(self, total: int) -> None:
-        """Remove the parts of an incomplete query, and note in the tables how many of all queries are complete."""
-        del self._searches[self._complete.queries :]
-        for file, end in zip((*self._tables, self._rows), self._complete.ends, strict=True):
-            file.seek(end)
-            file.truncate()
-        note = f"# Stopped at the time limit: {self._complete.queries} of {total} queries were searched.\n"
-        for table in self._tables:
-            table.write(note.encode())
-
-    def result(self) -> Result:
-        """Return the result that the page shows."""
-        return {
-            "queries": self._complete.queries,
-            "hits": self._complete.hits,
-            "searches": self._searches,
-            "all_shown": self._complete.hits <= HITS_SHOWN,
-        }
-
-
-class _Checkpoint(NamedTuple):
-    """How much of a report is complete. `ends` are the sizes in bytes of its three files."""
-
-    queries: int = 0
-    hits: int = 0
-    ends: tuple[int, ...] = (0, 0, 0)

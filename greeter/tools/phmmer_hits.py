@@ -1,21 +1,26 @@
-"""The hits of a phmmer search as the rows of its result page, with UniProt accessions and drawn alignments."""
+"""The hits of a phmmer search as the rows of its result page, with what the headers of UniProt say."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import TypedDict
 
 from pyhmmer.easel import DigitalSequence
-from pyhmmer.plan7 import Alignment, Domain, Hit, TopHits
+from pyhmmer.plan7 import Domain, Hit, TopHits
+
+from greeter.toolkit import Column
+from greeter.toolkit.table import Cell
+from greeter.tools.phmmer_alignments import draw
 
 # https://www.uniprot.org/help/accession_numbers, bare or as in sp|P68871|HBB_HUMAN, and with the number of an isoform
 # (P68871-2) or of a version (P68871.2).
-_ACCESSION = re.compile(
-    r"(?:(?:sp|tr)\|)?([OPQ][0-9][A-Z0-9]{3}[0-9]|[A-NR-Z][0-9](?:[A-Z][A-Z0-9]{2}[0-9]){1,2})"
-    r"(?:[-.]\d+)?(?:\|.*)?"
+_UNIPROT = re.compile(
+    r"(?:(?:sp|tr)\|)?(?P<accession>[OPQ][0-9][A-Z0-9]{3}[0-9]|[A-NR-Z][0-9](?:[A-Z][A-Z0-9]{2}[0-9]){1,2})"
+    r"(?:[-.]\d+)?(?:\|(?P<entry>.*))?"
 )
-_COLUMNS_PER_LINE = 60  # of an alignment
+# https://www.uniprot.org/help/fasta-headers
+_HEADER = re.compile(r"(?P<protein>.*?)(?: OS=(?P<organism>.*?)(?: (?:OX|GN|PE|SV)=.*)?)?")
 
 
 class DomainRow(TypedDict):
@@ -28,52 +33,82 @@ class DomainRow(TypedDict):
     query_to: int
     target_from: int
     target_to: int
-    alignment: str  # as HMMER prints it
+    alignment: str | None  # as HMMER prints it; None if the page does not show it
 
 
-class HitRow(TypedDict):
-    """A target that matches a query."""
+COLUMNS = {
+    "query": Column(filter="choice"),
+    "target": Column("Target", filter="text"),
+    "description": Column("Description", filter="text"),
+    "organism": Column("Organism", filter="text"),
+    "evalue": Column("E-value", "number", filter="max", format=".2g"),
+    "score": Column("Score", "number", format=".1f"),
+    "bias": Column("Bias", "number", format=".1f"),
+    "identity": Column("Identity %", "number", format=".1f"),
+    "similarity": Column("Similarity %", "number", format=".1f"),
+    "query_coverage": Column("Query coverage %", "number", filter="min", format=".1f"),
+    "target_coverage": Column("Target coverage %", "number", format=".1f"),
+    "rank": Column(),
+    "significant": Column(),
+    "accession": Column(),
+    "entry": Column(),
+    "domains": Column(),
+    "query_length": Column(),
+    "target_length": Column(),
+}
+"""The columns of the table of hits.
 
-    rank: int  # among the hits of the query, counted from 1
-    target: str
-    target_length: int  # residues
-    description: str
-    uniprot: str | None  # the accession, if the target's name is or contains one
-    evalue: float  # the expected number of chance hits at least as good in the whole search
-    score: float  # bits
-    bias: float  # bits
-    domains: list[DomainRow]
+`rank` is counted from 1 among the hits of a query. `significant` is 1 if HMMER includes the hit, by default those with
+an E-value up to 0.01, and 0 otherwise. `accession` and `entry` are those of UniProt. Lengths are in residues, `score`
+and `bias` in bits. Percentages are of the columns of the alignments of all domains for `identity` and `similarity`, a
+column with a gap being neither, and of the residues of the whole sequence for the coverage.
+"""
 
 
-def hit_rows(hits: TopHits[DigitalSequence]) -> Iterator[HitRow]:
-    """Convert the hits of one query to rows.
+def hit_row(hits: TopHits[DigitalSequence], hit: Hit, rank: int) -> dict[str, Cell]:
+    """Return a hit as a row of the table of hits.
 
     Args:
         hits: The result of a search with one query.
+        hit: One of them.
+        rank: Its number among the reported hits of the query, counted from 1.
 
-    Yields:
-        A row for each reported hit, the best first, with its reported domains.
+    Returns:
+        Its cells by the names of COLUMNS.
     """
-    for rank, hit in enumerate(hits.reported, 1):
-        yield _hit_row(rank, hit)
-
-
-def _hit_row(rank: int, hit: Hit) -> HitRow:
-    accession = _ACCESSION.fullmatch(hit.name)
+    domains = [domain.alignment for domain in hit.domains.reported]
+    matches = "".join(alignment.identity_sequence for alignment in domains)
+    similar = len(matches) - matches.count(" ")
+    name = _UNIPROT.fullmatch(hit.name)
+    header = _HEADER.fullmatch(hit.description or "")
     return {
-        "rank": rank,
+        "query": hits.query.name,
         "target": hit.name,
-        "target_length": hit.length,
-        "description": hit.description or "",
-        "uniprot": accession and accession[1],
+        "description": header["protein"] if header else "",
+        "organism": header["organism"] if header else None,
         "evalue": hit.evalue,
         "score": hit.score,
         "bias": hit.bias,
-        "domains": [_domain_row(domain) for domain in hit.domains.reported],
+        "identity": _percent(similar - matches.count("+"), len(matches)),
+        "similarity": _percent(similar, len(matches)),
+        "query_coverage": _percent(_covered((one.hmm_from, one.hmm_to) for one in domains), len(hits.query)),
+        "target_coverage": _percent(_covered((one.target_from, one.target_to) for one in domains), hit.length),
+        "rank": rank,
+        "significant": int(hit.included),
+        "accession": name and name["accession"],
+        "entry": name and name["entry"],
+        "domains": len(domains),
+        "query_length": len(hits.query),
+        "target_length": hit.length,
     }
 
 
-def _domain_row(domain: Domain) -> DomainRow:
+def domain_rows(hit: Hit, *, aligned: bool) -> list[DomainRow]:
+    """Return the reported domains of a hit, with their alignments if `aligned`."""
+    return [_domain_row(domain, aligned=aligned) for domain in hit.domains.reported]
+
+
+def _domain_row(domain: Domain, *, aligned: bool) -> DomainRow:
     alignment = domain.alignment
     return {
         "evalue": domain.i_evalue,
@@ -83,24 +118,18 @@ def _domain_row(domain: Domain) -> DomainRow:
         "query_to": alignment.hmm_to,
         "target_from": alignment.target_from,
         "target_to": alignment.target_to,
-        "alignment": _draw(alignment),
+        "alignment": draw(alignment) if aligned else None,
     }
 
 
-def _draw(alignment: Alignment) -> str:
-    """Draw an alignment as HMMER does: query, matches, target, and each column's posterior probability, 0 to 9 or *."""
-    query_start, target_start = alignment.hmm_from, alignment.target_from
-    blocks = []
-    for column in range(0, len(alignment.target_sequence), _COLUMNS_PER_LINE):
-        part = slice(column, column + _COLUMNS_PER_LINE)
-        query, query_start = _numbered(alignment.hmm_sequence[part], query_start)
-        target, target_start = _numbered(alignment.target_sequence[part], target_start)
-        matches, confidence = alignment.identity_sequence[part], alignment.posterior_probabilities[part]
-        blocks.append(f"query  {query}\n{'':13} {matches}\ntarget {target}\n{'':13} {confidence}")
-    return "\n\n".join(blocks)
+def _percent(part: int, whole: int) -> float:
+    return 100 * part / whole if whole else 0.0
 
 
-def _numbered(letters: str, start: int) -> tuple[str, int]:
-    """Add the numbers of its first and last residue to a line of an alignment. Also returns the next line's start."""
-    next_start = start + sum(letter not in ".-" for letter in letters)
-    return f"{start:6} {letters} {next_start - 1}", next_start
+def _covered(ranges: Iterable[tuple[int, int]]) -> int:
+    """Return how many residues are in at least one of these ranges, both of whose ends are included."""
+    covered, end = 0, 0
+    for first, last in sorted(ranges):
+        covered += max(0, last - max(end, first - 1))
+        end = max(end, last)
+    return covered

@@ -15,7 +15,6 @@ from greeter.jobs.record import Record
 from greeter.jobs.result_files import ResultFile, result_files
 from greeter.toolkit.tool import signature
 from greeter.web import downloads
-from greeter.web.paging import Page
 from greeter.web.previews import Previews
 from greeter.web.services import services
 
@@ -58,8 +57,7 @@ class JobContext(TypedDict):
         title: The title of the tool, or its name if it no longer exists.
         labels: The labels of the form's fields, by the name of the parameter. This and the rest only after the end.
         files: The result files.
-        rows: Reads the rows of a result file for the current page; see `Previews`.
-        table: Shows the table in a result file, a page at a time.
+        table: Shows the table in a result file, a page at a time; see `Previews`.
         preview: Shows the first lines of a result file.
         image: Shows a result file that is an image.
         provenance: How the result was made.
@@ -72,8 +70,7 @@ class JobContext(TypedDict):
     title: str
     labels: NotRequired[dict[str, str]]
     files: NotRequired[list[ResultFile]]
-    rows: NotRequired[Callable[[str], Page]]
-    table: NotRequired[Callable[[str], Markup]]
+    table: NotRequired[Callable[..., Markup]]
     preview: NotRequired[Callable[..., Markup]]
     image: NotRequired[Callable[..., Markup]]
     provenance: NotRequired[Provenance]
@@ -113,7 +110,6 @@ def context_of(record: Record) -> JobContext:
         **context,
         "labels": {field.name: field.label.text for field in tool.form()} if tool else {},
         "files": files,
-        "rows": previews.rows,
         "table": previews.table,
         "preview": previews.preview,
         "image": previews.image,

@@ -1,9 +1,8 @@
-"""Paging of large results: files with one JSON row per line, or tables, of which a page shows some."""
+"""Paging of large tables without an index, of which a page shows some rows."""
 
 from __future__ import annotations
 
 import csv
-import json
 import re
 from collections.abc import Iterator
 from contextlib import suppress
@@ -12,10 +11,10 @@ from io import BytesIO
 from itertools import islice
 from os import fstat
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 _ROWS_PER_PAGE = 100
-_PAGE_BYTES = 256 * 1024  # of a table; of other rows, it is what is read first to find the page before
+_PAGE_BYTES = 256 * 1024
 _MAX_COLUMNS = 50
 _LONGEST_CELL = 300  # characters
 _NUMBER = re.compile(r"\s*[-+]?(\d[\d,]*\.?\d*|\.\d+)([eE][-+]?\d+)?\s*%?|[-+]?(inf|nan)|NA|-", re.IGNORECASE)
@@ -26,62 +25,20 @@ class _Tabs(csv.excel_tab):
 
 
 @dataclass(frozen=True)
-class Page:
-    """Some rows of a file.
+class TablePage:
+    """Some rows of a table.
 
     Attributes:
-        rows: The rows, decoded from JSON.
+        rows: The rows, each a list of texts.
         next_start: The position of the next row in the file, in bytes; None at the end of the file.
-        previous_start: The position of the page before this one; None at the start of the file.
-    """
-
-    rows: list[Any]
-    next_start: int | None
-    previous_start: int | None
-
-
-def read_rows(path: Path, start: int = 0) -> Page:
-    """Read a page of rows.
-
-    Args:
-        path: A file with one JSON value per line.
-        start: The position of the first row, in bytes.
-
-    Returns:
-        Up to 100 rows.
-
-    Raises:
-        LookupError: No row starts at this position.
-    """
-    with path.open("rb") as file:
-        if not _seek_row(file, start):
-            raise LookupError(f"no row starts at {start}")
-        lines = list(islice(file, _ROWS_PER_PAGE))
-        end = file.tell()
-        next_start = end if file.read(1) else None
-        previous_start = _previous_start(file, start) if start else None
-    return Page([json.loads(line) for line in lines], next_start, previous_start)
-
-
-def _previous_start(file: BinaryIO, start: int) -> int:
-    """Return the position of the row that is a page before another one, reading the file backwards."""
-    begin, size, rows = start, _PAGE_BYTES, [b""]
-    while begin and len(rows) <= _ROWS_PER_PAGE + 1:  # the first may be the end of a row, and the last is empty
-        begin, size = max(0, start - size), 4 * size
-        file.seek(begin)
-        rows = file.read(start - begin).split(b"\n")
-    return start - sum(len(row) + 1 for row in rows[-_ROWS_PER_PAGE - 1 : -1])
-
-
-@dataclass(frozen=True)
-class TablePage(Page):
-    """Some rows of a table, each a list of texts. The page before it is always the first one.
-
-    Attributes:
+        previous_start: The position of the first row, if this page does not start with it; None if it does.
         header: The first row of the file.
         complete: Whether this page and the next ones show everything, apart from the ends of long cells and rows.
     """
 
+    rows: list[list[str]]
+    next_start: int | None
+    previous_start: int | None
     header: list[str]
     complete: bool
 

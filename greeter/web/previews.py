@@ -1,4 +1,4 @@
-"""Helpers of the templates that show the result files of a job: rows, tables, texts and images.
+"""Helpers of the templates that show the result files of a job: tables, texts and images.
 
 A file that does not exist shows nothing, because a tool that was stopped may not have written it.
 """
@@ -11,7 +11,7 @@ from flask import abort, render_template, request
 from markupsafe import Markup
 
 from greeter.jobs.result_files import ResultFile
-from greeter.web.paging import Page, read_rows, read_table
+from greeter.web.paging import read_table
 from greeter.web.table_index import BrokenIndex
 from greeter.web.table_view import TableView
 
@@ -30,15 +30,7 @@ class Previews:
         self._job_id = job_id
         self._files = {file.name: file for file in files}
 
-    def rows(self, name: str) -> Page:
-        """Read the rows of a file, from the position that the query parameter `start` gives; see `read_rows`."""
-        file = self._files.get(name)
-        try:
-            return read_rows(file.path, request.args.get("start", 0, type=int)) if file else Page([], None, None)
-        except LookupError:
-            abort(404)
-
-    def table(self, name: str, row: str = "", unit: str = "row") -> Markup:
+    def table(self, name: str, row: str = "", unit: str = "row", details: str = "") -> Markup:
         """Show a table, 100 rows at a time. One that `Job.table` has written can be sorted and filtered.
 
         Args:
@@ -46,6 +38,7 @@ class Previews:
             row: A template that shows one row of a table by `Job.table` as one or more `<tr>`. Its variables are `row`
                 (see `TableIndex.page`), `previous`, the row above it or None, and `view`, a `TableView`.
             unit: What a row of such a table is, in the singular.
+            details: What the template shows of a row that is open, in the plural, for a link that opens all.
 
         Returns:
             HTML.
@@ -58,7 +51,7 @@ class Previews:
             return self._plain_table(file)
         except BrokenIndex:
             return self._render("_broken_index.html", file) + self._plain_table(file)
-        return self._render("_sortable.html", file, view=view, row_template=row, unit=unit)
+        return self._render("_sortable.html", file, view=view, row_template=row, unit=unit, details=details)
 
     def _plain_table(self, file: ResultFile) -> Markup:
         """Show the rows of a table as they are in its file; see `read_table`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -10,6 +11,7 @@ from typing import NamedTuple
 from greeter.toolkit.table import Column
 from greeter.web.table_index import LONGEST_CELL, Where
 
+_NUMBER = re.compile("[0-9]{1,9}")
 _OPERATORS = {"min": ">=", "max": "<="}
 
 
@@ -42,12 +44,14 @@ class TableQuery:
         inputs: The fields of the form.
         order: The name of the column by which it is sorted, with a minus before it to sort downwards; may be empty.
         start: How many of the rows are on earlier pages.
+        open: The number of the row whose details are shown, or `all`; may be empty.
     """
 
     prefix: str
     inputs: list[Input] = field(default_factory=list)
     order: str = ""
     start: int = 0
+    open: str = ""
 
     @classmethod
     def of(cls, name: str, columns: Mapping[str, Column], args: Mapping[str, str]) -> TableQuery:
@@ -62,12 +66,13 @@ class TableQuery:
             The query.
         """
         prefix = prefix_of(name)
-        order, start = args.get(f"{prefix}-sort", ""), args.get(f"{prefix}-start", "")
+        order, start, opened = (args.get(f"{prefix}-{name}", "") for name in ("sort", "start", "open"))
         return cls(
             prefix=prefix,
             inputs=list(_inputs(prefix, columns, args)),
             order=order if order.removeprefix("-") in columns else "",
-            start=int(start) if start.isascii() and start.isdigit() and len(start) < 10 else 0,
+            start=int(start) if _NUMBER.fullmatch(start) else 0,
+            open=opened if opened == "all" or _NUMBER.fullmatch(opened) else "",
         )
 
     @property
@@ -85,12 +90,14 @@ class TableQuery:
         """Return the query parameters of an address that shows the same rows.
 
         Args:
-            **changed: A different `sort` or `start`. Without a start, the address is that of the first page.
+            **changed: A different `sort`, `start` or `open`. Without a start, the address is that of the first page,
+                and only `all` stays open.
 
         Returns:
             The parameters that are not empty.
         """
-        own = {f"{self.prefix}-{name}": value for name, value in ({"sort": self.order} | changed).items()}
+        kept: dict[str, str | int] = {"sort": self.order, "open": self.open if self.open == "all" else ""}
+        own = {f"{self.prefix}-{name}": value for name, value in (kept | changed).items()}
         found = {one.parameter: one.typed for one in self.inputs} | own
         return {name: value for name, value in found.items() if value != ""}
 
@@ -107,7 +114,11 @@ def _inputs(prefix: str, columns: Mapping[str, Column], args: Mapping[str, str])
             parameter = f"{prefix}-{name}-{kind}" if is_limit else f"{prefix}-{name}"
             typed = args.get(parameter, "").strip()[:LONGEST_CELL]
             wrong = is_limit and typed and not _is_number(typed)
-            label = (column.title or name) + {"min": " at least", "max": " at most", "text": " contains"}.get(kind, "")
+            label = (column.title or name.replace("_", " ").capitalize()) + {
+                "min": " at least",
+                "max": " at most",
+                "text": " contains",
+            }.get(kind, "")
             problem = f"{typed!r} is not a number. Enter one such as 20, 0.01 or 1e-5." if wrong else ""
             yield Input(parameter, label, name, kind, typed, problem)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +58,7 @@ class TableView:
             offered = {one.column: index.choices(one.column) for one in query.inputs if one.kind == "choice"}
             return cls(
                 columns={name: column for name, column in index.columns.items() if column.title},
-                query=TableQuery(query.prefix, query.inputs, query.order, start),
+                query=replace(query, start=start),
                 choices={name: choices for name, choices in offered.items() if choices is not None},
                 rows=index.page(query.where, query.order, start),
                 total=index.count(Where()) if query.is_filtered else matches,
@@ -76,6 +76,14 @@ class TableView:
         """The query parameters of the page after this one."""
         start = self.query.start + len(self.rows)
         return self.query.params(start=start) if self.rows and start < self.matches else None
+
+    def is_open(self, row: Mapping[str, Any]) -> bool:
+        """Return whether the details of a row are shown."""
+        return self.query.open in ("all", str(row["number"]))
+
+    def opened(self, which: str | int) -> dict[str, str | int]:
+        """Return the query parameters that show the details of a row, by its number, of `all`, or with "" of none."""
+        return self.query.params(open=which, start=self.query.start)
 
     def sorted_by(self, name: str) -> dict[str, str | int]:
         """Return the query parameters that sort by a column: upwards, or downwards if it is upwards now."""
@@ -102,7 +110,7 @@ def selection(path: Path, args: Mapping[str, str]) -> Response | None:
     with index:
         query = TableQuery.of(path.name, index.columns, args)
         index.count(query.where)  # so that most errors come before the first byte
-    if not query.params():
+    if not query.is_filtered and not query.order:
         index.close()
         return None
     return Response(index.lines(query.where, query.order), mimetype="text/tab-separated-values")

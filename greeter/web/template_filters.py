@@ -13,6 +13,7 @@ from humanize import naturalsize, precisedelta
 from greeter.jobs import progress as estimates
 from greeter.jobs.progress import ReportedProgress
 from greeter.version import RELEASED, __version__
+from greeter.web.residues import coloured
 from greeter.web.services import services
 from greeter.web.table_view import shown
 
@@ -25,7 +26,13 @@ def init_app(app: Flask) -> None:
     app.jinja_env.finalize = lambda value: printable(value, keep="\r\n\t")
     app.jinja_env.filters |= {"count": count, "day": day, "duration": duration, "plural": plural, "words": words}
     app.jinja_env.filters |= {"stage": estimates.stage, "stages_remain": estimates.stages_remain}
-    app.jinja_env.filters |= {"number": number, "size": naturalsize, "quote": quote, "cell": shown}
+    app.jinja_env.filters |= {
+        "number": number,
+        "size": naturalsize,
+        "quote": quote,
+        "cell": shown,
+        "coloured": coloured,
+    }
     mimetypes.add_type("text/plain", ".fa")  # so that a browser shows an example instead of downloading it
 
 

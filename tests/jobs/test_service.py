@@ -31,9 +31,8 @@ def test_a_file_parameter_reaches_the_tool_as_a_path(installation: Installation)
     job_id = installation.submit("phmmer", query=b">a\nMKVLAWTRHMKVLAWTRH\n", targets=None, evalue=10.0)
     assert installation.ended(job_id).result["queries"] == 1
     assert [path.name for path in installation.store.files.outputs(job_id, 1)] == [
-        "domains.tbl",
-        "hits.jsonl",
-        "targets.tbl",
+        *("aligned.fasta", "alignments.aln", "alignments.sto", "domains.tbl"),
+        *("hits.fasta", "hits.tsv", "queries.tsv", "targets.tbl"),
     ]
 
 

@@ -1,23 +1,28 @@
 """phmmer compared with the output of the program (see reference/README.md)."""
 
-import json
+import re
 import signal
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import Flask
 
-from greeter.jobs.bounds import check_result
-from greeter.settings import Settings
+from greeter.jobs.result_files import ResultFile
 from greeter.toolkit import Job, SoftTimeLimitExceeded
 from greeter.toolkit.job import Fallback
 from greeter.tools import phmmer as module
-from greeter.tools.phmmer import EXAMPLES, QUERIES_LISTED, phmmer
-from greeter.web.paging import read_rows
+from greeter.tools import phmmer_alignments, phmmer_hits
+from greeter.tools import phmmer_report as reporting
+from greeter.tools.phmmer import EXAMPLES, phmmer
+from greeter.web.previews import Previews
+from greeter.web.table_index import TableIndex, Where
 
 REFERENCE = Path(__file__).parent / "reference"
+THREE, PROTEINS = EXAMPLES / "JAK2_HBB_INS.fa", EXAMPLES / "human_proteins.fa"
 HBB_HUMAN, GLOBINS = EXAMPLES / "HBB_HUMAN.fa", EXAMPLES / "globins45.fa"
 
 
@@ -26,9 +31,21 @@ def tables(job: Job) -> dict[str, str]:
     return {name: (job.folder / "outputs" / f"{name}.tbl").read_text() for name in ("targets", "domains")}
 
 
-def rows(job: Job) -> list[dict[str, Any]]:
-    """The rows that a job wrote for its page."""
-    return [json.loads(line) for line in (job.folder / "outputs" / "hits.jsonl").read_text().splitlines()]
+def rows(job: Job, name: str = "hits.tsv") -> list[dict[str, Any]]:
+    """The rows that a job wrote for its page, with their details."""
+    with closing(TableIndex(job.folder / "outputs" / name)) as index:
+        starts = range(0, index.count(Where()), 100)
+        return [row for start in starts for row in index.page(Where(), "", start)]
+
+
+def text(job: Job, name: str) -> str:
+    """The text in a result file."""
+    return (job.folder / "outputs" / name).read_text()
+
+
+def without_author(stockholm: str) -> str:
+    """Alignments without the lines that have the version of the program."""
+    return re.sub("^#=GF AU .*", "", stockholm, flags=re.MULTILINE)
 
 
 def reference(name: str) -> dict[str, str]:
@@ -68,8 +85,17 @@ def test_the_rows_have_the_values_of_the_phmmer_program(tmp_path: Path) -> None:
     """The values of hits and domains are equal when rounded as in the program's tables."""
     job = Job(tmp_path)
     result = phmmer(job, query=HBB_HUMAN, targets=GLOBINS, evalue=10.0)
-    assert (result["queries"], result["hits"], result["all_shown"]) == (1, 45, True)
-    assert result["searches"] == [{"query": "HBB_HUMAN", "query_length": 146, "hits": 45, "start": 0}]
+    assert result == {
+        "queries": 1,
+        "query_residues": 146,
+        "targets": 45,
+        "target_residues": 6519,
+        "evalue": 10.0,
+        "hits": 45,
+        "significant": 45,
+        "without_hits": 0,
+        "all_aligned": True,
+    }
     expected = {
         table: [line.split() for line in text.splitlines() if line[0] != "#"]
         for table, text in reference("hbb_human").items()
@@ -84,7 +110,7 @@ def test_the_rows_have_the_values_of_the_phmmer_program(tmp_path: Path) -> None:
             *(str(domain[place]) for place in ("query_from", "query_to", "target_from", "target_to")),
         ]
         for hit in rows(job)
-        for domain in hit["domains"]
+        for domain in hit["details"]["domains"]
     ]
     assert domains == [[row[0], row[2], row[12], *row[15:19]] for row in expected["domains"]]
 
@@ -93,7 +119,7 @@ def test_an_alignment_is_drawn_as_the_program_prints_it(tmp_path: Path) -> None:
     """Query, matches, target, confidence and residue numbers are equal, letter by letter."""
     job = Job(tmp_path)
     phmmer(job, query=HBB_HUMAN, targets=GLOBINS, evalue=10.0)
-    drawn = [domain["alignment"].split("\n") for hit in rows(job) for domain in hit["domains"]]
+    drawn = [domain["alignment"].split("\n") for hit in rows(job) for domain in hit["details"]["domains"]]
     printed = (REFERENCE / "hbb_human.alignments").read_text().split("\n\n")
     whole = [block.split("\n")[-4:] for block in printed if block.endswith("PP")]
     assert len(drawn) == len(whole) == 45
@@ -126,44 +152,109 @@ def test_rows_have_the_description_and_accession_of_the_target(tmp_path: Path) -
     fasta.write_text("".join(f">{name} Human globin.\n{sequence}\n" for name in NAMES))
     job = Job(tmp_path)
     phmmer(job, query=fasta, targets=None, evalue=10.0)
-    assert {hit["target"]: hit["uniprot"] for hit in rows(job)} == NAMES
+    assert {hit["target"]: hit["accession"] for hit in rows(job)} == NAMES
     assert {hit["description"] for hit in rows(job)} == {"Human globin."}
 
 
-def test_a_query_without_hits_has_a_row(tmp_path: Path) -> None:
-    """The row has no target."""
+def test_the_header_of_uniprot_is_split(tmp_path: Path) -> None:
+    """What is not such a header is a description."""
     job = Job(tmp_path)
-    phmmer(job, query=HBB_HUMAN, targets=GLOBINS, evalue=1e-200)
-    assert rows(job) == [{"query": "HBB_HUMAN", "query_length": 146, "hits": 0}]
+    phmmer(job, query=THREE, targets=PROTEINS, evalue=10.0)
+    parts = [[hit[name] for name in ("accession", "entry", "description", "organism")] for hit in rows(job)]
+    assert parts[0] == ["P29597", "TYK2_HUMAN", "Non-receptor tyrosine-protein kinase TYK2", "Homo sapiens"]
+    matches = [phmmer_hits._HEADER.fullmatch(header) for header in ("", "Globin OS=Mus OX=1", "Globin", "A OS=B c")]
+    assert [match and match.groups() for match in matches] == [
+        *(("", None), ("Globin", "Mus"), ("Globin", None), ("A", "B c")),
+    ]
 
 
-def test_the_numbers_of_rows_and_listed_queries_are_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The counts include all hits, and the result records that not all are shown."""
-    monkeypatch.setattr(module, "HITS_SHOWN", 100)
-    monkeypatch.setattr(module, "QUERIES_LISTED", 10)
+def test_percentages_are_those_of_the_alignments(tmp_path: Path) -> None:
+    """Identical and similar columns are counted in the lines between the sequences, and covered residues once."""
+    job = Job(tmp_path)
+    phmmer(job, query=THREE, targets=PROTEINS, evalue=10.0)
+    hits = rows(job)
+    assert max(hit["domains"] for hit in hits) == 3
+    for hit in hits:
+        domains = hit["details"]["domains"]
+        drawn = [domain["alignment"].split("\n") for domain in domains]
+        matches = "".join(line[14:].ljust(60) for lines in drawn for line in lines[1::5])
+        columns = sum(len(line[14:].split(" ")[0]) for lines in drawn for line in lines[0::5])
+        letters = sum(map(str.isalpha, matches))
+        assert hit["identity"] == pytest.approx(100 * letters / columns)
+        assert hit["similarity"] == pytest.approx(100 * (letters + matches.count("+")) / columns)
+        for side in ("query", "target"):
+            residues = {n for one in domains for n in range(one[f"{side}_from"], one[f"{side}_to"] + 1)}
+            assert hit[f"{side}_coverage"] == pytest.approx(100 * len(residues) / hit[f"{side}_length"])
+    assert [hit["identity"] for hit in hits if hit["entry"] == "HBB_HUMAN"] == [100]
+
+
+def test_queries_are_listed_with_their_best_hit(tmp_path: Path) -> None:
+    """Those without hits are together at the end, wherever they were in the input."""
+    job = Job(tmp_path)
+    queries = tmp_path / "queries.fa"
+    queries.write_text(">none\nWPWPGWPWPG\n" + THREE.read_text())
+    result = phmmer(job, query=queries, targets=PROTEINS, evalue=10.0)
+    columns = ("query", "query_length", "hits", "significant", "target")
+    assert [tuple(row[name] for name in columns) for row in rows(job, "queries.tsv")] == [
+        ("sp|O60674|JAK2_HUMAN", 1132, 8, 8, "sp|P29597|TYK2_HUMAN"),
+        ("sp|P68871|HBB_HUMAN", 147, 3, 3, "sp|P68871|HBB_HUMAN"),
+        ("none", 10, 0, 0, None),
+        ("sp|P01308|INS_HUMAN", 110, 0, 0, None),
+    ]
+    assert (result["queries"], result["without_hits"]) == (4, 2)
+
+
+@pytest.mark.parametrize("name", ["three", "hbb_human"])
+def test_the_alignments_equal_those_of_the_phmmer_program(tmp_path: Path, name: str) -> None:
+    """Every byte equals -A, except for the version of the program; those in Clustal format have the same rows."""
+    job = Job(tmp_path)
+    query, targets = {"three": (THREE, PROTEINS), "hbb_human": (HBB_HUMAN, GLOBINS)}[name]
+    phmmer(job, query=query, targets=targets, evalue=10.0)
+    stockholm = without_author(text(job, "alignments.sto"))
+    assert stockholm == without_author((REFERENCE / f"{name}.sto").read_text())
+    names = set(re.findall(r"^([^#/\s]\S*) +\S+$", stockholm, re.MULTILINE))
+    assert len(names) > 10
+    assert set(re.findall(r"^(\S+/\S+) +\S+$", text(job, "alignments.aln"), re.MULTILINE)) == names
+    assert text(job, "alignments.aln").count("CLUSTAL") == stockholm.count("# STOCKHOLM")
+
+
+def test_the_sequences_of_hits_are_those_of_the_input(tmp_path: Path) -> None:
+    """Whole ones as they were, once each, and parts with the residues that their names say."""
+    job = Job(tmp_path)
+    phmmer(job, query=THREE, targets=PROTEINS, evalue=10.0)
+    sequences = {}
+    for record in PROTEINS.read_text().split(">")[1:]:
+        header, _, sequence = record.partition("\n")
+        sequences[header.split()[0]] = sequence.replace("\n", "")
+    whole = text(job, "hits.fasta").split(">")[1:]
+    assert {record.split()[0] for record in whole} == {hit["target"] for hit in rows(job)}
+    assert all(">" + record in PROTEINS.read_text() for record in whole)
+    assert len(whole) == 11
+    parts = text(job, "aligned.fasta").split(">")[1:]
+    assert len(parts) == 14
+    for record in parts:
+        header, _, sequence = record.partition("\n")
+        name, _, place = header.split()[0].rpartition("/")
+        first, last = map(int, place.split("-"))
+        assert sequence.replace("\n", "") == sequences[name][first - 1 : last]
+
+
+def test_only_so_many_hits_have_alignments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All are in the table, and the result says that not all have alignments."""
+    monkeypatch.setattr(reporting, "HITS_ALIGNED", 100)
     job = Job(tmp_path)
     result = phmmer(job, query=GLOBINS, targets=None, evalue=10.0)
-    assert (len(rows(job)), len(result["searches"])) == (100, 10)
-    assert (result["queries"], result["hits"], result["all_shown"]) == (45, 2018, False)
+    assert (result["queries"], result["hits"], result["all_aligned"]) == (45, 2018, False)
+    drawn = [hit["details"]["domains"][0]["alignment"] is not None for hit in rows(job)]
+    assert drawn == [True] * 100 + [False] * 1918
 
 
-@pytest.mark.parametrize("shown", [10_000, 100])
-def test_a_query_has_the_offset_of_its_first_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shown: int) -> None:
-    """A page can start at any query that has rows, even if the number of hits shown is limited."""
-    monkeypatch.setattr(module, "HITS_SHOWN", shown)
-    queries = tmp_path / "queries.fa"
-    queries.write_text(GLOBINS.read_text() + ">none\nWPWPGWPWPG\n")
+def test_too_large_an_alignment_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would need too much memory."""
+    monkeypatch.setattr(phmmer_alignments, "MOST_ALIGNED", 5)
     job = Job(tmp_path)
-    result = phmmer(job, query=queries, targets=GLOBINS, evalue=0.001)
-    starts = [search["start"] for search in result["searches"]]
-    assert (starts.count(None) > 40) == (shown == 100)
-    assert starts[-1] is not None  # the row of a query without hits
-    for search in result["searches"]:
-        if search["start"] is not None:
-            row = read_rows(tmp_path / "outputs/hits.jsonl", search["start"]).rows[0]
-            assert (row["query"], row.get("rank", 1)) == (search["query"], 1)
-    numbers = [row["number"] for row in rows(job) if "target" in row]
-    assert numbers == list(range(1, len(numbers) + 1))
+    phmmer(job, query=THREE, targets=PROTEINS, evalue=10.0)
+    assert re.findall("^#=GF ID (.*)", text(job, "alignments.sto"), re.MULTILINE) == ["sp|P68871|HBB_HUMAN"]
 
 
 def test_the_fallback_has_the_completed_queries(tmp_path: Path) -> None:
@@ -184,11 +275,17 @@ def test_the_fallback_has_the_completed_queries(tmp_path: Path) -> None:
         result = phmmer(job, query=GLOBINS, targets=None, evalue=10.0)
     finally:
         signal.signal(signal.SIGUSR1, before)
-    whole = phmmer(Job(tmp_path / "whole"), query=GLOBINS, targets=None, evalue=10.0)
+    (tmp_path / "whole").mkdir()
+    whole = Job(tmp_path / "whole")
+    phmmer(whole, query=GLOBINS, targets=None, evalue=10.0)
     assert isinstance(result, Fallback)
     assert 5 <= result["queries"] < 45
-    assert result["searches"] == whole["searches"][: result["queries"]]
-    assert len(rows(job)) == result["hits"]
+    hits, queries = rows(job), rows(job, "queries.tsv")
+    assert hits == rows(whole)[: result["hits"]]
+    assert queries == rows(whole, "queries.tsv")[: result["queries"]]
+    assert text(job, "hits.tsv").count("\n") == 1 + result["hits"]
+    for name in ("aligned.fasta", "alignments.sto", "alignments.aln"):
+        assert text(whole, name).startswith(text(job, name))
     note = f"# Stopped at the time limit: {result['queries']} of 45 queries were searched.\n"
     for name, table in tables(job).items():
         assert table.endswith(note)
@@ -198,30 +295,64 @@ def test_the_fallback_has_the_completed_queries(tmp_path: Path) -> None:
 
 def test_an_interrupted_query_is_removed_from_the_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The time limit may interrupt a query when only one of its two tables has been written."""
-    add, calls = module._Report.add, 0
+    add, calls = reporting.Report.add, 0
 
     def half_an_add(report: Any, hits: Any) -> None:
         nonlocal calls
         calls += 1
         if calls == 3:
-            hits.write(report._tables[0], format="targets", header=False)
-            report._searches.append({"half": "done"})
+            hits.write(report._files[0], format="targets", header=False)
+            report._hits.add({"query": "half", "target": "done"})
+            report._first_query[b"half"] = 2
             raise SoftTimeLimitExceeded
         add(report, hits)
 
-    monkeypatch.setattr(module._Report, "add", half_an_add)
+    monkeypatch.setattr(reporting.Report, "add", half_an_add)
     job = Job(tmp_path)
     result = phmmer(job, query=GLOBINS, targets=None, evalue=10.0)
-    assert (result["queries"], len(result["searches"])) == (2, 2)
-    assert {row["query"] for row in rows(job)} == {search["query"] for search in result["searches"]}
+    assert result["queries"] == 2
+    assert {row["query"] for row in rows(job)} == {row["query"] for row in rows(job, "queries.tsv")}
+    assert len(rows(job)) == result["hits"]
     assert reference("globins45")["targets"].startswith(tables(job)["targets"].rpartition("# Stopped")[0])
 
 
-def test_the_longest_names_do_not_exceed_the_limit_of_a_result(tmp_path: Path) -> None:
-    """A thousand queries with names of 900 characters, of four bytes each, fit."""
-    names = ["\U0001f9ec" * 900 + str(number) for number in range(QUERIES_LISTED)]
-    (tmp_path / "query").write_text("".join(f">{name}\nMKVLAWTRH\n" for name in names), encoding="utf-8")
-    (tmp_path / "targets").write_text(">t\nMKVLAWTRHMKVLAWTRH\n")
-    result = phmmer(Job(tmp_path), query=tmp_path / "query", targets=tmp_path / "targets", evalue=1e-300)
-    assert result["queries"] == QUERIES_LISTED
-    assert check_result(result, Settings().max_result_bytes)
+def test_the_time_limit_may_come_while_the_last_files_are_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are written again, and nothing is in them twice."""
+    write, calls = reporting.Report._write_hit_sequences, 0
+
+    def interrupted(report: Any) -> None:
+        nonlocal calls
+        calls += 1
+        write(report)
+        if calls == 1:
+            raise SoftTimeLimitExceeded
+
+    monkeypatch.setattr(reporting.Report, "_write_hit_sequences", interrupted)
+    job = Job(tmp_path)
+    result = phmmer(job, query=THREE, targets=PROTEINS, evalue=10.0)
+    assert isinstance(result, Fallback)
+    assert calls == 2
+    assert [row["hits"] for row in rows(job, "queries.tsv")] == [8, 3, 0]
+    assert text(job, "hits.fasta").count(">") == 11
+
+
+def test_a_line_shows_where_significance_ends(tmp_path: Path, app: Flask) -> None:
+    """It is above the first hit with an E-value above 0.01, while the order is that of the E-values."""
+    globin = HBB_HUMAN.read_text().partition("\n")[2].replace("\n", "")
+    targets = tmp_path / "targets.fa"
+    parts = {"whole": globin, "weak": globin[30:40]} | {f"other{number}": "GGGGGGGGGG" for number in range(3000)}
+    targets.write_text("".join(f">{name}\n{sequence}\n" for name, sequence in parts.items()))
+    job = Job(tmp_path)
+    result = phmmer(job, query=HBB_HUMAN, targets=targets, evalue=10.0)
+    assert 0 < result["significant"] < result["hits"]
+    previews = Previews("a" * 32, [ResultFile(tmp_path / "outputs/hits.tsv")])
+    for query, lines in (("", 1), ("?hits-sort=-evalue", 0)):
+        with app.test_request_context(f"/{query}"):
+            html = previews.table("hits.tsv", row="tools/phmmer/_hit.html")
+        before, _, after = html.partition("Not significant")
+        assert html.count("Not significant") == lines
+        if lines:
+            assert before.count('class="hit"') == result["significant"]
+            assert after.count('class="hit"') == result["hits"] - result["significant"]

@@ -185,7 +185,6 @@ def test_helpers_show_nothing_for_a_file_that_does_not_exist(app: Flask) -> None
         assert not previews.table("hits.tsv")
         assert not previews.preview("notes.txt")
         assert not previews.image("figure.svg")
-        assert previews.rows("hits.jsonl").rows == []
 
 
 def test_a_preview_is_escaped_and_bounded(app: Flask, tmp_path: Path) -> None:

@@ -157,7 +157,10 @@ def test_only_files_listed_on_the_page_can_be_downloaded(installation: Installat
     for name in ("a\r\nSet-Cookie: b", "<b>.txt", ".hidden"):
         (outputs / name).write_text("x")
     page = fetch(installation, job).body
-    assert re.findall(f'href="{job}/files/([^"]*)"', page) == ["domains.tbl", "hits.jsonl", "targets.tbl"]
+    assert sorted(set(re.findall(f'href="{job}/files/([^"]*)"', page))) == [
+        *("aligned.fasta", "alignments.aln", "alignments.sto", "domains.tbl"),
+        *("hits.fasta", "hits.tsv", "queries.tsv", "targets.tbl"),
+    ]
     for name in [
         *(path.name for path in outputs.iterdir()),
         "../inputs/query",

@@ -54,10 +54,10 @@ def test_forms_state_their_limits(client: FlaskClient) -> None:
 def test_load_example_fills_the_form(client: FlaskClient) -> None:
     """The example is a real case, and its files can be viewed."""
     page = unescape(client.get("/tools/phmmer?example").text)
-    assert ">HBB_HUMAN Human beta hemoglobin.\nVHLTPEEKSAVT" in page.replace("\r", "")
-    assert ">MYG_ESCGI" in page
+    assert ">sp|P01308|INS_HUMAN Insulin OS=Homo sapiens OX=9606 GN=INS PE=1 SV=1\nMALWMRLL" in page.replace("\r", "")
+    assert ">sp|P29597|TYK2_HUMAN" in page
     assert "UniProt, CC BY 4.0" in page
-    with client.get("/static/examples/globins45.fa") as example:
+    with client.get("/static/examples/human_proteins.fa") as example:
         assert example.mimetype == "text/plain"
     assert 'value="Ada Lovelace"' in client.get("/tools/expensive_greet?example").text
 

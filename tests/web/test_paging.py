@@ -1,54 +1,10 @@
-"""Tests of reading a file of rows page by page."""
+"""Tests of reading a table page by page."""
 
-import json
 from pathlib import Path
 
 import pytest
 
-from greeter.web.paging import read_rows, read_table
-
-
-def test_pages_cover_every_row_of_the_file(tmp_path: Path) -> None:
-    """Each page starts at the offset that the previous page gives, and the last page gives none."""
-    path = tmp_path / "rows"
-    rows = [{"number": number, "text": "\u00e9" * (number % 7)} for number in range(250)]
-    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
-    pages: list[list[dict[str, object]]] = []
-    start: int | None = 0
-    while start is not None:
-        page = read_rows(path, start)
-        pages.append(page.rows)
-        start = page.next_start
-    assert [len(page) for page in pages] == [100, 100, 50]
-    assert [row for page in pages for row in page] == rows
-
-
-@pytest.mark.parametrize("length", [10, 5_000])
-def test_each_page_has_the_position_of_the_one_before(tmp_path: Path, length: int) -> None:
-    """Also if that is far away, or less than a page away, as after the start of a query."""
-    path = tmp_path / "rows"
-    rows = [json.dumps(f"{number}" + "x" * length) + "\n" for number in range(250)]
-    path.write_text("".join(rows))
-    starts = [len("".join(rows[:number])) for number in range(250)]
-    for number in (1, 99, 100, 101, 200, 249):
-        assert read_rows(path, starts[number]).previous_start == starts[max(0, number - 100)]
-    assert read_rows(path).previous_start is None
-
-
-@pytest.mark.parametrize("start", [-1, 1, 5, 12, 10**30])
-def test_an_offset_that_is_not_the_start_of_a_row_is_refused(tmp_path: Path, start: int) -> None:
-    """Offsets before the file, within a row, at the end and after it raise LookupError."""
-    path = tmp_path / "rows"
-    path.write_bytes(b"[1, 2]\n[34]\n")
-    assert read_rows(path, 7).rows == [[34]]
-    with pytest.raises(LookupError):
-        read_rows(path, start)
-
-
-def test_an_empty_file_is_one_empty_page(tmp_path: Path) -> None:
-    """A tool that finds nothing writes such a file."""
-    (tmp_path / "rows").touch()
-    assert read_rows(tmp_path / "rows").rows == []
+from greeter.web.paging import read_table
 
 
 def read_whole_table(path: Path) -> list[list[str]]:

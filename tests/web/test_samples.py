@@ -19,8 +19,8 @@ def test_samples_are_shown_without_redis_or_a_worker(client: FlaskClient) -> Non
     for text in (
         "This is a sample result",
         "Finished",
-        "45 hits for 1 query",
-        "HBB_CALAR",
+        "11 hits for 3 queries",
+        "TYK2_HUMAN",
         "<svg",
         "How this was made",
     ):
@@ -36,10 +36,38 @@ def test_samples_are_shown_without_redis_or_a_worker(client: FlaskClient) -> Non
     assert "Greetings, Ada Lovelace!" in client.get("/jobs/sample-expensive_greet").text
 
 
+def test_the_hits_of_the_sample_can_be_sorted_filtered_and_opened(client: FlaskClient) -> None:
+    """Each view has an address; alignments are loaded only where they are open, coloured by classes of residues."""
+
+    def targets(query: str) -> list[str]:
+        page = client.get(f"/jobs/sample-phmmer{query}").text
+        return re.findall(r'<tr class="hit" id="hits-\d+">.*?<small>(\w+)_HUMAN</small>', page, re.DOTALL)
+
+    assert targets("")[:2] == ["TYK2", "FAK1"]
+    assert targets("?hits-sort=evalue")[:2] == ["TYK2", "HBB"]
+    assert targets("?hits-description=HEMO&hits-sort=-identity") == ["HBB", "HBA"]
+    assert targets("?hits-query=sp|P68871|HBB_HUMAN&hits-query_coverage-min=90") == ["HBB", "HBA"]
+    assert targets("?hits-evalue-max=1e-40") == ["TYK2", "FAK1", "HBB"]
+    assert targets("?hits-organism=mus") == []
+    for opened, domains in (("", 0), ("1", 3), ("all", 14), ("99", 0), ("x", 0)):
+        page = client.get(f"/jobs/sample-phmmer?hits-open={opened}").text
+        assert page.count('<pre class="alignment"') == domains
+        assert ('class="r-hydrophobic"' in page) == bool(domains)
+    page = client.get("/jobs/sample-phmmer?hits-open=1").text
+    for place in ("www.uniprot.org/uniprotkb", "alphafold.ebi.ac.uk/entry", "www.ebi.ac.uk/interpro/protein/UniProt"):
+        assert f'<a href="https://{place}/P29597' in page
+    answer = client.get("/jobs/sample-phmmer/files/hits.tsv?hits-evalue-max=1e-40&hits-sort=-evalue")
+    assert [line.split("\t")[1] for line in answer.text.splitlines()[1:]] == [
+        *("sp|Q05397|FAK1_HUMAN", "sp|P68871|HBB_HUMAN", "sp|P29597|TYK2_HUMAN"),
+    ]
+    assert answer.headers["Content-Disposition"] == "attachment; filename=sample-phmmer-selected-hits.tsv"
+    assert client.get("/jobs/sample-phmmer?queries-sort=-hits").text.index("HBB_HUMAN</a>") > 0
+
+
 def test_a_sample_can_be_edited_and_run_again(client: FlaskClient) -> None:
     """The form contains the sample's input; running it returns 503, because Redis is not running in this test."""
     form = unescape(client.get("/jobs/sample-phmmer/edit").text)
-    assert ">HBB_HUMAN" in form
+    assert ">sp|O60674|JAK2_HUMAN" in form
     assert client.get("/jobs/sample-expensive_greet/edit").status_code == 200
     assert client.post("/jobs/sample-phmmer/again").status_code == 503
 

@@ -153,10 +153,10 @@ def test_a_wrong_reference_is_an_error_of_the_field(client: FlaskClient, referen
 
 def test_a_form_may_refer_to_the_example_and_to_a_sample(client: FlaskClient) -> None:
     """They are not copied for each visitor."""
-    for reference in ("example//0/globins45.fa", "job/sample-phmmer/0/"):
+    for reference in ("example//0/human_proteins.fa", "job/sample-phmmer/0/"):
         answer = send(client, "", **{"targets-kept": reference})
         assert answer.status_code == 503
-        assert "MYG_ESCGI" in answer.text  # short enough to be shown
+        assert "TYK2_HUMAN" in answer.text  # short enough to be shown
 
 
 def test_the_id_of_an_upload_is_not_logged(client: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:
