@@ -139,7 +139,9 @@ WITH_WORKER: dict[str, Arrival] = {
     "running-stage": _then(_job("climb", "text=Reading, stage 1 of 2; 3 of 10"), "summary", "pre"),
     "finished-greeting": _short,
     "finished-phmmer": _hits,
-    "finished-opened": _then(_then(_hits, "text=Show all alignments", "pre"), "text=How this was made", "text=SHA-256"),
+    "finished-opened": _then(
+        _then(_hits, "text=Show alignment >> nth=0", "pre.alignment"), "text=How this was made", "text=SHA-256"
+    ),
     "finished-no-hits": _job("phmmer", "text=0 hits", evalue="1e-300"),
     "finished-files": _job("publish", "text=All files"),
     "finished-many": _job("phmmer", "text=Next hits", query=GLOBINS, targets=""),

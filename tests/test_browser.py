@@ -70,12 +70,12 @@ def test_phmmer_runs_from_example_to_download(installation: Installation, page: 
         "797.7",
     ):
         expect(hits.first).to_contain_text(part)
-    assert hits.first.locator("svg").first.get_attribute("aria-label") == "37 to 258, 268 to 289, 313 to 1121, of 1132"
+    assert hits.first.locator("svg").first.get_attribute("aria-label") == "50 to 271, 278 to 299, 317 to 1121, of 1132"
     with page.expect_download() as download:
         page.click("text=alignments.sto")
     download.value.save_as(tmp_path / "alignments.sto")
     reference = (Path(__file__).parent / "tools/reference/three.sto").read_text()
-    assert (tmp_path / "alignments.sto").read_text().split("\n")[3:9] == reference.split("\n")[3:9]
+    assert (tmp_path / "alignments.sto").read_text().split("\n")[4:10] == reference.split("\n")[4:10]
 
 
 def test_polling_survives_outages(own_installation: Installation, browser: Browser) -> None:

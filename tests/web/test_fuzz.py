@@ -41,6 +41,11 @@ def mostly(*usual: str) -> st.SearchStrategy[str]:
     return st.sampled_from(usual) | st.sampled_from(usual) | st.sampled_from(usual) | HOSTILE
 
 
+TABLE = st.builds(  # the parameters of a table on the page of a job
+    "hits-{}={}".format,
+    mostly("target", "query", "evalue-max", "query_coverage-min", "sort", "start", "open"),
+    mostly("-evalue", "1e-5", "100", "all"),
+)
 FORM = {"person": "Ada", "total": "1", "words": "hello", "query": FASTA, "targets": "", "evalue": "10", "label": ""}
 HEADERS = {
     "Host": mostly("localhost", "a..b", "[::1]:80", "x:99999999999"),
@@ -111,7 +116,7 @@ def requests(draw: st.DrawFn, rule: Rule, method: str) -> Request:
 
     path = re.sub(r"<(?:\w+:)?(\w+)>", fill, rule.rule)
     if draw(st.booleans()):
-        path += "?" + quote(draw(st.just("example") | HOSTILE), safe="=&", errors="surrogatepass")
+        path += "?" + quote(draw(st.just("example") | TABLE | HOSTILE), safe="=&", errors="surrogatepass")
     kind, body = draw(bodies()) if method != "GET" else ("", b"")
     headers = {"Host": "localhost", "Content-Length": str(len(body)), "Content-Type": kind, "Connection": "close"}
     chosen = draw(st.just([]) | st.lists(st.sampled_from(sorted(HEADERS)), max_size=3, unique=True))
