@@ -144,6 +144,7 @@ WITH_WORKER: dict[str, Arrival] = {
     ),
     "finished-no-hits": _job("phmmer", "text=0 hits", evalue="1e-300"),
     "finished-files": _job("publish", "text=All files"),
+    "finished-table": _then(_job("tabulate", "text=250 rows"), "summary >> text=Filter", "text=Score at least"),
     "finished-many": _job("phmmer", "text=Next hits", query=GLOBINS, targets=""),
     "stopped": _job("yield_some", "text=Stopped at the time limit"),
     "cancelled": _then(_long, "text=Cancel", "text=Greetings, fallback!"),

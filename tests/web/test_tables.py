@@ -1,5 +1,6 @@
 """Tables that a page sorts and filters by the query parameters of its address."""
 
+import json
 import re
 import sqlite3
 import tracemalloc
@@ -19,8 +20,8 @@ from greeter.toolkit import Column, Job
 from greeter.web.previews import Previews
 from greeter.web.table_index import TableIndex
 from greeter.web.table_view import TableView, selection, shown
-from tests.conftest import Installation
-from tests.http import fetch, submit, wait_for_end
+from tests.conftest import Installation, wait_for
+from tests.http import fetch, post, submit, wait_for_end
 from tests.zoo.tabulating import COLUMNS, rows
 
 TOTAL = 1219
@@ -293,3 +294,23 @@ def test_selected_rows_of_a_job_are_a_download(installation: Installation) -> No
     assert answer.body.count("\n") == 85
     assert fetch(installation, f"{job}/files/proteins.tsv").body.count("\n") == 251
     assert "_proteins" not in page
+    (index,) = installation.settings.data_dir.glob(f"{job[1:]}/attempts/1/outputs/_*")
+    damaged(index, "no database")
+    answer = fetch(installation, link)
+    assert (answer.status, answer.headers["Location"]) == (303, job)
+    assert "index is damaged" in fetch(installation, job).body
+
+
+@pytest.mark.slow
+def test_a_cancelled_job_has_a_table_of_what_was_done(installation: Installation) -> None:
+    """As one at its time limit has: both end in the same way."""
+    job = submit(installation, "tabulate", rows="100000000")
+    wait_for(lambda: (status := json.loads(fetch(installation, f"{job}.json").body)["progress"]) and status["current"])
+    post(installation, f"{job}/cancel")
+    wait_for_end(installation, job)
+    page = re.sub(r"\s+", " ", fetch(installation, f"{job}?proteins-sort=-score&proteins-family=kinase").body)
+    matches, total = (
+        int(number.replace(",", "")) for number in re.findall(r"([\d,]+) of ([\d,]+) rows match", page)[0]
+    )
+    assert 0 < matches < total
+    assert fetch(installation, f"{job}/files/proteins.tsv").body.count("\n") == total + 1
