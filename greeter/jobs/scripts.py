@@ -13,6 +13,7 @@ from redis.commands.core import Script
 from redis.exceptions import NoScriptError
 from redis.retry import Retry
 
+from greeter.jobs.connections import Connections
 from greeter.jobs.errors import NotConfirmed
 from greeter.redis_url import RedisUrl
 from greeter.settings import Settings
@@ -35,6 +36,7 @@ class Scripts:
         retry = Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,))
         url = RedisUrl.parse(settings.redis_url)
         self.redis = url.connect(socket_timeout=1, socket_connect_timeout=1, retry=retry)
+        self._connections = Connections(self.redis.connection_pool)
         self._replicas = settings.confirm_replicas
         self._scripts = _load(self.redis)
 
@@ -42,8 +44,7 @@ class Scripts:
         """Run a script and return its reply."""
         found = self._scripts[script]
         try:
-            # evalsha() does the same with checks that take a tenth of the time.
-            return self.redis.execute_command("EVALSHA", found.sha, 0, *args)  # type: ignore[no-untyped-call]
+            return self._connections.call("EVALSHA", found.sha, 0, *args)
         except NoScriptError:  # Redis has restarted
             return found(args=args)
 

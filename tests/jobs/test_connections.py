@@ -1,0 +1,102 @@
+"""The connections for the scripts, to a real Redis."""
+
+import os
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import redis
+
+from greeter.jobs.connections import Connections
+from tests.conftest import Installation
+
+pytestmark = pytest.mark.redis
+
+
+@pytest.fixture
+def connections(own_installation: Installation) -> Connections:
+    """No connection yet."""
+    own_installation.start("redis")
+    return Connections(own_installation.redis.connection_pool)
+
+
+def test_one_connection_serves_many_calls_also_after_a_refused_one(connections: Connections) -> None:
+    """A refusal is a reply."""
+    first = connections.call("CLIENT", "ID")
+    with pytest.raises(redis.ResponseError, match="unknown command"):
+        connections.call("NO-SUCH-COMMAND")
+
+    assert connections.call("CLIENT", "ID") == first
+
+
+def test_connections_that_redis_has_closed_are_replaced(
+    connections: Connections, own_installation: Installation
+) -> None:
+    """All of them, after a single retry each."""
+    with ThreadPoolExecutor(4) as threads:  # four connections at once
+        list(threads.map(lambda _: connections.call("BLPOP", "nothing", 0.2), range(4)))
+    own_installation.redis.client_kill_filter(_type="normal", skipme=False)
+
+    assert [connections.call("ECHO", str(number)) for number in range(8)] == [b"%d" % number for number in range(8)]
+
+
+def test_each_thread_gets_its_own_replies(connections: Connections) -> None:
+    """Threads never share a connection."""
+    with ThreadPoolExecutor(16) as threads:
+        replies = threads.map(lambda number: connections.call("ECHO", str(number)), range(2000))
+
+    assert list(replies) == [b"%d" % number for number in range(2000)]
+
+
+def test_a_reply_that_came_too_late_is_not_taken_for_the_next_one(connections: Connections) -> None:
+    """After a time-out the connection is closed."""
+    with pytest.raises(redis.TimeoutError):
+        connections.call("BLPOP", "nothing", 1.2)
+
+    time.sleep(0.5)
+    assert connections.call("ECHO", "next") == b"next"
+
+
+def test_nor_is_one_for_which_a_signal_did_not_let_us_wait(connections: Connections) -> None:
+    """A time limit interrupts the process of a job at any time."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 0.1)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            connections.call("BLPOP", "nothing", 0.3)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+
+    time.sleep(0.5)
+    assert connections.call("ECHO", "next") == b"next"
+
+
+def test_a_forked_process_has_connections_of_its_own(connections: Connections) -> None:
+    """Web and worker fork after they have used Redis."""
+    ours = connections.call("CLIENT", "ID")
+    reader, writer = os.pipe()
+    if os.fork() == 0:
+        os.write(writer, b"%d" % connections.call("CLIENT", "ID"))
+        os._exit(0)
+
+    assert int(os.read(reader, 99)) != ours
+    os.wait()
+    assert connections.call("CLIENT", "ID") == ours
+
+
+def test_without_redis_there_is_an_error_and_later_a_reply(
+    connections: Connections, own_installation: Installation
+) -> None:
+    """The same connection connects again."""
+    connections.call("PING")
+    own_installation.stop("redis")
+    with pytest.raises(redis.ConnectionError):
+        connections.call("PING")
+
+    own_installation.start("redis")
+    assert connections.call("ECHO", "back") == b"back"
