@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-from bench import jobs, memory, phmmer, poll, track, viewers, waiting
+from bench import jobs, long_queue, memory, phmmer, poll, track, viewers, waiting
 from bench.support.table import print_table
 
 
@@ -19,7 +19,7 @@ def main() -> None:
     cpu = names[0] if names else platform.processor()
     print(f"{datetime.now(UTC):%-d %B %Y}, {psutil.cpu_count()} cores of {cpu}, Python {platform.python_version()}\n")
     lines = []
-    for part in (poll, viewers, memory, waiting, jobs, track, phmmer):
+    for part in (poll, viewers, memory, waiting, long_queue, jobs, track, phmmer):
         print(f"measuring {part.__name__} ...", file=sys.stderr)
         lines += part.lines()
     print_table(lines)
