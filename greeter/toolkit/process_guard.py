@@ -80,7 +80,9 @@ def kill_orphans(spared: Collection[int]) -> None:
     Args:
         spared: The ids of the children that stay, with their descendants.
     """
-    _terminate(_with_descendants(_orphans(spared)))
+    if not (orphans := _orphans(spared)):  # as nearly always: the list of all processes is not read again
+        return
+    _terminate(_with_descendants(orphans))
     end = time.monotonic() + 1
     while orphans := _orphans(spared):
         _kill(_with_descendants(orphans)[::-1])
