@@ -123,3 +123,17 @@ def test_rows_are_cards_on_a_phone_and_whole_on_paper(
         assert page.locator(".pager").first.is_visible()
         assert page.locator(".pager").last.is_hidden()
         assert page.locator(".filters").is_hidden()
+
+
+def test_alignments_are_legible_in_forced_colours(installation: Installation, browser: Browser) -> None:
+    """Classes of residues have colours of their own only where the user has not chosen other ones."""
+    colours = "spans => new Set(spans.map(span => getComputedStyle(span).color)).size"
+    with opened(browser, installation, "/jobs/sample-phmmer?hits-open=2") as page:
+        spans = page.locator(".alignment span")
+        assert spans.evaluate_all(colours) == 6
+        page.emulate_media(forced_colors="active")
+        assert spans.evaluate_all(colours) == 1
+        bar = page.locator(".coverage rect:not(.query)").first
+        assert bar.evaluate("bar => getComputedStyle(bar).fill") != bar.evaluate(
+            "bar => getComputedStyle(document.body).backgroundColor"
+        )

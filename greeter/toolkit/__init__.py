@@ -2,13 +2,13 @@
 
 from celery.exceptions import SoftTimeLimitExceeded
 
+from greeter.toolkit.columns import Column
 from greeter.toolkit.errors import ProgramError, ToolError
 from greeter.toolkit.fields import FastaField, FastqField, ProteinFastaField
 from greeter.toolkit.file_field import FileField
 from greeter.toolkit.files_field import FilesField
 from greeter.toolkit.job import Job, Result
 from greeter.toolkit.sequence_files import longest_sequence
-from greeter.toolkit.table import Column
 from greeter.toolkit.tool import MemoryNeed, tool
 
 __all__ = [

@@ -9,10 +9,11 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import IO, Any
 
+from greeter.toolkit.columns import Column
 from greeter.toolkit.program import environment
 from greeter.toolkit.programs import Command, Programs, Stream
 from greeter.toolkit.steps import Item, Progress, Steps
-from greeter.toolkit.table import Column, Table
+from greeter.toolkit.table import Table
 
 Result = dict[str, Any]  # what a tool returns: JSON values, with None instead of NaN and infinity
 RESULT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")

@@ -4,38 +4,17 @@ from __future__ import annotations
 
 import errno
 import json
-import re
 import sqlite3
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, NamedTuple, Self
+from typing import NamedTuple, Self
+
+from greeter.toolkit.columns import Column, check_columns
 
 Cell = str | int | float | None
-Filter = Literal["", "text", "choice", "min", "max", "range"]
-COLUMN_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
-NUMBER_FORMAT = re.compile(r",|,?\.\d{1,2}[efg%]|")
-RESERVED = ("number", "details")
-MAX_COLUMNS = 50
 _BREAKS = str.maketrans("\t\r\n", "   ")
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of a table.
-
-    Attributes:
-        title: Its head on the page. Without one, the page does not show the column; the TSV file has it.
-        kind: Whether its cells are texts or numbers.
-        filter: How the page filters by it: texts that contain another, one of the texts that occur, or a limit.
-        format: How the page shows a number, as a format of Python such as `.2g` or `,`. The TSV file has all digits.
-    """
-
-    title: str = ""
-    kind: Literal["text", "number"] = "text"
-    filter: Filter = ""
-    format: str = ""
 
 
 class Mark(NamedTuple):
@@ -64,7 +43,7 @@ class Table:
     """
 
     def __init__(self, path: Path, columns: Mapping[str, Column]) -> None:
-        _check(columns)
+        check_columns(columns)
         self._names = tuple(columns)
         self._file = path.open("wb")
         index_of(path).unlink(missing_ok=True)
@@ -138,17 +117,6 @@ class Table:
 def line(cells: Iterable[object]) -> bytes:
     """Return the line of a TSV file with these cells."""
     return "\t".join("" if cell is None else str(cell).translate(_BREAKS) for cell in cells).encode() + b"\n"
-
-
-def _check(columns: Mapping[str, Column]) -> None:
-    if not 0 < len(columns) <= MAX_COLUMNS:
-        raise ValueError(f"A table has 1 to {MAX_COLUMNS} columns.")
-    for name, column in columns.items():
-        if not COLUMN_NAME.fullmatch(name) or name in RESERVED:
-            rule = f"Use up to 40 lower-case letters, digits and _, a letter first, but not {' or '.join(RESERVED)}."
-            raise ValueError(f"{name!r} is not a valid name for a column. {rule}")
-        if not NUMBER_FORMAT.fullmatch(column.format):
-            raise ValueError(f"{column.format!r} is not a valid format. Use one such as ',', '.2g' or '.1f'.")
 
 
 def _clean(cell: Cell) -> Cell:

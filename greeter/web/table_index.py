@@ -8,9 +8,10 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Self, get_args
+from typing import Any, NamedTuple, Self
 
-from greeter.toolkit.table import COLUMN_NAME, MAX_COLUMNS, NUMBER_FORMAT, RESERVED, Column, Filter, index_of, line
+from greeter.toolkit.columns import MAX_COLUMNS, Column, check_columns
+from greeter.toolkit.table import index_of, line
 
 LONGEST_CELL = 300  # characters on a page
 ROWS_PER_PAGE = 100
@@ -60,8 +61,7 @@ class TableIndex:
             self._connection.set_progress_handler(lambda: time.monotonic() > self._deadline, 10_000)
             self._connection.execute("PRAGMA trusted_schema = OFF")
             self.columns = dict(map(_column, self._read(f"SELECT name, json FROM columns LIMIT {MAX_COLUMNS}")))
-            if not self.columns:
-                raise BrokenIndex("no columns")
+            check_columns(self.columns)
 
     def __enter__(self) -> Self:
         return self
@@ -144,12 +144,4 @@ class TableIndex:
 
 
 def _column(row: tuple[str, str]) -> tuple[str, Column]:
-    name, column = row[0], Column(**json.loads(row[1]))
-    texts = (name, column.title, column.format)
-    if not all(isinstance(text, str) and len(text) <= LONGEST_CELL for text in texts):
-        raise ValueError("too long")
-    if not COLUMN_NAME.fullmatch(name) or name in RESERVED or not NUMBER_FORMAT.fullmatch(column.format):
-        raise ValueError(name)
-    if column.filter not in get_args(Filter):
-        raise ValueError(column.filter)
-    return name, column
+    return row[0], Column(**json.loads(row[1]))

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from greeter.toolkit.table import Column
+from greeter.toolkit.columns import Column
 from greeter.web.table_index import LONGEST_CELL, Where
 
 _NUMBER = re.compile("[0-9]{1,9}")

@@ -10,7 +10,7 @@ from typing import Any
 
 from flask import Response
 
-from greeter.toolkit.table import Column
+from greeter.toolkit.columns import Column
 from greeter.web.table_index import LONGEST_CELL, ROWS_PER_PAGE, TableIndex, Where
 from greeter.web.table_query import TableQuery
 

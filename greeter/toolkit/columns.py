@@ -1,0 +1,54 @@
+"""The columns of a table of results: what their cells are, and how a page shows and filters them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+Filter = Literal["", "text", "choice", "min", "max", "range"]
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+_FORMAT = re.compile(r",|,?\.\d{1,2}[efg%]|")
+_RESERVED = ("number", "details")
+MAX_COLUMNS = 50
+LONGEST_TITLE = 80  # characters
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table.
+
+    Attributes:
+        title: Its head on the page. Without one, the page does not show the column; the TSV file has it.
+        kind: Whether its cells are texts or numbers.
+        filter: How the page filters by it: texts that contain another, one of the texts that occur, or a limit.
+        format: How the page shows a number, as a format of Python such as `.2g` or `,`. The TSV file has all digits.
+    """
+
+    title: str = ""
+    kind: Literal["text", "number"] = "text"
+    filter: Filter = ""
+    format: str = ""
+
+
+def check_columns(columns: Mapping[str, Column]) -> None:
+    """Check the columns of a table, also of one that may have been written by anything.
+
+    Args:
+        columns: The columns by their names.
+
+    Raises:
+        TypeError: A name or a property is no text.
+        ValueError: There are too many columns or none, or a column breaks the rules of `Job.table`.
+    """
+    if not 0 < len(columns) <= MAX_COLUMNS:
+        raise ValueError(f"A table has 1 to {MAX_COLUMNS} columns.")
+    for name, column in columns.items():
+        if not _NAME.fullmatch(name) or name in _RESERVED:
+            rule = f"Use up to 40 lower-case letters, digits and _, a letter first, but not {' or '.join(_RESERVED)}."
+            raise ValueError(f"{name!r} is not a valid name for a column. {rule}")
+        if not _FORMAT.fullmatch(column.format):
+            raise ValueError(f"{column.format!r} is not a valid format. Use one such as ',', '.2g' or '.1f'.")
+        if column.filter not in get_args(Filter) or len(column.title) > LONGEST_TITLE:
+            raise ValueError(f"{name!r} has an unknown filter or a title of more than {LONGEST_TITLE} characters.")
