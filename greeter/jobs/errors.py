@@ -73,6 +73,10 @@ class StorageFull(Exception):
     """All jobs together would take more than MAX_TOTAL_BYTES."""
 
 
+class DatabaseRemoved(Exception):
+    """A database of the job was removed after its form was checked."""
+
+
 # A library in C often does not notice that memory was refused, and crashes.
 _CRASHES = (signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT)
 _BY_ERRNO = {ENOSPC: DISK_FULL, EDQUOT: DISK_FULL, EFBIG: FILE_TOO_LARGE}

@@ -86,15 +86,15 @@ class JobFiles:
 
     def sync(self, job_id: str) -> None:
         """Wait until the files of a job, and the folders that name them, are on the disk. Raises OSError."""
-        _sync_tree(self.folder(job_id))
-        _sync(self.root)
+        sync_tree(self.folder(job_id))
+        sync_path(self.root)
 
     def sync_attempts(self, job_id: str) -> None:
         """Wait until what the attempts have written is on the disk, as sync() does for all. Raises OSError."""
         attempts = self._attempts(job_id)
         if any(attempts.glob("*")):
-            _sync_tree(attempts)
-            _sync(attempts.parent)
+            sync_tree(attempts)
+            sync_path(attempts.parent)
 
     def space(self) -> Space:
         """Return what is free on the disk of the folders."""
@@ -176,13 +176,15 @@ class JobFiles:
                     yield path.name
 
 
-def _sync_tree(root: Path) -> None:
+def sync_tree(root: Path) -> None:
+    """Wait until a folder and all that is in it are on the disk. Raises OSError."""
     for folder, _, names in os.walk(root):
         for path in (Path(folder), *(Path(folder, name) for name in names)):
-            _sync(path)
+            sync_path(path)
 
 
-def _sync(path: Path) -> None:
+def sync_path(path: Path) -> None:
+    """Wait until a file, or the list of a folder, is on the disk. Raises OSError."""
     if path.is_symlink() or not (path.is_file() or path.is_dir()):
         return
     file = os.open(path, os.O_RDONLY)

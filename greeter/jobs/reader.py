@@ -23,12 +23,25 @@ class Provenance:
         filenames: The name of each of these files on the visitor's computer; empty if it was pasted.
         versions: The versions of greeter, Python, the tool, and the libraries, programs and data that it names; empty
             until the job starts.
+        databases: What is known of each reference database, by the name of its parameter; see `Database.recorded`.
     """
 
     params: Params = field(default_factory=dict)
     checksums: Mapping[str, str | list[str]] = field(default_factory=dict)
     filenames: Mapping[str, str | list[str]] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
+    databases: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @property
+    def given(self) -> Params:
+        """The parameters that are not files, with databases by their names, as a form takes them."""
+        named = {name: f"{about['id']}/{about['version']}" for name, about in self.databases.items()}
+        return {**self.params, **named}
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all parameters."""
+        return [*self.given, *self.checksums]
 
     @property
     def files(self) -> list[tuple[str, str, str]]:

@@ -15,6 +15,7 @@ from greeter.jobs.files import JobFiles
 from greeter.jobs.reader import Params, Provenance
 from greeter.jobs.record import Record
 from greeter.jobs.store import Store
+from greeter.toolkit.database import Database
 
 _RECORD = "record.json"
 PREFIX = "sample-"
@@ -59,7 +60,9 @@ class Samples:
         """Read the parameters of a sample; a file is given as its Path. Raises JobNotFound."""
         provenance = self.provenance(job_id)
         # A sample without input files has no folder for them, because git keeps no empty folders.
-        return {**provenance.params, **(self.files.inputs(job_id) if provenance.checksums else {})}
+        files = self.files.inputs(job_id) if provenance.checksums else {}
+        databases = {name: Database.of(about, Path()) for name, about in provenance.databases.items()}
+        return {**provenance.params, **databases, **files}
 
     def _read(self, job_id: str) -> dict[str, Any]:
         try:

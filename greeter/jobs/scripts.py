@@ -19,7 +19,7 @@ from greeter.redis_url import RedisUrl
 from greeter.settings import Settings
 
 _FOLDER = Path(__file__).with_name("lua")
-_SHARED = ("prelude", "queue", "finish")  # prepended to each script
+_SHARED = ("prelude", "queue", "finish", "databases")  # prepended to each script
 _WITH_PRELUDE_ONLY = ("read", "heartbeat")  # called all the time, and the definitions would take as long as they do
 _CONFIRM_TIMEOUT = 800  # milliseconds that the replicas have to confirm a change; less than the timeout of the socket
 

@@ -19,6 +19,8 @@
 | `client:<address>` | set | the active jobs of one client |
 | `client_key` | string | the random key of the hash that stands for a client while files of its jobs are kept |
 | `bytes` | hash | the bytes of the files of `all` jobs, and of each client by that hash |
+| `named:<database>` | set | its jobs |
+| `removed:<database>` | string | removed lately |
 | `token:<sha256>` | string | the id of the job that a form created |
 | `statistics` | hash | how many jobs ended, how, and how long they ran |
 | `write_check` | string | shows that Redis takes writes |
@@ -39,7 +41,8 @@ from typing import Any
 import redis
 from kombu.utils.json import dumps, loads
 
-from greeter.jobs.errors import JobNotFound, QueueFull, StorageFull, TooManyBytes, TooManyJobs
+from greeter.jobs.databases import recorded_databases
+from greeter.jobs.errors import DatabaseRemoved, JobNotFound, QueueFull, StorageFull, TooManyBytes, TooManyJobs
 from greeter.jobs.files import file_params
 from greeter.jobs.probe import NoAnswer
 from greeter.jobs.reader import Params, Provenance
@@ -53,8 +56,14 @@ from greeter.toolkit.tool import DEFAULT_QUEUE, signature
 
 _WORKER_TIMEOUT = 15  # seconds without a heartbeat after which a worker counts as gone
 
-_LIMITS = {"waiting": QueueFull, "active": TooManyJobs, "owner_bytes": TooManyBytes, "bytes": StorageFull}
-"""What create.lua returns when a limit is reached, and the exception for it."""
+_LIMITS = {
+    "waiting": QueueFull,
+    "active": TooManyJobs,
+    "owner_bytes": TooManyBytes,
+    "bytes": StorageFull,
+    "database": DatabaseRemoved,
+}
+"""What create.lua returns instead of an id, and its exception."""
 
 
 class Store(WorkerStore):
@@ -80,13 +89,14 @@ class Store(WorkerStore):
             NotConfirmed: Too few replicas have the job. It is kept, as after a lost reply, because another submission
                 of the same form may have been accepted as this job.
         """
-        files = file_params(params)
+        files, databases = file_params(params), recorded_databases(params)
         names = {name: value for name, value in submission.filenames.items() if name in files}
         fields = {
             "tool": tool,
             "queue": queue,
             "signature": signature(tool, params),
-            "params": dumps({name: value for name, value in params.items() if name not in files}),
+            "params": dumps({name: value for name, value in params.items() if name not in {*files, *databases}}),
+            "databases": dumps(databases),
             "checksums": dumps({name: _checksum(value) for name, value in files.items()}),
             "filenames": dumps(names),
             "label": submission.label,
@@ -109,7 +119,7 @@ class Store(WorkerStore):
 
     def _create(self, job_id: str, fields: Mapping[str, str], submission: Submission, owner: str) -> str:
         # The token includes the input, because the same form with other input is another job.
-        given = f"{submission.token} {fields['tool']} {fields['params']} {fields['checksums']}"
+        given = f"{submission.token} {fields['tool']} {fields['params']} {fields['checksums']} {fields['databases']}"
         token = sha256(given.encode()).hexdigest() if submission.token else ""
         settings = self._settings
         limits = (settings.max_waiting, settings.max_active, settings.retention)
@@ -137,12 +147,13 @@ class Store(WorkerStore):
 
     def provenance(self, job_id: str) -> Provenance:
         """Read how the result of a job was made."""
-        fields = self.fields(job_id, "params", "checksums", "filenames", "versions")
+        fields = self.fields(job_id, "params", "checksums", "filenames", "versions", "databases")
         return Provenance(**{name: loads(text) for name, text in fields.items()})
 
     def params(self, job_id: str) -> Params:
         """Read the parameters of a job; a file is given as its Path."""
-        return {**self.provenance(job_id).params, **self.files.inputs(job_id)}
+        provenance = self.provenance(job_id)
+        return {**provenance.params, **self.databases.of_record(provenance.databases), **self.files.inputs(job_id)}
 
     def fields(self, job_id: str, *names: str) -> dict[str, str]:
         """Read fields of a record that are not in its snapshot, leaving out the ones that it does not have."""

@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 from celery.states import READY_STATES, SUCCESS
 from kombu.utils.json import dumps, loads
 
+from greeter.jobs.databases import Databases
 from greeter.jobs.errors import ToolChanged
 from greeter.jobs.files import JobFiles
 from greeter.jobs.progress import Report
@@ -58,6 +59,7 @@ class WorkerStore:
         self._scripts = Scripts(settings)
         self.redis = self._scripts.redis
         self.files = JobFiles(settings.data_dir / "jobs")
+        self.databases = Databases(settings.data_dir)
         self.uploads = Uploads(settings.data_dir / "uploads", settings.max_kept_bytes)
 
     # For the process that runs a job. Only the runner that claimed a job, or its worker's main process, can change it.
@@ -82,9 +84,9 @@ class WorkerStore:
             return None
         if reply == b"changed":
             raise ToolChanged
-        plain, number, attempts = reply
+        plain, number, attempts, databases = reply
         self.files.remove_attempts(job_id, but=int(number))
-        params = {**loads(plain), **self.files.inputs(job_id)}
+        params = {**loads(plain), **self.databases.of_json(databases), **self.files.inputs(job_id)}
         return Claim(params, self.files.attempt(job_id, int(number)), int(attempts))
 
     def heartbeat(self, job_id: str, runner: Runner) -> Order:

@@ -3,16 +3,20 @@
 from celery.exceptions import SoftTimeLimitExceeded
 
 from greeter.toolkit.columns import Column
+from greeter.toolkit.database import Database
+from greeter.toolkit.database_field import DatabaseField
 from greeter.toolkit.errors import ProgramError, ToolError
 from greeter.toolkit.fields import FastaField, FastqField, ProteinFastaField
 from greeter.toolkit.file_field import FileField
 from greeter.toolkit.files_field import FilesField
 from greeter.toolkit.job import Job, Result
-from greeter.toolkit.sequence_files import longest_sequence
+from greeter.toolkit.sequence_files import longest_sequence, measure_sequences
 from greeter.toolkit.tool import MemoryNeed, tool
 
 __all__ = [
     "Column",
+    "Database",
+    "DatabaseField",
     "FastaField",
     "FastqField",
     "FileField",
@@ -25,5 +29,6 @@ __all__ = [
     "SoftTimeLimitExceeded",
     "ToolError",
     "longest_sequence",
+    "measure_sequences",
     "tool",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 
 def count_sequences(path: Path) -> int:
@@ -50,3 +51,32 @@ def count_reads(path: Path) -> int:
     """
     with path.open("rb") as file:
         return sum(1 for _ in file) // 4
+
+
+class Counts(NamedTuple):
+    """How much there is in a file of sequences. Lengths are in residues."""
+
+    sequences: int
+    residues: int
+    longest: int
+
+
+def measure_sequences(path: Path) -> Counts:
+    """Count the sequences of a checked FASTA file.
+
+    Args:
+        path: The path of the file.
+
+    Returns:
+        The number of records, of all their residues, and of those of the longest record.
+    """
+    sequences = residues = longest = length = 0
+    with path.open("rb") as file:
+        for line in file:
+            if line.startswith(b">"):
+                sequences, length = sequences + 1, 0
+            else:
+                added = len(line.translate(None, b" \t\n"))
+                residues, length = residues + added, length + added
+                longest = max(longest, length)
+    return Counts(sequences, residues, longest)

@@ -84,7 +84,7 @@ def _inputs(record: Record, reader: JobReader, provenance: Provenance) -> Iterat
 
 def _others(record: Record, reader: JobReader, provenance: Provenance) -> Iterator[Part]:
     """Yield the other parameters, the result with its files, and the commands."""
-    given = dumps(provenance.params).encode()
+    given = dumps(provenance.given).encode()
     yield Part(_file(PARAMETERS, "Parameters", _JSON, "The parameters that are not files."), given, "object")
     if record.has_result:
         returned = _file(RESULT, "Result", _JSON, "What the tool returned.")

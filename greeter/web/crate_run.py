@@ -142,3 +142,15 @@ def _data(record: Record, provenance: Provenance) -> Iterator[Entity]:
     for name in tool.data if tool else ():
         version = provenance.versions.get(name, _UNKNOWN)
         yield {"@id": f"#data-{quote(name)}", "@type": "CreativeWork", "name": name, "version": version}
+    for name, about in provenance.databases.items():
+        yield {
+            "@id": f"#database-{quote(name)}",
+            "@type": "CreativeWork",
+            "name": about["title"],
+            "version": about["version"],
+            "identifier": f"{about['id']}/{about['version']}",
+            "description": f"The reference database in {name}. SHA-256 of its file: {about['files'][about['file']]}",
+            "datePublished": about["released"] or None,
+            "url": about["source"] or None,
+            "license": about["licence"] or None,
+        }

@@ -22,6 +22,7 @@ from werkzeug.exceptions import (
 from greeter.jobs.errors import (
     DISK_FULL,
     UNAVAILABLE,
+    DatabaseRemoved,
     JobNotFound,
     NotConfirmed,
     QueueFull,
@@ -71,6 +72,11 @@ REFUSALS: dict[type[Exception], Refusal] = {
         3600,
         "The files of all jobs have reached the limit of this site. Your input is saved below; delete jobs that you no "
         "longer need, and submit it again later.",
+    ),
+    DatabaseRemoved: Refusal(
+        503,
+        1,
+        "The database was removed a moment ago. Your input is saved below; choose another one, and submit it again.",
     ),
     Unfit: Refusal(
         503, 60, "This site cannot store jobs at the moment. Your input is saved below; try again in a few minutes."

@@ -68,6 +68,7 @@ def make_form(
             "residues": settings.max_residues,
             "bytes": settings.max_upload_bytes,
         },
+        "databases": services().databases.published,
         "new_upload": new_upload or (lambda name: current_request().uploads.create(name)),
         "get_translations": lambda form: _Messages(),
         "bind_field": _bind_field,

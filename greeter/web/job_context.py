@@ -29,6 +29,8 @@ class JobStatus(TypedDict):
         progress: How far it is; empty if unknown.
         elapsed: The time since the start, or since the submission if it is waiting.
         result: What the tool returned; None if there is no result.
+        databases: The reference databases that it searches or uses, by the name of the parameter; see
+            `Database.recorded`.
         problem: Why it failed and what to do; None if it did not fail, or failed because of a bug.
         output: The end of the error output of the program that made it fail; may be empty.
         log: The last lines of its log; may be empty.
@@ -42,6 +44,7 @@ class JobStatus(TypedDict):
     progress: ReportedProgress | Mapping[str, Any]
     elapsed: int
     result: Any
+    databases: Mapping[str, Mapping[str, Any]]
     problem: str | None
     output: str
     log: str
@@ -89,6 +92,7 @@ def status_of(record: Record) -> JobStatus:
         "progress": record.progress or {},
         "elapsed": record.elapsed,
         "result": record.result if record.has_result else None,
+        "databases": services().reader_for(record.id).provenance(record.id).databases,
         "problem": None if record.active else record.user_message,
         "output": record.output,
         "log": record.log,
@@ -123,9 +127,15 @@ def context_of(record: Record) -> JobContext:
 def can_run_again(record: Record, provenance: Provenance) -> bool:
     """Return whether the tool has the same parameters and the files are still there."""
     tool = services().tools.get(record.tool)
-    submitted = signature(record.tool, [*provenance.params, *provenance.checksums])
+    same = tool and tool.signature == signature(record.tool, provenance.names)
     files = services().reader_for(record.id).files
-    return bool(tool and tool.signature == submitted and files.has_inputs(record.id, provenance.checksums))
+    usable = all(map(_is_usable, provenance.databases.values()))
+    return bool(same and usable and files.has_inputs(record.id, provenance.checksums))
+
+
+def _is_usable(recorded: Mapping[str, Any]) -> bool:
+    found = services().databases.find(f"{recorded['id']}/{recorded['version']}")
+    return found is not None and not found.paused
 
 
 def files_of(record: Record) -> list[ResultFile]:

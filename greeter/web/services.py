@@ -9,6 +9,7 @@ from typing import cast
 from flask import Flask, current_app
 
 from greeter.jobs.celery_app import CeleryApp
+from greeter.jobs.databases import Databases
 from greeter.jobs.reader import JobReader, Provenance
 from greeter.jobs.samples import PREFIX, Samples
 from greeter.jobs.service import JobService
@@ -34,6 +35,11 @@ class Services:
     tools: dict[str, Tool]
     jobs: JobService
     samples: Samples
+
+    @property
+    def databases(self) -> Databases:
+        """The reference databases."""
+        return self.jobs.store.databases
 
     @property
     def unusable(self) -> list[ToolFile]:

@@ -5,6 +5,7 @@
 -- Returns: nil
 if phase() == 'ended' then
   count_bytes(-(get('bytes') or 0))
+  for _, name in ipairs(names_of(get('databases') or nil)) do redis.call('SREM', 'named:' .. name, job_id) end
   redis.call('DEL', key)
 end
 redis.call('ZREM', ENDED, job_id)

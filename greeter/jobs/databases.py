@@ -1,0 +1,156 @@
+"""The reference databases on disk: `databases/<id>/<version>/` has the files of a version and `database.json`.
+
+A version appears with all its files at once, and these never change. Only `database.json` is replaced, as a whole, when
+the version is paused. What starts with a dot is being made or removed.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from errno import EEXIST, ENOTEMPTY
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+from greeter.jobs.files import sync_path, sync_tree
+from greeter.jobs.probe import NoAnswer, Probe
+from greeter.toolkit.database import ABOUT, Database
+
+SHIPPED = Path(__file__).parents[1] / "databases"
+log = logging.getLogger(__name__)
+
+
+class VersionExists(Exception):
+    """There is a version with this name already."""
+
+
+def recorded_databases(params: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return those parameters of a job that are databases, as its record has them."""
+    return {name: value.recorded for name, value in params.items() if isinstance(value, Database)}
+
+
+class Databases:
+    """The databases of a site.
+
+    Attributes:
+        root: Their folder, which need not exist. Processes on any host may add to it at any time.
+    """
+
+    def __init__(self, data_dir: Path) -> None:
+        self.root = data_dir / "databases"
+        self._probe = Probe(self._read)
+        self._last: list[Database] = []
+
+    def published(self) -> list[Database]:
+        """Return all versions: the databases by title, those that come with the code last, the newest version first.
+
+        While the disk does not answer, it is the list that this process has read last.
+        """
+        with suppress(NoAnswer):
+            self._last = self._probe.fresh()
+        return self._last
+
+    def find(self, name: str) -> Database | None:
+        """Return the version with this name, such as "swissprot/2026_04", or None."""
+        return next((database for database in self.published() if database.name == name), None)
+
+    def of_record(self, recorded: Mapping[str, Mapping[str, Any]]) -> dict[str, Database]:
+        """Return databases as the record of a job has them, with their files here; these may not exist any more."""
+        return {name: self._place(Database.of(about, self.root)) for name, about in recorded.items()}
+
+    def of_json(self, text: bytes | None) -> dict[str, Database]:
+        """Return databases as of_record() does, from the field of a record, which older records do not have."""
+        return self.of_record(json.loads(text or b"{}"))
+
+    def is_shipped(self, database: Database) -> bool:
+        """Return whether a version comes with the code. Nothing is changed there."""
+        return database.folder.is_relative_to(SHIPPED)
+
+    @contextmanager
+    def staged(self) -> Iterator[Path]:
+        """Create a folder for a new version, and remove it afterwards unless it was published. Yields the folder."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        folder = Path(mkdtemp(dir=self.root, prefix=".new-"))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def publish(self, folder: Path, database: Database) -> Database:
+        """Make a new version available, at once and with all its files.
+
+        Args:
+            folder: Its staged folder, with the files.
+            database: What is known of it.
+
+        Returns:
+            The published version.
+
+        Raises:
+            VersionExists: There is one already. It is not changed.
+            OSError: The disk is full.
+        """
+        (folder / ABOUT).write_text(_json(database))
+        folder.chmod(0o755)
+        sync_tree(folder)
+        target = self.root / database.id / database.version
+        target.parent.mkdir(exist_ok=True)
+        try:
+            folder.rename(target)
+        except OSError as error:
+            if error.errno in (EEXIST, ENOTEMPTY):
+                raise VersionExists from None
+            raise
+        for parent in (target.parent, self.root):
+            sync_path(parent)
+        return replace(database, folder=target)
+
+    def pause(self, database: Database, reason: str) -> None:
+        """Let no new job use a version, for a reason that forms show; an empty reason lets them again."""
+        new = database.folder / f".{ABOUT}"
+        new.write_text(_json(replace(database, paused=reason)))
+        sync_path(new)
+        new.replace(database.folder / ABOUT)
+
+    def remove(self, database: Database) -> None:
+        """Remove a version. It is out of every list before its first file is removed."""
+        gone = Path(mkdtemp(dir=self.root, prefix=".removed-"))
+        database.folder.rename(gone / database.version)
+        with suppress(OSError):  # there are other versions
+            database.folder.parent.rmdir()
+        shutil.rmtree(gone)
+
+    def _place(self, database: Database) -> Database:
+        shipped = SHIPPED / database.name
+        return replace(database, folder=shipped) if shipped.exists() and not database.folder.exists() else database
+
+    def _read(self) -> list[Database]:
+        own = _read(self.root)
+        names = {database.name for database in own}
+        return own + [one for one in _read(SHIPPED) if one.name not in names]
+
+
+def _read(root: Path) -> list[Database]:
+    found = []
+    for folder in root.glob("[!.]*/[!.]*"):
+        try:
+            found.append(Database.read(folder))
+        except (OSError, ValueError, TypeError) as error:
+            log.error("left out the database in %s: %s", folder, error)
+    found.sort(key=lambda one: _numbers(one.version), reverse=True)
+    return sorted(found, key=lambda one: (one.title.lower(), one.id))
+
+
+def _numbers(version: str) -> list[tuple[int, str]]:
+    """Return a key by which version 10 is newer than version 9."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.findall("[0-9]+|[^0-9]+", version)]
+
+
+def _json(database: Database) -> str:
+    return json.dumps(database.about, indent=1, ensure_ascii=False) + "\n"

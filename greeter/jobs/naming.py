@@ -1,0 +1,27 @@
+"""Which jobs name a version of a reference database, so that it stays as long as one does."""
+
+from __future__ import annotations
+
+from greeter.jobs.scripts import Scripts
+from greeter.settings import Settings
+
+_FORBIDDEN_SECONDS = 3600  # in which every form has ended that was checked before
+
+
+class Naming:
+    """The jobs that name versions, such as "swissprot/2026_04". Methods raise redis.RedisError."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._scripts = Scripts(settings)
+
+    def count(self, name: str) -> int:
+        """Return how many jobs name a version: they wait, run, or have ended and are still kept."""
+        return int(self._scripts.run("named", "", name))
+
+    def forbid(self, name: str) -> int:
+        """Let no new job name a version, unless one names it already. Return how many do."""
+        return int(self._scripts.run("forbid_database", "", name, _FORBIDDEN_SECONDS))
+
+    def allow(self, name: str) -> None:
+        """Let new jobs name a version that was removed lately."""
+        self._scripts.run("allow_database", "", name)

@@ -1,0 +1,116 @@
+"""A reference database: one version of it, which a tool gets as the value of a `DatabaseField`."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from greeter.toolkit.errors import ToolError
+
+ABOUT = "database.json"
+NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}/[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
+_NOT_RECORDED = {"folder", "default", "paused"}  # what may change while a job names the version
+
+
+@dataclass(frozen=True, kw_only=True)
+class Database:
+    """A version of a reference database: a folder `<id>/<version>` with its files and `database.json`.
+
+    Attributes:
+        id: The id of the database, such as "swissprot".
+        version: The version, such as "2026_04".
+        title: The name for people, such as "Swiss-Prot".
+        kind: "protein", "dna" or "rna"; or another kind, whose files are not sequences.
+        file: The name of the main file, which `path` has.
+        files: The SHA-256 of each file, indexes included, by its name.
+        sequences: The number of sequences. This and the next two are None if the files are not sequences.
+        residues: The number of residues in all sequences together.
+        longest: The length of the longest sequence in residues.
+        description: A sentence about it.
+        source: The address that it was downloaded from.
+        licence: The licence, such as "CC BY 4.0".
+        released: The date of the release, such as "2026-10-14".
+        default: Whether forms choose it unless the user does.
+        paused: Why new jobs cannot use it; empty if they can.
+        folder: Where its files are on this machine.
+    """
+
+    id: str
+    version: str
+    title: str
+    kind: str
+    file: str
+    files: Mapping[str, str] = field(default_factory=dict)
+    sequences: int | None = None
+    residues: int | None = None
+    longest: int | None = None
+    description: str = ""
+    source: str = ""
+    licence: str = ""
+    released: str = ""
+    default: bool = False
+    paused: str = ""
+    folder: Path = Path()
+
+    def __str__(self) -> str:
+        return f"{self.title} {self.version}"
+
+    @property
+    def name(self) -> str:
+        """The id and the version, such as "swissprot/2026_04"."""
+        return f"{self.id}/{self.version}"
+
+    @property
+    def path(self) -> Path:
+        """The main file. An index that was made of it is beside it. Raises ToolError if it is not there any more."""
+        path = self.folder / self.file
+        if not path.is_file():
+            raise ToolError(f'{self} is not here any more. Choose "Edit and run again", and another database.')
+        return path
+
+    @property
+    def size(self) -> str:
+        """How many sequences it has, as in `573,661 sequences`; empty if it has none."""
+        if self.sequences is None:
+            return ""
+        return f"{self.sequences:,} sequence{'s' * (self.sequences != 1)}"
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What `database.json` contains."""
+        return {name: value for name, value in asdict(self).items() if name != "folder"}
+
+    @property
+    def recorded(self) -> dict[str, Any]:
+        """What the record of a job contains: what the version is and, unlike the rest, always will be."""
+        return {name: value for name, value in asdict(self).items() if name not in _NOT_RECORDED}
+
+    @classmethod
+    def of(cls, about: Mapping[str, Any], root: Path) -> Database:
+        """Create a database from its description.
+
+        Args:
+            about: What `about` or `recorded` returned. Keys of a later version of greeter are ignored.
+            root: The folder of all databases.
+
+        Returns:
+            The database.
+
+        Raises:
+            TypeError: Something is missing.
+        """
+        known = {one.name for one in fields(cls)} - {"folder"}
+        values = {name: value for name, value in about.items() if name in known}
+        return cls(**values, folder=root / str(values.get("id")) / str(values.get("version")))
+
+    @classmethod
+    def read(cls, folder: Path) -> Database:
+        """Read the description of a version. Raises OSError, ValueError or TypeError if it cannot be used."""
+        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        if not isinstance(about, dict) or f"{about.get('id')}/{about.get('version')}" != "/".join(folder.parts[-2:]):
+            raise ValueError(f"{ABOUT} does not have the id and version that the folder has")
+        return cls.of(about, folder.parents[1])

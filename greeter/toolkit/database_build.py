@@ -1,0 +1,78 @@
+"""Make the files of a reference database: a checked copy of a file, its counts, its indexes and its checksums."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from functools import partial
+from hashlib import file_digest
+from pathlib import Path
+from typing import BinaryIO
+
+from greeter.toolkit.alphabets import ALPHABETS
+from greeter.toolkit.database_field import DatabaseField
+from greeter.toolkit.fasta import FastaCheck, Limits
+from greeter.toolkit.file_rules import FileRules
+from greeter.toolkit.sequence_files import measure_sequences
+from greeter.toolkit.text import text_blocks
+from greeter.toolkit.upload import Upload
+
+_CHUNK = 2**20  # bytes
+_PACKED = (".gz", ".bgz")
+
+
+def file_name(path: Path, kind: str) -> str:
+    """Return the name that the main file of a database gets.
+
+    Args:
+        path: The file that the operator gives.
+        kind: The kind of database.
+
+    Returns:
+        "sequences.fa", or for other kinds the name that the file has when it is not packed.
+    """
+    return "sequences.fa" if kind in ALPHABETS else path.name.removesuffix(".gz").removesuffix(".bgz")
+
+
+def build(source: Path, folder: Path, kind: str, fields: Iterable[DatabaseField]) -> dict[str, object]:
+    """Write the files of a database.
+
+    Args:
+        source: A file, which may be a gzip file. It is checked as an upload is, in bounded memory except for the names
+            of its sequences.
+        folder: The empty folder for the files.
+        kind: The kind of database.
+        fields: The fields of all tools that take this kind, with their limits, checks and indexes.
+
+    Returns:
+        The attributes of `Database` that follow from the files.
+
+    Raises:
+        ToolError: The file is not suitable. The message names the line.
+        OSError: The disk is full.
+    """
+    fields = list(fields)
+    target = folder / file_name(source, kind)
+    rules = FileRules((), sys.maxsize, lambda name: Upload(target, name), partial(_contents, kind, fields))
+    rules.accept(Upload(source))
+    for field in fields:
+        if field.check:
+            field.check(target)
+    for index in dict.fromkeys(field.index for field in fields if field.index):
+        index(target)
+    counts = measure_sequences(target)._asdict() if kind in ALPHABETS else {}
+    return {**counts, "file": target.name, "files": {path.name: _sum(path) for path in sorted(folder.iterdir())}}
+
+
+def _contents(kind: str, fields: list[DatabaseField], source: BinaryIO) -> Iterator[bytes]:
+    if kind not in ALPHABETS:
+        return iter(partial(source.read, _CHUNK), b"")
+    no_limits: Limits = {"records": sys.maxsize, "residues": sys.maxsize}
+    longest = min((field.longest for field in fields if field.longest), default=None)
+    check = FastaCheck(no_limits, kind, longest=longest)
+    return (text.encode() for text in check.check(text_blocks(source)))
+
+
+def _sum(path: Path) -> str:
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,204 @@
+"""Reference databases: the commands of the operator, and what a form offers."""
+
+import gzip
+import json
+import os
+import re
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from flask import Flask
+from flask.testing import FlaskClient
+
+from greeter.toolkit.database import Database
+
+FASTA = ">a one\nMKVLAWTRH\nMKV\n>b\nMKVLAWTRHMKVLAWTRH\n"
+Run = Callable[..., Result]
+Add = Callable[..., Result]
+
+
+@pytest.fixture
+def run(app: Flask) -> Run:
+    """Run a command of `flask`."""
+    return lambda *words: app.test_cli_runner().invoke(args=list(map(str, words)))
+
+
+@pytest.fixture
+def add(run: Run, tmp_path: Path) -> Add:
+    """Add a text as a version of a database."""
+
+    def add(text: str | bytes = FASTA, id_: str = "swissprot", version: str = "2026_04", *options: str) -> Result:
+        path = tmp_path / "new.fa"
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return run("add-database", path, "--id", id_, "--version", version, *options)
+
+    return add
+
+
+def described(app: Flask, name: str = "swissprot/2026_04") -> Database:
+    """Return what is known of a version."""
+    found = app.extensions["greeter"].databases.find(name)
+    assert found
+    return found
+
+
+def offered(client: FlaskClient, tool: str = "count_database") -> list[str]:
+    """Return the values of the options of a form."""
+    return re.findall('<option[^>]*value="([^"]+)"', client.get(f"/tools/{tool}").text)
+
+
+def test_a_new_database_is_checked_counted_and_indexed(app: Flask, add: Add) -> None:
+    """The file may be packed. Its folder has the description, and the SHA-256 of each file."""
+    options = ("--title", "Swiss-Prot", "--source", "https://www.uniprot.org/", "--licence", "CC BY 4.0")
+    added = add(gzip.compress(FASTA.encode()), "swissprot", "2026_04", *options, "--released", "2026-10-14")
+    assert (added.exit_code, added.output) == (
+        0,
+        "Added swissprot/2026_04: Swiss-Prot, protein, 2 sequences. Forms offer it now.\n",
+    )
+    found = described(app)
+    assert found.path.read_text() == FASTA
+    assert (found.sequences, found.residues, found.longest, found.released) == (2, 30, 18, "2026-10-14")
+    assert found.files == {
+        "sequences.fa": sha256(FASTA.encode()).hexdigest(),
+        "sequences.names": sha256(b">a\n>b").hexdigest(),
+    }
+    assert found.folder == app.extensions["greeter"].settings.data_dir / "databases/swissprot/2026_04"
+    assert json.loads((found.folder / "database.json").read_text()) == found.about
+    assert sorted(path.name for path in found.folder.iterdir()) == ["database.json", "sequences.fa", "sequences.names"]
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "message"),
+    [
+        (">a\nMK1\n", [], "new.fa: Line 2, record 'a': '1' is not an amino acid."),
+        (">a\nMK\n>a\nMK\n", [], "the name 'a' is already used in line 1."),
+        (">a\n" + "MKVLAWTRH\n" * 200, [], "the sequence is longer than 1,000 residues."),
+        (gzip.compress(FASTA.encode(), mtime=0)[:-9], [], "This gzip file is damaged or incomplete."),
+        ("", [], "The file is empty."),
+        ("one 2", ["--kind", "words"], "There is a digit. Remove it."),
+        (FASTA, ["--kind", "spectra"], "No tool uses databases of the kind 'spectra'."),
+        (FASTA, ["--id", "Swiss Prot"], "An id has up to 40 of a-z"),
+        (FASTA, ["--version", "../x"], "a version may also have A-Z and the dot."),
+    ],
+)
+def test_an_unsuitable_file_is_refused(
+    app: Flask, add: Add, text: str | bytes, options: list[str], message: str
+) -> None:
+    """The message says what is wrong, and nothing is left behind."""
+    refused = add(text, "swissprot", "2026_04", *options)
+    assert refused.exit_code
+    assert message in refused.output
+    folder = app.extensions["greeter"].settings.data_dir / "databases"
+    assert not folder.exists() or list(folder.iterdir()) == []
+
+
+def test_a_version_is_never_changed(app: Flask, add: Add) -> None:
+    """Adding it again is refused."""
+    assert add().exit_code == 0
+    again = add(">other\nMKV\n")
+    assert (again.exit_code, "There is swissprot/2026_04 already." in again.output) == (1, True)
+    assert described(app).path.read_text() == FASTA
+
+
+def test_a_form_offers_the_newest_version_first(client: FlaskClient, add: Add) -> None:
+    """Those that come with greeter are the last, and the first one is chosen unless another is the default."""
+    for version in ("9", "10", "2"):
+        add(FASTA, "swissprot", version)
+    add(FASTA, "pdb", "1.5")
+    names = ["pdb/1.5", "swissprot/10", "swissprot/9", "swissprot/2", "globins/1"]
+    assert offered(client) == names
+    assert '<option selected value="pdb/1.5">pdb 1.5, 2 sequences</option>' in client.get("/tools/count_database").text
+    add(FASTA, "zinc", "1", "--default")
+    assert '<option selected value="zinc/1">' in client.get("/tools/count_database").text
+    assert "This site has no database for this yet." in client.get("/tools/read_words").text
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("swissprot/2025_01", "This database is not here any more. Choose another one."),
+        ("swissprot/2026_04", "swissprot 2026_04 is paused: It is damaged. Choose another one."),
+    ],
+)
+def test_a_database_that_cannot_be_used_is_refused(
+    client: FlaskClient, add: Add, run: Run, value: str, message: str
+) -> None:
+    """The form says why, and keeps what was entered."""
+    add()
+    assert run("pause-database", "swissprot/2026_04", "--reason", "It is damaged.").exit_code == 0
+    answer = client.post("/tools/count_database", data={"database": value, "seconds": "3.5"})
+    assert answer.status_code == 422
+    assert f">{message}<" in answer.text
+    assert 'value="3.5"' in answer.text
+
+
+def test_the_form_shows_why_a_database_is_paused(client: FlaskClient, add: Add, run: Run) -> None:
+    """It is not chosen by default. After `resume-database` it is as before."""
+    add(FASTA, "swissprot", "2026_04", "--default")
+    run("pause-database", "swissprot/2026_04", "--reason", "It is damaged.")
+    page = client.get("/tools/count_database").text
+    assert "swissprot 2026_04 is paused: It is damaged.</span>" in page
+    assert '<option value="swissprot/2026_04">swissprot 2026_04, 2 sequences, paused</option>' in page
+    assert '<option selected value="globins/1">' in page
+    assert "paused: It is damaged." in run("list-databases").output
+    run("resume-database", "swissprot/2026_04")
+    assert '<option selected value="swissprot/2026_04">' in client.get("/tools/count_database").text
+
+
+def test_a_needed_database_is_asked_for(client: FlaskClient, add: Add) -> None:
+    """A form without one is refused, and says so if the site has none."""
+    assert ">This site has no database for this yet.<" in client.post("/tools/read_words", data={}).text
+    assert add("one two", "words", "1", "--kind", "words").exit_code == 0
+    answer = client.post("/tools/read_words", data={})
+    assert (answer.status_code, ">Choose a database.<" in answer.text) == (422, True)
+
+
+def test_the_shell_takes_a_database_by_its_name(app: Flask, add: Add, run: Run) -> None:
+    """Without a version, it is the newest one that is not paused."""
+    for version in ("1", "2", "3"):
+        add(FASTA, "swissprot", version)
+    run("pause-database", "swissprot/3", "--reason", "Damaged.")
+    result = json.loads(run("run-tool", "count_database", "--database", "swissprot").stdout)
+    assert result == {"name": "swissprot/2", "longest": 18, "records": 2, "index": [">a", ">b"]}
+
+
+@pytest.mark.parametrize("command", [["pause-database", "--reason", "No."], ["resume-database"], ["remove-database"]])
+def test_only_what_was_added_can_be_changed(run: Run, command: list[str]) -> None:
+    """What comes with greeter is part of its code."""
+    assert "There is no swissprot/1. `flask list-databases`" in run(*command, "swissprot/1").output
+    assert "globins/1 comes with greeter." in run(*command, "globins/1").output
+
+
+def test_nothing_is_removed_without_redis(app: Flask, add: Add, run: Run) -> None:
+    """Redis knows whether a job names it."""
+    add()
+    refused = run("remove-database", "swissprot/2026_04")
+    assert (refused.exit_code, "Redis, which knows" in refused.output) == (1, True)
+    assert described(app).path.exists()
+    assert "jobs that name it: unknown, Redis does not answer" in run("list-databases").output
+
+
+def test_a_damaged_description_leaves_the_others(app: Flask, client: FlaskClient, add: Add) -> None:
+    """It may have been written by hand."""
+    add()
+    for name, text in (("a", "{"), ("b", "[]"), ("c", '{"id": "c"}'), ("d", '{"id": 1, "later": true}')):
+        folder = app.extensions["greeter"].databases.root / "other" / name
+        folder.mkdir(parents=True)
+        (folder / "database.json").write_text(text)
+    assert offered(client) == ["swissprot/2026_04", "globins/1"]
+
+
+def test_a_disk_that_does_not_answer_delays_no_form_for_long(app: Flask, client: FlaskClient, add: Add) -> None:
+    """The form offers what it offered before."""
+    add()
+    assert offered(client) == ["swissprot/2026_04", "globins/1"]
+    hanging = app.extensions["greeter"].databases.root / "other/1/database.json"
+    hanging.parent.mkdir(parents=True)
+    os.mkfifo(hanging)  # opening it waits for a writer
+    try:
+        assert [offered(client) for _ in range(3)] == [["swissprot/2026_04", "globins/1"]] * 3
+    finally:
+        hanging.open("w").close()
