@@ -145,8 +145,8 @@ class Settings:
         "300",
         at_least(1),
         "Seconds after the soft time limit at which a tool that has not stopped is killed. Make it longer than the "
-        "longest single step of any tool: for phmmer, that is one query of 100,000 residues against 10 million, a "
-        "little over a minute.",
+        "longest single step of any tool: for phmmer, that is one query of 100,000 residues against a million, less "
+        "than half a minute.",
     )
     silence_limit: int = setting(
         "60",

@@ -386,7 +386,7 @@ def many_hits(installation: Installation) -> str:
     """The path of a finished search with 2,018 hits for 45 queries, whose names are like those of UniProt."""
     globins = (ROOT / "static/examples/globins45.fa").read_text()
     renamed = re.sub(r">(\S+)", r">tr|A0A2K5XYZ1|A0A2K5\1 Haemoglobin subunit of an uncharacterized animal", globins)
-    job = installation.submit("phmmer", query=renamed.encode(), targets=None, evalue=10.0)
+    job = installation.submit("phmmer", query=renamed.encode(), database=None, targets=None, evalue=10.0)
     wait_for(lambda: not installation.store.find(job).active, 60)
     return f"/jobs/{job}"
 

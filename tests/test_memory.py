@@ -60,11 +60,13 @@ def test_titin_is_compared_with_ordinary_proteins_but_not_with_itself(tmp_path: 
 @pytest.mark.slow
 def test_a_worker_refuses_a_search_that_needs_too_much_memory(site: Installation) -> None:
     """A worker may have less memory than the web assumes; nothing is searched."""
-    job = site.submit("phmmer", query=protein("long", 3000), targets=None, evalue=10.0)
+    job = site.submit("phmmer", query=protein("long", 3000), database=None, targets=None, evalue=10.0)
     record = site.ended(job)
     assert (record.phase, record.attempts) == ("failed", 1)
     assert "query 'long' (3,000 residues)" in str(record.user_message)
-    assert site.ended(site.submit("phmmer", query=protein("short", 146), targets=None, evalue=10.0)).has_result
+    assert site.ended(
+        site.submit("phmmer", query=protein("short", 146), database=None, targets=None, evalue=10.0)
+    ).has_result
 
 
 @pytest.mark.slow
@@ -83,7 +85,7 @@ def test_a_job_that_exceeds_its_memory_fails_and_its_process_goes_on(site: Insta
 @pytest.mark.slow
 def test_a_crash_names_memory_as_the_likely_reason(site: Installation) -> None:
     """HMMER crashes when it gets no memory. The job fails after its second attempt, and the worker goes on."""
-    unchecked = site.submit("phmmer_unchecked", query=protein("long", 3000), targets=None, evalue=10.0)
+    unchecked = site.submit("phmmer_unchecked", query=protein("long", 3000), database=None, targets=None, evalue=10.0)
     crashing = site.submit("crash")
     for job in (unchecked, crashing):
         record = site.ended(job, 30)

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-from pyhmmer.easel import Alphabet, SequenceFile
-from pyhmmer.hmmer import phmmer as search
 from wtforms import FloatField, Form
 from wtforms.validators import DataRequired, InputRequired, NumberRange
 
 from greeter.toolkit import (
+    Database,
+    DatabaseField,
     FastaField,
     Job,
     MemoryNeed,
     Result,
     SoftTimeLimitExceeded,
     longest_sequence,
+    measure_sequences,
     tool,
 )
 from greeter.tools.phmmer_report import Report
+from greeter.tools.phmmer_search import read_proteins, search
 
 EXAMPLES = Path(__file__).parents[2] / "static" / "examples"
 LONGEST_SEQUENCE = 100_000  # residues: the limit of HMMER's search pipeline
@@ -27,14 +30,17 @@ _BYTES_PER_CELL = 36  # of the matrix of two sequences
 
 
 class PhmmerForm(Form):
-    """The query and target proteins, and the E-value threshold."""
+    """The query proteins, a database or target proteins, and the E-value threshold."""
 
     query = FastaField(
         "Query proteins", [DataRequired("Paste or upload at least one protein.")], longest=LONGEST_SEQUENCE
     )
+    database = DatabaseField(
+        "Database", kind="protein", none="None: compare the queries with each other", longest=LONGEST_SEQUENCE
+    )
     targets = FastaField(
         "Target proteins",
-        description="Leave this empty to compare the queries with each other.",
+        description="Proteins of your own, to search them instead of the database.",
         longest=LONGEST_SEQUENCE,
     )
     evalue = FloatField(
@@ -44,8 +50,13 @@ class PhmmerForm(Form):
         description="Report hits with an E-value up to this.",
     )
 
+    def validate_database(self, field: DatabaseField) -> None:
+        """Record no database if it is not searched."""
+        if self.targets.data:
+            field.data = None
 
-def memory_need(query: Path, targets: Path | None, evalue: float) -> MemoryNeed:
+
+def memory_need(query: Path, targets: Path | None, evalue: float, database: Database | None = None) -> MemoryNeed:
     """Estimate the memory that a search needs: that of its largest comparison.
 
     In the worst case, when the two sequences match over their whole length, it is about 36 bytes for each residue of
@@ -53,18 +64,23 @@ def memory_need(query: Path, targets: Path | None, evalue: float) -> MemoryNeed:
 
     Args:
         query: A FASTA file of the query proteins.
-        targets: A FASTA file of the target proteins. None: the queries are also the targets.
+        targets: A FASTA file of the target proteins, or None.
         evalue: The E-value threshold, which makes no difference.
+        database: The database to search if there are no targets. None: the queries are also the targets.
 
     Returns:
         The memory of the comparison of the longest query with the longest target.
     """
     query_name, query_length = longest_sequence(query)
+    comparing = f"Comparing query {query_name!r} ({query_length:,} residues) with"
+    if database and not targets:
+        need = _BYTES_PER_CELL * query_length * (database.longest or 0)
+        target = f"the longest sequence of {database} ({database.longest:,} residues)"
+        return MemoryNeed(need, f"{comparing} {target}", "Split the query into parts.")
     target_name, target_length = longest_sequence(targets or query)
     return MemoryNeed(
         _BYTES_PER_CELL * query_length * target_length,
-        f"Comparing query {query_name!r} ({query_length:,} residues) "
-        f"with target {target_name!r} ({target_length:,} residues)",
+        f"{comparing} target {target_name!r} ({target_length:,} residues)",
         "Split the longer one into parts, or leave one of them out.",
     )
 
@@ -78,10 +94,15 @@ def memory_need(query: Path, targets: Path | None, evalue: float) -> MemoryNeed:
     edam={"operation_0346": "Sequence similarity search", "topic_0080": "Sequence analysis"},
     memory=memory_need,
     cores=2,
-    duration="seconds for a few proteins, minutes for hundreds against hundreds",
-    example={"query": EXAMPLES / "JAK2_HBB_INS.fa", "targets": EXAMPLES / "human_proteins.fa", "evalue": 10.0},
+    duration="seconds for a few proteins, minutes for hundreds against hundreds or one against Swiss-Prot",
+    example={
+        "query": EXAMPLES / "JAK2_HBB_INS.fa",
+        "database": None,
+        "targets": EXAMPLES / "human_proteins.fa",
+        "evalue": 10.0,
+    },
 )
-def phmmer(job: Job, query: Path, targets: Path | None, evalue: float) -> Result:
+def phmmer(job: Job, query: Path, targets: Path | None, evalue: float, database: Database | None = None) -> Result:
     """Search proteins against proteins with HMMER's phmmer.
 
     The result files are those of `phmmer_report.Report`.
@@ -89,9 +110,10 @@ def phmmer(job: Job, query: Path, targets: Path | None, evalue: float) -> Result
     Args:
         job: The job.
         query: A FASTA file of the query proteins.
-        targets: A FASTA file of the target proteins. None: the queries are also the targets.
+        targets: A FASTA file of the target proteins, or None.
         evalue: The largest E-value of a reported hit: the number of hits at least as good that chance alone is
             expected to give among all targets.
+        database: The database to search if there are no targets. None: the queries are also the targets.
 
     Returns:
         `queries`, `targets`, `query_residues` and `target_residues`: how much was compared. `evalue`: the threshold.
@@ -103,12 +125,18 @@ def phmmer(job: Job, query: Path, targets: Path | None, evalue: float) -> Result
         Eddy SR (2011) Accelerated Profile HMM Searches, PLoS Comput Biol 7:e1002195.
         Larralde M, Zeller G (2023) PyHMMER, Bioinformatics 39:btad214.
     """
-    queries = _read_proteins(query)
-    database = _read_proteins(targets) if targets else queries
-    with Report(job, targets or query, evalue) as report:
-        hits_by_query = search(queries, database, cpus=_threads(job, queries, database), E=evalue)
+    (queries,) = read_proteins(query)
+    target_file = targets or (database.path if database else query)
+    counted = database if database and not targets else measure_sequences(target_file)
+    number = counted.sequences or 0
+    threads = _threads(job, len(queries.largest()), counted.longest or 0)
+    find = partial(search, queries, target_file, number=number, evalue=evalue, threads=threads)
+    with (
+        closing(find(searched=lambda done: job.at(done, number, unit="sequence"))) as found,
+        Report(job, target_file, evalue) as report,
+    ):
         try:
-            for hits in job.track(hits_by_query, total=len(queries), unit="query"):
+            for hits in job.track(found, total=len(queries), unit="query") if len(queries) > 1 else found:
                 report.add(hits)
             return report.result()
         except SoftTimeLimitExceeded:
@@ -116,12 +144,12 @@ def phmmer(job: Job, query: Path, targets: Path | None, evalue: float) -> Result
             return job.fallback(report.result())
 
 
-def _threads(job: Job, queries: Any, database: Any) -> int:
-    """Return how many queries to search at the same time: one for each core, if the memory suffices for all."""
-    need = _BYTES_PER_CELL * len(queries.largest()) * len(database.largest())
-    return max(1, min(job.cores, job.memory // need))
+def _threads(job: Job, query: int, target: int) -> int:
+    """Return how many comparisons to make at the same time: one for each core, if the memory suffices for all.
 
-
-def _read_proteins(path: Path) -> Any:  # a DigitalSequenceBlock, which pyhmmer's type stubs do not accept as queries
-    with SequenceFile(path, format="fasta", digital=True, alphabet=Alphabet.amino()) as sequences:
-        return sequences.read_block()
+    Args:
+        job: The job.
+        query: The length of the longest query in residues.
+        target: The length of the longest target in residues.
+    """
+    return max(1, min(job.cores, job.memory // (_BYTES_PER_CELL * query * target)))

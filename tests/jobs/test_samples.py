@@ -49,7 +49,7 @@ def _content(value: object) -> object:
 def test_a_sample_has_provenance() -> None:
     """It has the parameters and the checksums of its input files."""
     provenance = SAMPLES.provenance("sample-phmmer")
-    assert provenance.params == {"evalue": 10.0}
+    assert provenance.params == {"database": None, "evalue": 10.0}
     for name, path in SAMPLES.files.inputs("sample-phmmer").items():
         assert provenance.checksums[name] == sha256(path.read_bytes()).hexdigest()
 

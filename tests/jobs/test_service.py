@@ -28,7 +28,7 @@ def test_async_result_follows_a_job(installation: Installation) -> None:
 
 def test_a_file_parameter_reaches_the_tool_as_a_path(installation: Installation) -> None:
     """Submitted bytes become a file of the job, whose path the tool gets."""
-    job_id = installation.submit("phmmer", query=b">a\nMKVLAWTRHMKVLAWTRH\n", targets=None, evalue=10.0)
+    job_id = installation.submit("phmmer", query=b">a\nMKVLAWTRHMKVLAWTRH\n", database=None, targets=None, evalue=10.0)
     assert installation.ended(job_id).result["queries"] == 1
     assert [path.name for path in installation.store.files.outputs(job_id, 1)] == [
         *("aligned.fasta", "alignments.aln", "alignments.sto", "domains.tbl"),

@@ -39,6 +39,6 @@ def crash(job: Job) -> dict[str, Any]:
 
 
 @tool("A search without an estimate of memory", form=PhmmerForm)
-def phmmer_unchecked(job: Job, query: Path, targets: Path | None, evalue: float) -> dict[str, Any]:
+def phmmer_unchecked(job: Job, query: Path, database: None, targets: Path | None, evalue: float) -> dict[str, Any]:
     """Run phmmer, however much memory it needs."""
     return checked_phmmer.function(job, query, targets, evalue)

@@ -1,0 +1,134 @@
+"""Search proteins in a file of any size, block by block, with exactly the hits of the program phmmer."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from threading import Lock
+from typing import Any, TypeAlias, TypeVar
+
+from pyhmmer.easel import Alphabet, DigitalSequence, SequenceFile
+from pyhmmer.plan7 import Background, Builder, Pipeline, TopHits
+
+Hits: TypeAlias = "TopHits[DigitalSequence]"
+Block: TypeAlias = Any  # a DigitalSequenceBlock of the alphabet, which the type stubs have for other uses only
+Value = TypeVar("Value")
+AMINO = Alphabet.amino()
+BLOCK = 1_000_000  # residues of the targets in one step, for which the time limit has to wait
+_BLOCK_SEQUENCES = 5000  # because each also needs about a kilobyte
+KEPT_BLOCKS = 20  # of a file that is read once: up to about 130 MB
+
+
+def search(
+    queries: Iterable[DigitalSequence],
+    targets: Path,
+    *,
+    number: int,
+    evalue: float,
+    threads: int = 1,
+    searched: Callable[[int], object] = lambda done: None,
+) -> Generator[Hits]:
+    """Search proteins in a FASTA file of any size, in memory that does not depend on it.
+
+    A small file is read once, a larger one once for each query, as the program does. Each thread compares one query
+    with one block of the targets at a time. All blocks are searched with the number of all targets, on which E-values
+    depend, so their merged hits are those of a search of the whole file.
+
+    Args:
+        queries: The query proteins.
+        targets: The FASTA file with the target proteins, at least one.
+        number: How many targets there are (HMMER's Z).
+        evalue: The largest E-value of a reported hit.
+        threads: How many blocks are searched at the same time.
+        searched: Called after each block with the number of targets that the query was compared with so far.
+
+    Yields:
+        The hits of each query, the best first. Close the generator to stop the search.
+    """
+    pool = ThreadPoolExecutor(threads)
+    try:
+        parts: list[Hits] = []
+        without: Hits | None = None  # the blocks that have no hit, which only count
+        done = 0
+        for size, hits in _in_order(pool, _steps(queries, targets, number, evalue), ahead=2 * threads):
+            if hits is None:  # the query is complete
+                first, *others = [part for part in (*parts, without) if part is not None]
+                yield first.merge(*others)
+                parts, without, done = [], None, 0
+                continue
+            if hits:
+                parts.append(hits)
+            else:
+                without = hits if without is None else without.merge(hits)
+            done += size
+            searched(done)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def read_proteins(path: Path, residues: int | None = None, sequences: int | None = None) -> Iterator[Block]:
+    """Read a FASTA file in blocks, or as one block.
+
+    Args:
+        path: The file.
+        residues: A block ends with the sequence with which it has this many residues.
+        sequences: The maximum number of sequences in a block.
+
+    Yields:
+        The blocks, none of which is empty.
+    """
+    with SequenceFile(path, format="fasta", digital=True, alphabet=AMINO) as file:
+        while block := file.read_block(sequences, residues):
+            yield block
+
+
+def _steps(
+    queries: Iterable[DigitalSequence], targets: Path, number: int, evalue: float
+) -> Iterator[Callable[[], tuple[int, Hits | None]]]:
+    """Yield the steps of a search. Each returns the number of its targets and their hits; None after the last one."""
+    blocks = partial(read_proteins, targets, BLOCK, _BLOCK_SEQUENCES)
+    kept = list(islice(blocks(), KEPT_BLOCKS + 1))
+    if len(kept) > KEPT_BLOCKS:
+        kept.clear()
+    for query in queries:
+        builder = _QueryBuilder()
+        for block in kept or blocks():
+            yield partial(_search_block, query, builder, block, number, evalue)
+        yield lambda: (0, None)
+
+
+def _search_block(
+    query: DigitalSequence, builder: Builder, block: Block, number: int, evalue: float
+) -> tuple[int, Hits]:
+    return len(block), Pipeline(AMINO, Z=number, E=evalue).search_seq(query, block, builder)
+
+
+class _QueryBuilder(Builder):
+    """Builds the model of one query once, although the pipeline asks for it for each block."""
+
+    def __init__(self) -> None:
+        super().__init__(AMINO, seed=42)  # the seed of the program
+        self._lock = Lock()
+        self._built: Any = None
+
+    def build(self, sequence: DigitalSequence, background: Background) -> Any:
+        """Return the model with a profile of its own, which a search adapts to the length of each target."""
+        with self._lock:
+            self._built = self._built or super().build(sequence, background)
+        hmm, profile, optimized = self._built
+        return hmm, profile, optimized.copy()
+
+
+def _in_order(pool: Executor, steps: Iterable[Callable[[], Value]], ahead: int) -> Iterator[Value]:
+    """Take steps in a pool, and yield what they return in their order. At most `ahead` are prepared at any time."""
+    running: deque[Future[Value]] = deque()
+    for step in steps:
+        running.append(pool.submit(step))
+        if len(running) > ahead:
+            yield running.popleft().result()
+    while running:
+        yield running.popleft().result()
