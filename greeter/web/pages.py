@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from errno import EDQUOT, EFBIG, ENOSPC
 from secrets import token_urlsafe
 from typing import Any
 
-from flask import Blueprint, Flask, abort, current_app, redirect, render_template, request, url_for
+from flask import Blueprint, Flask, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from wtforms import Form
 
-from greeter.jobs.errors import Unfit
 from greeter.jobs.reader import Params
 from greeter.jobs.submission import Submission
-from greeter.toolkit import FileField
 from greeter.toolkit.tool import Tool
-from greeter.web.availability import availability
-from greeter.web.errors import REFUSALS
+from greeter.web.errors import Refusal
 from greeter.web.forms import current_request, make_form, submission_limit, submitted_data
-from greeter.web.limits import client_address, limits
+from greeter.web.limits import client_address
 from greeter.web.services import services
+from greeter.web.submitting import Refused, filenames_of, refusal_of
+from greeter.web.submitting import submit as submit_checked
 from greeter.web.template_filters import printable
 from greeter.web.uploads import of_example
 
-_NO_SPACE = (ENOSPC, EDQUOT, EFBIG)
 _MAX_LABEL_LENGTH = 80
-_RETRY_AFTER = 3600  # seconds, when a tool is not available
 
 bp = Blueprint("pages", __name__)
 
@@ -73,9 +69,8 @@ def submit(name: str) -> ResponseReturnValue:
         if not form.validate():
             return form_page(tool, form, label), 413 if current_request().uploads.has_dropped else 422
     except OSError as error:
-        return _refuse(tool, form, label, error)
-    filenames = {field.name: field.filenames for field in form if isinstance(field, FileField)}
-    return submit_job(tool, form, form.data, label, filenames)
+        return _refuse(tool, form, label, refusal_of(error))
+    return submit_job(tool, form, form.data, label, filenames_of(form))
 
 
 def submit_job(tool: Tool, form: Form, params: Params, label: str, filenames: Mapping[str, Any]) -> ResponseReturnValue:
@@ -91,27 +86,17 @@ def submit_job(tool: Tool, form: Form, params: Params, label: str, filenames: Ma
     Returns:
         As `submit`.
     """
-    if problem := availability().problem(tool):
-        return form_page(tool, form, label, problem=problem), 503, {"Retry-After": str(_RETRY_AFTER)}
-    if problem := tool.memory_problem(params, services().settings.job_memory):
-        return form_page(tool, form, label, problem=problem), 422
     submission = Submission(label, client_address(), request.form.get("token", ""), filenames)
     try:
-        limits().count_submission()
-        job_id = services().jobs.submit(tool, params, submission)
-    except tuple(REFUSALS) as error:
-        return _refuse(tool, form, label, error)
+        job_id = submit_checked(tool, params, submission)
+    except Refused as error:
+        return _refuse(tool, form, label, error.refusal)
     return redirect(url_for("jobs.job", job_id=job_id), 303)
 
 
-def _refuse(tool: Tool, form: Form, label: str, error: Exception) -> ResponseReturnValue:
+def _refuse(tool: Tool, form: Form, label: str, refusal: Refusal) -> ResponseReturnValue:
     """Show the form with the reason why a submission was not accepted."""
-    if isinstance(error, OSError) and error.errno not in _NO_SPACE:
-        current_app.logger.error("refused a submission: %s", error)
-        error = Unfit()
-    refusal = next(refusal for kind, refusal in REFUSALS.items() if isinstance(error, kind))
-    page = form_page(tool, form, label, problem=refusal.message)
-    return page, refusal.status, {"Retry-After": str(refusal.retry_after)}
+    return form_page(tool, form, label, problem=refusal.message), refusal.status, refusal.headers
 
 
 def find_tool(name: str) -> Tool:
