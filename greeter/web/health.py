@@ -31,16 +31,21 @@ def ready() -> ResponseReturnValue:
         200 if there is disk space, Redis accepts writes, and a worker takes jobs. Otherwise 503 with the reason and
         what to do. The 200 has a notice if a tool file cannot be used, because all other tools work.
     """
+    return _health(problem(), _notice())
+
+
+def problem() -> str:
+    """Return why a job submitted now would not run, and what to do; empty if it would."""
     jobs = services().jobs
     jobs.fitness.refresh()  # so that a folder that does not answer delays this only once
     if not jobs.fitness.has_space():
-        return _health("Less than MIN_FREE_BYTES, or hardly any file, is free in DATA_DIR. Make room for new jobs.")
+        return "Less than MIN_FREE_BYTES, or hardly any file, is free in DATA_DIR. Make room for new jobs."
     try:
-        problem = jobs.fitness.problem()
+        unfit = jobs.fitness.problem()
         statistics = jobs.store.statistics()
     except RedisError as error:
-        return _health(f"Redis does not answer or refuses writes ({type(error).__name__}). Check its log.")
-    return _health(problem or _missing_workers(statistics), _notice())
+        return f"Redis does not answer or refuses writes ({type(error).__name__}). Check its log."
+    return unfit or _missing_workers(statistics)
 
 
 def _missing_workers(statistics: Statistics) -> str:
@@ -62,8 +67,8 @@ def _notice() -> str:
     return f"The tools in {names} cannot be used. Run flask check-tools to see why." if names else ""
 
 
-def _health(problem: str, notice: str = "") -> ResponseReturnValue:
+def _health(reason: str, notice: str = "") -> ResponseReturnValue:
     headers = {"Cache-Control": "no-store"}
-    if problem:
-        return {"status": "unavailable", "reason": problem}, 503, headers | {"Retry-After": "5"}
+    if reason:
+        return {"status": "unavailable", "reason": reason}, 503, headers | {"Retry-After": "5"}
     return {"status": "ok"} | ({"notice": notice} if notice else {}), 200, headers

@@ -18,8 +18,7 @@ import click
 from flask import Flask
 from flask.cli import ScriptInfo, with_appcontext
 from werkzeug.datastructures import MultiDict
-from wtforms import BooleanField, Field, FieldList, FormField, RadioField, SelectMultipleField
-from wtforms.fields.choices import SelectFieldBase
+from wtforms import BooleanField, Field, FieldList, FormField
 
 from greeter.jobs.bounds import check_result
 from greeter.jobs.errors import OUT_OF_MEMORY
@@ -31,6 +30,7 @@ from greeter.toolkit import FileField, Job, ProgramError, Result, SoftTimeLimitE
 from greeter.toolkit.job import Fallback
 from greeter.toolkit.tool import Tool
 from greeter.toolkit.upload import Upload
+from greeter.web.form_values import shown_values
 from greeter.web.forms import make_form
 from greeter.web.services import services
 
@@ -163,17 +163,10 @@ def _submitted(field: Any, given: Any) -> list[Any]:
         )
         raise click.UsageError(problem)
     if isinstance(field, BooleanField):
-        return ["y"] if (field.data if given is None else given) else []
-    if isinstance(field, FileField):
-        return [Upload(Path(path), Path(path).name) for path in given or ()] or field.uploads
-    if given:
-        return list(given)
-    if isinstance(field, SelectFieldBase):
-        choices: list[Any] = list(field.iter_choices())
-        selected = [choice for choice in choices if choice.selected]
-        first = [] if isinstance(field, RadioField | SelectMultipleField) else choices[:1]
-        return [str(choice.value) for choice in selected or first]
-    return [field._value()]
+        return shown_values(field) if given is None else ["y"] * given
+    if isinstance(field, FileField) and given:
+        return [Upload(Path(path), Path(path).name) for path in given]
+    return list(given or shown_values(field))
 
 
 @contextmanager
