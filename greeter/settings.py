@@ -57,6 +57,12 @@ class Settings:
         "Host names at which the site answers, separated by commas. .example.org is example.org and every name below "
         "it. Empty: any host name.",
     )
+    cors_origins: tuple[str, ...] = setting(
+        "",
+        words,
+        "Origins of other sites whose pages may read the API, such as https://www.example.org, separated by commas. "
+        "With *, every site may. They can submit and change nothing. Empty: none.",
+    )
 
     site_name: str = setting(
         "greeter",

@@ -125,6 +125,7 @@ _delete = _then(_short, "text=Delete now", "text=This cannot be undone")
 WITH_WORKER: dict[str, Arrival] = {
     "front": _go("/"),
     "help": _then(_go("/help"), "summary >> nth=0", "pre"),
+    "api": _go("/api"),
     "form": _go("/tools/phmmer"),
     "form-example": _go("/tools/phmmer?example"),
     "form-greeting": _go("/tools/expensive_greet"),

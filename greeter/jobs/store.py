@@ -49,7 +49,7 @@ from greeter.jobs.reader import Params, Provenance
 from greeter.jobs.record import Record
 from greeter.jobs.scripts import flat, texts
 from greeter.jobs.statistics import Statistics
-from greeter.jobs.submission import CancelOutcome, Submission
+from greeter.jobs.submission import CancelOutcome, Submission, Usage
 from greeter.jobs.worker_store import WorkerStore
 from greeter.logs import REQUEST
 from greeter.toolkit.tool import DEFAULT_QUEUE, signature
@@ -202,6 +202,10 @@ class Store(WorkerStore):
     def statistics(self) -> Statistics:
         """Count jobs and workers. Raises redis.RedisError also when Redis refuses writes."""
         return Statistics.read(self._scripts.run("statistics", "", _WORKER_TIMEOUT))
+
+    def usage(self, client: str) -> Usage:
+        """Return how much of the limits a client uses, and all clients together."""
+        return Usage(*self._scripts.run("usage", "", client, self._owner(client)))
 
     def installation(self, new: str = "") -> str | None:
         """Return the id of the installation that Redis belongs to.

@@ -1,10 +1,11 @@
-"""What the web asks for when it submits or cancels a job, and what that did."""
+"""What the web asks for when it submits or cancels a job, what that did, and what is left of the limits."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 
 @dataclass(frozen=True)
@@ -30,3 +31,15 @@ class CancelOutcome(StrEnum):
     CANCELLED = "cancelled"  # it was waiting or stale, and has ended now
     REQUESTED = "requested"  # it is running, and ends after its next heartbeat
     ENDED = "ended"  # it had ended before
+
+
+class Usage(NamedTuple):
+    """How much of the limits is used: the active jobs and the bytes of one client, and what all clients have together.
+
+    The bytes of a running job are those of its input files.
+    """
+
+    active: int
+    client_bytes: int
+    waiting: int
+    all_bytes: int

@@ -12,6 +12,7 @@ from greeter import tools
 from greeter.settings import Settings
 from greeter.settings_loader import load_settings
 from greeter.web import (
+    api,
     availability,
     check_tools,
     cli,
@@ -78,6 +79,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         availability,
         pages,
         jobs,
+        api,
         health,
         metrics,
         cli,

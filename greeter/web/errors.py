@@ -33,6 +33,7 @@ from greeter.jobs.errors import (
 )
 from greeter.jobs.probe import NoAnswer
 from greeter.logs import REQUEST
+from greeter.web.problems import error_problem
 from greeter.web.request_log import UNLOGGED_ENDPOINTS
 
 _REFRESH = 15  # seconds, until the error page of a job is loaded again
@@ -216,6 +217,8 @@ def _error_page(error: HTTPException, **details: str) -> ResponseReturnValue:
     if not request_ctx.url_adapter:  # Flask has none for an untrusted or missing host, but url_for needs one
         request_ctx.url_adapter = current_app.url_map.bind("", script_name=request.root_path)
     headers = {name: value for name, value in error.get_headers() if name != "Content-Type"}
+    if request.path.startswith("/api/"):
+        return error_problem(status, title, advice.format(**details), headers)
     is_temporary = status in (429, 503) and request.method == "GET"
     return (
         render_template(

@@ -18,6 +18,8 @@ from greeter.web import downloads
 from greeter.web.previews import Previews
 from greeter.web.services import services
 
+_SHORTEST_WAIT, _LONGEST_WAIT = 2, 60  # seconds until a script asks again
+
 
 class JobStatus(TypedDict):
     """The state of a job for scripts. Times are in seconds.
@@ -99,6 +101,13 @@ def status_of(record: Record) -> JobStatus:
         "files": [file["url"] for file in listed],
         "downloads": listed,
     }
+
+
+def wait_headers(record: Record) -> dict[str, str]:
+    """Return the header that tells a script when to ask again: later if many jobs are ahead in the queue."""
+    if not record.active:
+        return {}
+    return {"Retry-After": str(min(_SHORTEST_WAIT + (record.ahead or 0), _LONGEST_WAIT))}
 
 
 def context_of(record: Record) -> JobContext:

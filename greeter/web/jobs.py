@@ -23,7 +23,7 @@ from greeter.jobs.samples import PREFIX
 from greeter.web import crate, downloads
 from greeter.web.errors import not_found
 from greeter.web.forms import make_form
-from greeter.web.job_context import JobStatus, can_run_again, context_of, files_of, status_of
+from greeter.web.job_context import JobStatus, can_run_again, context_of, files_of, status_of, wait_headers
 from greeter.web.pages import find_tool, form_page, submit_job
 from greeter.web.services import services
 from greeter.web.table_index import BrokenIndex
@@ -68,9 +68,10 @@ def progress(job_id: str) -> ResponseReturnValue:
 
 
 @bp.get("/jobs/<job_id:job_id>.json")
-def status(job_id: str) -> JobStatus:
+def status(job_id: str) -> tuple[JobStatus, dict[str, str]]:
     """Return the state of a job for scripts."""
-    return status_of(_find(job_id))
+    record = _find(job_id)
+    return status_of(record), wait_headers(record)
 
 
 @bp.get("/jobs/<job_id:job_id>/files/<name>")

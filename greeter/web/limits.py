@@ -69,6 +69,11 @@ class Limits:
         if not allowed:
             raise TooManyRequests(retry_after=_RETRY_AFTER)
 
+    def submissions(self) -> int:
+        """Return how many submissions the client of the current request has made in this minute."""
+        left = self._in_redis.get_window_stats(self._per_minute, client_address(), _minute()).remaining
+        return self._per_minute.amount - left
+
 
 def _minute() -> str:
     """Return the current minute, which names a counter: after a clock was set back, an old one would last too long."""

@@ -29,6 +29,7 @@ _HEADERS = {
 }
 # Anyone who has the address of a job can see the job, so these keep the address out of caches, referrers and indexes.
 _JOB_HEADERS = _HEADERS | {"Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex"}
+_JOB_PATHS = ("/jobs/", "/api/v1/jobs/")
 _HTTPS_HEADERS = {"Strict-Transport-Security": "max-age=31536000"}
 
 
@@ -41,7 +42,7 @@ class SecureResponse(Response):
 
     def get_wsgi_response(self, environ: WSGIEnvironment) -> tuple[Iterable[bytes], str, list[tuple[str, str]]]:
         """Return the body, the status and the headers."""
-        is_job = environ["PATH_INFO"].startswith("/jobs/")  # by path, so that impossible ids look like deleted jobs
+        is_job = environ["PATH_INFO"].startswith(_JOB_PATHS)  # by path, so that impossible ids look like deleted jobs
         if is_job:
             self.headers.remove("Cache-Control")
         body, status, headers = super().get_wsgi_response(environ)

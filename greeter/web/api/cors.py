@@ -1,0 +1,29 @@
+"""Cross-origin reading: the pages of other sites that CORS_ORIGINS names may read the API, but change nothing."""
+
+from __future__ import annotations
+
+from flask import Flask, Response, request
+
+from greeter.web.services import services
+
+_EXPOSED = "ETag, Retry-After"
+
+
+def init_app(app: Flask) -> None:
+    """Set the headers of the API's responses."""
+    app.after_request(_allow_reading)
+
+
+def _allow_reading(response: Response) -> Response:
+    origins = services().settings.cors_origins
+    if not origins or not request.path.startswith("/api/") or request.method not in ("GET", "HEAD", "OPTIONS"):
+        return response
+    response.vary.add("Origin")
+    origin = request.headers.get("Origin", "")
+    if "*" in origins or origin in origins:
+        response.headers["Access-Control-Allow-Origin"] = "*" if "*" in origins else origin
+        response.headers["Access-Control-Expose-Headers"] = _EXPOSED
+        if request.method == "OPTIONS":
+            response.headers["Access-Control-Allow-Methods"] = "GET"
+            response.headers["Access-Control-Allow-Headers"] = "If-None-Match"
+    return response

@@ -1,0 +1,23 @@
+"""The description of the API: as an OpenAPI document, and as a page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import render_template
+
+from greeter.web.api.openapi import document
+from greeter.web.api.operations import bp
+from greeter.web.services import services
+
+
+@bp.get("/api/openapi.json")
+def show_document() -> dict[str, Any]:
+    """Show the OpenAPI document."""
+    return document()
+
+
+@bp.get("/api")
+def show_page() -> str:
+    """Show how to use the API, and what the document says, as a page."""
+    return render_template("api.html", document=document(), tools=services().tools.values())

@@ -1,0 +1,37 @@
+"""The examples of the tools, as requests that can be sent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from greeter.toolkit import FileField
+from greeter.web.api.form_schema import json_value
+from greeter.web.api.operations import PREFIX, Answer, operation
+from greeter.web.api.processes import find_process
+from greeter.web.forms import make_form
+from greeter.web.uploads import of_example
+
+
+@operation("GET", f"{PREFIX}/processes/{{processID}}/example", {200: Answer("The example.", "Execute")}, errors=(404,))
+def show_example(name: str) -> dict[str, Any]:
+    """Show the example of a tool, as the body of a request that executes it.
+
+    Save it, replace the inputs by your own, and send it. Files are texts; those that are not texts are missing.
+    """
+    tool = find_process(name)
+    form = make_form(tool, data=of_example(tool))
+    inputs = {key: _example_of(form[key]) for key in tool.example if key in form}
+    return {"inputs": {key: value for key, value in inputs.items() if value is not None}}
+
+
+def _example_of(field: Any) -> Any:
+    if not isinstance(field, FileField):
+        return json_value(field)
+    try:
+        texts = []
+        for upload in field.uploads:
+            with upload.unpacked() as file:
+                texts.append(file.read().decode())
+    except UnicodeDecodeError:
+        return None
+    return texts if field.multiple else next(iter(texts), None)

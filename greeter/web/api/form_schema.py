@@ -1,0 +1,142 @@
+"""The JSON Schema of a tool's form."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wtforms import (
+    BooleanField,
+    DateField,
+    DateTimeLocalField,
+    DecimalField,
+    Field,
+    FieldList,
+    FloatField,
+    FormField,
+    IntegerField,
+    SelectMultipleField,
+    TimeField,
+)
+from wtforms.fields import IntegerRangeField
+from wtforms.fields.choices import SelectFieldBase
+from wtforms.validators import DataRequired, Length, NumberRange, Regexp
+
+from greeter.toolkit import FastaField, FastqField, FileField
+from greeter.toolkit.tool import Tool
+from greeter.web.form_values import shown_values
+from greeter.web.forms import make_form
+
+Schema = dict[str, Any]
+
+_FORMATS = {FastaField: ("format", "fasta"), FastqField: ("format", "fastq")}
+_TIMES = {"%Y-%m-%d": "date", "%H:%M": "local-time", "%Y-%m-%dT%H:%M": "local-date-time"}
+LABEL: Schema = {
+    "type": "string",
+    "maxLength": 80,
+    "description": "A name for the job, shown as the title of its page.",
+}
+_TYPES: dict[type[Field], str] = {
+    BooleanField: "boolean",
+    SelectMultipleField: "array",
+    IntegerField: "integer",
+    IntegerRangeField: "integer",
+    FloatField: "number",
+    DecimalField: "number",
+}
+
+
+def inputs_schema(tool: Tool) -> Schema:
+    """Describe the inputs of a tool.
+
+    Args:
+        tool: The tool.
+
+    Returns:
+        The JSON Schema of an object with a value for each field of the form.
+    """
+    form = make_form(tool)
+    properties = {field.name: field_schema(field) for field in form if not has_fields(field)}
+    required = [name for name, found in properties.items() if form[name].flags.required and "default" not in found]
+    inner = {f"^{field.name}-": {"type": "string"} for field in form if has_fields(field)}
+    schema: Schema = {"type": "object", "properties": properties, "additionalProperties": False}
+    return schema | ({"required": required} if required else {}) | ({"patternProperties": inner} if inner else {})
+
+
+def has_fields(field: Field) -> bool:
+    """Return whether a field has fields of its own, whose names start with its name and a hyphen."""
+    return isinstance(field, FieldList | FormField)
+
+
+def kind_of(field: Field) -> str:
+    """Return the JSON type of a field's value."""
+    if isinstance(field, FileField):
+        return "array" if field.multiple else "string"
+    return next((kind for cls, kind in _TYPES.items() if isinstance(field, cls)), "string")
+
+
+def json_value(field: Any) -> Any:
+    """Return the value of a field that takes no files, as JSON."""
+    kind = kind_of(field)
+    if kind in ("boolean", "integer"):
+        return field.data
+    if kind == "number":
+        return float(field.data)
+    return shown_values(field) if kind == "array" else shown_values(field)[0]
+
+
+def field_schema(field: Any) -> Schema:
+    """Describe a field.
+
+    Args:
+        field: The field, of a form without input.
+
+    Returns:
+        The JSON Schema of its value.
+    """
+    kind = kind_of(field)
+    schema: Schema = {"type": [kind, "null"] if field.flags.optional and kind != "array" else kind}
+    schema["title"] = field.label.text
+    texts = [field.description, getattr(field, "limits", ""), _meanings(field)]
+    if text := " ".join(filter(None, texts)):
+        schema["description"] = text
+    if isinstance(field, FileField):
+        return schema | _of_file(field)
+    if isinstance(field, SelectFieldBase):
+        schema |= _of_choice(field, kind)
+    elif isinstance(field, DateField | DateTimeLocalField | TimeField):
+        schema["format"] = _TIMES.get(field.format[0], field.format[0])
+    elif kind == "string" and any(isinstance(one, DataRequired) for one in field.validators):
+        schema |= {"format": "visible-text", "minLength": 1}  # a text of blanks alone would be empty
+    for validator in field.validators:
+        schema |= _of_validator(validator, kind)
+    shown = shown_values(field) if isinstance(field, SelectFieldBase) else field.data not in (None, "", [])
+    return schema | ({"default": json_value(field)} if shown else {})
+
+
+def _meanings(field: Field) -> str:
+    choices: list[Any] = list(field.iter_choices()) if isinstance(field, SelectFieldBase) else []
+    return "; ".join(f"{choice.value}: {choice.label}" for choice in choices if str(choice.value) != choice.label)
+
+
+def _of_file(field: FileField) -> Schema:
+    text: Schema = {name: value for cls, (name, value) in _FORMATS.items() if isinstance(field, cls)}
+    if field.multiple:
+        return {"items": {"type": "string", **text}}
+    return text | ({"minLength": 1} if field.flags.required else {})
+
+
+def _of_choice(field: SelectFieldBase, kind: str) -> Schema:
+    values = [str(choice.value) for choice in field.iter_choices()]  # type: ignore[attr-defined]
+    known: Schema = {"enum": values} if values and getattr(field, "validate_choice", True) else {}
+    return {"items": {"type": "string", **known}} if kind == "array" else known
+
+
+def _of_validator(validator: Any, kind: str) -> Schema:
+    found: Schema = {}
+    if isinstance(validator, NumberRange):
+        found = {"minimum": validator.min, "maximum": validator.max}
+    elif isinstance(validator, Length) and kind == "string":
+        found = {"minLength": validator.min, "maxLength": validator.max}
+    elif isinstance(validator, Regexp):
+        found = {"pattern": f"^(?:{validator.regex.pattern})"}
+    return {name: value for name, value in found.items() if value not in (None, -1)}

@@ -1,0 +1,138 @@
+"""Read the inputs of an execution, from JSON or from a form, as the values of the tool's form."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from flask import request
+from werkzeug.datastructures import MultiDict
+
+from greeter.toolkit.tool import Tool
+from greeter.toolkit.upload import Upload
+from greeter.web.api.form_schema import LABEL, Schema, has_fields, inputs_schema
+from greeter.web.api.json_values import texts_of
+from greeter.web.api.problem import Problem, invalid
+from greeter.web.form_values import shown_values
+from greeter.web.forms import current_request, file_fields, make_form, submitted_data
+from greeter.web.template_filters import printable
+
+FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
+_MOST_VALUES = 10_000  # in one request: each takes a hundred times its bytes in memory
+_TEXT = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+
+
+class Inputs(NamedTuple):
+    """What an execution takes: the values for the tool's form, and the name of the job."""
+
+    values: MultiDict[str, Any]
+    label: str
+
+
+def read_inputs(tool: Tool) -> Inputs:
+    """Read the inputs from the current request.
+
+    Args:
+        tool: The tool to execute.
+
+    Returns:
+        The inputs; a field that is missing has the value that its form shows.
+
+    Raises:
+        Problem: The body is not JSON or a form, or has unknown fields or values of the wrong type.
+    """
+    convert: Callable[[Schema, Any], list[Any]]
+    if request.mimetype == "application/json":
+        label, given, convert = *_read_json(), texts_of
+    elif request.mimetype in FORMS:
+        label, given, convert = *_read_form(tool), _from_texts
+    else:
+        raise Problem(415, "This kind of body is not supported", f"Send application/json, or {' or '.join(FORMS)}.")
+    schema, values, problems = inputs_schema(tool), dict[str, list[Any]](), dict[str, str]()
+    for name, value in given.items():
+        try:
+            values[name] = convert(_known(schema, name), value)
+        except ValueError as error:
+            problems[name] = str(error)
+    if len(label) > LABEL["maxLength"]:
+        problems["label"] = f"Shorten this to {LABEL['maxLength']} characters."
+    if problems:
+        raise invalid(problems)
+    return Inputs(MultiDict(_with_defaults(tool, values)), printable(label).strip())
+
+
+def _read_json() -> tuple[str, dict[str, Any]]:
+    body = _parse(request.get_data())
+    if not isinstance(body, dict) or not isinstance(body.get("inputs"), dict) or body.keys() - {"inputs", "label"}:
+        example = 'Send a JSON object with "inputs", an object, and perhaps "label", a text.'
+        raise Problem(400, "This is not a request to execute a tool", example)
+    if not isinstance(body.get("label", ""), str):
+        raise invalid({"label": "Give a text."})
+    return body.get("label", ""), body["inputs"]
+
+
+def _parse(body: bytes) -> Any:
+    structure = _TEXT.sub(b"", body)
+    try:
+        if sum(map(structure.count, (b",", b"[", b"{"))) > _MOST_VALUES:
+            raise ValueError("There are too many values")
+        found = json.loads(body)
+        json.dumps(found, ensure_ascii=False).encode()  # half of a surrogate pair is not a text
+    except (ValueError, RecursionError) as error:
+        detail = f"{str(error)[:200].rstrip('.')}. Correct the JSON, and send it again."
+        raise Problem(400, "The body is not JSON that can be read", detail) from None
+    return found
+
+
+def _read_form(tool: Tool) -> tuple[str, dict[str, Any]]:
+    names = {*request.form, *request.files} - {"label"}
+    data = submitted_data(tool)
+    return request.form.get("label", ""), {name: data.getlist(name) for name in names}
+
+
+def _known(schema: Schema, name: str) -> Schema:
+    """Return the schema of a field, or raise ValueError if there is none with this name."""
+    if found := schema["properties"].get(name):
+        return dict(found)
+    if any(re.match(pattern, name) for pattern in schema.get("patternProperties", {})):
+        return {"type": "string"}
+    raise ValueError(f"There is no field with this name. The fields are {', '.join(schema['properties'])}.")
+
+
+def _from_texts(schema: Schema, values: list[Any]) -> list[Any]:
+    """Return the values of a form, or raise ValueError if they cannot be those of the field."""
+    if schema["type"] == "boolean" and values not in (["true"], ["false"]):
+        raise ValueError("Give true or false.")
+    if not values:
+        raise ValueError("This field takes no file. Send its value as a text.")
+    return values
+
+
+def _with_defaults(tool: Tool, given: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    """Add what the form shows for the fields that are missing, and write the texts of files to the disk."""
+    values = given | {
+        field.name: shown_values(field)
+        for field in make_form(tool)
+        if field.name not in given and not has_fields(field)
+    }
+    return values | {name: list(_files(values[name])) for name in file_fields(tool)}
+
+
+def _files(values: list[Any]) -> Iterator[Upload]:
+    for value in values:
+        if isinstance(value, Upload):
+            yield value
+        elif value:
+            yield _written(value)
+
+
+def _written(text: str) -> Upload:
+    upload = current_request().uploads.create("")
+    try:
+        with upload.create() as file:
+            file.write(text.encode())
+    except OSError as error:
+        upload.error = error
+    return upload

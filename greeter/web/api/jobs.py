@@ -1,0 +1,122 @@
+"""The jobs: their state, results and files, and how to cancel and delete them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import jsonify, request
+from flask.typing import ResponseReturnValue
+
+from greeter.jobs.errors import JobNotFound
+from greeter.jobs.record import Record
+from greeter.web import downloads
+from greeter.web.api.links import link
+from greeter.web.api.operations import PREFIX, Answer, operation
+from greeter.web.api.problem import OGC, Problem
+from greeter.web.api.status import message, status_info
+from greeter.web.job_context import files_of, wait_headers
+from greeter.web.services import services
+
+_JOB = f"{PREFIX}/jobs/{{jobID}}"
+
+
+@operation(
+    "GET",
+    _JOB,
+    {
+        200: Answer(
+            "The state of the job. Until it has ended, Retry-After says when to ask again.", "StatusInfo", ("ETag",)
+        ),
+        304: Answer("Nothing has changed.", headers=("ETag",)),
+    },
+    errors=(404,),
+    headers=("If-None-Match",),
+)
+def show_status(job_id: str) -> ResponseReturnValue:
+    """Show the state of a job.
+
+    The statuses accepted and running mean that the job has not ended: ask again after the seconds in Retry-After. The
+    statuses successful, failed and dismissed are final. A job that was cancelled is dismissed. One that reached its
+    time limit is successful, but partial. Send the ETag of the last response as If-None-Match to get a response
+    without a body while nothing has changed.
+    """
+    record = _find(job_id)
+    response = jsonify(status_info(record))
+    response.set_etag(record.tag, weak=True)
+    response.headers.update(wait_headers(record))
+    return response.make_conditional(request)
+
+
+@operation("GET", f"{_JOB}/results", {200: Answer("The result and its files.", "Results")}, errors=(404,))
+def show_results(job_id: str) -> dict[str, Any]:
+    """Show the results of a job: what the tool returned, and the addresses of its files.
+
+    While there are none, the status is 404 and the type of the problem is result-not-ready; Retry-After says when to
+    ask again. If the job has ended without a result, there is no Retry-After, and the problem says why.
+    """
+    record = _find(job_id)
+    if not record.has_result:
+        kind = f"{OGC}result-not-ready" if record.active else "about:blank"
+        raise Problem(404, "There is no result", message(record), wait_headers(record), type=kind)
+    files = []
+    for file in files_of(record):
+        href = link("item", "api.download_file", file.media_type, job_id=job_id, name=file.name)
+        files.append(href | {"name": file.name, "title": file.about, "bytes": file.size})
+    return {"result": record.result, "partial": record.partial, "files": files}
+
+
+@operation(
+    "GET",
+    f"{_JOB}/files/{{fileName}}",
+    {200: Answer("The file.", media_type="*/*"), 206: Answer("A part of the file.", media_type="*/*")},
+    errors=(404, 416),
+)
+def download_file(job_id: str, name: str) -> ResponseReturnValue:
+    """Download a result file. With the header Range, only a part of it."""
+    record = _find(job_id)
+    for file in files_of(record):
+        if file.name == name:
+            return downloads.send(file, record, inline=False)
+    detail = f"This job has no result file {name[:80]!r}. Its results list the files."
+    raise Problem(404, "There is no such file", detail)
+
+
+@operation(
+    "POST",
+    f"{_JOB}/cancel",
+    {
+        200: Answer("The job has ended.", "StatusInfo"),
+        202: Answer("The job still runs, and ends in a few seconds.", "StatusInfo", ("Retry-After",)),
+    },
+    errors=(403, 404),
+)
+def cancel_job(job_id: str) -> ResponseReturnValue:
+    """Cancel a job. One that has ended stays as it is.
+
+    If there is a partial result, it is kept.
+    """
+    if _find(job_id).active:
+        services().jobs.cancel(job_id)
+    record = _find(job_id)
+    return status_info(record), 202 if record.active else 200, wait_headers(record)
+
+
+@operation("DELETE", _JOB, {204: Answer("The job is deleted.")}, errors=(403, 404, 409))
+def delete_job(job_id: str) -> ResponseReturnValue:
+    """Delete a job that has ended, with all its files. Cancel it first if it has not ended."""
+    record = _find(job_id)
+    if not record.kept_until:
+        raise Problem(409, "The job cannot be deleted", "This is the sample of a tool. Delete a job of your own.")
+    if record.active or not services().jobs.delete(job_id):
+        detail = "The job has not ended. Cancel it, wait until it has ended, then delete it."
+        raise Problem(409, "The job cannot be deleted", detail, wait_headers(record))
+    return "", 204
+
+
+def _find(job_id: str) -> Record:
+    services().jobs.fitness.refresh()  # so that what needs files is refused instead of waiting for the disk
+    try:
+        return services().reader_for(job_id).find(job_id)
+    except JobNotFound:
+        detail = "It may have been deleted, or its address may be incomplete. Check the address, or start a new job."
+        raise Problem(404, "There is no such job", detail, type=f"{OGC}no-such-job") from None

@@ -1,0 +1,56 @@
+"""The values of JSON as WTForms takes them: as texts. Their types are checked here, because texts have none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from greeter.web.api.form_schema import Schema
+
+_WORDS = {
+    "string": "a text",
+    "integer": "a whole number, such as 10",
+    "number": "a number, such as 0.001",
+    "boolean": "true or false",
+    "array": "a list of texts",
+    "null": "null",
+}
+
+
+def texts_of(schema: Schema, value: Any) -> list[Any]:
+    """Return a value of JSON as a form would send it.
+
+    Args:
+        schema: The schema of the field.
+        value: The value.
+
+    Returns:
+        The texts.
+
+    Raises:
+        ValueError: The type of the value is not that of the field. The message says what to give.
+    """
+    kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    if not any(_IS_TYPE[kind](value) for kind in kinds):
+        raise ValueError(f"Give {' or '.join(_WORDS[kind] for kind in kinds)}.")
+    if value == "" and "null" in kinds and "format" in schema:
+        raise ValueError("Give a value, or null.")
+    if isinstance(value, list):
+        return value
+    if isinstance(value, bool):
+        return [str(value).lower()]
+    return ["" if value is None else str(int(value) if "integer" in kinds else value)]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+_IS_TYPE: dict[str, Callable[[Any], bool]] = {
+    "string": lambda value: isinstance(value, str),
+    "integer": lambda value: _is_number(value) and (isinstance(value, int) or value.is_integer()),
+    "number": _is_number,
+    "boolean": lambda value: isinstance(value, bool),
+    "array": lambda value: isinstance(value, list) and all(isinstance(one, str) for one in value),
+    "null": lambda value: value is None,
+}

@@ -1,0 +1,146 @@
+"""The OpenAPI 3.1 document of the API, made from its operations and from the forms of the tools."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from flask import url_for
+
+from greeter.jobs.samples import PREFIX as SAMPLE
+from greeter.toolkit.tool import Tool
+from greeter.version import __version__
+from greeter.web.api.form_schema import LABEL, Schema, inputs_schema
+from greeter.web.api.inputs import FORMS
+from greeter.web.api.operations import OPERATIONS, Answer, Operation
+from greeter.web.api.schemas import SCHEMAS
+from greeter.web.forms import file_fields
+from greeter.web.services import services
+
+ALWAYS = (429, 503)  # the errors of every operation
+_WAIT = (429, 503)  # whose responses always have Retry-After
+_WORDS = ("title", "description", "default")
+_EXECUTION = "{processID}/execution"
+
+_HEADERS: dict[str, Schema] = {
+    "Retry-After": {"type": "integer", "minimum": 0},
+    "Location": {"type": "string", "format": "uri"},
+    "ETag": {"type": "string"},
+}
+_REQUEST_HEADERS: dict[str, tuple[str, Schema]] = {
+    "Idempotency-Key": ("A new random text for each job.", {"type": "string", "minLength": 1, "maxLength": 255}),
+    "If-None-Match": ("The ETag of the last response.", {"type": "string"}),
+}
+
+
+def document() -> dict[str, Any]:
+    """Make the OpenAPI document of this site."""
+    paths: dict[str, dict[str, Any]] = {}
+    for operation in OPERATIONS:
+        if _EXECUTION in operation.path:
+            for tool in services().tools.values():
+                path = operation.path.replace("{processID}", tool.name)
+                paths.setdefault(path, {})[operation.method.lower()] = _execution(operation, tool)
+        else:
+            paths.setdefault(operation.path, {})[operation.method.lower()] = _described(operation)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": services().settings.site_name,
+            "version": __version__,
+            "summary": "Submit jobs, wait for them, and fetch their results, from a script.",
+            "contact": {"email": services().settings.contact},
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "externalDocs": {"url": url_for("api.show_page", _external=True), "description": "How to use the API"},
+        "servers": [{"url": url_for("pages.index", _external=True).rstrip("/")}],
+        "paths": paths,
+        "components": {"schemas": SCHEMAS},
+    }
+
+
+def _described(operation: Operation) -> dict[str, Any]:
+    described = {
+        "operationId": operation.view.__name__,
+        "summary": operation.summary,
+        "description": " ".join(operation.description.split("\n")),
+        "parameters": [*_path_parameters(operation), *map(_header_parameter, operation.headers)],
+        "responses": {str(status): _response(answer) for status, answer in operation.answers.items()}
+        | {str(status): _problem(status) for status in sorted({*operation.errors, *ALWAYS})},
+    }
+    return {name: value for name, value in described.items() if value}
+
+
+def _execution(operation: Operation, tool: Tool) -> dict[str, Any]:
+    described = _described(operation)
+    described["operationId"] = f"execute_{tool.name}"
+    described["summary"] = f"Execute {tool.title}: {tool.summary}"
+    described["parameters"] = [one for one in described["parameters"] if one["in"] != "path"]
+    described["requestBody"] = {"required": True, "content": _bodies(tool)}
+    follow = {"operationId": "show_status", "parameters": {"jobID": "$response.body#/jobID"}}
+    described["responses"]["201"]["links"] = {"status": follow}
+    return described
+
+
+def _bodies(tool: Tool) -> dict[str, Any]:
+    inputs = inputs_schema(tool)
+    whole = {"inputs": inputs, "label": LABEL}
+    body = {"type": "object", "properties": whole, "required": ["inputs"], "additionalProperties": False}
+    fields = {name: _as_text(schema) for name, schema in inputs["properties"].items()}
+    flat = inputs | {"properties": fields | {"label": LABEL}}
+    files = {name: {"contentType": "text/plain, application/octet-stream"} for name in file_fields(tool)}
+    example = {"externalValue": url_for("api.show_example", name=tool.name, _external=True), "summary": "The example"}
+    return {
+        "application/json": {"schema": body, "examples": {"example": example}},
+        FORMS[0]: {"schema": flat} | ({"encoding": files} if files else {}),
+        FORMS[1]: {"schema": flat},
+    }
+
+
+def _as_text(schema: Schema) -> Schema:
+    """Return the schema of a value in a form, where null is an empty text, and a list may be its only value."""
+    kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    value = {name: found for name, found in schema.items() if name not in _WORDS} | {"type": kinds[0]}
+    if kinds == ["array"]:
+        other = schema["items"]
+    elif "null" in kinds:
+        other = {"const": ""}
+    else:
+        return schema
+    return {name: found for name, found in schema.items() if name in _WORDS} | {"anyOf": [value, other]}
+
+
+def _path_parameters(operation: Operation) -> list[dict[str, Any]]:
+    known = {
+        "processID": ("The name of a tool.", {"type": "string", "enum": list(services().tools)}),
+        "jobID": ("The id of a job.", {"type": "string", "pattern": f"^([0-9a-f]{{32}}|{SAMPLE}[a-z0-9_]+)$"}),
+        "fileName": ("The name of a result file.", {"type": "string", "minLength": 1}),
+    }
+    return [
+        {"name": name, "in": "path", "required": True, "description": description, "schema": schema}
+        for name, (description, schema) in known.items()
+        if f"{{{name}}}" in operation.path
+    ]
+
+
+def _header_parameter(name: str) -> dict[str, Any]:
+    description, schema = _REQUEST_HEADERS[name]
+    return {"name": name, "in": "header", "description": description, "schema": schema}
+
+
+def _response(answer: Answer) -> dict[str, Any]:
+    media_type = answer.media_type or "application/json"
+    schema = {"schema": {"$ref": f"#/components/schemas/{answer.schema}"}} if answer.schema else {}
+    return {"description": answer.description, **_headers(answer.headers)} | (
+        {"content": {media_type: schema}} if answer.schema or answer.media_type else {}
+    )
+
+
+def _problem(status: int) -> dict[str, Any]:
+    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    headers = _headers(("Retry-After",) if status in _WAIT else ())
+    return {"description": HTTPStatus(status).phrase, **headers, "content": content}
+
+
+def _headers(names: tuple[str, ...]) -> dict[str, Any]:
+    return {"headers": {name: {"required": True, "schema": _HEADERS[name]} for name in names}} if names else {}

@@ -1,0 +1,97 @@
+"""The operations of the API. Each is declared once: its route, and what the OpenAPI document says about it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Blueprint
+
+bp = Blueprint("api", __name__)
+
+PREFIX = "/api/v1"
+# The variable of the route for each variable of a path.
+_CONVERTERS = {"{jobID}": "<job_id:job_id>", "{processID}": "<name>", "{fileName}": "<name>"}
+
+View = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A response of an operation.
+
+    Attributes:
+        description: What it means.
+        schema: The name of its schema among the components of the document; empty if it has no JSON body.
+        headers: The names of headers that it always has.
+        media_type: The media type of its body, if that is not JSON.
+    """
+
+    description: str
+    schema: str = ""
+    headers: tuple[str, ...] = ()
+    media_type: str = ""
+
+
+@dataclass(frozen=True)
+class Operation:
+    """An operation of the API.
+
+    Attributes:
+        method: The HTTP method.
+        path: The path, with variables as in OpenAPI.
+        view: The function that answers; the first line of its docstring is the summary.
+        answers: The responses of a request that succeeds, by status.
+        errors: The statuses of further responses, all of which are problems.
+        headers: The names of headers that a request can have.
+    """
+
+    method: str
+    path: str
+    view: View
+    answers: Mapping[int, Answer]
+    errors: tuple[int, ...]
+    headers: tuple[str, ...]
+
+    @property
+    def summary(self) -> str:
+        """What it does, in one sentence."""
+        return (inspect.getdoc(self.view) or "").partition("\n")[0]
+
+    @property
+    def description(self) -> str:
+        """More about it; may be empty."""
+        return (inspect.getdoc(self.view) or "").partition("\n")[2].partition("\nArgs:")[0].strip()
+
+
+OPERATIONS: list[Operation] = []
+"""All operations, in the order of the document."""
+
+
+def operation(
+    method: str, path: str, answers: Mapping[int, Answer], errors: tuple[int, ...] = (), headers: tuple[str, ...] = ()
+) -> Callable[[View], View]:
+    """Make a function answer an operation.
+
+    Args:
+        method: The HTTP method.
+        path: The path, as in the document.
+        answers: See `Operation`.
+        errors: See `Operation`.
+        headers: See `Operation`.
+
+    Returns:
+        A decorator that registers the function and returns it.
+    """
+
+    def register(view: View) -> View:
+        route = path
+        for variable, converter in _CONVERTERS.items():
+            route = route.replace(variable, converter)
+        bp.add_url_rule(route, view.__name__, view, methods=[method])
+        OPERATIONS.append(Operation(method, path, view, answers, errors, headers))
+        return view
+
+    return register

@@ -1,0 +1,76 @@
+"""The exceptions of the API, and their responses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from flask import Response
+from wtforms import Form
+
+from greeter.web.api.operations import bp
+from greeter.web.errors import not_found
+from greeter.web.forms import current_request
+from greeter.web.problems import problem
+from greeter.web.submitting import Refused
+
+OGC = "http://www.opengis.net/def/exceptions/ogcapi-processes-1/1.0/"
+
+
+class Problem(Exception):
+    """A request that cannot be answered.
+
+    Args:
+        status: The HTTP status.
+        title: What is wrong, the same for each problem of this kind.
+        detail: What is wrong here, and what to do.
+        headers: Further headers of the response.
+        **members: Further members of the problem.
+    """
+
+    def __init__(
+        self, status: int, title: str, detail: str, headers: Mapping[str, str] | None = None, **members: object
+    ) -> None:
+        super().__init__(detail)
+        self.response = problem(status, title, detail, headers, **members)
+
+
+def invalid(problems: Mapping[str, str], status: int = 422) -> Problem:
+    """Return the problem of inputs that are not valid.
+
+    Args:
+        problems: For each field, by name, what is wrong and what to do.
+        status: The HTTP status.
+
+    Returns:
+        The problem.
+    """
+    errors = [{"field": name, "detail": detail} for name, detail in problems.items()]
+    detail = " ".join(f"{error['field']}: {error['detail']}" for error in errors)
+    return Problem(status, "The inputs are not valid", detail, errors=errors)
+
+
+def form_problem(form: Form) -> Problem:
+    """Return the problem of a form that is not valid, with the sentences that its page would show."""
+    status = 413 if current_request().uploads.has_dropped else 422
+    return invalid({field.name: _first(field.errors) for field in form if field.errors}, status)
+
+
+def _first(errors: object) -> str:
+    """Return the first sentence; the errors of a field that has fields are nested."""
+    while errors and not isinstance(errors, str):
+        errors = next(iter(errors.values() if isinstance(errors, dict) else errors))  # type: ignore[call-overload]
+    return str(errors)
+
+
+@bp.errorhandler(Problem)
+def _problem(error: Problem) -> Response:
+    return error.response
+
+
+@bp.errorhandler(Refused)
+def _refused(error: Refused) -> Response:
+    refusal = error.refusal
+    return problem(refusal.status, "The job was not accepted", refusal.detail, refusal.headers)
+
+
+bp.register_error_handler(FileNotFoundError, not_found)  # the job was removed after its record was read

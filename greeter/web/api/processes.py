@@ -1,0 +1,129 @@
+"""The tools, which OGC API Processes calls processes, and their execution."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import request, url_for
+from flask.typing import ResponseReturnValue
+
+from greeter.jobs.submission import Submission
+from greeter.toolkit.tool import Tool
+from greeter.version import __version__
+from greeter.web.api.form_schema import inputs_schema
+from greeter.web.api.inputs import read_inputs
+from greeter.web.api.links import link
+from greeter.web.api.operations import PREFIX, Answer, operation
+from greeter.web.api.problem import OGC, Problem, form_problem
+from greeter.web.api.status import status_info
+from greeter.web.availability import availability
+from greeter.web.forms import current_request, make_form, submission_limit
+from greeter.web.job_context import wait_headers
+from greeter.web.limits import client_address
+from greeter.web.services import services
+from greeter.web.submitting import Refused, filenames_of, refusal_of, submit
+
+_LONGEST_KEY = 255  # characters of an Idempotency-Key
+
+
+@operation("GET", f"{PREFIX}/processes", {200: Answer("The tools.", "ProcessList")})
+def list_processes() -> dict[str, Any]:
+    """List the tools."""
+    return {
+        "processes": [summary(tool) for tool in services().tools.values()],
+        "links": [link("self", "api.list_processes")],
+    }
+
+
+@operation("GET", f"{PREFIX}/processes/{{processID}}", {200: Answer("The tool.", "Process")}, errors=(404,))
+def describe_process(name: str) -> dict[str, Any]:
+    """Describe a tool: its inputs with their limits, and its outputs."""
+    tool = find_process(name)
+    schema = inputs_schema(tool)
+    required = schema.get("required", [])
+    inputs = {
+        name: {
+            "title": found["title"],
+            "description": found.get("description", ""),
+            "minOccurs": int(name in required),
+            "schema": found,
+        }
+        for name, found in schema["properties"].items()
+    }
+    outputs = {"result": {"schema": {"type": "object"}}, "files": {"schema": {"type": "array"}}}
+    settings = services().settings
+    return summary(tool) | {
+        "inputs": inputs,
+        "outputs": outputs,
+        "maximumBytes": submission_limit(tool, settings.max_upload_bytes),
+        "maximumSeconds": tool.soft_time_limit or settings.soft_time_limit,
+    }
+
+
+@operation(
+    "POST",
+    f"{PREFIX}/processes/{{processID}}/execution",
+    {201: Answer("The job was accepted.", "StatusInfo", ("Location",))},
+    errors=(400, 403, 404, 413, 415, 422),
+    headers=("Idempotency-Key",),
+)
+def execute(name: str) -> ResponseReturnValue:
+    """Execute a tool: submit a job.
+
+    The job has been accepted when the response arrives. Its address, in the header Location, is the only key to it.
+    Send the header Idempotency-Key, a new random text for each job, such as a UUID. After an error of the network,
+    send the same request with the same key again: if it had arrived, you get the same job.
+
+    The body is JSON, or a form as a browser sends it. In JSON, a file is a text; in multipart/form-data it may also be
+    a file. What is missing has its default.
+    """
+    tool = find_process(name)
+    key = request.headers.get("Idempotency-Key", "")
+    if len(key) > _LONGEST_KEY or ("Idempotency-Key" in request.headers and not key):
+        detail = f"Send a key of 1 to {_LONGEST_KEY} characters, such as a UUID, or none."
+        raise Problem(400, "The Idempotency-Key cannot be used", detail)
+    limit = submission_limit(tool, services().settings.max_upload_bytes)
+    current_request().limit_files(max(request.max_content_length or 0, limit))
+    inputs = read_inputs(tool)
+    form = make_form(tool, inputs.values)
+    try:
+        if not form.validate():
+            raise form_problem(form)
+    except OSError as error:
+        raise Refused(refusal_of(error)) from error
+    client = client_address()
+    token = f"{client} {key}" if key else ""  # so that another client with the same key does not get this job
+    job_id = submit(tool, form.data, Submission(inputs.label, client, token, filenames_of(form)))
+    record = services().jobs.store.find(job_id)
+    headers = {"Location": url_for("api.show_status", job_id=job_id, _external=True)}
+    return status_info(record), 201, headers | wait_headers(record)
+
+
+def summary(tool: Tool) -> dict[str, Any]:
+    """Return what the list of processes says about a tool."""
+    problem = availability().problem(tool)
+    return {
+        "id": tool.name,
+        "title": tool.title,
+        "description": tool.summary,
+        "version": __version__,
+        "jobControlOptions": ["async-execute"],
+        "outputTransmission": ["value", "reference"],
+        "duration": tool.duration,
+        "available": not problem,
+        "problem": problem,
+        "links": [
+            link("self", "api.describe_process", name=tool.name),
+            link("http://www.opengis.net/def/rel/ogc/1.0/execute", "api.execute", name=tool.name),
+            link("example", "api.show_example", name=tool.name),
+            link("alternate", "pages.tool", "text/html", name=tool.name),
+        ],
+    }
+
+
+def find_process(name: str) -> Tool:
+    """Return a tool, or raise Problem if there is none with this name."""
+    if tool := services().tools.get(name):
+        return tool
+    detail = f"There is no tool {name[:80]!r}. Choose one of {', '.join(services().tools)}."
+    raise Problem(404, "There is no such tool", detail, type=f"{OGC}no-such-process")

@@ -1,0 +1,77 @@
+"""What holds for the whole site: its databases, its limits and what is left of them, and whether it is healthy."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from flask import url_for
+
+from greeter.version import __version__
+from greeter.web.api.databases import list_databases
+from greeter.web.api.operations import PREFIX, Answer, operation
+from greeter.web.api.problem import Problem
+from greeter.web.health import problem
+from greeter.web.limits import client_address, limits
+from greeter.web.services import services
+from greeter.web.site import own_site
+
+_NOT_IN_AN_ID = re.compile(r"[^a-z0-9]+")
+
+
+@operation("GET", f"{PREFIX}/databases", {200: Answer("The databases.", "DatabaseList")})
+def show_databases() -> dict[str, Any]:
+    """List the reference databases that the tools can search."""
+    return {"databases": list_databases()}
+
+
+@operation("GET", f"{PREFIX}/limits", {200: Answer("The limits.", "Limits")})
+def show_limits() -> dict[str, Any]:
+    """Show the limits of this site, and what is left of them for you.
+
+    You are the network address from which you ask. When nothing is left of a limit, an execution gets status 429, or
+    503 if it is a limit of all visitors together.
+    """
+    settings = services().settings
+    used = services().jobs.store.usage(client_address())
+    counted = {
+        "activeJobs": (settings.max_active, used.active),
+        "keptBytes": (settings.max_client_bytes, used.client_bytes),
+        "waitingJobsOfAll": (settings.max_waiting, used.waiting),
+        "keptBytesOfAll": (settings.max_total_bytes, used.all_bytes),
+        "submissionsPerMinute": (settings.submits_per_minute, limits().submissions()),
+    }
+    return {
+        **{name: {"limit": most, "left": max(most - number, 0)} for name, (most, number) in counted.items()},
+        "requestsPerMinute": {"limit": settings.requests_per_minute},
+        "submissionBytes": {"limit": settings.max_upload_bytes},
+        "sequencesOfField": {"limit": settings.max_records},
+        "residuesOfField": {"limit": settings.max_residues},
+        "secondsOfJob": {"limit": settings.soft_time_limit},
+        "daysKept": {"limit": settings.retention_days},
+    }
+
+
+@operation("GET", f"{PREFIX}/health", {200: Answer("A job submitted now would run.", "Health")})
+def show_health() -> dict[str, Any]:
+    """Show whether a job submitted now would run."""
+    if reason := problem():
+        raise Problem(503, "Jobs cannot run at the moment", reason, {"Retry-After": "5"})
+    return {"status": "ok"}
+
+
+@operation("GET", "/api/ga4gh/service-info", {200: Answer("The service.", "ServiceInfo")})
+def show_service() -> dict[str, Any]:
+    """Describe this site as GA4GH Service Info 1.0.0 does."""
+    settings, here = services().settings, url_for("pages.index", _external=True)
+    domain = settings.contact.partition("@")[2]
+    return {
+        "id": ".".join([*reversed(domain.split(".")), _NOT_IN_AN_ID.sub("-", settings.site_name.lower())]),
+        "name": settings.site_name,
+        "type": {"group": "org.ogc", "artifact": "ogcapi-processes", "version": "1.0.0"},
+        "description": own_site().summary,
+        "organization": {"name": domain, "url": here},
+        "contactUrl": f"mailto:{settings.contact}",
+        "documentationUrl": url_for("api.show_page", _external=True),
+        "version": __version__,
+    }

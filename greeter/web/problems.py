@@ -1,0 +1,53 @@
+"""Errors for scripts, as RFC 9457 (Problem Details for HTTP APIs) describes them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Response
+
+from greeter.logs import REQUEST
+
+# What a script does next, by HTTP status, where the page of the error speaks of a form or of reloading.
+_ADVICE = {
+    400: "Check the request against the description of the API at /api, then send it again.",
+    405: "Use one of the methods in the header Allow of this response.",
+    413: "Send less data. The limits are at /api/v1/limits.",
+    429: "Wait for the seconds in the header Retry-After, then send it again. Your jobs are not affected.",
+    500: "Try again. If it happens again, write to the contact in /api/openapi.json, with the reference.",
+    503: "Your jobs are safe. Wait for the seconds in the header Retry-After, then send the request again.",
+}
+
+
+def error_problem(status: int, title: str, advice: str, headers: Mapping[str, str]) -> Response:
+    """Make the response of the API to an error, for which there is a page otherwise.
+
+    Args:
+        status: The HTTP status.
+        title: The title of the page.
+        advice: What the page says to do next.
+        headers: The headers of the page.
+
+    Returns:
+        The response.
+    """
+    return problem(status, title, _ADVICE.get(status, advice), headers)
+
+
+def problem(status: int, title: str, detail: str, headers: Mapping[str, str] | None = None, **members: Any) -> Response:
+    """Make the response to a request that failed.
+
+    Args:
+        status: The HTTP status.
+        title: What is wrong, the same for each problem of this kind.
+        detail: What is wrong here, and what to do, as a page would say it.
+        headers: Further headers.
+        **members: Further members of the JSON object, such as `type` and `errors`.
+
+    Returns:
+        The response. Its `reference` is the id of the request in the log.
+    """
+    body = {"title": title, "status": status, "detail": detail, "reference": REQUEST.get(), **members}
+    return Response(json.dumps(body), status, headers, content_type="application/problem+json")

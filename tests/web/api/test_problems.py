@@ -1,0 +1,222 @@
+"""What the API refuses, and what it says; it needs no Redis and no worker for that."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from greeter import create_app
+from greeter.settings import Settings
+from tests.conftest import free_port
+
+GREET = "/api/v1/processes/expensive_greet/execution"
+REPORT = "/api/v1/processes/report/execution"
+
+
+def refusal(answer: Any, status: int) -> dict[str, Any]:
+    """Return the problem in a response, which has this status."""
+    assert (answer.status_code, answer.content_type) == (status, "application/problem+json"), answer.text
+    assert answer.json["status"] == status
+    assert answer.json["title"]
+    assert answer.json["reference"]
+    assert answer.json["detail"].endswith(".")
+    return dict(answer.json)
+
+
+@pytest.mark.parametrize(
+    ("tool", "inputs", "field", "detail"),
+    [
+        ("expensive_greet", {"person": "Ada", "total": 20_000}, "total", "Enter a number from 1 to 10,000."),
+        ("expensive_greet", {"person": "Ada", "total": 10**4000}, "total", "Enter a number from 1 to 10,000."),
+        ("expensive_greet", {"person": "Ada", "total": 1.5}, "total", "Give a whole number, such as 10."),
+        ("expensive_greet", {"person": "Ada", "total": "5"}, "total", "Give a whole number, such as 10."),
+        ("expensive_greet", {"person": "Ada", "total": True}, "total", "Give a whole number, such as 10."),
+        ("expensive_greet", {"person": ["Ada"]}, "person", "Give a text."),
+        ("expensive_greet", {"person": " "}, "person", "Fill in this field."),
+        ("expensive_greet", {}, "person", "Fill in this field."),
+        ("expensive_greet", {"person": "Ada", "steps": 1}, "steps", "There is no field with this name."),
+        ("report", {"organisms": "9606"}, "organisms", "Give a list of texts."),
+        ("report", {"organisms": [9606]}, "organisms", "Give a list of texts."),
+        ("report", {"matrix": "PAM31"}, "matrix", "Choose one of the options."),
+        ("report", {"number": 1e308}, "number", "Enter a number from 0 to 1."),
+        ("report", {"number": "0.5"}, "number", "Give a number, such as 0.001 or null."),
+        ("report", {"day": ""}, "day", "Give a value, or null."),
+        ("report", {"day": "soon"}, "day", "Enter a date, such as 2027-01-09."),
+        ("report", {"fast": "yes"}, "fast", "Give true or false."),
+        ("report", {"reads": "@r"}, "reads", "Give each read four lines: @name, bases, +, qualities."),
+    ],
+)
+def test_wrong_inputs_are_refused_with_the_field(
+    client: FlaskClient, tool: str, inputs: dict[str, Any], field: str, detail: str
+) -> None:
+    """The sentence says what to do: that of the form, or for a wrong type one for scripts."""
+    problem = refusal(client.post(f"/api/v1/processes/{tool}/execution", json={"inputs": inputs}), 422)
+    (error,) = problem["errors"]
+    assert error["field"] == field
+    assert detail in error["detail"]
+    assert problem["detail"] == f"{field}: {error['detail']}"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(
+            b"",
+            b"{",
+            b"[]",
+            b"null",
+            b'"inputs"',
+            b"{}",
+            b'{"inputs": []}',
+            b'{"inputs": {}, "more": 1}',
+            b"\xff\xfe\x00",
+        ),
+        *(b"[" * 5_000, b'{"inputs": ' + b'{"a":' * 5_000, b"1" * 5_000, b'{"inputs": {"person": "\\ud800"}}'),
+        b'{"inputs": {"person": [' + b"[]," * 20_000 + b"[]]}}",
+    ],
+    ids=lambda body: repr(body[:25]),
+)
+def test_a_body_that_cannot_be_read_is_refused(client: FlaskClient, body: bytes) -> None:
+    """It is not JSON, not an object, or has more values than any form."""
+    refusal(client.post(GREET, data=body, content_type="application/json"), 400)
+
+
+def test_a_long_text_is_no_long_list(client: FlaskClient) -> None:
+    """What is inside of texts does not count as values, also after an escaped quotation mark."""
+    body = json.dumps({"inputs": {"person": 'Ada "' + "[{," * 20_000}})
+    problem = refusal(client.post(GREET, data=body, content_type="application/json"), 422)
+    assert problem["errors"] == [{"field": "person", "detail": "Shorten this to 80 characters."}]
+
+
+@pytest.mark.parametrize(
+    ("data", "field"),
+    [
+        ({"person": "Ada", "steps": "1"}, "steps"),
+        ({"person": "Ada", "token": "a"}, "token"),
+        ({"person": (io.BytesIO(b"Ada"), "ada.txt")}, "person"),
+        ({"person": "Ada", "total": "many"}, "total"),
+        ({"person": "Ada", "label": "a" * 81}, "label"),
+    ],
+)
+def test_wrong_forms_are_refused_with_the_field(client: FlaskClient, data: dict[str, Any], field: str) -> None:
+    """A form has the same fields as JSON, and no others."""
+    assert refusal(client.post(GREET, data=data), 422)["errors"][0]["field"] == field
+
+
+def test_a_box_of_a_form_is_true_or_false(client: FlaskClient) -> None:
+    """Another text would count as true."""
+    assert refusal(client.post(REPORT, data={"fast": "0"}), 422)["errors"][0]["field"] == "fast"
+
+
+def test_other_mistakes_are_explained(client: FlaskClient) -> None:
+    """Wrong addresses, methods and kinds of bodies, and what is too large."""
+    assert "expensive_greet" in refusal(client.get("/api/v1/processes/none"), 404)["detail"]
+    refusal(client.get("/api/nowhere"), 404)
+    refusal(client.get("/api/v1/jobs/1"), 404)
+    wrong_method = client.delete("/api/v1/processes")
+    assert "Allow" in wrong_method.headers
+    refusal(wrong_method, 405)
+    assert "application/json" in refusal(client.post(GREET, data="x", content_type="text/plain"), 415)["detail"]
+    large = client.post(GREET, data=b" " * 12_000_000, content_type="application/json")
+    assert "/api/v1/limits" in refusal(large, 413)["detail"]
+    assert "cannot be deleted" in refusal(client.delete("/api/v1/jobs/sample-phmmer"), 409)["title"]
+
+
+def test_what_needs_redis_says_when_to_try_again(client: FlaskClient) -> None:
+    """Every 503 has Retry-After."""
+    job = f"/api/v1/jobs/{'0' * 32}"
+    answers = [client.get(path) for path in (job, f"{job}/results", "/api/v1/limits", "/api/v1/health")]
+    answers += [
+        client.post(f"{job}/cancel"),
+        client.delete(job),
+        client.post(GREET, json={"inputs": {"person": "Ada"}}),
+    ]
+    for answer in answers:
+        refusal(answer, 503)
+        assert int(answer.headers["Retry-After"]) > 0
+    assert answers[-1].json["detail"].endswith("Wait a few seconds, then submit it again.")
+
+
+def test_too_many_requests_are_refused(tmp_path: Path) -> None:
+    """The problem says how long to wait."""
+    url = f"redis://127.0.0.1:{free_port()}/0"
+    visitor = create_app(Settings(data_dir=tmp_path, redis_url=url, requests_per_minute=1)).test_client()
+    visitor.get("/api/v1/processes")
+    answer = visitor.get("/api/v1/processes")
+    refusal(answer, 429)
+    assert answer.headers["Retry-After"] == "60"
+
+
+@pytest.mark.parametrize(
+    ("origins", "origin", "allowed"),
+    [
+        ((), "https://a.example", None),
+        (("https://a.example",), "https://a.example", "https://a.example"),
+        (("https://a.example",), "https://b.example", None),
+        (("*",), "https://b.example", "*"),
+    ],
+)
+def test_other_sites_may_read_if_the_operator_says_so(
+    tmp_path: Path, origins: tuple[str, ...], origin: str, allowed: str | None
+) -> None:
+    """Only the API, and they cannot submit."""
+    client = create_app(Settings(data_dir=tmp_path, cors_origins=origins)).test_client()
+    headers = {"Origin": origin}
+    read = client.get("/api/v1/processes", headers=headers)
+    assert read.headers.get("Access-Control-Allow-Origin") == allowed
+    assert ("Origin" in read.headers.get("Vary", "")) == bool(origins)
+    asked = client.options("/api/v1/processes", headers=headers)
+    assert asked.headers.get("Access-Control-Allow-Methods") == ("GET" if allowed else None)
+    assert "Access-Control-Allow-Origin" not in client.get("/", headers=headers).headers
+    posted = client.post(GREET, json={"inputs": {"person": "Ada"}}, headers=headers)
+    assert posted.status_code == 403
+    assert "Access-Control-Allow-Origin" not in posted.headers
+
+
+def test_samples_are_jobs(client: FlaskClient) -> None:
+    """The sample of a tool shows what a script gets, without running anything."""
+    state = client.get("/api/v1/jobs/sample-phmmer").json
+    assert (state["status"], state["processID"]) == ("successful", "phmmer")
+    results = client.get("/api/v1/jobs/sample-phmmer/results").json
+    assert results["result"]["hits"] > 10
+    with client.get(results["files"][0]["href"]) as file:
+        assert len(file.data) == results["files"][0]["bytes"]
+
+
+def test_examples_can_be_sent_as_they_are(client: FlaskClient) -> None:
+    """They pass the check of their form, so that only Redis is missing."""
+    for tool in ("expensive_greet", "phmmer", "report"):
+        example = client.get(f"/api/v1/processes/{tool}/example").json
+        refusal(client.post(f"/api/v1/processes/{tool}/execution", json=example), 503)
+
+
+def test_the_service_describes_itself(client: FlaskClient) -> None:
+    """As GA4GH Service Info 1.0.0 requires: id, name, type, organization and version. There are no databases yet."""
+    info: dict[str, Any] = client.get("/api/ga4gh/service-info").get_json()
+    assert {"id", "name", "type", "organization", "version"} <= set(info)
+    assert set(info["type"]) == {"group", "artifact", "version"}
+    assert set(info["organization"]) == {"name", "url"}
+    assert client.get("/api/v1/databases").json == {"databases": []}
+
+
+def test_the_page_describes_every_operation(client: FlaskClient) -> None:
+    """The page says what the document says, and every link in it leads somewhere."""
+    page = client.get("/api").text
+    for path in client.get("/api/openapi.json").json["paths"]:
+        assert path in page, path
+    assert "Optional, integer, at least 1, at most 10,000, default <code>20</code>" in page
+    assert 'href="/api/openapi.json"' in page
+    assert client.get("/help").text.count('href="/api"') == 1
+
+
+def test_a_file_that_is_too_large_is_refused(tmp_path: Path) -> None:
+    """With the status of a body that is too large, and the sentence of the form."""
+    client = create_app(Settings(data_dir=tmp_path, max_upload_bytes=1000)).test_client()
+    start = '--cut\r\nContent-Disposition: form-data; name="query"; filename="large.fa"\r\n\r\n'
+    body = start.encode() + b"x" * 200_000 + b"\r\n--cut--\r\n"
+    path = "/api/v1/processes/phmmer/execution"
+    answer = client.post(path, data=body, content_type="multipart/form-data; boundary=cut")
+    assert refusal(answer, 413)["errors"][0]["field"] == "query"
