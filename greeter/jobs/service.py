@@ -30,10 +30,9 @@ _ANONYMOUS = Submission()
 
 
 def return_delay() -> float:
-    """Return for how many seconds a worker keeps a job that it cannot run, before another one may take it.
+    """Return after how many seconds to send a message again that reached a worker which cannot run the job.
 
-    It is random, because workers renew their wait for messages every second, and Redis gives a message to the one that
-    has waited longest. After a delay of one second that would be the same worker every time.
+    At random, because Redis gives it to the worker that has waited longest, and each waits anew every second.
     """
     return uniform(0.1, 0.5)
 

@@ -39,13 +39,19 @@ def test_the_crate_of_a_sample_has_all_that_the_profile_recommends(client: Flask
         assert files[f"inputs/{name}"] == (folder / "inputs" / name).read_bytes()
     outputs = {path.name: path.read_bytes() for path in (folder / "attempts/1/outputs").glob("[!_]*")}
     assert {name: files[f"outputs/{name}"] for name in outputs} == outputs
-    assert json.loads(files["parameters.json"]) == {"evalue": 10.0}
+    assert json.loads(files["parameters.json"]) == {"database": None, "evalue": 10.0}
     record = json.loads((folder / "record.json").read_text())
     assert json.loads(files["result.json"]) == json.loads(record["snapshot"]["result"])
     run = entities["#run"]
     assert (run["@type"], run["actionStatus"]) == ("CreateAction", "http://schema.org/CompletedActionStatus")
     assert ids(run["result"]) == ["result.json", *(f"outputs/{name}" for name in sorted(outputs))]
-    assert set(ids(run["object"])) == {"inputs/query", "inputs/targets", "parameters.json", "#parameter-evalue"}
+    assert set(ids(run["object"])) == {
+        "inputs/query",
+        "inputs/targets",
+        "parameters.json",
+        "#parameter-database",
+        "#parameter-evalue",
+    }
     tool = entities[run["instrument"]["@id"]]
     assert (tool["@id"], tool["identifier"]) == ("http://localhost/tools/phmmer", "phmmer")
     versions = {entities[one]["name"]: entities[one]["softwareVersion"] for one in ids(tool["softwareRequirements"])}

@@ -94,7 +94,7 @@ def test_the_result_is_json_and_the_files_are_named(run: Any) -> None:
     ended = run("phmmer", "--query", query, "--targets", targets)
     assert ended.exit_code == 0, ended.output
     assert json.loads(ended.stdout)["hits"] == 45
-    assert "1/1" in ended.stderr
+    assert "45/45" in ended.stderr
     (table,) = re.findall(r"^\S+/targets\.tbl", ended.stderr, re.M)
     assert "HBB_CALAR" in Path(table).read_text()
 
