@@ -115,7 +115,15 @@ SCHEMAS: dict[str, Schema] = {
         }
     ),
     "DatabaseList": _object({"databases": _list_of("Database")}),
-    "Database": {"type": "object"},
+    "Database": _object(
+        {
+            "name": _text("The value of an input that takes a database."),
+            "title": _TEXT,
+            "kind": _TEXT,
+            "paused": _text("Why new jobs cannot use it; empty if they can."),
+            "default": {"type": "boolean", "description": "Whether a job uses it if none is given."},
+        }
+    ),
     "Limits": _object(
         {
             "activeJobs": _LIMIT | {"description": "Your jobs that are waiting or running."},

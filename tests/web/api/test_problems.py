@@ -194,12 +194,22 @@ def test_examples_can_be_sent_as_they_are(client: FlaskClient) -> None:
 
 
 def test_the_service_describes_itself(client: FlaskClient) -> None:
-    """As GA4GH Service Info 1.0.0 requires: id, name, type, organization and version. There are no databases yet."""
+    """As GA4GH Service Info 1.0.0 requires: id, name, type, organization and version."""
     info: dict[str, Any] = client.get("/api/ga4gh/service-info").get_json()
     assert {"id", "name", "type", "organization", "version"} <= set(info)
     assert set(info["type"]) == {"group", "artifact", "version"}
     assert set(info["organization"]) == {"name", "url"}
-    assert client.get("/api/v1/databases").json == {"databases": []}
+
+
+def test_the_databases_are_those_of_the_forms(client: FlaskClient) -> None:
+    """Their names are the values that an execution takes."""
+    databases = client.get("/api/v1/databases").get_json()["databases"]
+    assert databases
+    paths = client.get("/api/openapi.json").get_json()["paths"]
+    content = paths["/api/v1/processes/phmmer/execution"]["post"]["requestBody"]["content"]
+    inputs = content["application/json"]["schema"]["properties"]["inputs"]["properties"]
+    accepted = {value for field in inputs.values() for value in field.get("enum", [])}
+    assert {database["name"] for database in databases if database["kind"] == "protein"} <= accepted
 
 
 def test_the_page_describes_every_operation(client: FlaskClient) -> None:
