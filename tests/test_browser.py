@@ -71,6 +71,7 @@ def test_phmmer_runs_from_example_to_download(installation: Installation, page: 
     ):
         expect(hits.first).to_contain_text(part)
     assert hits.first.locator("svg").first.get_attribute("aria-label") == "50 to 271, 278 to 299, 317 to 1121, of 1132"
+    page.click("text=Downloads (8 files)")
     with page.expect_download() as download:
         page.click("text=alignments.sto")
     download.value.save_as(tmp_path / "alignments.sto")
