@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import NamedTuple
 
 from flask import Flask, current_app, render_template, request
 from flask.globals import request_ctx
@@ -16,100 +15,17 @@ from werkzeug.exceptions import (
     InternalServerError,
     NotFound,
     ServiceUnavailable,
-    TooManyRequests,
 )
 
-from greeter.jobs.errors import (
-    DISK_FULL,
-    UNAVAILABLE,
-    DatabaseRemoved,
-    JobNotFound,
-    NotConfirmed,
-    QueueFull,
-    StorageFull,
-    TooManyBytes,
-    TooManyJobs,
-    Unfit,
-)
+from greeter.jobs.errors import UNAVAILABLE, JobNotFound
 from greeter.jobs.probe import NoAnswer
 from greeter.logs import REQUEST
 from greeter.web.problems import error_problem
+from greeter.web.refusals import RETRY_AFTER
 from greeter.web.request_log import UNLOGGED_ENDPOINTS
 
 _REFRESH = 15  # seconds, until the error page of a job is loaded again
-_RETRY_AFTER = 5  # seconds, when Redis or DATA_DIR does not answer
 
-
-class Refusal(NamedTuple):
-    """The response to a submission that is not accepted.
-
-    Attributes:
-        status: The HTTP status.
-        retry_after: Seconds after which it may be sent again, or None if it will be refused again.
-        problem: Why it was refused.
-        advice: What to do, after "Your input is saved below;" on the page; empty if the problem says it.
-    """
-
-    status: int
-    retry_after: int | None
-    problem: str
-    advice: str = ""
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """The headers of the response."""
-        return {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
-
-    @property
-    def message(self) -> str:
-        """The message for the page of the form."""
-        return f"{self.problem} Your input is saved below{'; ' * bool(self.advice)}{self.advice or '.'}"
-
-    @property
-    def detail(self) -> str:
-        """The message for a script."""
-        return f"{self.problem} {self.advice[:1].upper()}{self.advice[1:]}".rstrip()
-
-
-REFUSALS: dict[type[Exception], Refusal] = {
-    QueueFull: Refusal(503, 300, "The queue is full.", "try again in a few minutes."),
-    TooManyJobs: Refusal(
-        429,
-        60,
-        "You have reached the limit of jobs that one visitor can have waiting or running.",
-        "submit it again when one of your jobs has ended, or cancel one.",
-    ),
-    TooManyRequests: Refusal(
-        429, 60, "You have reached the limit of submissions per minute.", "wait a minute, then submit it again."
-    ),
-    TooManyBytes: Refusal(
-        429,
-        300,
-        "The files of your jobs have reached the limit for one visitor.",
-        "delete jobs that you no longer need, then submit it again.",
-    ),
-    StorageFull: Refusal(
-        503,
-        3600,
-        "The files of all jobs have reached the limit of this site.",
-        "delete jobs that you no longer need, and submit it again later.",
-    ),
-    DatabaseRemoved: Refusal(
-        503, 1, "The database was removed a moment ago.", "choose another one, and submit it again."
-    ),
-    Unfit: Refusal(503, 60, "This site cannot store jobs at the moment.", "try again in a few minutes."),
-    OSError: Refusal(503, 300, DISK_FULL),
-    NotConfirmed: Refusal(
-        503,
-        _RETRY_AFTER,
-        "The job could not be stored safely in time.",
-        "wait a few seconds, then submit it again.",
-    ),
-} | dict.fromkeys(
-    UNAVAILABLE,
-    Refusal(503, _RETRY_AFTER, "The queue is unavailable at the moment.", "wait a few seconds, then submit it again."),
-)
-"""The refusal for each exception that JobService.submit or Limits.count_submission raises."""
 
 # Title and advice by HTTP status.
 _ERROR_PAGES = {
@@ -202,8 +118,8 @@ def _unavailable(error: Exception) -> ResponseReturnValue:
             "unavailable: %s", error, exc_info=error if isinstance(error, ResponseError) else None
         )
     if request.endpoint == "jobs.progress":
-        return render_template("_outage.html"), 503, {"Retry-After": str(_RETRY_AFTER)}
-    return _error_page(ServiceUnavailable(retry_after=_RETRY_AFTER))
+        return render_template("_outage.html"), 503, {"Retry-After": str(RETRY_AFTER)}
+    return _error_page(ServiceUnavailable(retry_after=RETRY_AFTER))
 
 
 def _internal_error(error: Exception) -> ResponseReturnValue:

@@ -13,9 +13,9 @@ from wtforms import Form
 from greeter.jobs.reader import Params
 from greeter.jobs.submission import Submission
 from greeter.toolkit.tool import Tool
-from greeter.web.errors import Refusal
 from greeter.web.forms import current_request, make_form, submission_limit, submitted_data
 from greeter.web.limits import client_address
+from greeter.web.refusals import Refusal
 from greeter.web.services import services
 from greeter.web.submitting import Refused, filenames_of, refusal_of
 from greeter.web.submitting import submit as submit_checked

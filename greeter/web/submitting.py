@@ -14,8 +14,8 @@ from greeter.jobs.submission import Submission
 from greeter.toolkit import FileField
 from greeter.toolkit.tool import Tool
 from greeter.web.availability import availability
-from greeter.web.errors import REFUSALS, Refusal
 from greeter.web.limits import limits
+from greeter.web.refusals import REFUSALS, Refusal
 from greeter.web.services import services
 
 _NO_SPACE = (ENOSPC, EDQUOT, EFBIG)
