@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from greeter.redis_url import RedisUrl
+from greeter.smtp_url import SmtpUrl
 
 T = TypeVar("T")
 
@@ -119,6 +120,13 @@ def redis_server(text: str) -> str:
     return text
 
 
+def smtp_server(text: str) -> str:
+    """Check the URL of a mail server; it may be empty."""
+    if text:
+        SmtpUrl.parse(text)
+    return text
+
+
 def user_and_password(text: str) -> str:
     """Check a login for HTTP basic authentication."""
     if not all(text.partition(":")):
@@ -128,9 +136,14 @@ def user_and_password(text: str) -> str:
 
 def mail_address(text: str) -> str:
     """Check that a text may be a mail address."""
-    if not all(text.partition("@")) or not text.isprintable() or " " in text:
+    if not all(text.partition("@")) or not text.isprintable() or set(text) & set(' ,;:<>()[]"\\'):
         raise ValueError("should be a mail address")
     return text
+
+
+def optional_mail_address(text: str) -> str:
+    """Check that a text may be a mail address; it may be empty."""
+    return mail_address(text) if text else text
 
 
 def web_address(text: str) -> str:

@@ -14,9 +14,11 @@ from greeter.env import (
     folder,
     mail_address,
     optional_folder,
+    optional_mail_address,
     port,
     redis_server,
     setting,
+    smtp_server,
     user_and_password,
     web_address,
     words,
@@ -95,6 +97,19 @@ class Settings:
     citation: str = setting("", str, "How to cite the site, as text; an address in it becomes a link.")
     imprint_url: str = setting("", web_address, "Address of the imprint, if it is not a page in SITE_DIR.")
     privacy_url: str = setting("", web_address, "Address of the privacy policy, if it is not a page in SITE_DIR.")
+
+    smtp_url: str = setting(
+        "",
+        smtp_server,
+        "URL of the server that sends mails to visitors who want one when their job has ended, such as "
+        "smtps://USER:PASSWORD@HOST, or smtp+starttls:// for STARTTLS, or smtp://HOST:25 without encryption. Empty: no "
+        "mails. deploy/README.md explains this section.",
+        section="Mail",
+    )
+    mail_from: str = setting("", optional_mail_address, "Address from which mails are sent. Empty: CONTACT.")
+    mails_per_day: int = setting(
+        "50", at_least(1), "Maximum number of mails per day to one address, and of those that one visitor asks for."
+    )
 
     flower_host: str = setting(
         "127.0.0.1", str, "Address on which Flower, the monitor for operators, listens.", section="Monitoring"

@@ -73,6 +73,8 @@ def _conflicts(settings: Settings) -> Iterator[tuple[str, str]]:
     if settings.retention < settings.soft_time_limit + settings.time_limit_grace:
         yield "RETENTION_DAYS", "should be longer than a job may run: SOFT_TIME_LIMIT + TIME_LIMIT_GRACE"
     yield from _missing_site_files(settings)
+    if settings.smtp_url and not (settings.mail_from or settings.contact).isascii():
+        yield "MAIL_FROM", "should be a mail address of ASCII characters, which every mail server takes"
     if settings.production:
         yield from _unfit_for_production(settings, redis.password)
 

@@ -31,6 +31,7 @@ from greeter.jobs import containment, fitness, redis_check
 from greeter.jobs.celery_app import CeleryApp
 from greeter.jobs.errors import JobNotFound
 from greeter.jobs.intake import Intake, queues_to_serve
+from greeter.jobs.mailer import Mailer
 from greeter.jobs.process_state import ProcessState
 from greeter.jobs.runner import Runner
 from greeter.jobs.sweeper import Sweeper
@@ -50,6 +51,7 @@ app.conf.task_queues = [Queue(name, routing_key=name) for name in queues]
 # Jobs of greeter 0.2.0 have no signature, and the web asks for names.
 names = [name for tool in found for name in (tool.name, tool.signature)]
 sweeper = Sweeper(app.jobs, app.runner.worker, queues, names)
+mailer = Mailer(app.jobs.store, settings)
 watchdog = Watchdog(settings.silence_limit, app.jobs.store.redis.ping)
 
 # Taking a message is a write, which Redis refuses when its disk is full. That must not end the worker.
@@ -121,9 +123,11 @@ def _sweep(**_: Any) -> None:
     watchdog.beat()
     containment.end_orphans()
     sweeper.run()
+    mailer.run()
 
 
 @worker_shutting_down.connect
 def _release(**_: Any) -> None:
+    mailer.stop()
     # In a thread, because this runs in a signal handler, and the code that it interrupts may hold a lock.
     Thread(target=sweeper.release, name="release").start()

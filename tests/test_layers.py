@@ -16,7 +16,8 @@ MODULES = sorted(ROOT.glob("greeter/**/*.py"))
 MAY_IMPORT = {
     "sentinel": set(),
     "redis_url": {"sentinel"},
-    "env": {"redis_url"},
+    "smtp_url": set(),
+    "env": {"redis_url", "smtp_url"},
     "colours": set(),
     "settings": {"env", "colours"},
     "settings_loader": {"env", "settings", "redis_url"},
@@ -24,7 +25,7 @@ MAY_IMPORT = {
     "logs": set(),
     "toolkit": {"toolkit"},
     "tools": {"toolkit", "tools"},
-    "jobs": {"settings", "redis_url", "sentinel", "version", "logs", "toolkit", "jobs"},
+    "jobs": {"settings", "redis_url", "sentinel", "smtp_url", "version", "logs", "toolkit", "jobs"},
     "web": {
         "colours",
         "settings",

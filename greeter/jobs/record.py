@@ -143,6 +143,16 @@ class Record:
         """Seconds since the last heartbeat of a running job; 0 if there was one within 30 seconds."""
         return int(self._fields.get("silence", 0))
 
+    @property
+    def mail(self) -> str:
+        """What became of the mail that the user asked for, as a `MailState`; empty if there was none."""
+        return self._fields.get("mail", "")
+
+    @property
+    def mail_waits(self) -> bool:
+        """Whether the job has ended, and its mail is still to be sent."""
+        return not self.active and self.mail in ("asked", "delayed")
+
     @cached_property
     def meta(self) -> Any:
         """The meta of Celery's state, which a tool may set to any JSON value."""

@@ -26,6 +26,7 @@ class Snapshot(TypedDict):
     partial: NotRequired[str]
     cancel_requested: NotRequired[str]
     claims: NotRequired[str]
+    mail: NotRequired[str]
     silence: NotRequired[int]
     ahead: NotRequired[int]
 

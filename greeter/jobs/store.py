@@ -18,6 +18,9 @@
 | `installation` | string | the id of the installation, which the folder of the jobs has too |
 | `client:<address>` | set | the active jobs of one client |
 | `client_key` | string | the random key of the hash that stands for a client while files of its jobs are kept |
+| `mail:<id>` | hash | the address of the mail about the end of a job, that of the job's page, and who sends it |
+| `mails` | sorted set | ids of ended jobs whose mail has to be sent, by the time of the next attempt |
+| `mails:<hash>` | string | how many mails an address or a client has asked for, for a day |
 | `bytes` | hash | the bytes of the files of `all` jobs, and of each client by that hash |
 | `named:<database>` | set | its jobs |
 | `removed:<database>` | string | removed lately |
@@ -33,9 +36,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from hashlib import blake2b, file_digest, sha256
+from hashlib import file_digest, sha256
 from pathlib import Path
-from secrets import token_bytes
 from typing import Any
 
 import redis
@@ -130,9 +132,8 @@ class Store(WorkerStore):
 
     def _owner(self, client: str) -> str:
         """Return the name under which the bytes of a client are counted; its address is not kept for so long."""
-        new = token_bytes(32)
-        key: Any = self.redis.set("client_key", new, nx=True, get=True) or new
-        return blake2b(client.encode(), key=key, digest_size=16).hexdigest() if client else ""
+        name = self._scripts.keyed_hash(client)
+        return name if client else ""
 
     def find(self, job_id: str) -> Record:
         """Read a record in one round trip.

@@ -14,6 +14,7 @@ from kombu.utils.json import dumps, loads
 from greeter.jobs.databases import Databases
 from greeter.jobs.errors import ToolChanged
 from greeter.jobs.files import JobFiles
+from greeter.jobs.mails import Mails
 from greeter.jobs.progress import Report
 from greeter.jobs.reader import Params
 from greeter.jobs.runner import Runner
@@ -58,6 +59,7 @@ class WorkerStore:
         self._settings = settings
         self._scripts = Scripts(settings)
         self.redis = self._scripts.redis
+        self.mails = Mails(self._scripts, settings.mails_per_day)
         self.files = JobFiles(settings.data_dir / "jobs")
         self.databases = Databases(settings.data_dir)
         self.uploads = Uploads(settings.data_dir / "uploads", settings.max_kept_bytes)

@@ -23,6 +23,7 @@ local function finish(state, ...)
   redis.call('ZREM', RUNNING, job_id)
   leave_queue()
   redis.call('ZADD', ENDED, now, job_id)
+  if get('mail') then redis.call('ZADD', MAILS, now, job_id) end
   if client then redis.call('SREM', 'client:' .. client, job_id) end
   count_end(state == 'SUCCESS' and get('partial') and 'stopped' or PHASES[state])
 end

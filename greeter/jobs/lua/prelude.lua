@@ -13,7 +13,7 @@ local job_id, time = ARGV[1], redis.call('TIME')
 local key, now = 'job:' .. job_id, time[1] + time[2] / 1e6
 local RUNNING, ENDED, QUEUES = 'jobs:running', 'jobs:ended', 'queues'
 local UNFIT, TOOLS, STATISTICS = 'unfit', 'tools', 'statistics'
-local CLOCK, BYTES = 'clock', 'bytes'
+local CLOCK, BYTES, MAILS = 'clock', 'bytes', 'mails'
 local DEFAULT_QUEUE = 'celery'
 local PHASES = {SUCCESS = 'finished', FAILURE = 'failed', REVOKED = 'cancelled'}
 local NOT_HERE = '9e99'  -- for workers of version 0.2.0: the last heartbeat, which is in RUNNING now

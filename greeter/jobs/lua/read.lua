@@ -8,7 +8,7 @@
 local _, worker_timeout = unpack(ARGV)
 local fields = {
   'state', 'tool', 'label', 'submitted', 'started', 'ended', 'attempts', 'cancel_requested', 'progress', 'partial',
-  'result', 'request', 'claims', 'queue'
+  'result', 'request', 'claims', 'queue', 'mail'
 }
 
 local function rounded(seconds)

@@ -1,0 +1,106 @@
+"""The mails that users want when their jobs have ended, in Redis.
+
+A mail is sent at most once: see docs/decisions/0009-mails-at-most-once.md.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from greeter.jobs.errors import JobNotFound
+from greeter.jobs.scripts import Scripts, texts
+
+LEASE = 90  # seconds in which a mail is sent, longer than the three answers for which mail_server.py waits
+_LONGEST_DELAY = 3600  # seconds between two attempts
+_GIVE_UP = 86_400  # seconds after the end of the job
+
+
+class MailState(StrEnum):
+    """What became of a mail."""
+
+    ASKED = "asked"
+    DELAYED = "delayed"  # it was not sent, and will be tried again
+    SENDING = "sending"
+    SENT = "sent"  # the mail server has accepted it
+    REFUSED = "refused"  # the mail server does not accept this address
+    FAILED = "failed"
+    UNKNOWN = "unknown"  # the connection, or the process that sent it, was lost before the mail server answered
+
+
+class Taken(NamedTuple):
+    """A mail that this process is to send.
+
+    Attributes:
+        job_id: The job that it is about.
+        address: The address to which it is sent.
+        page: The address of the page of the job.
+        token: Shows that it is still this process that sends it.
+    """
+
+    job_id: str
+    address: str
+    page: str
+    token: str
+
+
+class Mails:
+    """The mails about the ends of jobs. Methods raise redis.RedisError when Redis is unavailable."""
+
+    def __init__(self, scripts: Scripts, most_per_day: int) -> None:
+        self._scripts, self._most_per_day = scripts, most_per_day
+
+    def ask(self, job_id: str, address: str, page: str, client: str) -> str:
+        """Ask for a mail about the end of a job, or change the address of one.
+
+        Args:
+            job_id: The job.
+            address: The mail address.
+            page: The address of the page of the job.
+            client: The client that asks.
+
+        Returns:
+            `asked`, `ended` if the job has ended, or `limit` if the address or the client has reached MAILS_PER_DAY.
+
+        Raises:
+            JobNotFound: There is no such job.
+        """
+        hashes = (self._scripts.keyed_hash(address.lower()), self._scripts.keyed_hash(client))
+        reply: bytes | None = self._scripts.run("ask_mail", job_id, address, page, *hashes, self._most_per_day)
+        if reply is None:
+            raise JobNotFound(job_id)
+        return reply.decode()
+
+    def drop(self, job_id: str) -> None:
+        """Delete the address of a mail, unless it is being sent."""
+        self._scripts.run("drop_mail", job_id)
+
+    def take(self, token: str) -> Taken | None:
+        """Take a mail that has to be sent, or return None if there is none."""
+        longest = max(_LONGEST_DELAY, LEASE) + 60
+        reply = self._scripts.run("take_mail", "", token, LEASE, longest)
+        if not reply:
+            return None
+        job_id, address, page = texts(reply)
+        return Taken(job_id, address, page, token)
+
+    def begin(self, mail: Taken) -> bool:
+        """Decide that this process sends a mail.
+
+        Returns:
+            Whether it may; not if another process has taken it over, or its user has deleted it.
+
+        Raises:
+            NotConfirmed: Too few replicas know it, so it must not be sent now.
+        """
+        return bool(self._scripts.run_confirmed("begin_mail", mail.job_id, mail.token, LEASE))
+
+    def settle(self, mail: Taken, outcome: MailState) -> MailState | None:
+        """Store what became of a mail. Its address is deleted, unless it is tried again.
+
+        Returns:
+            What became of it: a mail is not tried again for more than a day. None if it does not belong to this
+            process any more.
+        """
+        reply = self._scripts.run("settle_mail", mail.job_id, mail.token, outcome, _LONGEST_DELAY, _GIVE_UP)
+        return MailState(reply.decode()) if reply else None
