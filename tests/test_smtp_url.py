@@ -16,7 +16,7 @@ from greeter.smtp_url import SmtpUrl
         ("smtp://[::1]", ("smtp", "::1", 25, "", "")),
     ],
 )
-def test_the_parts_of_a_url(text: str, expected: tuple[str, ...]) -> None:
+def test_the_parts_of_a_url(text: str, expected: tuple[str, str, int, str, str]) -> None:
     """Each scheme has its usual port, and special characters of the login are percent-encoded."""
     url = SmtpUrl.parse(text)
     assert (url.scheme, url.host, url.port, url.user, url.password) == expected

@@ -1,0 +1,81 @@
+"""The page on which a visitor asks for a mail about the end of a job."""
+
+from __future__ import annotations
+
+import re
+
+from flask import Blueprint, Flask, abort, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import TooManyRequests
+
+from greeter.jobs.errors import UNAVAILABLE
+from greeter.jobs.record import Record
+from greeter.web.job_context import context_of
+from greeter.web.limits import client_address, limits
+from greeter.web.services import services
+
+_LONGEST = 254  # characters of a mail address (RFC 5321)
+_WORD, _NAME = r"[\w.!#$%&'*+/=?^`{|}~-]+", r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_ADDRESS = re.compile(rf"(?!\.|.*\.\.|.*\.@){_WORD}@{_NAME}(?:\.{_NAME})+", re.ASCII | re.IGNORECASE)
+"""What browsers accept in a field for one mail address, with a domain, and with dots only between other characters."""
+
+_NOT_AN_ADDRESS = "This is not a mail address. Enter one like ada@example.org."
+_LIMIT = (
+    "No more mails can be sent to this address, or for you, today. Bookmark the page of the job instead, or try again "
+    "tomorrow."
+)
+_TOO_FAST = "You have reached the limit of submissions per minute. Wait a minute, then try again."
+_UNAVAILABLE = "The address could not be stored. Wait a few seconds, then try again."
+
+bp = Blueprint("mail", __name__)
+
+
+def init_app(app: Flask) -> None:
+    """Add the page to the app."""
+    app.register_blueprint(bp)
+
+
+@bp.get("/jobs/<job_id:job_id>/mail")
+def form(job_id: str) -> ResponseReturnValue:
+    """Show the form. It has a page of its own, because the page of an active job updates or reloads itself."""
+    record = _find(job_id)
+    return _page(record) if record.active or record.mail_waits else _back(job_id)
+
+
+@bp.post("/jobs/<job_id:job_id>/mail")
+def ask(job_id: str) -> ResponseReturnValue:
+    """Store or change the address, or delete it."""
+    record = _find(job_id)
+    address = request.form.get("address", "").strip()
+    try:
+        limits().count_submission()
+        if "remove" in request.form:
+            services().jobs.store.mails.drop(job_id)
+        elif len(address) > _LONGEST or not _ADDRESS.fullmatch(address):
+            return _page(record, address, _NOT_AN_ADDRESS), 422
+        elif services().jobs.store.mails.ask(job_id, address, _address_of(job_id), client_address()) == "limit":
+            return _page(record, address, _LIMIT), 429
+    except TooManyRequests:
+        return _page(record, address, _TOO_FAST), 429, {"Retry-After": "60"}
+    except UNAVAILABLE:
+        return _page(record, address, _UNAVAILABLE), 503, {"Retry-After": "5"}
+    return _back(job_id)
+
+
+def _find(job_id: str) -> Record:
+    if not services().settings.smtp_url:
+        abort(404)
+    return services().reader_for(job_id).find(job_id)
+
+
+def _address_of(job_id: str) -> str:
+    """Return the address of the page of a job, which a worker does not know."""
+    return url_for("jobs.job", job_id=job_id, _external=True)
+
+
+def _page(record: Record, address: str = "", problem: str = "") -> str:
+    return render_template("mail.html", **context_of(record), address=address, problem=problem, longest=_LONGEST)
+
+
+def _back(job_id: str) -> ResponseReturnValue:
+    return redirect(url_for("jobs.job", job_id=job_id), 303)
