@@ -348,7 +348,8 @@ class Installation:
 @pytest.fixture(scope="session")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """A running installation, shared by all tests that leave it as they found it."""
-    with closing(Installation(tmp_path_factory.mktemp("installation"))) as with_worker:
+    folder = tmp_path_factory.mktemp("installation")
+    with closing(Installation(folder, smtp_url=f"smtp://127.0.0.1:{free_port()}")) as with_worker:  # nothing listens
         with_worker.start("redis", "worker", "web")
         yield with_worker
 

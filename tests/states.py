@@ -86,6 +86,20 @@ def _kept(page: Page, installation: Installation) -> None:
     page.wait_for_selector("text=1,800 sequences, kept")
 
 
+def _ask(page: Page, installation: Installation) -> None:
+    _mail(page, installation)
+    page.fill("#address", "ada@example.org")
+    page.click("form button")
+    page.wait_for_selector("text=Change or remove the address")
+
+
+def _wrong_address(page: Page, installation: Installation) -> None:
+    _mail(page, installation)
+    page.fill("#address", "ada@example")
+    page.click("form button")
+    page.wait_for_selector("text=This is not a mail address")
+
+
 def _too_many_fields(page: Page, installation: Installation) -> None:
     page.goto("/tools/phmmer?example")
     page.evaluate(
@@ -120,6 +134,7 @@ _long = _job("expensive_greet", "text=of 1,000 steps", total="1000", label="a lo
 _hits = _job("phmmer", "text=11 hits for 3 queries", label="my proteins")
 _many = "".join(f">copy{number}_{record}" for number in range(40) for record in GLOBINS.split(">")[1:])
 _short = _job("expensive_greet", "text=Greetings, Ada", total="1")
+_mail = _then(_long, "text=Mail me when it is done", "#address")
 _delete = _then(_short, "text=Delete now", "text=This cannot be undone")
 
 WITH_WORKER: dict[str, Arrival] = {
@@ -153,6 +168,9 @@ WITH_WORKER: dict[str, Arrival] = {
     "failed": _job("blame", "text=Try another one"),
     "failed-program": _job("run_script", "text=failed with exit status 3"),
     "failed-bug": _job("stumble", "text=with the reference"),
+    "mail": _mail,
+    "422-mail": _wrong_address,
+    "mail-asked": _ask,
     "delete": _delete,
     "deleted": _then(_delete, "text=Delete this job", "text=has been deleted"),
     "edit": _go("/jobs/sample-phmmer/edit"),

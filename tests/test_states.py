@@ -87,7 +87,7 @@ def visit(installation: Installation, browser: Browser, state: str) -> None:
     assert hosts == {urlsplit(base).netloc}
     assert context.cookies() == []
     with suppress(JobNotFound):  # a job that still runs would delay the next one
-        installation.store.cancel(page.url.rpartition("/")[2])
+        installation.store.cancel(page.url.removesuffix("/mail").rpartition("/")[2])
     context.close()
 
 
