@@ -13,7 +13,7 @@ import pytest
 
 from greeter.jobs.record import Record
 from tests.nemesis import invariants
-from tests.nemesis.faults import RedisFaults, Target, deployment_faults, disk_faults, web_faults
+from tests.nemesis.faults import RedisFaults, Target, deployment_faults, disk_faults, mail_faults, web_faults
 from tests.nemesis.site import PROCESSES, WORKERS, Site, attacked_site
 from tests.nemesis.visitors import Visitor
 from tests.nemesis.worker_faults import FolderFaults, WorkerFaults
@@ -70,6 +70,7 @@ def test_accepted_jobs_survive_random_faults(site: Site, tmp_path: Path) -> None
             "files": lambda: invariants.check_files(site, records),
             "histories": lambda: [error for visitor in visitors for error in visitor.final_errors()],
             "attempts": lambda: invariants.check_attempts(tmp_path / "diary"),
+            "mails": lambda: invariants.check_mails(site, records, site.mail_server, SECONDS // 8),
             "leftovers": lambda: invariants.check_leftovers(site),
             "programs": lambda: map(str, site.programs()),
         }
@@ -87,6 +88,7 @@ def targets_of(site: Site, choose: random.Random, folder: Path) -> list[Target]:
         *(Target(name, site, WorkerFaults(site, choose, name).all(), choose, pause=4) for name in WORKERS),
         Target("web", site, web_faults(site), choose, pause=10),
         Target("disk", site, disk_faults(site, choose), choose, pause=15),
+        Target("mail", site, mail_faults(site, choose), choose, pause=5),
         Target("folder", site, FolderFaults(site, choose).all(), choose, pause=10),
         Target("deployment", site, deployment_faults(site, folder / "elsewhere"), choose, pause=8),
     ]
@@ -111,6 +113,8 @@ def report(site: Site, records: dict[str, Record | None], targets: list[Target])
     )
     done = sum((target.done for target in targets), Counter[str]())
     print(f"\n{len(records)} jobs: {dict(ends)}\nfailures: {dict(failures)}\nfaults: {dict(done)}")
+    mails = Counter(record.mail or "none" for record in records.values() if record)
+    print(f"mails: {dict(mails)}, received: {len(site.mail_server.received)}")
     print(f"ended by themselves: {dict(site.exits)}; slow starts: {dict(site.slow)}")
     log = site.log.read_text(errors="replace")
     print(f"unfit workers: {log.count('takes no jobs')}; replaced processes: {log.count('process is replaced')}")

@@ -142,6 +142,28 @@ def web_faults(site: Site) -> list[Fault]:
     return [kill_web]
 
 
+def mail_faults(site: Site, choose: random.Random) -> list[Fault]:
+    """Return the faults of the mail server."""
+    server = site.mail_server
+
+    def stop_mail_server() -> None:
+        server.stop()
+        time.sleep(choose.uniform(0.5, 5))
+        server.start()
+
+    def refuse_mails() -> None:
+        server.answers = {choose.choice(["MAIL", "RCPT", "DATA"]): choose.choice(["451 Later", "550 No"])}
+        time.sleep(choose.uniform(0.5, 3))
+        server.answers = {}
+
+    def lose_answers() -> None:
+        server.loses_answers = True
+        time.sleep(choose.uniform(0.5, 3))
+        server.loses_answers = False
+
+    return [stop_mail_server, refuse_mails, lose_answers]
+
+
 def deployment_faults(site: Site, elsewhere: Path) -> list[Fault]:
     """Return the faults of a deployment: a worker without the tools of the zoo, and one with another folder."""
 

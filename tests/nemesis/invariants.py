@@ -15,9 +15,14 @@ from greeter.jobs.errors import DISK_FULL, LOST, TIME_LIMIT_REACHED, JobNotFound
 from greeter.jobs.record import Record
 from greeter.jobs.worker_store import MAX_ATTEMPTS
 from tests.conftest import Installation, wait_for
+from tests.mail import MailServer
 
 LONGEST_WAIT = 120  # seconds until the next job ends, after the last fault
 
+LONGEST_MAIL = 240  # seconds until the last mail is sent, after attempts that failed, or its outcome counts as unknown
+
+_MAIL_WAITS = ("asked", "delayed", "sending")
+_END_IN_WORDS = {"finished": "has finished", "failed": "has failed", "cancelled": "was cancelled"}
 _ENDS = ("finished", "failed", "cancelled")
 # What tools may fail with: a killed guard looks like a program that failed, and what leaks may fail itself.
 _OWN_FAILURES = {"outsource": "ProgramError", "exhaust": "OSError"}
@@ -118,6 +123,25 @@ def check_attempts(diary: Path) -> Iterator[str]:
             overlaps[job] |= {process, started[job]}
     for job, processes in overlaps.items():
         yield f"{job} ran at once in processes {' and '.join(sorted(processes))}"
+
+
+def check_mails(site: Installation, records: dict[str, Record | None], server: MailServer, least: int) -> Iterator[str]:
+    """At most one mail was sent for each end, exactly one if its page says so, and none if it says that none was."""
+    with suppress(pytest.fail.Exception):
+        wait_for(lambda: site.redis.zcard("mails") == 0, LONGEST_MAIL)
+    sent = Counter(address.partition("-")[0] for address in server.recipients)
+    texts = {mail["To"].partition("-")[0]: mail.get_content() for mail in server.received}
+    for job in records:
+        record = site.store.find(job)
+        allowed = {"sent": [1], "unknown": [0, 1]}.get(record.mail, [0])
+        if record.mail in _MAIL_WAITS or sent[job] not in allowed:
+            yield f"the mail about {job} is {record.mail or 'not wanted'}, and was sent {sent[job]} times"
+        if job in texts and (job not in texts[job] or _END_IN_WORDS[record.phase] not in texts[job]):
+            yield f"the mail about {job}, which is {record.phase}, says {texts[job]}"
+    for key in site.redis.scan_iter("mail:*"):
+        yield f"{key!r} is left"
+    if len(sent) <= least:
+        yield f"only {len(sent)} mails were sent"
 
 
 def check_leftovers(site: Installation) -> Iterator[str]:

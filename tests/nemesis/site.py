@@ -20,6 +20,7 @@ from redis import RedisError
 
 from tests.conftest import Installation, small_disk, wait_for
 from tests.http import fetch
+from tests.mail import MailServer
 
 WORKERS = ("worker", "worker-2")
 PROCESSES = ("redis", "web", *WORKERS)
@@ -42,10 +43,14 @@ class Site(Installation):
         mount: Where DATA_DIR is mounted for this worker.
         exits: How often processes ended by themselves, by name and status.
         slow: How often processes did not answer within a minute after their start.
+        mail_server: The mail server, which is not a process of the site.
     """
 
     def __init__(self, disk: Path, folder: Path) -> None:
-        super().__init__(disk, min_free_bytes=20_000_000, max_waiting=100)
+        self.mail_server = MailServer()
+        super().__init__(
+            disk, min_free_bytes=20_000_000, max_waiting=100, smtp_url=self.mail_server.url, mails_per_day=1_000_000
+        )
         self.view, self.mount = folder / "view", folder / "mount"
         self.log = folder / "log"
         self.more_environ = {"worker": {"DIARY": str(folder / "diary")}, MOVABLE: {"DATA_DIR": str(self.view)}}
@@ -128,7 +133,9 @@ def attacked_site(folder: Path) -> Iterator[Site]:
         site.mount.mkdir()
         subprocess.run(["mount", "--bind", disk, site.mount], check=True)
         site.view.symlink_to(site.mount)
+        site.mail_server.start()
         try:
             yield site
         finally:
+            site.mail_server.stop()
             subprocess.run(["umount", "--lazy", site.mount], check=True)

@@ -69,10 +69,21 @@ class Visitor(threading.Thread):
         answer = post(self._site, f"/tools/{fields.pop('tool')}", **fields)
         if answer.status == 303:
             self.accepted.append(answer.headers["Location"])
+            self._ask_for_mail(self.accepted[-1])
         elif answer.status not in REFUSED:
             self.errors.append(f"a submission got {answer.status}")
         if self.accepted and self._choose.random() < 0.05:
             post(self._site, self._choose.choice(self.accepted) + "/cancel")
+
+    def _ask_for_mail(self, job: str) -> None:
+        """Ask for a mail to an address of its own for each job, sometimes change it, and sometimes remove it."""
+        for number in range(self._choose.choice([1, 1, 2])):
+            address = f"{job.rpartition('/')[2]}-{number}@example.org"
+            answer = post(self._site, f"{job}/mail", address=address)
+            if answer.status not in (303, *REFUSED):
+                self.errors.append(f"the form for a mail got {answer.status}")
+        if self._choose.random() < 0.05:
+            post(self._site, f"{job}/mail", remove="1")
 
     def _watch(self, job: str) -> bool:
         """Read the phase of a job, if the site answers. Once it has ended, the phase stays; a job is never unknown."""
