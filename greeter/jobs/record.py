@@ -145,13 +145,8 @@ class Record:
 
     @property
     def mail(self) -> str:
-        """What became of the mail that the user asked for, as a `MailState`; empty if there was none."""
+        """The `MailState` of its mail; may be empty."""
         return self._fields.get("mail", "")
-
-    @property
-    def mail_waits(self) -> bool:
-        """Whether the job has ended, and its mail is still to be sent."""
-        return not self.active and self.mail in ("asked", "delayed")
 
     @cached_property
     def meta(self) -> Any:

@@ -63,10 +63,10 @@ class Scripts:
         return reply
 
     def keyed_hash(self, text: str) -> str:
-        """Return a short name that stands for a text in keys. Only who can read Redis can find out the text."""
+        """Return what stands for a client or an address that is not kept itself; empty for an empty text."""
         new = token_bytes(32)
         key: Any = self.redis.set("client_key", new, nx=True, get=True) or new
-        return blake2b(text.encode(), key=key, digest_size=16).hexdigest()
+        return blake2b(text.encode(), key=key, digest_size=16).hexdigest() if text else ""
 
 
 def _load(redis: Redis) -> dict[str, Script]:

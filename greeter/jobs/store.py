@@ -18,9 +18,9 @@
 | `installation` | string | the id of the installation, which the folder of the jobs has too |
 | `client:<address>` | set | the active jobs of one client |
 | `client_key` | string | the random key of the hash that stands for a client while files of its jobs are kept |
-| `mail:<id>` | hash | the address of the mail about the end of a job, that of the job's page, and who sends it |
-| `mails` | sorted set | ids of ended jobs whose mail has to be sent, by the time of the next attempt |
-| `mails:<hash>` | string | how many mails an address or a client has asked for, for a day |
+| `mail:<id>` | hash | where to send the mail about the end |
+| `mails` | sorted set | ended jobs with a mail, by time of the next attempt |
+| `mails:<hash>` | string | mails that an address or client wanted today |
 | `bytes` | hash | the bytes of the files of `all` jobs, and of each client by that hash |
 | `named:<database>` | set | its jobs |
 | `removed:<database>` | string | removed lately |
@@ -104,7 +104,9 @@ class Store(WorkerStore):
             "label": submission.label,
             "request": REQUEST.get(),
         }
-        owner = self._owner(submission.client)  # first, so that no files are written while Redis is unavailable
+        owner = self._scripts.keyed_hash(
+            submission.client
+        )  # first, so that no files are written while Redis is unavailable
         self.files.create(job_id, files)
         try:
             created = self._create(job_id, fields, submission, owner)
@@ -129,11 +131,6 @@ class Store(WorkerStore):
         args = (token, submission.client, *limits, *bytes_limits, *flat(fields))
         reply: bytes = self._scripts.run_confirmed("create", job_id, *args)
         return reply.decode()
-
-    def _owner(self, client: str) -> str:
-        """Return the name under which the bytes of a client are counted; its address is not kept for so long."""
-        name = self._scripts.keyed_hash(client)
-        return name if client else ""
 
     def find(self, job_id: str) -> Record:
         """Read a record in one round trip.
@@ -206,7 +203,7 @@ class Store(WorkerStore):
 
     def usage(self, client: str) -> Usage:
         """Return how much of the limits a client uses, and all clients together."""
-        return Usage(*self._scripts.run("usage", "", client, self._owner(client)))
+        return Usage(*self._scripts.run("usage", "", client, self._scripts.keyed_hash(client)))
 
     def installation(self, new: str = "") -> str | None:
         """Return the id of the installation that Redis belongs to.

@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import TooManyRequests
 
 from greeter.jobs.errors import UNAVAILABLE
+from greeter.jobs.mails import MailState
 from greeter.jobs.record import Record
 from greeter.web.job_context import context_of
 from greeter.web.limits import client_address, limits
@@ -19,6 +20,7 @@ _WORD, _NAME = r"[\w.!#$%&'*+/=?^`{|}~-]+", r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9]
 _ADDRESS = re.compile(rf"(?!\.|.*\.\.|.*\.@){_WORD}@{_NAME}(?:\.{_NAME})+", re.ASCII | re.IGNORECASE)
 """What browsers accept in a field for one mail address, with a domain, and with dots only between other characters."""
 
+_REMOVABLE = (MailState.ASKED, MailState.DELAYED)
 _NOT_AN_ADDRESS = "This is not a mail address. Enter one like ada@example.org."
 _LIMIT = (
     "No more mails can be sent to this address, or for you, today. Bookmark the page of the job instead, or try again "
@@ -39,7 +41,7 @@ def init_app(app: Flask) -> None:
 def form(job_id: str) -> ResponseReturnValue:
     """Show the form. It has a page of its own, because the page of an active job updates or reloads itself."""
     record = _find(job_id)
-    return _page(record) if record.active or record.mail_waits else _back(job_id)
+    return _page(record) if record.active or record.mail in _REMOVABLE else _back(job_id)
 
 
 @bp.post("/jobs/<job_id:job_id>/mail")
