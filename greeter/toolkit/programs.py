@@ -20,8 +20,13 @@ from greeter.toolkit.program import Program, find_program
 
 log = logging.getLogger(__name__)
 
-# What the C library, C++, Python, Java and HMMER print. A program cannot be asked for the reason in another way.
-_OUT_OF_MEMORY = re.compile("cannot allocate memory|bad_alloc|memoryerror|out ?of ?memory|malloc", re.IGNORECASE)
+# What the C library, the dynamic linker, C++, Python, Java, HMMER and MAFFT print. A program cannot be asked for the
+# reason in another way.
+_OUT_OF_MEMORY = re.compile(
+    r"(cannot|failed to) allocate|\ballocation error|failed to map segment|"
+    r"bad_alloc|memoryerror|out ?of ?memory|malloc",
+    re.IGNORECASE,
+)
 
 Stream = Literal["stdout", "stderr"]
 

@@ -46,6 +46,22 @@ def test_a_program_runs_in_a_clean_environment_within_its_limits(
         assert set(output.read().split()) - {"LC_CTYPE"} == {"HOME", "LC_ALL", "PATH", "TMPDIR", "1", *CORES}
 
 
+@pytest.mark.parametrize(
+    ("message", "error"),
+    [
+        ("Allocation error( 11710 int vec )", MemoryError),  # mafft
+        ("Cannot allocate 1000 character vector.", MemoryError),  # mafft
+        ("failed to allocate 12 bytes", MemoryError),
+        ("/usr/bin/x: libx.so: failed to map segment from shared object", MemoryError),  # the dynamic linker
+        ("location error in line 3", ProgramError),
+    ],
+)
+def test_what_programs_say_about_memory_is_understood(tmp_path: Path, message: str, error: type[Exception]) -> None:
+    """Each has its own words."""
+    with pytest.raises(error):
+        Job(tmp_path).run(["sh", "-c", 'echo "$0" >&2; exit 1', message])
+
+
 @pytest.mark.parametrize(("asked", "given"), [(None, 200_000_000), (10**12, 200_000_000), (10**8, 10**8)])
 def test_a_program_cannot_have_more_memory_than_its_job(tmp_path: Path, asked: int | None, given: int) -> None:
     """The memory of the job is the default, and a tool can only lower it."""
