@@ -15,9 +15,10 @@ _SHORTEST_NUCLEOTIDES = 10  # letters: fewer that look like DNA may well be a pe
 _HEADER = re.compile(r"^>.*\n?", re.MULTILINE)
 _BLANKS = str.maketrans("", "", " \t\n")
 _NUCLEOTIDES = str.maketrans("", "", "ACGTUNacgtun")
-# UniProt, RefSeq and Ensembl, GenBank, PDB.
+# UniProt with an isoform, its names such as HBB_HUMAN, RefSeq and Ensembl, GenBank, PDB with a chain.
 _ACCESSION = re.compile(
-    r"[OPQ]\d[A-Z\d]{3}\d|[A-NR-Z]\d([A-Z][A-Z\d]{2}\d){1,2}|[A-Z]{2,4}_?\d{5,}(\.\d+)?|[A-Z]\d{5}(\.\d+)?|\d[A-Z\d]{3}",
+    r"([OPQ]\d[A-Z\d]{3}\d|[A-NR-Z]\d([A-Z][A-Z\d]{2}\d){1,2})(-\d+)?|(?-i:[A-Z\d]{2,10}_[A-Z\d]{3,5})|"
+    r"[A-Z]{2,4}_?\d{5,}(\.\d+)?|[A-Z]\d{5}(\.\d+)?|\d[A-Z\d]{3}(_[A-Z\d]{1,4})?",
     re.IGNORECASE,
 )
 _IDENTIFIER = re.compile(r"[a-z]{2,3}\|\S+", re.IGNORECASE)  # such as sp|P68871|HBB_HUMAN
@@ -116,7 +117,7 @@ class FastaCheck:
     def _start_bare(self, line: int, text: str) -> None:
         """Start the record of a sequence without a header."""
         line += text[: -len(text.lstrip())].count("\n")
-        word = text.split(maxsplit=1)[0]
+        word = text.split(maxsplit=1)[0].rstrip(",;")
         if kind := _reference(word):
             problem = f"Line {line}: {word[:_LONGEST_WORD]!r} looks like {kind}, not like a sequence."
             raise FastaError(f"{problem} Download the sequence from there, and paste it.")
