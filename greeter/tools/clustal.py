@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 _COLUMNS = 60  # of the alignment in a block
-_NAME = 15  # characters
+_NAME = 15  # bytes
 # What each mark stands for: letters that are identical, or all in one group.
 _NUCLEOTIDES = {"*": list("ACGTU"), ":": ["TU"], ".": ["AG", "CT"]}
 _AMINO_ACIDS = {
@@ -44,8 +44,14 @@ def write_clustal(rows: Sequence[Row], title: str, file: IO[str]) -> None:
         part = slice(start, start + _COLUMNS)
         file.write("\n")
         for row in rows:
-            file.write(f"{row.name[:_NAME]:{_NAME}} {row.sequence[part]}\n")
+            file.write(f"{_padded(row.name)} {row.sequence[part]}\n")
         file.write(f"{'':{_NAME}} {marks[part]}\n")
+
+
+def _padded(name: str) -> str:
+    """Return a name that takes as many bytes as mafft gives it."""
+    name = name.encode()[:_NAME].decode(errors="ignore")  # mafft may divide a character, so that this is no text
+    return name + " " * (_NAME - len(name.encode()))
 
 
 def _marks(rows: Sequence[Row]) -> Iterator[str]:

@@ -15,6 +15,7 @@ from tests.http import fetch, submit, wait_for_end
 pytestmark = needs("mafft", "mafft")
 
 PROTEINS = ">one\nMKVLAWTRHXBZSTMILVHYFWNEQKQ\n>two\nmkilawtkhxbestmvlvhfwynqekr\n>tri\nMKLLSWSRHUO*KTSVIMIYHYFDKNR\n"
+NAMES = ">日本 é\nMKVLAW\n>日本語日本\nMKVLAW\n>é\nMKILAW\n"
 DNA = ">a b c\nACGTACGTTTGACCAGN\n>a_name_of_more_than_fifteen_letters\nACGTACGATTGACCATT\n>c|d\nACGTNCGGTTGACT\n"
 
 
@@ -24,7 +25,7 @@ def own_output(sequences: Path, *options: str) -> bytes:
     return subprocess.run(command, check=True, capture_output=True).stdout
 
 
-@pytest.mark.parametrize("text", [EXAMPLE.read_text(), PROTEINS, DNA, DNA.replace("T", "U").lower()])
+@pytest.mark.parametrize("text", [EXAMPLE.read_text(), PROTEINS, NAMES, DNA, DNA.replace("T", "U").lower()])
 def test_both_files_are_what_mafft_writes(tmp_path: Path, text: str) -> None:
     """They are the same byte for byte, whatever the number of cores."""
     sequences = tmp_path / "sequences"
