@@ -52,7 +52,8 @@ def mafft(job: Job, sequences: Path) -> Result:
     job.run(["mafft", *options, sequences], stdout="alignment.fasta", on_line=follow)
     version, strategy = re.findall(r"(?:Version|Strategy:)\s+(\S+)", job.last_lines)[-2:]
     rows = read_alignment(job.folder / "outputs/alignment.fasta")
-    with job.open("alignment.aln", "w+") as clustal:
+    job.about("alignment.fasta", "The sequences with gaps, in FASTA format.")
+    with job.open("alignment.aln", "w+", about="The same in Clustal format.") as clustal:
         write_clustal(rows, f"MAFFT {strategy} (v{version})", clustal)
         clustal.seek(0)
         shown = {"alignment": clustal.read(SHOWN).partition("\n\n\n")[2], "all_shown": not clustal.read(1)}
