@@ -56,7 +56,7 @@ def read_log(meta: Any) -> str:
     return log if isinstance(log, str) else ""
 
 
-def stage(progress: ReportedProgress | None) -> str:
+def stage(progress: Progress | None) -> str:
     """Return the stage as in `Searching, stage 2 of 3`, or an empty string."""
     if not progress or "stage" not in progress:
         return ""

@@ -23,6 +23,7 @@ from wtforms import BooleanField, Field, FieldList, FormField
 from greeter.jobs.bounds import check_result
 from greeter.jobs.errors import OUT_OF_MEMORY
 from greeter.jobs.files import JobFiles, file_params
+from greeter.jobs.progress import stage
 from greeter.jobs.reader import Params
 from greeter.jobs.result_files import ResultFile, result_files
 from greeter.jobs.task import max_cores
@@ -182,6 +183,7 @@ def _progress_bar(job: Job) -> Iterator[None]:
                 last = ended.wait(_REFRESH)
                 if progress := job.progress:
                     bar.n, bar.total, bar.unit = progress["current"], progress["total"], " " + progress["unit"]
+                    bar.set_description(stage(progress), refresh=False)
                 bar.refresh()
                 if last:
                     return

@@ -60,6 +60,7 @@ def zz_program(job, program):
     """Run a program, and write a file with its name."""
     if program == "memory":
         raise MemoryError
+    job.stage("Running", 1, 2)
     with job.open("name.txt", about="The name of the program.") as file:
         file.write(program)
     job.run([program, "-c", "echo this line is wrong >&2; exit 3"] if program == "sh" else [program])
@@ -189,6 +190,11 @@ def test_cores_and_files_are_those_of_a_worker(run: Any) -> None:
     ended = run("zz_program", "--program", "true")
     assert json.loads(ended.stdout) == {"cores": 2}
     assert re.search(r"/outputs/name\.txt  The name of the program\.$", ended.stderr, re.M)
+
+
+def test_the_progress_bar_has_the_stage(run: Any) -> None:
+    """As the page of a job does."""
+    assert "Running, stage 1 of 2: " in run("zz_program", "--program", "true").stderr
 
 
 def test_a_list_of_fields_is_refused(run: Any) -> None:
