@@ -6,7 +6,7 @@ from pathlib import Path
 from wtforms import Form
 from wtforms.validators import DataRequired
 
-from greeter.toolkit import FastaField, Job, Result, ToolError, tool
+from greeter.toolkit import FastaField, Job, Result, ToolError, measure_sequences, tool
 from greeter.tools.clustal import read_alignment, write_clustal
 
 EXAMPLE = Path(__file__).parents[2] / "static/examples/globins45.fa"
@@ -39,7 +39,7 @@ class MafftForm(Form):
 )
 def mafft(job: Job, sequences: Path) -> Result:
     """Align sequences with each other with MAFFT."""
-    if "\n>" not in sequences.read_text():
+    if measure_sequences(sequences).sequences == 1:
         raise ToolError("There is only one sequence. Add another one to align it with.")
 
     def follow(line: str) -> None:

@@ -54,9 +54,10 @@ def test_progress_and_stages_come_from_the_output_of_mafft(tmp_path: Path) -> No
     assert ("Aligning", 44) in seen
 
 
-def test_one_sequence_is_an_error_of_the_user(tmp_path: Path) -> None:
+@pytest.mark.parametrize("text", [">a\nMKV\n", "\n>a\nMKV\n"])
+def test_one_sequence_is_an_error_of_the_user(tmp_path: Path, text: str) -> None:
     """It cannot be aligned."""
-    (tmp_path / "one").write_text(">a\nMKV\n")
+    (tmp_path / "one").write_text(text)
     with pytest.raises(ToolError, match="Add another one"):
         mafft(Job(tmp_path), sequences=tmp_path / "one")
 
