@@ -38,13 +38,17 @@ class Availability:
         """
         if not tool.programs:
             return None
-        announced = self._read()
-        if tool.name in announced or not (announced or missing(tool.programs)):
+        announced, absent = self._read(), missing(tool.programs)
+        if tool.name in announced or not (announced or absent):
             return None
-        names = " and ".join(missing(tool.programs) or tool.programs)
-        verb = "is" if " and " not in names else "are"
+        if not absent:  # a worker may announce the tool in a moment, as after an update
+            return (
+                f"This tool is not available at the moment, because no worker that has {' and '.join(tool.programs)} "
+                "is running. Try again in a minute, or choose another tool."
+            )
         return (
-            f"This tool is not available at the moment, because {names} {verb} not installed. "
+            f"This tool is not available at the moment, because {' and '.join(absent)} "
+            f"{'is' if len(absent) == 1 else 'are'} not installed. "
             "Choose another tool, or write to the operators of this site."
         )
 

@@ -49,7 +49,7 @@ def test_the_programs_of_the_workers_decide(own_installation: Installation) -> N
     client = client_of(own_installation, "needy", "expensive_greet")
     assert "unavailable" not in card(client, "needy")
     assert client.post("/tools/needy").status_code == 303
-    assert "because sh is not installed" in card(client, "equipped")
+    assert "because no worker that has sh is running. Try again in a minute" in card(client, "equipped")
     assert client.post("/tools/equipped").status_code == 503
 
 
