@@ -355,3 +355,38 @@ def test_a_line_shows_where_significance_ends(tmp_path: Path, app: Flask) -> Non
         if lines:
             assert before.count('class="hit"') == result["significant"]
             assert after.count('class="hit"') == result["hits"] - result["significant"]
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("", "a a1 a2 LINE a3 b LINE b1 b2"),  # b has no significant hit at all
+        ("?hits-sort=evalue", "a a1 a2 b LINE b1 a a3 b b2"),
+        ("?hits-sort=-evalue", "b b2* a a3* b b1* a a2 a1"),
+        ("?hits-sort=target", "a a1 a2 a3* b b1* b2*"),
+        ("?hits-sort=identity", "b b2* b1* a a3* a2 a1"),
+        ("?hits-query=b", "b LINE b1 b2"),
+    ],
+)
+def test_each_hit_that_is_not_significant_is_marked(tmp_path: Path, app: Flask, address: str, shown: str) -> None:
+    """A line is only where the E-values below it are larger; in another order, each hit says it itself (*)."""
+    job = Job(tmp_path)
+    with job.table("hits.tsv", phmmer_hits.COLUMNS) as table:
+        for target, evalue, identity in (
+            ("a1", 1e-9, 90),
+            ("a2", 1e-3, 80),
+            ("a3", 2, 70),
+            ("b1", 1, 60),
+            ("b2", 3, 50),
+        ):
+            table.add(
+                dict.fromkeys(phmmer_hits.COLUMNS, 1)
+                | {"query": target[0], "target": target, "evalue": evalue, "identity": identity}
+                | {"significant": int(evalue < 0.01), "accession": None, "entry": None, "organism": None}
+            )
+    previews = Previews("a" * 32, [ResultFile(tmp_path / "outputs/hits.tsv")])
+    with app.test_request_context(f"/{address}"):
+        html = previews.table("hits.tsv", row="tools/phmmer/_hit.html")
+    marks = {"Not significant: the E-values below are above 0.01.": " LINE", "<small>not significant</small>": "*"}
+    parts = re.findall(r'class="query">\w|class="name">\w+|' + "|".join(marks), html)
+    assert "".join(marks.get(part) or f" {part.partition('>')[2]}" for part in parts).split() == shown.split()
