@@ -153,6 +153,19 @@ def test_the_page_escapes_cells_and_says_how_many_rows_match(path: Path, app: Fl
     assert "note" not in html
 
 
+def test_a_filter_can_be_cleared_however_few_rows_there_are(tmp_path: Path, app: Flask) -> None:
+    """A short table needs no filters, but a link may lead to some of its rows, as from a query to its hits."""
+    job = Job(tmp_path)
+    with job.table("hits.tsv", COLUMNS) as table:
+        for row in ROWS[:3]:
+            table.add(row)
+    previews = Previews("a" * 32, [ResultFile(job.folder / "outputs/hits.tsv")])
+    for address, can_clear in (("/", False), ("/?hits-family=kinase", True)):
+        with app.test_request_context(address):
+            html = previews.table("hits.tsv")
+        assert ("<form" in html) == (">Clear</a>" in html) == can_clear
+
+
 def test_a_tool_can_show_rows_with_a_template_of_its_own(path: Path, app: Flask) -> None:
     """The template gets the row with its details, the row above it, and what is shown."""
     template = app.jinja_env.from_string(
