@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Flask, render_template
 
+from greeter.jobs.reader import Provenance
 from greeter.jobs.result_files import ResultFile
 from greeter.toolkit import Job, SoftTimeLimitExceeded
 from greeter.toolkit.job import Fallback
@@ -335,6 +336,32 @@ def test_the_time_limit_may_come_while_the_last_files_are_written(
     assert calls == 2
     assert [row["hits"] for row in rows(job, "queries.tsv")] == [8, 3, 0]
     assert text(job, "hits.fasta").count(">") == 11
+
+
+@pytest.mark.parametrize(
+    ("databases", "targets"),
+    [
+        ({}, "45 targets with 6,519 residues; the"),
+        (
+            {"database": {"title": "45 globins", "version": "1", "released": ""}},
+            "45 targets with 6,519 residues of 45 globins 1; the",
+        ),
+        (
+            {"database": {"title": "Swiss-<Prot>", "version": "2026_04", "released": "2026-10-14"}},
+            "45 targets with 6,519 residues of Swiss-&lt;Prot&gt; 2026_04, released 2026-10-14; the",
+        ),
+    ],
+)
+def test_the_summary_says_what_was_searched(
+    tmp_path: Path, app: Flask, databases: dict[str, dict[str, str]], targets: str
+) -> None:
+    """Above the list of hits are the numbers, the threshold, and the release of the database if there is one."""
+    record = {"id": "a" * 32, "result": phmmer(Job(tmp_path), query=HBB_HUMAN, targets=GLOBINS, evalue=0.5)}
+    provenance, table = Provenance(databases=databases), Previews("a" * 32, []).table
+    with app.test_request_context("/"):
+        html = render_template("tools/phmmer/_result.html", record=record, provenance=provenance, table=table)
+    summary = f"1 query with 146 residues was compared with {targets} E-value threshold was 0.5."
+    assert summary in re.sub(r"\s+", " ", html)
 
 
 def test_a_line_shows_where_significance_ends(tmp_path: Path, app: Flask) -> None:
