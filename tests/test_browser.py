@@ -516,6 +516,9 @@ def test_a_printed_result_is_complete_or_says_what_it_has(
     assert overflowing(page) == []
     assert page.locator("pre").first.evaluate("pre => pre.scrollWidth <= pre.clientWidth")
     assert page.locator("tr.hit td:last-child").first.bounding_box()
+    row = page.locator("tr:has(pre)").first  # may be longer than a page, and would leave the one before it empty
+    assert row.evaluate("row => getComputedStyle(row).breakInside") == "auto"
+    assert page.locator("tr.hit").first.evaluate("row => getComputedStyle(row).breakInside") == "avoid"
     assert page.locator("text=1 to 100 of 2,018 >> nth=0").is_visible()
     assert not page.locator("text=Next hits >> nth=0").is_visible()
     assert page.locator("#table-hits thead").is_visible()

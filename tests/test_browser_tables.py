@@ -137,3 +137,14 @@ def test_alignments_are_legible_in_forced_colours(installation: Installation, br
         assert bar.evaluate("bar => getComputedStyle(bar).fill") != bar.evaluate(
             "bar => getComputedStyle(document.body).backgroundColor"
         )
+
+
+def test_an_alignment_without_colours_is_as_dark_as_text(installation: Installation, browser: Browser) -> None:
+    """Only the lines between coloured residues are faint."""
+    with opened(browser, installation, "/jobs/sample-mafft") as page:
+        text, alignment = (
+            page.locator(one).evaluate("one => getComputedStyle(one).color") for one in ("body", ".alignment")
+        )
+        assert alignment == text
+        page.goto("/jobs/sample-phmmer?hits-open=2")
+        assert page.locator(".alignment").first.evaluate("one => getComputedStyle(one).color") != text
