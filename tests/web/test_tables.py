@@ -129,10 +129,12 @@ def test_no_query_parameter_makes_a_page_fail(path: Path, app: Flask, args: dict
         assert chosen.data.startswith(b"name\t")
 
 
-def test_the_page_escapes_cells_and_says_how_many_rows_match(path: Path, app: Flask) -> None:
+@pytest.mark.parametrize("opened", ["", "all"])
+def test_the_page_escapes_cells_and_says_how_many_rows_match(path: Path, app: Flask, opened: str) -> None:
     """Heads, links and the form keep the filter; the page before and after have the place in their address."""
     previews = Previews("a" * 32, [ResultFile(path)])
-    with app.test_request_context("/?hits-sort=-score&hits-start=100&hits-family=<b>protease</b>&hits-score-max=many"):
+    args = f"hits-sort=-score&hits-start=100&hits-family=<b>protease</b>&hits-score-max=many&hits-open={opened}"
+    with app.test_request_context(f"/?{args}"):
         html = previews.table("hits.tsv", unit="protein")
     assert "<b>" not in html
     assert "&lt;i&gt;protein&lt;/i&gt;" in html
@@ -141,6 +143,8 @@ def test_the_page_escapes_cells_and_says_how_many_rows_match(path: Path, app: Fl
     assert re.findall('aria-sort="([^"]+)"', html) == ["descending"]
     assert "&#39;many&#39; is not a number. Enter one such as 20, 0.01 or 1e-5." in html
     assert 'value="many"' in html
+    assert 'name="hits-sort" value="-score"' in html
+    assert ('name="hits-open" value="all"' in html) == (opened == "all")
     for text, start in (("Earlier proteins", "0"), ("Next proteins", "200")):
         link = re.findall(f'<a href="([^"]*)">{text}', html)[0]
         assert dict(parse_qsl(urlsplit(unescape(link)).query)) == {
@@ -148,6 +152,7 @@ def test_the_page_escapes_cells_and_says_how_many_rows_match(path: Path, app: Fl
             "hits-score-max": "many",
             "hits-sort": "-score",
             "hits-start": start,
+            **({"hits-open": opened} if opened else {}),
         }
     assert "<th" in html
     assert "note" not in html
