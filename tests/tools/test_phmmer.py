@@ -15,8 +15,8 @@ from greeter.jobs.reader import Provenance
 from greeter.jobs.result_files import ResultFile
 from greeter.toolkit import Job, SoftTimeLimitExceeded
 from greeter.toolkit.job import Fallback
+from greeter.tools import SAMPLES, phmmer_alignments, phmmer_hits
 from greeter.tools import phmmer as module
-from greeter.tools import phmmer_alignments, phmmer_hits
 from greeter.tools import phmmer_report as reporting
 from greeter.tools.phmmer import EXAMPLES, phmmer
 from greeter.web.previews import Previews
@@ -417,3 +417,11 @@ def test_each_hit_that_is_not_significant_is_marked(tmp_path: Path, app: Flask, 
     marks = {"Not significant: the E-values below are above 0.01.": " LINE", "<small>not significant</small>": "*"}
     parts = re.findall(r'class="query">\w|class="name">\w+|' + "|".join(marks), html)
     assert "".join(marks.get(part) or f" {part.partition('>')[2]}" for part in parts).split() == shown.split()
+
+
+def test_the_sample_can_be_filtered_like_a_new_result() -> None:
+    """Its table has the columns of today, with a filter of each percentage that a user may ask for."""
+    with closing(TableIndex(SAMPLES / "sample-phmmer/attempts/1/outputs/hits.tsv")) as index:
+        assert index.columns == phmmer_hits.COLUMNS
+    filters = {name for name, column in phmmer_hits.COLUMNS.items() if column.filter == "min"}
+    assert filters == {"identity", "query_coverage", "target_coverage"}
