@@ -14,7 +14,7 @@ from greeter.toolkit import installed
 from greeter.toolkit.tool import Tool
 from greeter.version import __version__
 
-_DIGITS = 12  # of a SHA-256: enough to tell two versions of a file apart
+DIGITS = 12  # of a SHA-256: enough to tell two versions of a file apart
 
 
 def of_code(tool: Tool) -> dict[str, str]:
@@ -54,7 +54,7 @@ def _of_source(tool: Tool) -> dict[str, str]:
     digest = sha256()
     for path in sorted(set(_files(module, set()))):
         digest.update(path.read_bytes())
-    return {Path(module.__file__).name: digest.hexdigest()[:_DIGITS]}
+    return {Path(module.__file__).name: digest.hexdigest()[:DIGITS]}
 
 
 def _files(module: ModuleType, seen: set[str]) -> Iterator[Path]:

@@ -33,6 +33,7 @@ class Crate:
         missing: How many input files the archive does not have.
         sums: The SHA-256 of each file of the result, by its path in the archive.
         versions: The versions by name.
+        databases: The SHA-256 of the main file of each reference database, by id and version.
         summary: How the job ended.
         error: Why it has no result; empty if it has one.
     """
@@ -42,6 +43,7 @@ class Crate:
     missing: int
     sums: Mapping[str, str]
     versions: Mapping[str, str]
+    databases: Mapping[str, str]
     summary: str
     error: str
 
@@ -67,6 +69,7 @@ def read(path: Path, folder: Path) -> Crate:
             tool = entities[run["instrument"]["@id"]]
             needed = [entities[one] for one in _ids(tool.get("softwareRequirements", []))]
             data = [entity for entity in used if entity["@id"].startswith("#data-")]
+            databases = [entity for entity in used if entity["@id"].startswith("#database-")]
             inputs = [entity for entity in used if entity["@id"].startswith(INPUTS)]
             return Crate(
                 tool["identifier"],
@@ -74,6 +77,7 @@ def read(path: Path, folder: Path) -> Crate:
                 sum(entity["@id"].startswith("#input-") for entity in used),
                 {one: entities[one]["sha256"] for one in _ids(run.get("result", []))},
                 {entity["name"]: entity.get("softwareVersion") or entity["version"] for entity in [*needed, *data]},
+                {entity["identifier"]: entity["sha256"] for entity in databases},
                 run["description"],
                 run.get("error", ""),
             )

@@ -48,7 +48,8 @@ def rerun(archive: Path) -> None:
         tool = _tool(crate)
         click.echo(f"{crate.summary} {crate.error}".rstrip(), err=True)
         now = services().shown(versions.of_code(tool) | versions.of_machine(tool))
-        for line in _compare_versions(crate.versions, now):
+        then = {**crate.versions, **{name: sum_[: versions.DIGITS] for name, sum_ in crate.databases.items()}}
+        for line in _compare_versions(then, now | _of_databases(crate.databases)):
             click.echo(line)
         result, files = execute(tool, _given(crate.params), crate.params)
     differences = list(_compare(crate.sums, _sums(result, files)))
@@ -69,6 +70,12 @@ def _tool(crate: Crate) -> Tool:
         advice = f"Use the code with these versions: {_words(crate.versions)}."
         raise click.ClickException(f"The tool is {tool.signature} now, and was {submitted}. {advice}")
     return tool
+
+
+def _of_databases(names: Iterable[str]) -> dict[str, str]:
+    """Return the start of the SHA-256 of databases as they are here. Other sites may use the same names."""
+    found = {name: services().databases.find(name) for name in names}
+    return {name: one.files[one.file][: versions.DIGITS] if one else "not here" for name, one in found.items()}
 
 
 def _given(params: Mapping[str, Any]) -> dict[str, Any]:

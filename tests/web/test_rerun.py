@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import shutil
 import sys
 import tempfile
 from dataclasses import replace
@@ -24,9 +25,11 @@ from greeter.jobs import versions
 from greeter.jobs.samples import Samples
 from greeter.settings import Settings
 from greeter.toolkit import Job
+from greeter.toolkit.database import Database
+from greeter.toolkit.tool import Tool
 from greeter.tools import SAMPLES, load
 from tests.conftest import free_port
-from tests.crates import problems
+from tests.crates import problems, read_crate
 
 TOOL = '''
 from decimal import Decimal
@@ -100,8 +103,21 @@ class Again:
         sums = {"table": sha256(b"first").hexdigest()}
         several = [sha256(text).hexdigest() for text in (b"second", b"third")]
         found = {"params": params, "checksums": sums | {"tables": several}, "filenames": {"table": "a.txt"}}
-        made = versions.of_code(tool) | versions.of_machine(tool)
-        (root / "record.json").write_text(dumps({"snapshot": snapshot, "provenance": found | {"versions": made}}))
+        self._download(app, tool, samples, snapshot, found)
+
+    def run_with_database(self, database: Database) -> None:
+        """Run a job whose only parameter is a database, and download its archive."""
+        app, tool, samples = self.app(), load()["zz_again"], Samples(self.folder / "samples")
+        (samples.files.folder("sample-zz_again") / "attempts/1").mkdir(parents=True)
+        result = tool(Job(samples.files.folder("sample-zz_again") / "attempts/1"), database=database)
+        snapshot = json.loads((SAMPLES / "sample-expensive_greet/record.json").read_text())["snapshot"]
+        snapshot |= {"tool": "zz_again", "claims": "1", "result": json.dumps(result)}
+        self._download(app, tool, samples, snapshot, {"databases": {"database": database.recorded}})
+
+    def _download(self, app: Flask, tool: Tool, samples: Samples, snapshot: Any, found: dict[str, Any]) -> None:
+        made = found | {"versions": versions.of_code(tool) | versions.of_machine(tool)}
+        record = samples.files.folder("sample-zz_again") / "record.json"
+        record.write_text(dumps({"snapshot": snapshot, "provenance": made}))
         app.extensions["greeter"] = replace(app.extensions["greeter"], samples=samples)
         self.archive.write_bytes(app.test_client().get("/jobs/sample-zz_again/job.zip").data)
 
@@ -229,3 +245,60 @@ def test_another_file_is_no_archive(again: Again) -> None:
     with ZipFile(again.archive, "w") as archive:
         archive.writestr("a.txt", "text")
     assert "Download job.zip again from the page of the job." in again.rerun().stderr
+
+
+DATABASE_TOOL = '''
+from wtforms import Form
+from greeter.toolkit import DatabaseField, tool
+
+class SearchForm(Form):
+    database = DatabaseField("Database", kind="protein")
+
+@tool("Search", form=SearchForm)
+def zz_again(job, database):
+    """Count."""
+    return {"records": database.path.read_text().count(">")}
+'''
+
+
+def add_database(again: Again, text: str) -> Database:
+    """Add a small database, as `flask add-database` does, and return it."""
+    databases = again.app().extensions["greeter"].databases
+    with databases.staged() as folder:
+        (folder / "sequences.fa").write_text(text)
+        sums = {"sequences.fa": sha256(text.encode()).hexdigest()}
+        known: dict[str, Any] = {"id": "pdb", "version": "1", "title": "PDB", "kind": "protein", "file": "sequences.fa"}
+        known |= {"licence": "CC0", "source": "https://pdb.example/", "released": "2026-10-14"}
+        published: Database = databases.publish(folder, Database.of(known | {"files": sums}, databases.root))
+        return published
+
+
+@pytest.mark.slow
+def test_the_database_of_a_job_is_described_and_compared(again: Again) -> None:
+    """Also if another site has other files under its name, or does not have it."""
+    again.write(DATABASE_TOOL)
+    database = add_database(again, ">a\nMKV\n")
+    again.run_with_database(database)
+    assert problems(again.folder, again.archive.read_bytes()) == ""
+    entities, _ = read_crate(again.archive.read_bytes())
+    assert {"@id": "#database-database"} in entities["#run"]["object"]
+    described = entities["#database-database"]
+    assert (described["identifier"], described["version"]) == ("pdb/1", "1")
+    assert described["sha256"] == database.files["sequences.fa"]
+    same = again.rerun()
+    assert same.exit_code == 0, same.output
+    assert f"pdb/1 {database.files['sequences.fa'][:12]}." in same.stdout
+
+    shutil.rmtree(database.folder)
+    other = add_database(again, ">a\nMKV\n>b\nMKV\n")
+    then, now = (one.files["sequences.fa"][:12] for one in (database, other))
+    differs = again.rerun()
+    assert differs.exit_code == 1
+    assert f"Version of pdb/1: {then} then, {now} now.\n" in differs.stdout
+    assert "result.json: differs\n" in differs.stdout
+
+    shutil.rmtree(database.folder)
+    gone = again.rerun()
+    assert gone.exit_code == 2
+    assert f"Version of pdb/1: {then} then, not here now.\n" in gone.stdout
+    assert "--database: This database is not here any more." in gone.stderr
