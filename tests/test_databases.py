@@ -47,7 +47,9 @@ def test_a_database_is_added_and_removed_while_jobs_run(installation: Installati
     assert "PDB 2026_11, 2 sequences, CC0" in page
     status = json.loads(fetch(site, f"{job}.json").body)
     assert status["result"] == {"name": name, "longest": 9, "records": 2, "index": [">a", ">b"]}
+    used = json.loads(fetch(site, f"/api/v1{job}/results").body)["databases"]["database"]
     recorded = status["databases"]["database"]
+    assert used == {"name": name, **recorded}
     assert (recorded["id"], recorded["version"], len(recorded["files"])) == ("pdb", "2026_11", 2)
     assert recorded["files"]["sequences.fa"] in page
     (tmp_path / "job.zip").write_bytes(fetch(site, f"{job}/job.zip").raw)

@@ -30,6 +30,7 @@ Schema = dict[str, Any]
 
 _FORMATS = {FastaField: ("format", "fasta"), FastqField: ("format", "fastq")}
 _TIMES = {"%Y-%m-%d": "date", "%H:%M": "local-time", "%Y-%m-%dT%H:%M": "local-date-time"}
+_EMPTY = '""'  # how a description writes the empty text
 LABEL: Schema = {
     "type": "string",
     "maxLength": 80,
@@ -115,7 +116,8 @@ def field_schema(field: Any) -> Schema:
 
 def _meanings(field: Field) -> str:
     choices: list[Any] = list(field.iter_choices()) if isinstance(field, SelectFieldBase) else []
-    return "; ".join(f"{choice.value}: {choice.label}" for choice in choices if str(choice.value) != choice.label)
+    texts = [(str(choice.value), str(choice.label)) for choice in choices]
+    return "; ".join(f"{value or _EMPTY}: {label}" for value, label in texts if value != label)
 
 
 def _of_file(field: FileField) -> Schema:

@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from greeter.jobs.errors import JobNotFound
 from greeter.jobs.record import Record
 from greeter.web import downloads
+from greeter.web.api.databases import databases_of
 from greeter.web.api.links import link
 from greeter.web.api.operations import PREFIX, Answer, operation
 from greeter.web.api.problem import OGC, Problem
@@ -49,7 +50,7 @@ def show_status(job_id: str) -> ResponseReturnValue:
 
 @operation("GET", f"{_JOB}/results", {200: Answer("The result and its files.", "Results")}, errors=(404,))
 def show_results(job_id: str) -> dict[str, Any]:
-    """Show the results of a job: what the tool returned, and the addresses of its files.
+    """Show the results of a job: what the tool returned, its files, and the databases that it used.
 
     While there are none, the status is 404 and the type of the problem is result-not-ready; Retry-After says when to
     ask again. If the job has ended without a result, there is no Retry-After, and the problem says why.
@@ -62,7 +63,7 @@ def show_results(job_id: str) -> dict[str, Any]:
     for file in files_of(record):
         href = link("item", "api.download_file", file.media_type, job_id=job_id, name=file.name)
         files.append(href | {"name": file.name, "title": file.about, "bytes": file.size})
-    return {"result": record.result, "partial": record.partial, "files": files}
+    return {"result": record.result, "partial": record.partial, "files": files, "databases": databases_of(record)}
 
 
 @operation(

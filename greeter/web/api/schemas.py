@@ -47,6 +47,18 @@ _SUMMARY: Schema = {
     "links": _list_of("Link"),
 }
 _INPUT = _object({"title": _TEXT, "description": _TEXT, "minOccurs": _COUNT, "schema": {"type": "object"}})
+_DEFAULT: Schema = {"type": "boolean", "description": "Whether a job uses it, or a newer version, if none is given."}
+_DATABASE: Schema = {
+    "id": _TEXT,
+    "version": _TEXT,
+    "name": _text("The value of an input that takes a database: the id and the version."),
+    "title": _TEXT,
+    "kind": _text("protein, dna, rna, or a kind of its own."),
+    "file": _text("The name of its main file."),
+    "files": {"type": "object", "description": "The SHA-256 of each file.", "additionalProperties": _TEXT},
+    **{name: {"type": ["integer", "null"], "minimum": 0} for name in ("sequences", "residues", "longest")},
+    **dict.fromkeys(("description", "source", "licence", "released"), _TEXT),
+}
 
 SCHEMAS: dict[str, Schema] = {
     "Problem": _object(
@@ -102,7 +114,16 @@ SCHEMAS: dict[str, Schema] = {
         },
     ),
     "Results": _object(
-        {"result": {"description": "What the tool returned."}, "partial": _YES, "files": _list_of("ResultFile")}
+        {
+            "result": {"description": "What the tool returned."},
+            "partial": _YES,
+            "files": _list_of("ResultFile"),
+            "databases": {
+                "type": "object",
+                "description": "The reference databases that the job used, by the name of the input.",
+                "additionalProperties": {"$ref": "#/components/schemas/UsedDatabase"},
+            },
+        }
     ),
     "ResultFile": _object(
         {
@@ -115,14 +136,9 @@ SCHEMAS: dict[str, Schema] = {
         }
     ),
     "DatabaseList": _object({"databases": _list_of("Database")}),
+    "UsedDatabase": _object(_DATABASE),
     "Database": _object(
-        {
-            "name": _text("The value of an input that takes a database."),
-            "title": _TEXT,
-            "kind": _TEXT,
-            "paused": _text("Why new jobs cannot use it; empty if they can."),
-            "default": {"type": "boolean", "description": "Whether a job uses it if none is given."},
-        }
+        _DATABASE | {"default": _DEFAULT, "paused": _text("Why new jobs cannot use it; empty if they can.")}
     ),
     "Limits": _object(
         {

@@ -21,7 +21,10 @@ _NOT_IN_AN_ID = re.compile(r"[^a-z0-9]+")
 
 @operation("GET", f"{PREFIX}/databases", {200: Answer("The databases.", "DatabaseList")})
 def show_databases() -> dict[str, Any]:
-    """List the reference databases that the tools can search."""
+    """List the reference databases that the tools can search, the newest version of each first.
+
+    The name of a version is the value of an input that takes a database.
+    """
     return {"databases": list_databases()}
 
 

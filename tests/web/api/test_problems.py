@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
 from greeter import create_app
 from greeter.settings import Settings
+from greeter.toolkit.database import Database
 from tests.conftest import free_port
 
 GREET = "/api/v1/processes/expensive_greet/execution"
@@ -210,6 +212,25 @@ def test_the_databases_are_those_of_the_forms(client: FlaskClient) -> None:
     inputs = content["application/json"]["schema"]["properties"]["inputs"]["properties"]
     accepted = {value for field in inputs.values() for value in field.get("enum", [])}
     assert {database["name"] for database in databases if database["kind"] == "protein"} <= accepted
+
+
+def test_a_paused_database_says_why(app: Flask, client: FlaskClient) -> None:
+    """What is known of each version is there, but not where its files are."""
+    databases = app.extensions["greeter"].databases
+    with databases.staged() as folder:
+        (folder / "words.txt").write_text("one")
+        known = {"id": "words", "version": "7", "title": "Words", "kind": "words", "file": "words.txt"}
+        words = databases.publish(folder, Database.of(known | {"files": {"words.txt": "sum"}}, databases.root))
+    databases.pause(words, "It is damaged.")
+    listed = {one["name"]: one for one in client.get("/api/v1/databases").json["databases"]}
+    assert set(listed) == {"globins/1", "words/7"}
+    assert (listed["globins/1"]["sequences"], listed["globins/1"]["paused"]) == (45, "")
+    assert (listed["words/7"]["sequences"], listed["words/7"]["paused"]) == (None, "It is damaged.")
+    assert "folder" not in listed["words/7"]
+    field = client.get("/api/v1/processes/phmmer").json["inputs"]["database"]["schema"]
+    assert "globins/1" in field["enum"]
+    assert '"": None: compare the queries with each other' in field["description"]
+    assert "one of &#34;&#34;, globins/1" in client.get("/api").text
 
 
 def test_the_page_describes_every_operation(client: FlaskClient) -> None:
