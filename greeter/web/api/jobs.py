@@ -58,7 +58,9 @@ def show_results(job_id: str) -> dict[str, Any]:
     record = _find(job_id)
     if not record.has_result:
         kind = f"{OGC}result-not-ready" if record.active else "about:blank"
-        raise Problem(404, "There is no result", message(record), wait_headers(record), type=kind)
+        detail = "The job has not ended. Ask again after the seconds in Retry-After."
+        why = detail if record.active else message(record)
+        raise Problem(404, "There is no result", why, wait_headers(record), type=kind)
     files = []
     for file in files_of(record):
         href = link("item", "api.download_file", file.media_type, job_id=job_id, name=file.name)

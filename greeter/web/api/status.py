@@ -53,7 +53,8 @@ def status_info(record: Record) -> dict[str, Any]:
 def message(record: Record) -> str:
     """Return the state of a job as a sentence, with what to do if it failed."""
     if record.phase != Phase.FAILED:
-        return f"{record.summary}."
+        known = record.summary if record.summary != record.heading else ""
+        return f"{': '.join(filter(None, [record.heading, known]))}."
     contact = f"Something went wrong on our side. Write to the operators, with the reference {record.reference}."
     return record.user_message or contact
 

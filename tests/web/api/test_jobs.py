@@ -123,6 +123,8 @@ def test_a_job_is_cancelled_and_deleted(installation: Installation) -> None:
     wait_for(lambda: json.loads(fetch(installation, job).body)["status"] == "running")
     early = fetch(installation, f"{job}/results")
     assert (early.status, json.loads(early.body)["type"].rpartition("/")[2]) == (404, "result-not-ready")
+    assert json.loads(early.body)["detail"].startswith("The job has not ended. Ask again after")
+    assert json.loads(fetch(installation, job).body)["message"].startswith("Running")
     assert int(early.headers["Retry-After"]) > 0
     refused = fetch(installation, job, "DELETE")
     assert (refused.status, "Cancel it" in json.loads(refused.body)["detail"]) == (409, True)
