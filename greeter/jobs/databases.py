@@ -1,7 +1,7 @@
 """The reference databases on disk: `databases/<id>/<version>/` has the files of a version and `database.json`.
 
 A version appears with all its files at once, and these never change. Only `database.json` is replaced, as a whole, when
-the version is paused. What starts with a dot is being made or removed.
+the version is paused, or is not the default any more. What starts with a dot is being made or removed.
 """
 
 from __future__ import annotations
@@ -113,10 +113,13 @@ class Databases:
 
     def pause(self, database: Database, reason: str) -> None:
         """Let no new job use a version, for a reason that forms show; an empty reason lets them again."""
-        new = database.folder / f".{ABOUT}"
-        new.write_text(_json(replace(database, paused=reason)))
-        sync_path(new)
-        new.replace(database.folder / ABOUT)
+        _describe(replace(database, paused=reason))
+
+    def prefer(self, database: Database) -> None:
+        """Let forms choose no other database of its kind, whose versions may be the default until now."""
+        for other in self.published():
+            if other.default and other.kind == database.kind and other.id != database.id:
+                _describe(replace(other, default=False))
 
     def remove(self, database: Database) -> None:
         """Remove a version. It is out of every list before its first file is removed."""
@@ -144,12 +147,21 @@ def _read(root: Path) -> list[Database]:
         except (OSError, ValueError, TypeError) as error:
             log.error("left out the database in %s: %s", folder, error)
     found.sort(key=lambda one: _numbers(one.version), reverse=True)
-    return sorted(found, key=lambda one: (one.title.lower(), one.id))
+    titles = {one.id: one.title.lower() for one in reversed(found)}  # that of the newest version, if it was changed
+    return sorted(found, key=lambda one: (titles[one.id], one.id))
 
 
 def _numbers(version: str) -> list[tuple[int, str]]:
     """Return a key by which version 10 is newer than version 9."""
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.findall("[0-9]+|[^0-9]+", version)]
+
+
+def _describe(database: Database) -> None:
+    """Replace what is known of a version."""
+    new = database.folder / f".{ABOUT}"
+    new.write_text(_json(database))
+    sync_path(new)
+    new.replace(database.folder / ABOUT)
 
 
 def _json(database: Database) -> str:

@@ -60,7 +60,8 @@ class DatabaseField(SelectField):
 
     def _default(self) -> Database | None:
         usable = [database for database in self.databases if not database.paused]
-        return next((database for database in usable if database.default), usable[0] if usable else None)
+        preferred = {database.id for database in self.databases if database.default}
+        return next((database for database in usable if database.id in preferred), usable[0] if usable else None)
 
     def process_data(self, value: Database | str | None) -> None:
         """Choose a database, given also by its name, with or without the version."""

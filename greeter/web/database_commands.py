@@ -35,7 +35,9 @@ def init_app(app: Flask) -> None:
 @click.option("--source", default="", help="The address from which you downloaded it.")
 @click.option("--licence", default="", help="Such as 'CC BY 4.0'.")
 @click.option("--released", type=click.DateTime(["%Y-%m-%d"]), help="The date of the release, such as 2026-10-14.")
-@click.option("--default", is_flag=True, help="Let forms choose it unless the user does.")
+@click.option(
+    "--default", is_flag=True, help="Let forms choose it, and later its newer versions, unless the user does."
+)
 @with_appcontext
 def add_database(
     file: Path, id_: str, version: str, kind: str, title: str | None, released: date | None, **about: str
@@ -60,6 +62,8 @@ def add_database(
             with suppress(*UNAVAILABLE):  # then jobs can name it at most an hour later
                 Naming(services().settings).allow(f"{id_}/{version}")
             database = databases.publish(folder, Database.of(known, databases.root))
+        if database.default:
+            databases.prefer(database)
     except ToolError as error:
         raise click.ClickException(f"{file}: {error}") from None
     except VersionExists:

@@ -104,7 +104,7 @@ def test_a_version_is_never_changed(app: Flask, add: Add) -> None:
 
 
 def test_a_form_offers_the_newest_version_first(client: FlaskClient, add: Add) -> None:
-    """Those that come with greeter are the last, and the first one is chosen unless another is the default."""
+    """Those that come with greeter are the last. The newest of the database that was the last default is chosen."""
     for version in ("9", "10", "2"):
         add(FASTA, "swissprot", version)
     add(FASTA, "pdb", "1.5")
@@ -113,6 +113,12 @@ def test_a_form_offers_the_newest_version_first(client: FlaskClient, add: Add) -
     assert '<option selected value="pdb/1.5">pdb 1.5, 2 sequences</option>' in client.get("/tools/count_database").text
     add(FASTA, "zinc", "1", "--default")
     assert '<option selected value="zinc/1">' in client.get("/tools/count_database").text
+    add(FASTA, "zinc", "2")
+    assert '<option selected value="zinc/2">' in client.get("/tools/count_database").text
+    add(FASTA, "zz", "1", "--default")
+    assert '<option selected value="zz/1">' in client.get("/tools/count_database").text
+    add(FASTA, "swissprot", "11", "--title", "A title that only this version has")
+    assert offered(client)[:4] == ["swissprot/11", "swissprot/10", "swissprot/9", "swissprot/2"]
     assert "This site has no database for this yet." in client.get("/tools/read_words").text
 
 
