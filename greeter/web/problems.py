@@ -13,8 +13,10 @@ from greeter.logs import REQUEST
 # What a script does next, by HTTP status, where the page of the error speaks of a form or of reloading.
 _ADVICE = {
     400: "Check the request against the description of the API at /api, then send it again.",
+    404: "Check the address against the description of the API at /api. A job may also have been deleted.",
     405: "Use one of the methods in the header Allow of this response.",
     413: "Send less data. The limits are at /api/v1/limits.",
+    416: "Send the request without the header Range, or ask for bytes that the file has.",
     429: "Wait for the seconds in the header Retry-After, then send it again. Your jobs are not affected.",
     500: "Try again. If it happens again, write to the contact in /api/openapi.json, with the reference.",
     503: "Your jobs are safe. Wait for the seconds in the header Retry-After, then send the request again.",

@@ -116,7 +116,9 @@ def test_a_box_of_a_form_is_true_or_false(client: FlaskClient) -> None:
 def test_other_mistakes_are_explained(client: FlaskClient) -> None:
     """Wrong addresses, methods and kinds of bodies, and what is too large."""
     assert "expensive_greet" in refusal(client.get("/api/v1/processes/none"), 404)["detail"]
-    refusal(client.get("/api/nowhere"), 404)
+    assert "at /api." in refusal(client.get("/api/nowhere"), 404)["detail"]
+    table = "/api/v1/jobs/sample-phmmer/files/targets.tbl"
+    assert "Range" in refusal(client.get(table, headers={"Range": "bytes=999999999-"}), 416)["detail"]
     refusal(client.get("/api/v1/jobs/1"), 404)
     wrong_method = client.delete("/api/v1/processes")
     assert "Allow" in wrong_method.headers
