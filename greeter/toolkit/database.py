@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from greeter.toolkit.alphabets import ALPHABETS
 from greeter.toolkit.errors import ToolError
 
 ABOUT = "database.json"
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}/[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
+_TEXTS = ("title", "kind", "file", "description", "source", "licence", "released", "paused")
+_COUNTS = ("sequences", "residues", "longest")
 _NOT_RECORDED = {"folder", "default", "paused"}  # what may change while a job names the version
 
 
@@ -113,4 +116,21 @@ class Database:
         about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
         if not isinstance(about, dict) or f"{about.get('id')}/{about.get('version')}" != "/".join(folder.parts[-2:]):
             raise ValueError(f"{ABOUT} does not have the id and version that the folder has")
-        return cls.of(about, folder.parents[1])
+        database = cls.of(about, folder.parents[1])
+        if wrong := [*database._wrong()]:
+            raise ValueError(f"{ABOUT} has wrong values: {', '.join(wrong)}")
+        return database
+
+    def _wrong(self) -> Iterator[str]:
+        """Yield the names of attributes that pages and tools could not use. The description may be written by hand."""
+        for name in _TEXTS:
+            if not isinstance(getattr(self, name), str):
+                yield name
+        for name in _COUNTS:
+            value = getattr(self, name)
+            is_missing = value is None and self.kind not in ALPHABETS
+            if not is_missing and (not isinstance(value, int) or value < 1):
+                yield name
+        sums = self.files if isinstance(self.files, Mapping) else {}
+        if Path(str(self.file)).name != self.file or not isinstance(sums.get(self.file), str):
+            yield "file (a name, whose SHA-256 is in files)"

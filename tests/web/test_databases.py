@@ -197,6 +197,24 @@ def test_a_damaged_description_leaves_the_others(app: Flask, client: FlaskClient
     assert offered(client) == ["swissprot/2026_04", "globins/1"]
 
 
+def test_a_description_with_wrong_values_leaves_the_others(
+    app: Flask, client: FlaskClient, add: Add, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What pages and tools need is there, and of its type. The log names what is wrong."""
+    add()
+    right = described(app).about | {"id": "other"}
+    wrong: dict[str, list[object]] = {"title": [None], "released": [2026], "kind": [[]], "longest": [None]}
+    wrong |= {"residues": ["9"], "sequences": [0], "file": ["../sequences.fa"], "files": [{}, None]}
+    changes: list[dict[str, object]] = [{name: value} for name, values in wrong.items() for value in values]
+    for number, change in enumerate([{}, *changes]):
+        folder = app.extensions["greeter"].databases.root / "other" / str(number)
+        folder.mkdir(parents=True)
+        (folder / "database.json").write_text(json.dumps(right | {"version": str(number)} | change))
+    assert set(offered(client)) == {"other/0", "swissprot/2026_04", "globins/1"}
+    assert "database.json has wrong values: title\n" in caplog.text
+    assert "database.json has wrong values: file (a name, whose SHA-256 is in files)\n" in caplog.text
+
+
 def test_a_disk_that_does_not_answer_delays_no_form_for_long(app: Flask, client: FlaskClient, add: Add) -> None:
     """The form offers what it offered before."""
     add()
