@@ -52,7 +52,8 @@ def test_a_job_runs_from_json_to_its_files(installation: Installation) -> None:
     assert (state["status"], state["phase"], state["processID"]) == ("successful", "finished", "phmmer")
     assert (state["label"], state["progress"], state["partial"]) == ("my <globin>", 100, False)
     results = json.loads(fetch(installation, f"{job}/results").body)
-    assert (results["result"]["queries"], results["result"]["hits"]) == (1, 1)
+    assert (results["result"]["queries"], results["result"]["hits"]) == (1, 38)
+    assert results["databases"]["database"]["name"] == "globins/1"
     files = {file["name"]: file for file in results["files"]}
     assert {"domains.tbl", "targets.tbl"} < set(files)
     download = fetch(installation, f"{job}/files/targets.tbl")
