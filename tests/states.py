@@ -159,7 +159,7 @@ WITH_WORKER: dict[str, Arrival] = {
         _then(_hits, "text=Show alignment >> nth=0", "pre.alignment"), "text=How this was made", "text=SHA-256"
     ),
     "finished-no-hits": _job("phmmer", "text=0 hits", evalue="1e-300"),
-    "finished-files": _job("publish", "text=All files"),
+    "finished-files": _then(_job("publish", "text=Downloads ("), "text=Downloads (", "text=All files"),
     "finished-table": _then(_job("tabulate", "text=250 rows"), "summary >> text=Filter", "text=Score at least"),
     "finished-many": _job("phmmer", "text=Next hits", query=GLOBINS, targets=""),
     "stopped": _job("yield_some", "text=Stopped at the time limit"),
