@@ -24,7 +24,18 @@ DEFAULT_QUEUE = "celery"
 DEFAULT_POSITION = 100
 _QUEUE_NAME = re.compile("[a-z0-9_-]+")
 # The list of a queue has its name, so it must not be another key: of greeter (jobs/store.py), kombu, or greeter 0.2.0.
-_OTHER_KEYS = {"bytes", "client_key", "clock", "installation", "queues", "statistics", "tools", "unfit", "write_check"}
+_OTHER_KEYS = {
+    "bytes",
+    "client_key",
+    "clock",
+    "installation",
+    "mails",
+    "queues",
+    "statistics",
+    "tools",
+    "unfit",
+    "write_check",
+}
 _RESERVED = _OTHER_KEYS | {"unacked", "unacked_index", "unacked_mutex", "workers"}
 
 
