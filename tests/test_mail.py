@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page
 
 from greeter.jobs.mails import MailState
 from tests.conftest import Installation, wait_for
-from tests.http import Response, fetch, post, submit, wait_for_end
+from tests.http import fetch, post, submit, wait_for_end
 from tests.mail import MailServer
 
 pytestmark = pytest.mark.slow
@@ -86,6 +86,7 @@ def test_a_mail_is_asked_for_and_sent(site: Installation, server: MailServer, br
 def test_an_address_is_shown_nowhere(site: Installation, server: MailServer) -> None:
     """Neither a page, download, log line, metric nor Flower has it, before and after the mail is sent."""
     site.start("flower")
+    wait_for(lambda: b"worker@test" in of_flower(site, "/workers"), 60)  # it gets events
     job = submit(site, "expensive_greet", person="Ada", total="8")
     post(site, f"{job}/mail", address="bob@example.org")
     shown = everything(site, job)
@@ -102,17 +103,18 @@ def test_an_address_is_shown_nowhere(site: Installation, server: MailServer) -> 
 
 def everything(site: Installation, job: str) -> list[bytes]:
     """What the site and Flower show of a job."""
-    login = f"Basic {b64encode(site.settings.flower_basic_auth.encode()).decode()}"
-
-    def of_flower(path: str) -> bytes:
-        connection = HTTPConnection("127.0.0.1", site.settings.flower_port, timeout=30)
-        connection.request("GET", path, headers={"Authorization": login})
-        with closing(connection), connection.getresponse() as response:
-            return Response(response, response.read()).raw
-
     task = f"/task/{job.rpartition('/')[2]}"
-    wait_for(lambda: b"expensive_greet" in of_flower(task))
+    wait_for(lambda: b"expensive_greet" in of_flower(site, task), 60)
     metrics = fetch(site, "/metrics", Authorization=f"Bearer {TOKEN}")
     assert metrics.status == 200
     pages = [fetch(site, job + end) for end in ("", "/progress", "/mail", ".json")]
-    return [metrics.raw, of_flower(task), of_flower("/tasks"), *(page.raw for page in pages)]
+    return [metrics.raw, of_flower(site, task), of_flower(site, "/tasks"), *(page.raw for page in pages)]
+
+
+def of_flower(site: Installation, path: str) -> bytes:
+    """Fetch a page of Flower."""
+    login = f"Basic {b64encode(site.settings.flower_basic_auth.encode()).decode()}"
+    connection = HTTPConnection("127.0.0.1", site.settings.flower_port, timeout=30)
+    connection.request("GET", path, headers={"Authorization": login})
+    with closing(connection), connection.getresponse() as response:
+        return response.read()
