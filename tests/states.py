@@ -106,7 +106,7 @@ def _too_many_fields(page: Page, installation: Installation) -> None:
         "document.querySelector('form').append(...Array.from({length: 100}, () => "
         "Object.assign(document.createElement('input'), {name: 'x'})))"
     )
-    page.click("text=Submit")
+    page.click("form button")
     page.wait_for_selector("text=This submission is too large")
 
 
