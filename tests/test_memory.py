@@ -13,7 +13,7 @@ from greeter.tools.phmmer import phmmer
 from tests.conftest import ROOT, Installation, wait_for
 
 HEMOGLOBIN = (ROOT / "static/examples/HBB_HUMAN.fa").read_bytes().partition(b"\n")[2].replace(b"\n", b"")
-LIMIT = 150_000_000  # bytes
+LIMIT = 200_000_000  # bytes
 
 
 @pytest.fixture(scope="module")

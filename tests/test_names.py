@@ -101,7 +101,7 @@ def test_nothing_says_greeter(own_installation: Installation) -> None:
         shown[path] = text_of(fetch(site, path, Authorization=f"Bearer {TOKEN}"))
     assert "site_jobs_ended_total" in shown["/metrics"]
 
-    paths = ["/", "/health/live", "/health/ready", running, ended, ended + ".json", ended + "/files.zip"]
+    paths = ["/", "/health/live", "/health/ready", running, ended, ended + ".json", ended + "/job.zip"]
     pages = crawl(lambda path: fetch(site, path), paths)
     assert {"/help", "/static/style.css", "/jobs/sample-phmmer", ended + "/delete"} < set(pages)
     assert all("Fold Lab" in text for text in pages.values() if "<!doctype" in text)
