@@ -22,7 +22,12 @@ from tests.test_durability import STALLED_DISK
 
 SECONDS = int(os.environ.get("NEMESIS_SECONDS", "60"))
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(SECONDS + 900)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(SECONDS + 900),
+    # aiosmtpd leaves connections open when it is stopped.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 
 class Stoppable(Protocol):

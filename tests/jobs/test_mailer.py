@@ -274,11 +274,21 @@ def test_mails_are_limited_for_one_address_and_one_client(own_installation: Inst
 
 
 def test_a_clock_that_was_set_back_delays_no_mail(site: Installation, server: MailServer) -> None:
-    """A time of an attempt that is far in the future counts as now."""
+    """A time of an attempt that is far in the future counts as now, and so does one that was set in the future."""
     job = end(site, running(site))
-    site.redis.zincrby("mails", 86_400, job)
+    site.redis.zincrby("mails", 2e9 + 86_400, job)
     Mailer(site.store, site.settings).send_all()
     assert len(server.received) == 1
+
+    end(site, running(site))
+    taken = site.store.mails.take("a process that is lost")
+    assert taken
+    Mailer(site.store, site.settings).send_all()
+    assert len(server.received) == 1
+    site.redis.zincrby("mails", 3000, taken.job_id)
+    site.redis.hincrbyfloat(f"mail:{taken.job_id}", "since", 3000)
+    Mailer(site.store, site.settings).send_all()
+    assert len(server.received) == 2
 
 
 def test_no_address_is_logged(site: Installation, server: MailServer, caplog: pytest.LogCaptureFixture) -> None:

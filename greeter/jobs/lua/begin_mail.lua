@@ -7,5 +7,5 @@ local _, token, lease = unpack(ARGV)
 
 if redis.call('HGET', 'mail:' .. job_id, 'token') ~= token then return 0 end
 redis.call('HSET', key, 'mail', 'sending')
-redis.call('ZADD', MAILS, now + lease, job_id)
+postpone_mail(job_id, lease)
 return 1

@@ -15,6 +15,12 @@ local function count_end(end_phase)
   redis.call('HINCRBYFLOAT', STATISTICS, 'seconds ' .. tool, duration)
 end
 
+-- Makes a mail wait for some seconds. From `since` it is seen that the clock was set back while it waits.
+local function postpone_mail(job, seconds)
+  redis.call('HSET', 'mail:' .. job, 'since', now)
+  redis.call('ZADD', MAILS, now + seconds, job)
+end
+
 -- Ends the job in a Celery state, with further fields and values.
 local function finish(state, ...)
   local client = get('client')
@@ -23,7 +29,7 @@ local function finish(state, ...)
   redis.call('ZREM', RUNNING, job_id)
   leave_queue()
   redis.call('ZADD', ENDED, now, job_id)
-  if get('mail') then redis.call('ZADD', MAILS, now, job_id) end
+  if get('mail') then redis.call('ZADD', MAILS, 0, job_id) end
   if client then redis.call('SREM', 'client:' .. client, job_id) end
   count_end(state == 'SUCCESS' and get('partial') and 'stopped' or PHASES[state])
 end

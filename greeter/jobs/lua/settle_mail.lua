@@ -14,7 +14,7 @@ redis.call('HSET', key, 'mail', outcome)
 if outcome == 'delayed' then
   local delay = math.min(5 * 2 ^ redis.call('HINCRBY', mail, 'attempts', 1) / 2, longest)
   redis.call('HDEL', mail, 'token')
-  redis.call('ZADD', MAILS, now + delay, job_id)
+  postpone_mail(job_id, delay)
 else
   redis.call('DEL', mail)
   redis.call('ZREM', MAILS, job_id)
