@@ -188,7 +188,7 @@ def test_the_archive_of_a_tool_that_is_gone(app: Flask, mafft: Path) -> None:
     entities, _ = read_crate(app.test_client().get("/jobs/sample-mafft/job.zip").data)
     tool = entities["http://localhost/tools/mafft"]
     assert tool["name"] == "mafft"
-    assert len(tool["softwareRequirements"]) == 3
+    assert len(tool["softwareRequirements"]) == 4
 
 
 def test_a_site_has_its_own_name_in_the_archive(app: Flask) -> None:

@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import re
-import resource
 import shutil
 import signal
 import time
@@ -322,7 +321,7 @@ def test_a_full_disk_refuses_submissions_and_keeps_the_input(own_installation: I
     own_installation.start("redis", "web")
     wait_for(lambda: len(psutil.Process(own_installation.pid("web")).children()) == 2)
     for process in psutil.Process(own_installation.pid("web")).children():
-        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (100_000, 100_000))
+        process.rlimit(psutil.RLIMIT_FSIZE, (100_000, -1))
     proteins = "".join(f">kept{number}\n{'MKVLA' * 200}\n" for number in range(120))
     refused = post(own_installation, "/tools/phmmer", query=proteins, evalue="7.5", label="mine")
     assert (refused.status, refused.headers["Retry-After"]) == (503, "300")
@@ -331,6 +330,8 @@ def test_a_full_disk_refuses_submissions_and_keeps_the_input(own_installation: I
     assert not list((own_installation.settings.data_dir / "jobs").glob("[!.]*"))
     assert own_installation.redis.zcard("queue:celery") == 0
     assert fetch(own_installation, submit(own_installation, "phmmer", query=">a\nMKVLA", evalue="7.5")).status == 200
+    for process in psutil.Process(own_installation.pid("web")).children():
+        process.rlimit(psutil.RLIMIT_FSIZE, (-1, -1))  # for the data of coverage
 
 
 def test_a_job_can_be_cancelled_and_then_deleted(installation: Installation) -> None:
