@@ -70,7 +70,7 @@ def test_job_counts_survive_restarts_and_requests_count_in_every_process(own_ins
         process.terminate()
     wait_for(lambda: len([one for one in web.children() if one not in before]) == 2 and len(web.children()) == 2)
     seen = numbers()
-    assert len(list(folder_of(site).iterdir())) == 3  # of two processes, and of all that have ended
+    wait_for(lambda: len(list(folder_of(site).iterdir())) == 3)  # of two processes, and of all that have ended
     assert seen["request_seconds_count /jobs/<job_id:job_id>/progress 200"] == 30
     assert numbers()["request_seconds_count /metrics 200"] == 1
     assert (seen["jobs_waiting celery"], seen["jobs_running celery"], seen["redis_up"]) == (1, 0, 1)
