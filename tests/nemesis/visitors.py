@@ -69,7 +69,8 @@ class Visitor(threading.Thread):
         answer = post(self._site, f"/tools/{fields.pop('tool')}", **fields)
         if answer.status == 303:
             self.accepted.append(answer.headers["Location"])
-            self._ask_for_mail(self.accepted[-1])
+            if self._site.settings.smtp_url:
+                self._ask_for_mail(self.accepted[-1])
         elif answer.status not in REFUSED:
             self.errors.append(f"a submission got {answer.status}")
         if self.accepted and self._choose.random() < 0.05:
