@@ -40,12 +40,14 @@ CHROMIUM = Path("/usr/bin/chromium")
 QUIET = ["--disable-quic", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 NAMES = "--host-resolver-rules=MAP *.test 127.0.0.1"  # unlike localhost, not a secure context
 
-# The tests have their own settings, whatever those of the adopter are.
-for declared in fields(Settings):
-    os.environ.pop(declared.name.upper(), None)
-
 # The misbehaving tools of the tests are found like any others: as files in a folder of tools.
 tools.__path__.append(str(ROOT / "tests" / "zoo"))
+
+
+def pytest_configure() -> None:
+    """Give the tests settings of their own, whatever those of the adopter are."""
+    for declared in fields(Settings):
+        os.environ.pop(declared.name.upper(), None)
 
 
 def wait_for(what: Callable[[], Any], seconds: float = 20) -> Any:
