@@ -92,11 +92,7 @@ class FileField(Field):
 
     def _write(self, text: str, name: str) -> Upload:
         upload: Upload = self.meta.new_upload(name)
-        try:
-            with upload.create() as file:
-                file.write(text.encode())
-        except OSError as error:
-            upload.error = error
+        upload.write(text)
         return upload
 
     def process_formdata(self, valuelist: list[str | Upload]) -> None:

@@ -54,6 +54,14 @@ class Upload:
             raise self.error
         return self.path.open("xb")
 
+    def write(self, text: str) -> None:
+        """Create the file from a text, or keep the error if it cannot be stored."""
+        try:
+            with self.create() as file:
+                file.write(text.encode())
+        except OSError as error:
+            self.error = error
+
     @property
     def is_shown(self) -> bool:
         """Whether this is only the name for a text that the form shows; see `shown_reference`."""

@@ -130,9 +130,5 @@ def _files(values: list[Any]) -> Iterator[Upload]:
 
 def _written(text: str) -> Upload:
     upload = current_request().uploads.create("")
-    try:
-        with upload.create() as file:
-            file.write(text.encode())
-    except OSError as error:
-        upload.error = error
+    upload.write(text)
     return upload
