@@ -83,7 +83,9 @@ def test_too_many_submissions_from_one_client_get_429(own_installation: Installa
     assert [fetch(own_installation, jobs[1] + "/progress").status for _ in range(10)] == [200] * 10
     asked = own_installation.redis.info("commandstats")
     assert asked["cmdstat_evalsha"]["calls"] == 10
-    assert not asked.keys() & {"cmdstat_incrby", "cmdstat_get", "cmdstat_ping"}
+    assert not asked.keys() & {"cmdstat_incrby", "cmdstat_ping"}
+    of_the_folder_check = 1  # which each web process repeats now and then
+    assert asked.get("cmdstat_get", {"calls": 0})["calls"] <= of_the_folder_check
 
 
 def test_a_clock_that_is_set_back_does_not_lock_clients_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
