@@ -70,6 +70,18 @@ def test_reading_path_takes_less_than_an_hour() -> None:
     assert abs(words - int(stated.replace(",", ""))) <= 400
 
 
+def test_decisions_are_few_and_short() -> None:
+    """There are at most eight records, each in the list with its number and title, and of about 400 words."""
+    records = sorted(ROOT.glob("docs/decisions/[0-9]*.md"))
+    assert len(records) <= 8
+    titles = [path.read_text().splitlines()[0].removeprefix("# ") for path in records]
+    listed = (ROOT / "docs/decisions/README.md").read_text()
+    entries = [f"{title[:3]}[{title[3:]}]({path.name})" for title, path in zip(titles, records, strict=True)]
+    assert re.findall(r"^\d+\. .*", listed, re.MULTILINE) == entries
+    assert [title[:3] for title in titles] == [f"{number}. " for number in range(1, len(records) + 1)]
+    assert [path.name for path in records if len(path.read_text().split()) > 440] == []
+
+
 def test_table_of_failures_names_existing_tests() -> None:
     """Every test that tests/README.md names exists."""
     named = re.findall(r"`(\S+\.py)::(\w+)`", (ROOT / "tests/README.md").read_text())

@@ -1,6 +1,6 @@
 """The mails that users want when their jobs have ended, in Redis.
 
-A mail is sent at most once: see docs/decisions/0010-mails-at-most-once.md.
+A mail is sent at most once: see docs/decisions/0008-mails-at-most-once.md.
 """
 
 from __future__ import annotations
