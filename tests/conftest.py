@@ -15,7 +15,7 @@ from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
@@ -33,6 +33,9 @@ from greeter.jobs.statistics import QueueStatistics
 from greeter.jobs.store import Store
 from greeter.jobs.task import register_tools
 from greeter.settings import Settings
+
+if TYPE_CHECKING:
+    from tests.mail import MailServer
 
 ROOT = Path(__file__).parents[1]
 PROCFILE = dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines())
@@ -371,6 +374,17 @@ def own_installation(tmp_path: Path) -> Iterator[Installation]:
     """An installation for one test that breaks things; nothing is started yet."""
     with closing(Installation(tmp_path)) as mine:
         yield mine
+
+
+@pytest.fixture
+def mail_server() -> Iterator[MailServer]:
+    """A running mail server."""
+    from tests.mail import MailServer  # here, because it imports this file
+
+    mine = MailServer()
+    mine.start()
+    yield mine
+    mine.stop()
 
 
 @pytest.fixture

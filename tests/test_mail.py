@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -24,18 +23,9 @@ TOKEN = "a-token-of-the-operator"
 
 
 @pytest.fixture
-def server() -> Iterator[MailServer]:
-    """A mail server."""
-    mine = MailServer()
-    mine.start()
-    yield mine
-    mine.stop()
-
-
-@pytest.fixture
-def site(own_installation: Installation, server: MailServer) -> Installation:
+def site(own_installation: Installation, mail_server: MailServer) -> Installation:
     """A site that sends mails."""
-    own_installation.settings = replace(own_installation.settings, smtp_url=server.url, metrics_token=TOKEN)
+    own_installation.settings = replace(own_installation.settings, smtp_url=mail_server.url, metrics_token=TOKEN)
     own_installation.start("redis", "worker", "web")
     return own_installation
 
@@ -54,7 +44,7 @@ def enter(page: Page, address: str) -> None:
     page.wait_for_selector("text=Change or remove the address")
 
 
-def test_a_mail_is_asked_for_and_sent(site: Installation, server: MailServer, browser: Browser) -> None:
+def test_a_mail_is_asked_for_and_sent(site: Installation, mail_server: MailServer, browser: Browser) -> None:
     """On a phone, without JavaScript too; nothing that is typed is lost, and nobody's address is shown."""
     base = f"http://127.0.0.1:{site.settings.web_port}"
     for javascript in (True, False):
@@ -79,11 +69,11 @@ def test_a_mail_is_asked_for_and_sent(site: Installation, server: MailServer, br
         page.reload()
         page.wait_for_selector("text=A mail about this was sent.")
         context.close()
-    assert server.recipients == ["bob@example.org"] * 2
-    assert f"{base}{job}" in server.received[1].get_content().split()
+    assert mail_server.recipients == ["bob@example.org"] * 2
+    assert f"{base}{job}" in mail_server.received[1].get_content().split()
 
 
-def test_an_address_is_shown_nowhere(site: Installation, server: MailServer) -> None:
+def test_an_address_is_shown_nowhere(site: Installation, mail_server: MailServer) -> None:
     """Neither a page, download, log line, metric nor Flower has it, before and after the mail is sent."""
     site.start("flower")
     wait_for(lambda: b"worker@test" in of_flower(site, "/workers"), 60)  # it gets events
@@ -95,7 +85,7 @@ def test_an_address_is_shown_nowhere(site: Installation, server: MailServer) -> 
     shown += [*everything(site, job), fetch(site, f"{job}/job.zip").raw]
     site.stop("web", "worker", "flower")
     log = site.log.read_bytes()
-    assert server.recipients == ["bob@example.org"]
+    assert mail_server.recipients == ["bob@example.org"]
     assert b"mail sent" in log
     assert [text for text in (*shown, log) if b"bob" in text] == []
     assert not site.redis.exists(f"mail:{job.rpartition('/')[2]}")

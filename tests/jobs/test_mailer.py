@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import ssl
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -27,19 +26,14 @@ ME = Runner("worker", 1)
 
 
 @pytest.fixture
-def server() -> Iterator[MailServer]:
-    """A mail server."""
-    mine = MailServer()
-    mine.start()
-    yield mine
-    mine.stop()
-
-
-@pytest.fixture
-def site(own_installation: Installation, server: MailServer) -> Installation:
+def site(own_installation: Installation, mail_server: MailServer) -> Installation:
     """A site with Redis and a mail server, and without a worker."""
     use(
-        own_installation, smtp_url=server.url, mail_from="robot@lab.example", contact="ada@lab.example", site_name="Läb"
+        own_installation,
+        smtp_url=mail_server.url,
+        mail_from="robot@lab.example",
+        contact="ada@lab.example",
+        site_name="Läb",
     )
     own_installation.start("redis")
     return own_installation
@@ -93,16 +87,16 @@ def is_forgotten(site: Installation, job: str) -> bool:
     ],
 )
 def test_each_end_is_told_once(
-    site: Installation, server: MailServer, state: str, fields: dict[str, Any], words: str
+    site: Installation, mail_server: MailServer, state: str, fields: dict[str, Any], words: str
 ) -> None:
     """The mail has the state, the site and the address of the page. Before the end, there is none."""
     job = running(site)
     send(site)
-    assert (server.received, state_of(site, job)) == ([], MailState.ASKED)
+    assert (mail_server.received, state_of(site, job)) == ([], MailState.ASKED)
     end(site, job, state, **fields)
     send(site)
     send(site)
-    (mail,), (envelope,) = server.received, server.envelopes
+    (mail,), (envelope,) = mail_server.received, mail_server.envelopes
     assert (envelope.mail_from, envelope.rcpt_tos) == ("robot@lab.example", ["bob@example.org"])
     assert (mail["Subject"], mail["From"], mail["To"]) == (
         f"Your job {words} - Läb",
@@ -118,36 +112,36 @@ def test_each_end_is_told_once(
     assert is_forgotten(site, job)
 
 
-def test_the_mail_says_nothing_that_a_user_chose(site: Installation, server: MailServer) -> None:
+def test_the_mail_says_nothing_that_a_user_chose(site: Installation, mail_server: MailServer) -> None:
     """Nobody can send a text of theirs to another person with it."""
     site.store.create("a" * 32, "nap", {"text": "Buy it"}, Submission(label="Buy pills"))
     site.store.claim("a" * 32, ME, {})
     site.store.mails.ask("a" * 32, "bob@example.org", PAGE.format("a" * 32), "client")
     end(site, "a" * 32)
     send(site)
-    assert "Buy" not in server.received[0].as_string()
+    assert "Buy" not in mail_server.received[0].as_string()
 
 
-def test_a_server_that_is_down_gets_the_mail_later(site: Installation, server: MailServer) -> None:
+def test_a_server_that_is_down_gets_the_mail_later(site: Installation, mail_server: MailServer) -> None:
     """Also one that refuses for now, or refuses the sender, which is for the operator to correct."""
     job = end(site, running(site))
-    server.stop()
+    mail_server.stop()
     send(site)
     assert state_of(site, job) == MailState.DELAYED
-    server.start()
+    mail_server.start()
     for command, answer in (("MAIL", "550 Who?"), ("RCPT", "451 Later"), ("DATA", "452 Full")):
-        server.answers = {command: answer}
+        mail_server.answers = {command: answer}
         send(site)
         assert state_of(site, job) == MailState.DELAYED
-    server.answers = {}
+    mail_server.answers = {}
     send(site)
-    assert (server.recipients, state_of(site, job)) == (["bob@example.org"], MailState.SENT)
+    assert (mail_server.recipients, state_of(site, job)) == (["bob@example.org"], MailState.SENT)
 
 
-def test_attempts_become_rare_and_end_after_a_day(site: Installation, server: MailServer) -> None:
+def test_attempts_become_rare_and_end_after_a_day(site: Installation, mail_server: MailServer) -> None:
     """The first pauses are short, the longest an hour. The address is deleted after the last attempt."""
     job = end(site, running(site))
-    server.stop()
+    mail_server.stop()
     pauses = []
     for _ in range(12):
         send(site)
@@ -163,28 +157,28 @@ def test_attempts_become_rare_and_end_after_a_day(site: Installation, server: Ma
 
 @pytest.mark.parametrize(("command", "state"), [("RCPT", MailState.REFUSED), ("DATA", MailState.FAILED)])
 def test_a_refused_mail_is_not_sent_again(
-    site: Installation, server: MailServer, command: str, state: MailState
+    site: Installation, mail_server: MailServer, command: str, state: MailState
 ) -> None:
     """Whether the server refuses the address or the mail, that is the end."""
     job = end(site, running(site))
-    server.answers = {command: "550 bob@example.org: no"}
+    mail_server.answers = {command: "550 bob@example.org: no"}
     send(site)
     send(site)
-    assert (state_of(site, job), server.tries[command]) == (state, 1)
+    assert (state_of(site, job), mail_server.tries[command]) == (state, 1)
     assert is_forgotten(site, job)
 
 
-def test_a_lost_answer_leaves_the_outcome_unknown(site: Installation, server: MailServer) -> None:
+def test_a_lost_answer_leaves_the_outcome_unknown(site: Installation, mail_server: MailServer) -> None:
     """The mail may have been accepted, so it is not sent again."""
     job = end(site, running(site))
-    server.loses_answers = True
+    mail_server.loses_answers = True
     send(site)
     send(site)
-    assert (len(server.received), state_of(site, job)) == (1, MailState.UNKNOWN)
+    assert (len(mail_server.received), state_of(site, job)) == (1, MailState.UNKNOWN)
     assert is_forgotten(site, job)
 
 
-def test_a_process_that_is_lost_before_it_sends_is_replaced(site: Installation, server: MailServer) -> None:
+def test_a_process_that_is_lost_before_it_sends_is_replaced(site: Installation, mail_server: MailServer) -> None:
     """Another one sends the mail after a while; the first one, if it was only slow, does not."""
     job = end(site, running(site))
     slow = site.store.mails.take("slow")
@@ -193,11 +187,11 @@ def test_a_process_that_is_lost_before_it_sends_is_replaced(site: Installation, 
     send(site)
     assert not site.store.mails.begin(slow)
     assert site.store.mails.settle(slow, MailState.DELAYED) is None
-    assert (len(server.received), state_of(site, job)) == (1, MailState.SENT)
+    assert (len(mail_server.received), state_of(site, job)) == (1, MailState.SENT)
 
 
 def test_a_process_that_is_lost_while_it_sends_leaves_the_outcome_unknown(
-    site: Installation, server: MailServer
+    site: Installation, mail_server: MailServer
 ) -> None:
     """Nobody else sends the mail."""
     job = end(site, running(site))
@@ -207,11 +201,11 @@ def test_a_process_that_is_lost_while_it_sends_leaves_the_outcome_unknown(
     assert site.store.mails.begin(lost)  # a call whose reply was lost is repeated
     assert state_of(site, job) == MailState.SENDING
     send(site)
-    assert (server.received, state_of(site, job)) == ([], MailState.UNKNOWN)
+    assert (mail_server.received, state_of(site, job)) == ([], MailState.UNKNOWN)
     assert is_forgotten(site, job)
 
 
-def test_a_process_that_knows_that_it_has_not_sent_tries_again(site: Installation, server: MailServer) -> None:
+def test_a_process_that_knows_that_it_has_not_sent_tries_again(site: Installation, mail_server: MailServer) -> None:
     """The server refused for now after the process had begun, or Redis did not answer whether it may begin."""
     job = end(site, running(site))
     mail = site.store.mails.take("mine")
@@ -220,10 +214,10 @@ def test_a_process_that_knows_that_it_has_not_sent_tries_again(site: Installatio
     assert site.store.mails.settle(mail, MailState.DELAYED) == MailState.DELAYED
     assert not site.store.mails.begin(mail)
     send(site)
-    assert (len(server.received), state_of(site, job)) == (1, MailState.SENT)
+    assert (len(mail_server.received), state_of(site, job)) == (1, MailState.SENT)
 
 
-def test_an_address_can_be_changed_and_removed(site: Installation, server: MailServer) -> None:
+def test_an_address_can_be_changed_and_removed(site: Installation, mail_server: MailServer) -> None:
     """Also removed after the end, while the mail is delayed; not any more when it is being sent."""
     changed, removed, late = (running(site) for _ in range(3))
     site.store.mails.ask(changed, "new@example.org", PAGE.format(changed), "client")
@@ -241,11 +235,11 @@ def test_an_address_can_be_changed_and_removed(site: Installation, server: MailS
     assert state_of(site, changed) == MailState.SENDING
     assert site.store.mails.settle(taken, MailState.DELAYED)
     send(site)
-    assert server.recipients == ["new@example.org"]
+    assert mail_server.recipients == ["new@example.org"]
     assert site.store.mails.ask(late, "new@example.org", "", "client") == "ended"
 
 
-def test_the_address_is_deleted_with_the_job(site: Installation, server: MailServer) -> None:
+def test_the_address_is_deleted_with_the_job(site: Installation, mail_server: MailServer) -> None:
     """Also while it is taken; nothing is left of the record."""
     job = end(site, running(site))
     taken = site.store.mails.take("mine")
@@ -254,7 +248,7 @@ def test_the_address_is_deleted_with_the_job(site: Installation, server: MailSer
     assert not site.store.mails.begin(taken)
     assert site.store.mails.settle(taken, MailState.SENT) is None
     send(site)
-    assert server.received == []
+    assert mail_server.received == []
     assert is_forgotten(site, job)
     assert not site.redis.exists(f"job:{job}")
 
@@ -273,30 +267,30 @@ def test_mails_are_limited_for_one_address_and_one_client(own_installation: Inst
     assert all(0 < own_installation.redis.ttl(key) <= 86_400 for key in counters)
 
 
-def test_a_clock_that_was_set_back_delays_no_mail(site: Installation, server: MailServer) -> None:
+def test_a_clock_that_was_set_back_delays_no_mail(site: Installation, mail_server: MailServer) -> None:
     """A time of an attempt that is far in the future counts as now, and so does one that was set in the future."""
     job = end(site, running(site))
     site.redis.zincrby("mails", 2e9 + 86_400, job)
     Mailer(site.store, site.settings).send_all()
-    assert len(server.received) == 1
+    assert len(mail_server.received) == 1
 
     end(site, running(site))
     taken = site.store.mails.take("a process that is lost")
     assert taken
     Mailer(site.store, site.settings).send_all()
-    assert len(server.received) == 1
+    assert len(mail_server.received) == 1
     site.redis.zincrby("mails", 3000, taken.job_id)
     site.redis.hincrbyfloat(f"mail:{taken.job_id}", "since", 3000)
     Mailer(site.store, site.settings).send_all()
-    assert len(server.received) == 2
+    assert len(mail_server.received) == 2
 
 
-def test_no_address_is_logged(site: Installation, server: MailServer, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_address_is_logged(site: Installation, mail_server: MailServer, caplog: pytest.LogCaptureFixture) -> None:
     """Although a server quotes it when it refuses it."""
     caplog.set_level(logging.DEBUG)
     for answers in ({"RCPT": "550 bob@example.org: no"}, {"DATA": "451 bob@example.org: later"}, {}):
         end(site, running(site))
-        server.answers = answers
+        mail_server.answers = answers
         send(site)
     ours = [record.getMessage() for record in caplog.records if record.name.startswith("greeter")]
     assert "mail refused" in ours
