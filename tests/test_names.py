@@ -30,13 +30,24 @@ def text_of(response: Response) -> str:
     return f"{response.status}\n{response.headers}\n{body.decode(errors='replace')}"
 
 
+def without_values(path: str) -> tuple[str, ...]:
+    """A path with the names of its query parameters, without their values."""
+    place, _, query = path.partition("?")
+    return place, *sorted({parameter.partition("=")[0] for parameter in query.split("&")})
+
+
 def crawl(get: Callable[[str], Response], starts: Iterable[str]) -> dict[str, str]:
-    """Follow every link and form of a site, as a GET request, and return what it sends, by path."""
+    """Follow the links and forms of a site, as GET requests, and return what it sends, by path.
+
+    Of addresses that differ only in the values of parameters, such as the orders of a table, one is enough.
+    """
     seen: dict[str, str] = {}
+    known = set[tuple[str, ...]]()
     waiting = list(starts)
     while waiting:
         path = waiting.pop()
-        if path not in seen:
+        if without_values(path) not in known:
+            known.add(without_values(path))
             answer = get(path)
             seen[path] = text_of(answer)
             if answer.headers.get_content_type() == "text/html":
