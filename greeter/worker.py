@@ -71,8 +71,7 @@ def _keep_logging(**_: Any) -> None:
 @celeryd_init.connect
 def _prepare_worker(**_: Any) -> None:
     redis_check.check(settings.redis_url)
-    fitness.check(settings)
-    containment.prepare_worker()
+    containment.prepare_worker(fitness.check(settings))
     watchdog.excuse()
 
 

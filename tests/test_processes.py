@@ -79,6 +79,29 @@ def test_a_daemon_dies_with_any_process_that_is_killed(site: Installation, tool:
     assert programs(length) == []
 
 
+@pytest.mark.parametrize("sweeper", ["the next worker", "another worker"])
+def test_a_daemon_dies_although_everything_that_would_end_it_was_killed(site: Installation, sweeper: str) -> None:
+    """The guard, the process of the job and the main process are killed at once. The daemon goes on until the sweep."""
+    length = str(next(lengths))
+    job = site.submit("daemonize", length=length, wait=True)
+    wait_for(lambda: len(programs(length)) >= 3, 30)
+    process = psutil.Process(process_of(site, job))
+    main, guards = site.pid("worker"), guards_of(process)
+    if sweeper == "another worker":
+        site.start("worker-2")
+    for pid in (*(guard.pid for guard in guards), process.pid, main):
+        os.kill(pid, signal.SIGKILL)
+    assert programs(length)
+    site.signal("worker", signal.SIGKILL)  # until it has ended
+    site.jobs.cancel(job)
+    if sweeper == "the next worker":
+        site.start("worker")
+    wait_for(lambda: programs(length) == [])
+    if sweeper == "another worker":
+        site.stop("worker-2")
+        site.start("worker")
+
+
 @pytest.mark.parametrize("tool", ["daemonize", "abandon", "multithread"])
 def test_a_finished_job_leaves_no_process(site: Installation, tool: str) -> None:
     """There is no daemon, no zombie, and no program of a thread that goes on. The next job runs as usual."""

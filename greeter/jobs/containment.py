@@ -15,6 +15,7 @@ from pathlib import Path
 import billiard
 import psutil
 
+from greeter.jobs import survivors
 from greeter.toolkit.job import Job
 from greeter.toolkit.process_guard import adopt_orphans, die_with_parent, kill_descendants, kill_orphans
 
@@ -25,12 +26,18 @@ _SPARE_DESCRIPTORS = 16
 _helpers: Collection[int] | None = None  # None: this is not the main process of a worker
 
 
-def prepare_worker() -> None:
-    """Make the main process of a worker the parent of what its lost pool processes leave behind."""
+def prepare_worker(installation: str) -> None:
+    """Make the main process of a worker the parent of what its lost pool processes leave behind.
+
+    Args:
+        installation: The id of the installation.
+    """
     global _helpers
     _helpers = {child.pid for child in psutil.Process().children()}  # not those of a job: there has been none
     adopt_orphans()
     atexit.register(kill_orphans, _helpers)  # pool processes exit without calling this
+    survivors.mark_worker(installation)
+    survivors.end_survivors()
 
 
 def prepare_pool_process(max_file_bytes: int) -> None:
@@ -42,6 +49,7 @@ def prepare_pool_process(max_file_bytes: int) -> None:
         Path("/proc/self/oom_score_adj").write_text(_OOM_SCORE)
     die_with_parent()
     adopt_orphans()
+    survivors.mark_pool_process()
 
 
 @contextmanager
@@ -59,11 +67,12 @@ def contained(job: Job) -> Iterator[None]:
 
 
 def end_orphans() -> None:
-    """Kill what lost pool processes left behind, in the main process of a worker."""
+    """Kill what lost pool processes, or lost workers, left behind, in the main process of a worker."""
     if _helpers is None:
         return
     pool = {process.pid for process in billiard.active_children() if process.pid}
     kill_orphans(pool.union(_helpers))
+    survivors.end_survivors()
 
 
 @contextmanager

@@ -84,14 +84,22 @@ class Fitness:
         return has_files and space.bytes >= self._min_free_bytes
 
 
-def check(settings: Settings) -> None:
-    """Exit with a message if jobs cannot be stored and run. A Redis that is down may still come up."""
+def check(settings: Settings) -> str:
+    """Exit with a message if jobs cannot be stored and run. A Redis that is down may still come up.
+
+    Args:
+        settings: The settings.
+
+    Returns:
+        The id of the installation, or an empty string if it is not known yet.
+    """
     store = Store(settings)
     with store.redis:
         found = _lasting_problem(Fitness(store, settings.min_free_bytes))
     if found:
         print(found, file=sys.stderr)
         sys.exit(os.EX_TEMPFAIL if found == HANGS else os.EX_CONFIG)  # systemd tries again only after the first
+    return _marker(store.files.root) or ""
 
 
 def _lasting_problem(fitness: Fitness) -> str | None:

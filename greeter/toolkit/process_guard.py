@@ -94,6 +94,12 @@ def kill_orphans(spared: Collection[int]) -> None:
         time.sleep(0.001)
 
 
+def end(processes: Collection[psutil.Process]) -> None:
+    """End processes, but not their descendants."""
+    _terminate(processes)
+    _kill(processes)
+
+
 def kill_trees(*pids: int) -> None:
     """Kill processes at once, then end their descendants.
 

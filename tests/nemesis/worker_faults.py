@@ -30,6 +30,7 @@ class WorkerFaults:
             self.signal_job,
             self.kill_guard,
             self.kill_worker,
+            self.kill_everything,
             self.stop_worker,
             self.hang_worker,
             self.hang_main_process,
@@ -57,6 +58,16 @@ class WorkerFaults:
 
     def kill_worker(self) -> None:
         """Kill a worker."""
+        self._site.signal(self._worker, signal.SIGKILL)
+        self._site.restart(self._worker)
+
+    def kill_everything(self) -> None:
+        """Kill a worker with its pool processes and the guards, from the guards up, so that none ends what is below."""
+        processes = self._processes()
+        with suppress(psutil.NoSuchProcess):
+            for process in [*(child for one in processes[1:] for child in one.children()), *processes[::-1]]:
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
         self._site.signal(self._worker, signal.SIGKILL)
         self._site.restart(self._worker)
 
