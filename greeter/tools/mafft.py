@@ -6,18 +6,13 @@ from pathlib import Path
 from wtforms import Form
 from wtforms.validators import DataRequired
 
-from greeter.toolkit import FastaField, Job, Result, ToolError, measure_sequences, tool
+from greeter.toolkit import FastaField, Job, ProgramError, Result, ToolError, measure_sequences, tool
 from greeter.tools.clustal import read_alignment, write_clustal
 
-EXAMPLE = Path(__file__).parents[2] / "static/examples/globins45.fa"
 SHOWN = 50_000  # characters of the alignment that the page shows
-STAGES = {  # how lines of mafft's error output start, and what they mean
-    "All-to-all alignment": "Comparing all pairs",
-    "Making a distance matrix": "Comparing all pairs",
-    "Progressive alignment": "Aligning",
-    "Segment": "Refining",
-}
+STAGES = {"All-to-all": "Comparing", "Making": "Comparing", "Progressive": "Aligning", "Segment": "Refining"}
 COUNT = re.compile(r"(?:STEP)? *(\d+) */ *(\d+)\b")
+UNKNOWN = re.compile(r"^>\s*(\S+).*\n[\sBJOUXZ*]+(?=^>|\Z)", re.I | re.M)  # a record without known residues
 
 
 class MafftForm(Form):
@@ -35,7 +30,7 @@ class MafftForm(Form):
     edam={"operation_0492": "Multiple sequence alignment", "topic_0080": "Sequence analysis"},
     cores=4,
     duration="seconds for up to 50 sequences, minutes for thousands",
-    example={"sequences": EXAMPLE},
+    example={"sequences": Path(__file__).parents[2] / "static/examples/globins45.fa"},
 )
 def mafft(job: Job, sequences: Path) -> Result:
     """Align sequences with each other with MAFFT."""
@@ -43,13 +38,18 @@ def mafft(job: Job, sequences: Path) -> Result:
         raise ToolError("There is only one sequence. Add another one to align it with.")
 
     def follow(line: str) -> None:
-        if stage := next((name for start, name in STAGES.items() if line.startswith(start)), None):
+        if stage := STAGES.get(line.partition(" ")[0]):  # the first word of a line of its error output
             job.stage(stage)
         elif count := COUNT.match(line):
             job.at(int(count[1]), int(count[2]), "step")
 
     options = ["--auto", "--anysymbol", "--thread", str(job.cores), "--threadit", "0"]  # 0: always the same result
-    job.run(["mafft", *options, sequences], stdout="alignment.fasta", on_line=follow)
+    try:
+        job.run(["mafft", *options, sequences], stdout="alignment.fasta", on_line=follow)
+    except ProgramError as error:
+        names = UNKNOWN.findall(sequences.read_text())[:2]  # mafft crashes when it compares two of them
+        problem = f"mafft cannot compare {' and '.join(map(repr, names))}, because they have only letters such as X."
+        raise ToolError(f"{problem} Remove such sequences.") if len(names) > 1 else error from None
     version, strategy = re.findall(r"(?:Version|Strategy:)\s+(\S+)", job.last_lines)[-2:]
     rows = read_alignment(job.folder / "outputs/alignment.fasta")
     job.about("alignment.fasta", "The sequences with gaps, in FASTA format.")

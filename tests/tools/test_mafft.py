@@ -4,16 +4,18 @@ import gzip
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from greeter.toolkit import Job, ToolError
-from greeter.tools.mafft import EXAMPLE, mafft
+from greeter.toolkit import Job, ProgramError, ToolError
+from greeter.tools.mafft import mafft
 from tests.conftest import Installation, needs
 from tests.http import fetch, submit, wait_for_end
 
 pytestmark = needs("mafft", "mafft")
 
+EXAMPLE = mafft.example["sequences"]
 PROTEINS = ">one\nMKVLAWTRHXBZSTMILVHYFWNEQKQ\n>two\nmkilawtkhxbestmvlvhfwynqekr\n>tri\nMKLLSWSRHUO*KTSVIMIYHYFDKNR\n"
 NAMES = ">日本 é\nMKVLAW\n>日本語日本\nMKVLAW\n>é\nMKILAW\n"
 DNA = ">a b c\nACGTACGTTTGACCAGN\n>a_name_of_more_than_fifteen_letters\nACGTACGATTGACCATT\n>c|d\nACGTNCGGTTGACT\n"
@@ -50,7 +52,7 @@ def test_progress_and_stages_come_from_the_output_of_mafft(tmp_path: Path) -> No
             seen.append((self.progress["stage"]["name"], total))
 
     mafft(Watched(tmp_path), sequences=EXAMPLE)
-    assert [*dict.fromkeys(name for name, _ in seen)] == ["Comparing all pairs", "Aligning"]
+    assert [*dict.fromkeys(name for name, _ in seen)] == ["Comparing", "Aligning"]
     assert ("Aligning", 44) in seen
 
 
@@ -60,6 +62,39 @@ def test_one_sequence_is_an_error_of_the_user(tmp_path: Path, text: str) -> None
     (tmp_path / "one").write_text(text)
     with pytest.raises(ToolError, match="Add another one"):
         mafft(Job(tmp_path), sequences=tmp_path / "one")
+
+
+@pytest.mark.parametrize(
+    "text", [">a\nXX\nX*\n>b\nXXX\n", ">a\nJOJ\n>b\nUX\n>c\nMKV\n", ">a \nBB\n> b c\nzz"], ids=["X", "O", "B"]
+)
+def test_sequences_without_known_residues_are_an_error_of_the_user(tmp_path: Path, text: str) -> None:
+    """The program crashes when it compares two of them, and the message names them."""
+    (tmp_path / "unknown").write_text(text)
+    with pytest.raises(
+        ToolError, match=r"mafft cannot compare '[ab]' and '[bc]', because .* Remove such sequences\."
+    ) as error:
+        mafft(Job(tmp_path), sequences=tmp_path / "unknown")
+    assert "MKV" not in str(error.value)
+
+
+@pytest.mark.parametrize("text", [">a\nXXX\n>b\nMKV\n", ">a\nNNN\n>b\nNN\n", ">a\nUUU\n>b\nUU\n", ">a\nM\n>b\nM\n"])
+def test_what_the_program_can_align_is_aligned(tmp_path: Path, text: str) -> None:
+    """One sequence without known residues is no problem, nor are N, U in RNA, and single residues."""
+    (tmp_path / "few").write_text(text)
+    mafft(Job(tmp_path), sequences=tmp_path / "few")
+    assert (tmp_path / "outputs/alignment.fasta").read_bytes() == own_output(tmp_path / "few")
+
+
+def test_other_failures_of_the_program_are_shown_as_they_are(tmp_path: Path) -> None:
+    """Here it cannot write its files."""
+    (tmp_path / "two").write_text(">a\nXXX\n>b\nMKV\n")
+
+    class Full(Job):
+        def run(self, *args: Any, **options: Any) -> None:
+            super().run(*args, **{**options, "file_size": 10})
+
+    with pytest.raises(ProgramError):
+        mafft(Full(tmp_path), sequences=tmp_path / "two")
 
 
 @pytest.mark.slow
