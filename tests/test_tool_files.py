@@ -51,18 +51,23 @@ def test_a_file_that_cannot_be_used_is_left_out(
     (tool_folder / "zz_fine.py").write_text(FINE)
     (tool_folder / "zz_helper.py").write_text("y = 0\nx = 1 / y\n")
     found = {file.name: file for file in tools.read()}
+    assert "zz_broken" not in caplog.text
     assert problem in found["zz_broken.py"].problem
     assert "\n" not in found["zz_broken.py"].problem
     assert not found["zz_broken.py"].tools
     assert {"fine", "phmmer", "expensive_greet"} <= set(tools.usable(found.values()))
     assert found["greet.py"].problem == ""
-    assert f"left out the tools in zz_broken.py: {found['zz_broken.py'].problem}" in caplog.text
+    assert {"fine", "phmmer", "expensive_greet"} <= set(tools.load())
+    assert caplog.text.count(f"left out the tools in zz_broken.py: {found['zz_broken.py'].problem}") == 1
 
 
-def test_a_file_that_cannot_be_used_has_a_card(tool_folder: Path, tmp_path: Path) -> None:
-    """The card has the problem, and the other tools work."""
+def test_a_file_that_cannot_be_used_has_a_card(
+    tool_folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The card has the problem, the log too, and the other tools work."""
     (tool_folder / "zz_broken.py").write_text("raise ValueError('<b>')")
     client = site(tmp_path).test_client()
+    assert "left out the tools in zz_broken.py: line 1: ValueError: <b>" in caplog.text
     page = client.get("/").text
     assert "<h2>zz_broken.py</h2>" in page
     assert "<code>line 1: ValueError: &lt;b&gt;</code>" in page

@@ -30,7 +30,7 @@ class ToolFile(NamedTuple):
 
 
 def read() -> list[ToolFile]:
-    """Import the modules of this folder and find their tools. Those that cannot be used are logged and left out."""
+    """Import the modules of this folder and find their tools. Those that cannot be used are left out."""
     files: list[ToolFile] = []
     for module in iter_modules(__path__, f"{__name__}."):
         name = module.name.rpartition(".")[2] + ("" if module.ispkg else ".py")
@@ -38,7 +38,6 @@ def read() -> list[ToolFile]:
             files.append(ToolFile(name, _tools(module.name, usable(files)), ""))
         except (Exception, SystemExit) as error:  # a script that is not a module yet may exit
             files.append(ToolFile(name, [], _describe(error, name)))
-            log.error("left out the tools in %s: %s", name, files[-1].problem)
     return files
 
 
@@ -47,9 +46,18 @@ def usable(files: Iterable[ToolFile]) -> dict[str, Tool]:
     return {tool.name: tool for file in files for tool in file.tools}
 
 
+def report(files: Iterable[ToolFile]) -> None:
+    """Log which files cannot be used, and why."""
+    for file in files:
+        if file.problem:
+            log.error("left out the tools in %s: %s", file.name, file.problem)
+
+
 def load() -> dict[str, Tool]:
-    """Return all tools that can be used by name."""
-    return usable(read())
+    """Return all tools that can be used by name, and report the files that cannot be used."""
+    files = read()
+    report(files)
+    return usable(files)
 
 
 def _tools(module: str, others: dict[str, Tool]) -> list[Tool]:

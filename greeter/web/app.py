@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from click import get_current_context
 from flask import Flask, Response, send_from_directory
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -67,7 +68,10 @@ def create_app(settings: Settings | None = None) -> Flask:
     settings = settings or load_settings()
     app = Site("greeter", template_folder="../templates", static_folder="../static")
     _configure(app, settings)
-    services.init_app(app, settings, tools.read())
+    files = tools.read()
+    if not get_current_context(silent=True):  # the commands of `flask` print what is wrong themselves
+        tools.report(files)
+    services.init_app(app, settings, files)
     request_log.init_app(app)  # first, so that it measures the whole request
     for module in (
         errors,

@@ -33,7 +33,7 @@ from greeter.toolkit.tool import Tool
 from greeter.toolkit.upload import Upload
 from greeter.web.form_values import shown_values
 from greeter.web.forms import make_form
-from greeter.web.services import services
+from greeter.web.services import Services, services
 
 _REFRESH = 0.1  # seconds
 
@@ -48,20 +48,22 @@ class _Tools(click.Group):
 
     def list_commands(self, context: click.Context) -> list[str]:
         """List the names of the tools."""
-        return sorted(self._tools(context))
+        return sorted(self._services(context).tools)
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         """Return the command that runs a tool."""
-        tool = self._tools(context).get(name)
+        tool = self._services(context).tools.get(name)
         if tool is None:
+            for file in self._services(context).unusable:
+                click.echo(f"The tools in {file.name} cannot be used: {file.problem}", err=True)
             return None
         example = click.Option(["_example", "--with-example"], is_flag=True, help="Use the example for other fields.")
         options: list[click.Parameter] = [*map(_option, tool.form()), example]
         return click.Command(name, params=options, callback=with_appcontext(partial(_run, tool)), help=tool.summary)
 
-    def _tools(self, context: click.Context) -> dict[str, Tool]:
-        tools: dict[str, Tool] = context.ensure_object(ScriptInfo).load_app().extensions["greeter"].tools
-        return tools
+    def _services(self, context: click.Context) -> Services:
+        found: Services = context.ensure_object(ScriptInfo).load_app().extensions["greeter"]
+        return found
 
 
 @click.command("run-tool", cls=_Tools)

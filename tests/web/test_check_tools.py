@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+from flask.cli import FlaskGroup
 from jinja2 import ChoiceLoader, FileSystemLoader
 
 from greeter import create_app
@@ -62,6 +64,18 @@ def test_a_wrong_file_is_named(source: str, problem: str, tool_folder: Path, tmp
     assert status == 1
     assert [line for line in lines if line.startswith(f"zz_echo.py: wrong, {problem}")]
     assert "greet.py: right, expensive_greet" in lines
+
+
+@pytest.mark.parametrize("command", [["check-tools"], ["run-tool", "zz_echo"]])
+def test_a_wrong_file_is_named_once(
+    command: list[str], tool_folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The program `flask` says what is wrong, so the log does not, and `run-tool` says why a tool is missing."""
+    (tool_folder / "zz_echo.py").write_text("import numpyy")
+    settings = Settings(data_dir=tmp_path, redis_url=f"redis://127.0.0.1:{free_port()}/0")
+    result = CliRunner().invoke(FlaskGroup(create_app=lambda: create_app(settings)), command)
+    assert result.exit_code
+    assert (result.output + caplog.text).count("No module named 'numpyy'") == 1
 
 
 @pytest.mark.parametrize(
