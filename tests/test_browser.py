@@ -533,7 +533,7 @@ def test_result_files_are_shown_and_their_scripts_do_not_run(installation: Insta
     page.goto("/tools/publish")
     page.click("button")
     page.wait_for_selector("text=Downloads")
-    for name, natural in (("figure.svg", 200 / 100), ("figure.png", 3000 / 20)):
+    for name, natural in (("figure.svg", 200 / 100), ("figure.png", 3000 / 20), ("report.pdf", 99 / 49)):
         image = page.locator(f"img[alt='{name}']")
         wait_for(partial(image.evaluate, "image => image.complete && image.naturalWidth"))
         box = image.bounding_box()

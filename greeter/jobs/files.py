@@ -138,10 +138,8 @@ class JobFiles:
         return self.folder(job_id) / "attempts"
 
     def outputs(self, job_id: str, number: int) -> list[Path]:
-        """Return the result files of an attempt, sorted by name: regular files with names that `Job.open` accepts."""
-        found = (self.attempt(job_id, number) / "outputs").glob("*")
-        regular = (path for path in found if path.is_file() and not path.is_symlink())
-        return sorted(path for path in regular if RESULT_NAME.fullmatch(path.name))
+        """Return the result files of an attempt; see `listed_outputs`."""
+        return listed_outputs(self.attempt(job_id, number))
 
     def commands(self, job_id: str, number: int) -> str:
         """Return the commands that an attempt has run, the first 4,000 bytes of them."""
@@ -174,6 +172,12 @@ class JobFiles:
             with suppress(FileNotFoundError):  # removed in the meantime
                 if path.stat().st_mtime < now - seconds:
                     yield path.name
+
+
+def listed_outputs(attempt: Path) -> list[Path]:
+    """Return the result files of an attempt, sorted by name: regular files with names that `Job.open` accepts."""
+    regular = (path for path in (attempt / "outputs").glob("*") if path.is_file() and not path.is_symlink())
+    return sorted(path for path in regular if RESULT_NAME.fullmatch(path.name))
 
 
 def sync_tree(root: Path) -> None:

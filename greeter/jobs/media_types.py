@@ -48,12 +48,13 @@ _FORMATS = {
     }.items()
     for suffix in suffixes.split()
 }
+PDF = "application/pdf"
 _LONGEST_SUFFIX = 8  # characters
 _ENCODINGS = {"gzip": "application/gzip", "bzip2": "application/x-bzip2", "xz": "application/x-xz"}
 _KNOWN = mimetypes.MimeTypes()  # Python's own table: the same on every machine
 _ACTIVE = re.compile(r"html|[/+]xml|javascript|ecmascript|css", re.IGNORECASE)  # could run or style a page of the site
 _UNKNOWN = "application/octet-stream"
-INLINE = frozenset(["image/png", "image/jpeg", "image/webp", "image/svg+xml", "application/pdf"])
+INLINE = frozenset(["image/png", "image/jpeg", "image/webp", "image/svg+xml", PDF])
 TEXT_TYPES = frozenset(
     kind for kind in _BY_SUFFIX.values() if kind.startswith(("text/", "chemical/")) or "json" in kind
 )

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from greeter.jobs.files import JobFiles
-from greeter.jobs.media_types import Kind, format_of, kind_of, media_type
+from greeter.jobs.media_types import PDF, Kind, format_of, kind_of, media_type
+from greeter.jobs.pictures import Picture, find_picture
 from greeter.toolkit.job import ABOUT, LONGEST_ABOUT
 
 _MAX_ABOUT_BYTES = 1_000_000
@@ -49,7 +50,12 @@ class ResultFile:
     @property
     def kind(self) -> Kind:
         """How a page can show it."""
-        return kind_of(self.media_type)
+        return Kind.IMAGE if self.picture else kind_of(self.media_type)
+
+    @property
+    def picture(self) -> Picture | None:
+        """The picture of the first page, if this is a PDF file that could be drawn."""
+        return find_picture(self.path) if self.media_type == PDF else None
 
 
 def result_files(files: JobFiles, job_id: str, attempt: int) -> list[ResultFile]:

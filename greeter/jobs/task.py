@@ -19,6 +19,7 @@ from greeter.jobs.claimed_job import ClaimedJob
 from greeter.jobs.containment import contained
 from greeter.jobs.errors import OUT_OF_MEMORY, user_message
 from greeter.jobs.interrupts import interruptible
+from greeter.jobs.pictures import draw_pictures
 from greeter.jobs.reader import Params
 from greeter.jobs.reporting import reporting, retry_until_available
 from greeter.jobs.service import return_delay
@@ -110,10 +111,13 @@ class ToolTask(Task):  # type: ignore[type-arg]
         if claim is None:
             raise Ignore
         job_log.info("started", extra={"tool": self.name, "attempts": claim.attempts})
+        started = time.monotonic()
         job = Job(claim.folder, self.app.settings.job_memory, self._cores)
         claimed = ClaimedJob(jobs, job_id, runner)
         with reporting(job, claimed, self._soft_limit, self._hard_limit) as is_due, contained(job):
             result = self._call(job, claim.params, is_due)
+            if not is_due():  # the time that is left now may be short
+                draw_pictures(claim.folder, (started + self._hard_limit - time.monotonic()) / 2)
         jobs.store.files.sync_attempts(
             job_id
         )  # a file server may report only now that its disk is full: then the job fails

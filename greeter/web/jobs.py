@@ -19,6 +19,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.routing import BaseConverter
 
 from greeter.jobs.record import Record
+from greeter.jobs.result_files import ResultFile
 from greeter.jobs.samples import PREFIX
 from greeter.web import crate, downloads
 from greeter.web.errors import not_found
@@ -78,11 +79,15 @@ def status(job_id: str) -> tuple[JobStatus, dict[str, str]]:
 def file(job_id: str, name: str) -> ResponseReturnValue:
     """Download a result file.
 
-    With the query parameter `inline`, an image or a PDF is shown instead. With those of a table on the page of a job, a
-    table that `Job.table` has written has only the rows that match, sorted as on the page.
+    With the query parameter `inline`, an image or a PDF is shown instead; with `picture`, the first page of a PDF. With
+    those of a table on the page of a job, a table that `Job.table` has written has only the rows that match, sorted as
+    on the page.
     """
     record = _find(job_id)
     found = next((file for file in files_of(record) if file.name == name), None) or abort(404)
+    if "picture" in request.args:
+        picture = found.picture or abort(404)
+        return downloads.send(ResultFile(picture.path), record, inline=True)
     try:
         if rows := selection(found.path, request.args):
             return downloads.name(rows, f"selected-{name}", record)

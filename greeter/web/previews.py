@@ -81,7 +81,7 @@ class Previews:
         return self._render("_preview.html", file, text=shown, is_cut=is_cut)
 
     def image(self, name: str, alt: str = "") -> Markup:
-        """Show an image: PNG, JPEG, WebP or SVG.
+        """Show an image: PNG, JPEG, WebP or SVG; of a PDF, the first page, with a link to all.
 
         Args:
             name: The name of the file.

@@ -67,7 +67,7 @@ def test_tables_and_texts_are_compressed_on_the_way(installation: Installation, 
 @pytest.mark.slow
 def test_only_images_and_pdf_are_shown_by_the_browser(installation: Installation, job: str) -> None:
     """An SVG image has a policy that runs no script; everything else is downloaded even if it is to be shown."""
-    for name in ("figure.svg", "figure.png", "report.pdf"):
+    for name in ("figure.svg", "figure.png", "report.pdf", "broken.pdf"):
         answer = fetch(installation, f"{job}/files/{name}?inline=1")
         assert disposition(answer.headers) == ("inline", f"Meine_Gene_1-{name}")
         assert len(answer.headers.get_all("Content-Security-Policy", [])) == 1
@@ -101,6 +101,7 @@ def test_the_page_lists_files_with_their_sentences_and_shows_them(installation: 
     )
     assert re.search(r">hits\.tsv</a> <small>TSV, [\d.]+ kB</small>", page)
     assert dict(listed) == {
+        "broken.pdf": "",
         "figure.png": "",
         "figure.svg": "",
         "hits.tsv": "One line per &lt;hit&gt;.",
@@ -115,11 +116,28 @@ def test_the_page_lists_files_with_their_sentences_and_shows_them(installation: 
     assert f'<a href="{job}/job.zip">All files</a>' in page
     assert f'<img src="{job}/files/figure.svg?inline=1" alt="figure.svg">' in page
     assert f'<a href="{job}/files/report.pdf?inline=1">open it</a>' in page
+    assert f'<a href="{job}/files/broken.pdf?inline=1">open it</a>' in page
     assert "<td>&lt;b&gt;99&lt;/b&gt;</td>" in page
     assert "<td>one, and\na line</td>" in page
     assert "&lt;i&gt;step&lt;/i&gt; 20\n</pre>" in page
     assert "(a,b);" in page
     assert "run()" not in page.replace("&lt;script&gt;run()&lt;/script&gt;", "").replace(">run()</pre>", "")
+
+
+@pytest.mark.slow
+def test_the_page_shows_the_first_page_of_a_pdf(installation: Installation, job: str) -> None:
+    """The picture is not a result file, so it is in no list and no archive. A broken file has only its link."""
+    page = fetch(installation, job).body
+    image = f'<img src="{job}/files/report.pdf?picture=1" alt="report.pdf">'
+    assert f'<a href="{job}/files/report.pdf?inline=1">{image}</a>' in page
+    assert "This is the first of 2 pages." in page
+    assert "broken.pdf?picture" not in page
+    picture = fetch(installation, f"{job}/files/report.pdf?picture=1")
+    assert picture.headers["Content-Type"] == "image/png"
+    assert picture.raw.startswith(b"\x89PNG")
+    assert fetch(installation, f"{job}/files/broken.pdf?picture=1").status == 404
+    assert fetch(installation, f"{job}/files/hits.tsv?picture=1").status == 404
+    assert b"first-of" not in fetch(installation, f"{job}/job.zip").raw
 
 
 @pytest.mark.slow

@@ -23,12 +23,6 @@ run();
 <text x="10" y="50" style="fill: white">quiet</text>
 </svg>
 """
-PDF = b"""%PDF-1.4
-1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj
-2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj
-3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 99 99]>>endobj
-trailer<</Root 1 0 R>>
-"""
 ROWS = 250
 
 
@@ -49,6 +43,29 @@ def png(width: int, height: int) -> bytes:
     return image
 
 
+def pdf(pages: list[str], box: tuple[int, int] = (99, 49), more: bytes = b"") -> bytes:
+    """Return a PDF file.
+
+    Args:
+        pages: What each page draws. `/F Do` draws the object with the number 10.
+        box: The width and height of the pages in points.
+        more: More objects, with numbers from 10 to 99.
+
+    Returns:
+        Its content.
+    """
+    numbers = range(100, 100 + 2 * len(pages), 2)
+    objects = [
+        b"1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj",
+        b"2 0 obj<</Type/Pages/Kids[%s]/Count %d>>endobj" % (b" ".join(b"%d 0 R" % one for one in numbers), len(pages)),
+    ]
+    for number, text in zip(numbers, pages, strict=True):
+        resources = b"/Resources<</XObject<</F 10 0 R>>>>/MediaBox[0 0 %d %d]" % box
+        objects.append(b"%d 0 obj<</Type/Page/Parent 2 0 R%s/Contents %d 0 R>>endobj" % (number, resources, number + 1))
+        objects.append(b"%d 0 obj<</Length %d>>stream\n%s\nendstream endobj" % (number + 1, len(text), text.encode()))
+    return b"\n".join([b"%PDF-1.4", *objects, more, b"trailer<</Root 1 0 R>>"])
+
+
 @tool("Writes files of every kind", form=Nothing)
 def publish(job: Job) -> dict[str, Any]:
     """Write images, tables, texts and archives."""
@@ -61,7 +78,8 @@ def publish(job: Job) -> dict[str, Any]:
     for name, content in {
         "figure.svg": FIGURE.encode(),
         "figure.png": png(3000, 20),
-        "report.pdf": PDF,
+        "report.pdf": pdf(["0 0.5 0.5 rg 9 9 81 31 re f", ""]),
+        "broken.pdf": b"%PDF-1.4\n",
         "report.html": b"<script>run()</script>",
         "report.js": b"run()",
         "reads.fq.gz": gzip.compress(b"@r\nA\n+\nI\n"),
