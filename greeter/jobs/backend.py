@@ -80,8 +80,8 @@ class JobBackend(BaseBackend):
         if isinstance(result, Fallback):
             fields["partial"] = 1
         try:
-            if self._jobs.store.update(task_id, self._app.runner, state, fields) and is_end:
-                self._jobs.log_event("ended", task_id)
+            change = self._jobs.end if is_end else self._jobs.store.update
+            change(task_id, self._app.runner, state, fields)
         except redis.RedisError:
             if is_end:
                 raise

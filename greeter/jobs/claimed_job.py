@@ -32,5 +32,4 @@ class ClaimedJob:
 
     def fail(self, error: Exception) -> None:
         """End the job with an error. A job that was cancelled ends as cancelled."""
-        if self.jobs.store.update(self.job_id, self.runner, FAILURE, {"result": dumps(failure_result(error))}):
-            self.jobs.log_event("ended", self.job_id)
+        self.jobs.end(self.job_id, self.runner, FAILURE, {"result": dumps(failure_result(error))})

@@ -16,9 +16,10 @@ from redis import RedisError
 
 from greeter.jobs.errors import JobNotFound, Unfit, failure_result
 from greeter.jobs.fitness import Fitness
-from greeter.jobs.log_fields import log_fields
+from greeter.jobs.log_fields import LogFields, log_fields
 from greeter.jobs.reader import Params
 from greeter.jobs.runner import Runner
+from greeter.jobs.scripts import Fields
 from greeter.jobs.store import Store
 from greeter.jobs.submission import CancelOutcome, Submission
 from greeter.jobs.worker_store import MAX_ATTEMPTS
@@ -119,6 +120,11 @@ class JobService:
         with suppress(RedisError):
             self.store.resend(job_id)
 
+    def end(self, job_id: str, runner: Runner, state: str, fields: Fields) -> None:
+        """End a job, unless its process has lost it; the arguments are those of WorkerStore.update."""
+        if line := self.store.update(job_id, runner, state, fields):
+            log.info("ended", extra=line)
+
     def cancel(self, job_id: str) -> None:
         """Cancel a job, unless it has ended. Raises JobNotFound."""
         outcome = self.store.cancel(job_id)
@@ -133,7 +139,7 @@ class JobService:
 
     def log_event(self, event: str, job_id: str) -> None:
         """Log an event in the life of a job."""
-        fields: dict[str, str | int] = {"job": job_id[:8]}
+        fields: LogFields = {"job": job_id[:8]}
         with suppress(JobNotFound, RedisError):  # the job was deleted at once, or Redis has gone away
             fields = log_fields(self.store.find(job_id))
         log.info(event, extra=fields)

@@ -14,6 +14,7 @@ from kombu.utils.json import dumps, loads
 from greeter.jobs.databases import Databases
 from greeter.jobs.errors import ToolChanged
 from greeter.jobs.files import JobFiles
+from greeter.jobs.log_fields import LogFields, fields_of_reply
 from greeter.jobs.mails import Mails
 from greeter.jobs.progress import Report
 from greeter.jobs.reader import Params
@@ -107,7 +108,7 @@ class WorkerStore:
         """Store how far a running job is, and the end of its log."""
         self.update(job_id, runner, PROGRESS, {"progress": dumps(report)})
 
-    def update(self, job_id: str, runner: Runner, state: str, fields: Fields) -> bool:
+    def update(self, job_id: str, runner: Runner, state: str, fields: Fields) -> LogFields | None:
         """Change the Celery state and fields of a running job.
 
         Args:
@@ -117,7 +118,7 @@ class WorkerStore:
             fields: Fields of the record and their new values.
 
         Returns:
-            Whether they were changed; False if the runner has lost the job.
+            What a log line says about the job, or None if the runner has lost it and nothing was changed.
 
         Raises:
             NotConfirmed: Too few replicas have the end of the job.
@@ -128,7 +129,8 @@ class WorkerStore:
                 self.files.sync_attempts(job_id)  # before anyone is shown that the job has ended
         size = self._size(job_id) if is_end else ""
         run = self._scripts.run_confirmed if is_end else self._scripts.run
-        return bool(run("update", job_id, *runner.args, state, int(is_end), size, *flat(fields)))
+        reply = run("update", job_id, *runner.args, state, int(is_end), size, *flat(fields))
+        return fields_of_reply(job_id, *reply) if reply else None
 
     # For the main process of a worker.
 

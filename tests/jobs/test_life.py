@@ -91,7 +91,7 @@ class Life(RuleBasedStateMachine):
         """Only the process that claimed a job and its worker's main process can change it; an end state is final."""
         model, mine = self.models.get(job), self.has(worker, self.models.get(job), process)
         field = "progress" if state == "PROGRESS" else "result"
-        assert self.store.update(job, Runner(worker, process), state, {field: f'"{worker}"'}) == mine
+        assert bool(self.store.update(job, Runner(worker, process), state, {field: f'"{worker}"'})) == mine
         if mine and state == "PROGRESS":
             model.state = state
         elif mine:

@@ -13,8 +13,10 @@ import pytest
 import redis
 
 from greeter.jobs.errors import JobNotFound, QueueFull, StorageFull, TooManyBytes, TooManyJobs
+from greeter.jobs.log_fields import log_fields
 from greeter.jobs.record import Record
 from greeter.jobs.runner import Runner
+from greeter.jobs.scripts import Fields
 from greeter.jobs.store import Store
 from greeter.jobs.submission import Submission
 from greeter.jobs.worker_store import Claim
@@ -116,6 +118,24 @@ def test_the_snapshot_changes_only_when_the_page_does(store: Store) -> None:
     store.update("a" * 32, Runner("w"), "SUCCESS", {"result": "{}"})
     record = shift("ended", -100)
     assert (record.silence, record.elapsed) == (0, 60)
+
+
+@pytest.mark.parametrize(("change", "phase"), [({}, "finished"), ({"partial": 1}, "stopped"), (None, "cancelled")])
+def test_a_change_returns_what_the_log_says(store: Store, change: Fields | None, phase: str) -> None:
+    """The fields are those of the record, so the log needs no further call. A runner that lost the job gets none."""
+    job_id, runner = "a" * 32, Runner("w", 1)
+    create(store, job_id)
+    store.claim(job_id, runner, {})
+    line = store.update(job_id, runner, "PROGRESS", {"progress": "{}"})
+    assert line == log_fields(store.find(job_id)) | {"state": "running", "seconds": 0}
+    store.redis.hincrbyfloat(f"job:{job_id}", "started", -100)
+    if change is None:
+        store.cancel(job_id)
+    line = store.update(job_id, runner, "SUCCESS", {"result": "{}", **(change or {})})
+    assert line
+    assert int(line["seconds"]) >= 100
+    assert line == log_fields(store.find(job_id)) | {"state": phase, "seconds": line["seconds"]}
+    assert store.update(job_id, runner, "SUCCESS", {"result": "{}"}) is None
 
 
 def test_submitting_a_form_twice_creates_one_job(store: Store) -> None:

@@ -2,17 +2,18 @@
 
 local DURATION_BOUNDS = {1, 10, 60, 600, 3600, 36000}
 
--- Adds a job that ended to the statistics.
+-- Adds a job that ended to the statistics. Returns how many seconds it ran.
 local function count_end(end_phase)
   local tool, started = get('tool'), get('started')
   redis.call('HINCRBY', STATISTICS, 'ended ' .. tool .. ' ' .. end_phase, 1)
-  if not started then return end
+  if not started then return 0 end
   local duration, bucket = math.max(now - started, 0), '+Inf'
   for i = #DURATION_BOUNDS, 1, -1 do
     if duration <= DURATION_BOUNDS[i] then bucket = DURATION_BOUNDS[i] end
   end
   redis.call('HINCRBY', STATISTICS, 'bucket ' .. tool .. ' ' .. bucket, 1)
   redis.call('HINCRBYFLOAT', STATISTICS, 'seconds ' .. tool, duration)
+  return duration
 end
 
 -- Makes a mail wait for some seconds. From `since` it is seen that the clock was set back while it waits.
@@ -21,7 +22,7 @@ local function postpone_mail(job, seconds)
   redis.call('ZADD', MAILS, now + seconds, job)
 end
 
--- Ends the job in a Celery state, with further fields and values.
+-- Ends the job in a Celery state, with further fields and values. Returns its phase and how many seconds it ran.
 local function finish(state, ...)
   local client = get('client')
   redis.call('HSET', key, 'state', state, 'ended', now, ...)
@@ -31,5 +32,6 @@ local function finish(state, ...)
   redis.call('ZADD', ENDED, now, job_id)
   if get('mail') then redis.call('ZADD', MAILS, 0, job_id) end
   if client then redis.call('SREM', 'client:' .. client, job_id) end
-  count_end(state == 'SUCCESS' and get('partial') and 'stopped' or PHASES[state])
+  local end_phase = state == 'SUCCESS' and get('partial') and 'stopped' or PHASES[state]
+  return end_phase, count_end(end_phase)
 end
