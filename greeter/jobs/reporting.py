@@ -1,4 +1,4 @@
-"""The thread that reports the progress of a job, sends its heartbeats, and enforces its limits while the tool runs."""
+"""What a thread does while a tool runs: report the progress of its job, send heartbeats, and enforce limits."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from celery.exceptions import TimeLimitExceeded
 
 from greeter.jobs.claimed_job import ClaimedJob
 from greeter.jobs.interrupts import SOFT_LIMIT_SIGNAL
+from greeter.jobs.ticker import Ticker
 from greeter.jobs.worker_store import CANCEL_TIMEOUT, Order
 from greeter.toolkit.job import Job
 from greeter.toolkit.steps import Progress
@@ -24,6 +25,8 @@ Reply = TypeVar("Reply")
 _INTERVAL = 0.34  # seconds between reports: with the final one, at most four in any second
 _REPORTS_PER_HEARTBEAT = 3
 _GRACE = 2  # seconds after which the hard limit, which Celery should have enforced, is enforced here
+
+_ticker = Ticker(_INTERVAL)
 
 
 @contextmanager
@@ -46,36 +49,31 @@ def reporting(job: Job, claimed: ClaimedJob, soft_limit: float, hard_limit: floa
         A function that returns whether the job has reached its soft limit or was cancelled.
     """
     reporter = _Reporter(job, claimed, soft_limit, hard_limit)
-    thread = threading.Thread(target=reporter.run, name="reporting", daemon=True)
-    thread.start()
     try:
-        yield reporter.is_due
+        with _ticker.calling(reporter.tick):
+            yield reporter.is_due
     finally:
-        reporter.ended.set()
-        thread.join()
         retry_until_available(reporter.report)
 
 
 class _Reporter:
     def __init__(self, job: Job, claimed: ClaimedJob, soft_limit: float, hard_limit: float) -> None:
-        self.ended = threading.Event()
         self._job, self._claimed = job, claimed
         self._reported: tuple[Progress | None, str] = (None, "")
         start = time.monotonic()
         self._interrupt_at = start + soft_limit
         self._kill_at = start + hard_limit + _GRACE
         self._interrupted = False
+        self._ticks = 0
 
-    def run(self) -> None:
-        """Report until the tool has ended."""
-        count = 0
-        while not self.ended.wait(_INTERVAL):
-            count += 1
-            with suppress(redis.RedisError, MemoryError):  # try again next time
-                self._enforce_limits()
-                self.report()
-                if count % _REPORTS_PER_HEARTBEAT == 0:
-                    self._obey(self._claimed.heartbeat())
+    def tick(self) -> None:
+        """Report, and from time to time send a heartbeat."""
+        self._ticks += 1
+        with suppress(redis.RedisError, MemoryError):  # try again next time
+            self._enforce_limits()
+            self.report()
+            if self._ticks % _REPORTS_PER_HEARTBEAT == 0:
+                self._obey(self._claimed.heartbeat())
 
     def is_due(self) -> bool:
         """Return whether the tool has to stop."""

@@ -1,0 +1,55 @@
+"""A thread that calls a function again and again, for one job of a process after another."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+log = logging.getLogger(__name__)
+
+
+class Ticker:
+    """Calls a function at regular intervals, in one thread for all jobs, because starting one for each takes time.
+
+    Between two jobs, the thread calls nothing.
+    """
+
+    def __init__(self, interval: float) -> None:
+        """Call functions every `interval` seconds."""
+        self._interval = interval
+        self._lock = threading.Lock()
+        self._function: Callable[[], object] | None = None
+        self._thread: threading.Thread | None = None
+
+    @contextmanager
+    def calling(self, function: Callable[[], object]) -> Iterator[None]:
+        """Call a function at each interval while the body runs. At its end, wait for a call that is under way.
+
+        Args:
+            function: What to call. Its exceptions are logged.
+        """
+        self._function = function
+        if self._thread is None or not self._thread.is_alive():  # none yet, or lost in a fork
+            self._thread = threading.Thread(target=self._run, name="ticker", daemon=True)
+            self._thread.start()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._function = None
+
+    def _run(self) -> None:
+        while True:
+            time.sleep(self._interval)
+            with self._lock:
+                if self._function:
+                    self._call(self._function)
+
+    def _call(self, function: Callable[[], object]) -> None:
+        try:
+            function()
+        except Exception:
+            log.exception("bug in what is done while a job runs")
