@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 from werkzeug.routing import Rule
 
 from greeter import create_app
-from tests.conftest import Installation
+from tests.conftest import UNMEASURED, Installation
 from tests.http import fetch
 from tests.web.test_template_filters import CONTROL, TURNING
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
-ROUNDS = 4
+ROUNDS = 3
 FASTA = ">q one\nVHLTPEEKSAVTALWGKVNVDEVGGEALGRLLVVYPWTQRF\n"
 METHODS = ["GET", "POST", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "QUERY", "G\u00cbT"]
 TOOLS = ["expensive_greet", "phmmer", "blame", "gossip"]  # tools that end quickly, whether they succeed or fail
@@ -136,6 +136,7 @@ def site(tmp_path: Path) -> Iterator[Installation]:
     """An installation that trusts one proxy, accepts only small forms, and has a short queue."""
     limits = {"max_upload_bytes": 1, "max_waiting": 3, "soft_time_limit": 1, "worker_concurrency": 1}
     with closing(Installation(tmp_path, proxy_hops=1, **limits)) as installation:
+        installation.more_environ = {"web": UNMEASURED, "worker": UNMEASURED}
         installation.start("redis", "worker", "web")
         yield installation
 
@@ -177,8 +178,10 @@ def test_hostile_requests_cause_no_server_error_and_leave_no_data(site: Installa
     """Every route and method copes with hostile headers, bodies, ids and file names."""
     visitor = Visitor(site)
     rules = list(create_app(site.settings).url_map.iter_rules())
-    for _, rule, method in product(range(ROUNDS), rules, METHODS):
+    for number, rule, method in product(range(ROUNDS), rules, METHODS):
         own = method in (rule.methods or ()) and method not in ("HEAD", "OPTIONS")
+        if number and not own:
+            continue  # such requests are refused whatever jobs there are, so one round is enough
 
         @settings(max_examples=40 if own else 3, deadline=None, database=None, suppress_health_check=list(HealthCheck))
         @given(requests(rule, method))
