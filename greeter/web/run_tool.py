@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json
-import signal
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from secrets import token_hex
 from tempfile import TemporaryDirectory, mkdtemp
-from threading import Event, Thread
-from types import FrameType
 from typing import Any
 
 import click
@@ -23,7 +19,6 @@ from wtforms import BooleanField, Field, FieldList, FormField
 from greeter.jobs.bounds import check_result
 from greeter.jobs.errors import OUT_OF_MEMORY
 from greeter.jobs.files import JobFiles, file_params
-from greeter.jobs.progress import stage
 from greeter.jobs.reader import Params
 from greeter.jobs.result_files import ResultFile, result_files
 from greeter.jobs.task import max_cores
@@ -34,8 +29,7 @@ from greeter.toolkit.upload import Upload
 from greeter.web.form_values import shown_values
 from greeter.web.forms import make_form
 from greeter.web.services import Services, services
-
-_REFRESH = 0.1  # seconds
+from greeter.web.terminal import interruptible, progress_bar
 
 
 def init_app(app: Flask) -> None:
@@ -117,7 +111,7 @@ def execute(tool: Tool, given: Mapping[str, Any], shown: Params) -> tuple[Result
     settings = services().settings
     job = Job(files.attempt(folder.name, 1), settings.job_memory, min(tool.cores, max_cores(settings)))
     try:
-        with _progress_bar(job), _interruptible():
+        with progress_bar(job), interruptible():
             result = _call(tool, job, {**params, **files.inputs(folder.name)})
     finally:
         job.close()
@@ -170,45 +164,3 @@ def _submitted(field: Any, given: Any) -> list[Any]:
     if isinstance(field, FileField) and given:
         return [Upload(Path(path), Path(path).name) for path in given]
     return list(given or shown_values(field))
-
-
-@contextmanager
-def _progress_bar(job: Job) -> Iterator[None]:
-    """Show the progress of a job on standard error while the body runs."""
-    from tqdm import tqdm  # type: ignore[import-untyped]  # here, because the web does not need it
-
-    ended = Event()
-
-    def show() -> None:
-        with tqdm() as bar:
-            while True:
-                last = ended.wait(_REFRESH)
-                if progress := job.progress:
-                    bar.n, bar.total, bar.unit = progress["current"], progress["total"], " " + progress["unit"]
-                    bar.set_description(stage(progress), refresh=False)
-                bar.refresh()
-                if last:
-                    return
-
-    thread = Thread(target=show)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Let the first Ctrl-C raise SoftTimeLimitExceeded in the body, and a second one KeyboardInterrupt."""
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        signal.signal(signal.SIGINT, usual)
-        raise SoftTimeLimitExceeded
-
-    usual = signal.signal(signal.SIGINT, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, usual)
