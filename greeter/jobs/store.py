@@ -54,7 +54,8 @@ from greeter.jobs.statistics import Statistics
 from greeter.jobs.submission import CancelOutcome, Submission, Usage
 from greeter.jobs.worker_store import WorkerStore
 from greeter.logs import REQUEST
-from greeter.toolkit.tool import DEFAULT_QUEUE, signature
+from greeter.toolkit.queue_name import DEFAULT_QUEUE
+from greeter.toolkit.tool import signature
 
 _WORKER_TIMEOUT = 15  # seconds without a heartbeat after which a worker counts as gone
 

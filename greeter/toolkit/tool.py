@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,26 +16,11 @@ from greeter.toolkit.errors import ToolError
 from greeter.toolkit.form_check import check_form
 from greeter.toolkit.installed import check_programs
 from greeter.toolkit.job import Job, Result
+from greeter.toolkit.queue_name import DEFAULT_QUEUE, check_queue
 
 Function = Callable[..., Result]
 
-DEFAULT_QUEUE = "celery"
 DEFAULT_POSITION = 100
-_QUEUE_NAME = re.compile("[a-z0-9_-]+")
-# The list of a queue has its name, so it must not be another key: of greeter (jobs/store.py), kombu, or greeter 0.2.0.
-_OTHER_KEYS = {
-    "bytes",
-    "client_key",
-    "clock",
-    "installation",
-    "mails",
-    "queues",
-    "statistics",
-    "tools",
-    "unfit",
-    "write_check",
-}
-_RESERVED = _OTHER_KEYS | {"unacked", "unacked_index", "unacked_mutex", "workers"}
 
 
 class MemoryNeed(NamedTuple):
@@ -193,8 +177,7 @@ def tool(
             fields of the form, or the programs or EDAM terms are not a dict.
         ValueError: The name of the queue, the arguments of a program, or an EDAM term cannot be used.
     """
-    if not _QUEUE_NAME.fullmatch(queue) or queue in _RESERVED:
-        raise ValueError(f"The queue cannot be named {queue!r}: use a-z, 0-9, _ and -, but no name of another key.")
+    check_queue(queue)
     words = partial(Tool, title=title, form=form, example=example or {}, action=action, duration=duration)
     limits = partial(words, position=position, soft_time_limit=soft_time_limit, queue=queue, cores=cores, memory=memory)
     check_programs({} if programs is None else programs)

@@ -17,7 +17,8 @@ from wtforms import Form
 from greeter.jobs import store as store_module
 from greeter.jobs.runner import Runner
 from greeter.jobs.store import Store
-from greeter.toolkit.tool import _RESERVED, tool
+from greeter.toolkit.queue_name import RESERVED
+from greeter.toolkit.tool import tool
 from tests.conftest import Installation
 
 pytestmark = pytest.mark.redis
@@ -416,4 +417,4 @@ def test_all_keys_without_a_colon_are_reserved() -> None:
     """As the documentation of the store lists them."""
     keys = re.findall(r"^\| `([a-z_]+)` \|", store_module.__doc__ or "", re.MULTILINE)
     assert len(keys) > 5
-    assert _RESERVED.issuperset(keys)
+    assert RESERVED.issuperset(keys)
