@@ -103,7 +103,7 @@ def _watch_consumer(sender: Consumer, **_: Any) -> None:
 
 @task_unknown.connect
 def _correct_flower(sender: Any, id: str, name: str, **_: Any) -> None:  # noqa: A002  Celery's name
-    """Tell Flower that a job waits again. Before, Celery has told it that the job failed, for lack of a task."""
+    """Report to Flower that a job is waiting again, after Celery has reported that it failed for lack of a task."""
     with suppress(JobNotFound, RedisError):
         if app.jobs.store.find(id).active and sender.event_dispatcher:
             sender.event_dispatcher.send("task-retried", uuid=id, exception=f"NotRegistered({name!r})")

@@ -112,11 +112,16 @@ class Databases:
         return replace(database, folder=target)
 
     def pause(self, database: Database, reason: str) -> None:
-        """Let no new job use a version, for a reason that forms show; an empty reason lets them again."""
+        """Keep new jobs from using a version.
+
+        Args:
+            database: The version.
+            reason: What forms show; an empty text makes the version available again.
+        """
         _describe(replace(database, paused=reason))
 
     def prefer(self, database: Database) -> None:
-        """Let forms choose no other database of its kind, whose versions may be the default until now."""
+        """Stop the other databases of its kind from being the default."""
         for other in self.published():
             if other.default and other.kind == database.kind and other.id != database.id:
                 _describe(replace(other, default=False))

@@ -1,4 +1,4 @@
-"""Why a job is refused or fails, and what its user is told to do next."""
+"""Why a job is refused or fails, with messages that say what to do next."""
 
 from __future__ import annotations
 

@@ -56,7 +56,18 @@ class Intake:
 
 
 def queues_to_serve(settings: Settings, tools: Iterable[Tool]) -> list[str]:
-    """Return the queues from which this worker takes jobs. Exit with a message if no tool uses one of them."""
+    """Return the queues from which this worker takes jobs.
+
+    Args:
+        settings: The settings, whose WORKER_QUEUES selects queues.
+        tools: The tools, each with its queue.
+
+    Returns:
+        The names, sorted.
+
+    Raises:
+        SystemExit: WORKER_QUEUES has a queue that no tool uses. Standard error says which one.
+    """
     known = {tool.queue for tool in tools}
     if unknown := set(settings.worker_queues) - known:
         names = f"{', '.join(sorted(unknown))}, but the queues of the tools are {', '.join(sorted(known))}"

@@ -26,8 +26,8 @@ def deliver(server: SmtpUrl, message: EmailMessage, begin: Callable[[], bool]) -
         begin: Called when the server has accepted the address, before the mail is sent; returns whether to send it.
 
     Returns:
-        What became of the mail: DELAYED if it was certainly not accepted, UNKNOWN if nobody can know. None if `begin`
-        has returned false.
+        The outcome: DELAYED if the mail was certainly not accepted, UNKNOWN if nobody can know. None if `begin` has
+        returned false.
     """
     try:
         connection = _connect(server)

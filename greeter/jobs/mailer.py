@@ -100,7 +100,7 @@ class Mailer:
             log.info("mail %s", state, extra={"job": mail.job_id[:8]})
 
     def _settle(self, mail: Taken, outcome: MailState) -> MailState | None:
-        """Store what became of a mail, as soon as Redis can. After LEASE, its state is UNKNOWN anyway."""
+        """Store the outcome once Redis is available. After LEASE, the state of the mail is UNKNOWN anyway."""
         end = time.monotonic() + LEASE
         while True:
             try:

@@ -17,7 +17,7 @@ _GIVE_UP = 86_400  # seconds after the end of the job
 
 
 class MailState(StrEnum):
-    """What became of a mail."""
+    """The state of a mail."""
 
     ASKED = "asked"
     DELAYED = "delayed"  # it was not sent, and will be tried again
@@ -96,11 +96,15 @@ class Mails:
         return bool(self._scripts.run_confirmed("begin_mail", mail.job_id, mail.token, LEASE))
 
     def settle(self, mail: Taken, outcome: MailState) -> MailState | None:
-        """Store what became of a mail. Its address is deleted, unless it is tried again.
+        """Store the outcome of an attempt to send a mail. Unless it is tried again, its address is deleted.
+
+        Args:
+            mail: The mail, as this process has taken it.
+            outcome: The outcome.
 
         Returns:
-            What became of it: a mail is not tried again for more than a day. None if it does not belong to this
-            process any more.
+            The new state of the mail, which is FAILED instead of DELAYED after a day. None if another process has
+            taken the mail.
         """
         reply = self._scripts.run("settle_mail", mail.job_id, mail.token, outcome, _LONGEST_DELAY, _GIVE_UP)
         return MailState(reply.decode()) if reply else None

@@ -27,7 +27,12 @@ _PHASES = {
 
 
 def phase_of(state: str, partial: bool) -> Phase:
-    """Return the phase for a Celery state, which a tool may have made up, and whether the result is a fallback."""
+    """Return the phase of a job.
+
+    Args:
+        state: Celery's state; a tool may set one of its own, which counts as running.
+        partial: Whether the result is a fallback.
+    """
     if state == states.SUCCESS and partial:
         return Phase.STOPPED
     return _PHASES.get(state, Phase.RUNNING)

@@ -8,7 +8,7 @@ from celery.worker.request import Request
 
 
 class JobRequest(Request):
-    """A request that has the time limits of its tool, whatever its message says, and names the process that runs it."""
+    """A request that names the process that runs it, and has the limits of its tool even if its message has others."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

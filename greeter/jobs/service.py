@@ -33,7 +33,8 @@ _ANONYMOUS = Submission()
 def return_delay() -> float:
     """Return after how many seconds to send a message again that reached a worker which cannot run the job.
 
-    At random, because Redis gives it to the worker that has waited longest, and each waits anew every second.
+    The delay is random, because Redis gives the message to the worker that has waited longest, and each worker renews
+    its wait every second: after a fixed delay, the same worker could always get it.
     """
     return uniform(0.1, 0.5)
 
@@ -104,7 +105,12 @@ class JobService:
             self._resend_later(job_id)
 
     def return_unknown(self, job_id: str, reason: Exception) -> None:
-        """Leave a job whose tool this worker does not have to another worker. Fail it if there is none for a while."""
+        """Leave a job to another worker, because this one does not have its tool. Fail it if no worker has had it.
+
+        Args:
+            job_id: The job.
+            reason: The exception that becomes its result if it fails, after SILENCE_LIMIT.
+        """
         if self.store.fail_unknown(job_id, dumps(failure_result(reason))):
             self.log_event("ended", job_id)
             return

@@ -1,4 +1,4 @@
-"""What the web asks for when it submits or cancels a job, what that did, and what is left of the limits."""
+"""What describes a submission, the outcome of a cancel, and how much of the limits is used."""
 
 from __future__ import annotations
 

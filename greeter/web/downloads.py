@@ -39,7 +39,7 @@ class Entry(NamedTuple):
 
     Attributes:
         path: Its path in the archive.
-        media_type: Its media type, which tells whether to compress it.
+        media_type: Its media type, which decides whether it is compressed.
         file: The open file.
     """
 

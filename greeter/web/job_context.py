@@ -104,7 +104,7 @@ def status_of(record: Record) -> JobStatus:
 
 
 def wait_headers(record: Record) -> dict[str, str]:
-    """Return the header that tells a script when to ask again: later if many jobs are ahead in the queue."""
+    """Return the header that says when a script should ask again: later if many jobs are ahead in the queue."""
     if not record.active:
         return {}
     return {"Retry-After": str(min(_SHORTEST_WAIT + (record.ahead or 0), _LONGEST_WAIT))}

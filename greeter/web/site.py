@@ -1,4 +1,4 @@
-"""What makes a site one's own: its templates, static files, pages and colour, before those of the template."""
+"""The templates, static files, pages and colour of the operator, which replace those of the template."""
 
 from __future__ import annotations
 

@@ -1,10 +1,11 @@
 #!lua flags=allow-oom
--- Store what became of a mail, and delete its address, unless it is tried again: after 5 seconds, 10, 20, and so on.
+-- Store the outcome of an attempt to send a mail, and delete its address, unless it is tried again, after 5
+-- seconds, 10, 20, and so on.
 --
 -- ARGV: 1 job id, 2 token of who has taken it, 3 'sent', 'refused', 'failed', 'unknown', or 'delayed' if it was not
 --   sent but may be later, 4 maximum of seconds between two attempts, 5 seconds after the end of the job from which on
 --   it is not tried again
--- Returns: what became of it; nil if another process has taken it, or it was deleted
+-- Returns: its new state; nil if another process has taken it, or it was deleted
 local _, token, outcome, longest, give_up = unpack(ARGV)
 local mail = 'mail:' .. job_id
 

@@ -1,4 +1,4 @@
-"""What holds for the whole site: its databases, its limits and what is left of them, and whether it is healthy."""
+"""The databases, limits and health of the site."""
 
 from __future__ import annotations
 
