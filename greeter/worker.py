@@ -33,9 +33,9 @@ from greeter.jobs.errors import JobNotFound
 from greeter.jobs.intake import Intake, queues_to_serve
 from greeter.jobs.mailer import Mailer
 from greeter.jobs.process_state import ProcessState
+from greeter.jobs.registration import register_tools
 from greeter.jobs.runner import Runner
 from greeter.jobs.sweeper import Sweeper
-from greeter.jobs.task import register_tools
 from greeter.jobs.watchdog import Watchdog
 from greeter.logs import configure
 from greeter.settings_loader import load_settings

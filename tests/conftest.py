@@ -29,10 +29,10 @@ from greeter import create_app, tools
 from greeter.jobs.celery_app import CeleryApp
 from greeter.jobs.errors import UNAVAILABLE
 from greeter.jobs.record import Record
+from greeter.jobs.registration import register_tools
 from greeter.jobs.service import JobService
 from greeter.jobs.statistics import QueueStatistics
 from greeter.jobs.store import Store
-from greeter.jobs.task import register_tools
 from greeter.settings import Settings
 
 if TYPE_CHECKING:

@@ -105,9 +105,8 @@ class Store(WorkerStore):
             "label": submission.label,
             "request": REQUEST.get(),
         }
-        owner = self._scripts.keyed_hash(
-            submission.client
-        )  # first, so that no files are written while Redis is unavailable
+        # First, so that no files are written while Redis is unavailable.
+        owner = self._scripts.keyed_hash(submission.client)
         self.files.create(job_id, files)
         try:
             created = self._create(job_id, fields, submission, owner)

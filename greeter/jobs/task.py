@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -24,8 +24,6 @@ from greeter.jobs.reader import Params
 from greeter.jobs.reporting import reporting, retry_until_available
 from greeter.jobs.service import return_delay
 from greeter.logs import JOB, REQUEST
-from greeter.settings import Settings
-from greeter.toolkit import installed
 from greeter.toolkit.errors import ToolError
 from greeter.toolkit.job import Job, Result
 from greeter.toolkit.tool import Tool
@@ -118,9 +116,8 @@ class ToolTask(Task):  # type: ignore[type-arg]
             result = self._call(job, claim.params, is_due)
             if not is_due():  # the time that is left now may be short
                 draw_pictures(claim.folder, (started + self._hard_limit - time.monotonic()) / 2)
-        jobs.store.files.sync_attempts(
-            job_id
-        )  # a file server may report only now that its disk is full: then the job fails
+        # A file server may report only now that its disk is full: then the job fails.
+        jobs.store.files.sync_attempts(job_id)
         return result
 
     def _versions(self) -> dict[str, str]:
@@ -151,27 +148,3 @@ class ToolTask(Task):  # type: ignore[type-arg]
         if user_message(exc) is None:
             fields = {"job": task_id[:8], "request": self.request.get("request_id")}
             log.error("bug in the tool %s", self.name, exc_info=exc, extra=fields)
-
-
-def register_tools(app: CeleryApp, tools: Iterable[Tool]) -> list[Tool]:
-    """Add a task to the app for each tool whose programs are installed, and return these tools."""
-    settings, cores = app.settings, max_cores(app.settings)
-    limits = (settings.soft_time_limit, settings.time_limit_grace, settings.max_result_bytes, cores)
-    kind = type("ToolTask", (ToolTask,), {})  # Celery binds a class of tasks to one app
-    registered = []
-    for tool in tools:
-        if missing := installed.missing(tool.programs):
-            log.warning("%s is left out: install %s and start this worker again", tool.name, " and ".join(missing))
-            continue
-        app.register_task(kind(tool, *limits))
-        registered.append(tool)
-    return registered
-
-
-def max_cores(settings: Settings) -> int:
-    """Return the number of cores that a job may use: JOB_CORES, or an equal share of those of this process."""
-    if settings.job_cores:
-        return settings.job_cores
-    # macOS has no affinity.
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(cores // settings.worker_concurrency, 1)

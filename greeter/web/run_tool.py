@@ -20,8 +20,8 @@ from greeter.jobs.bounds import check_result
 from greeter.jobs.errors import OUT_OF_MEMORY
 from greeter.jobs.files import JobFiles, file_params
 from greeter.jobs.reader import Params
+from greeter.jobs.registration import max_cores
 from greeter.jobs.result_files import ResultFile, result_files
-from greeter.jobs.task import max_cores
 from greeter.toolkit import FileField, Job, ProgramError, Result, SoftTimeLimitExceeded, ToolError
 from greeter.toolkit.job import Fallback
 from greeter.toolkit.tool import Tool
