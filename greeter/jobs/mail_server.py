@@ -86,7 +86,7 @@ def _send(connection: SMTP, message: EmailMessage, begin: Callable[[], bool]) ->
 
 
 def _refused(code: int, for_good: MailState) -> MailState:
-    """Return what a status means that is not a success: with those of 400 the mail may be tried again."""
+    """Return the outcome for a status that is not a success: after 4xx, the mail may be tried again."""
     log.info("the mail server refuses a mail with status %s", code)
     return for_good if code >= 500 else MailState.DELAYED
 

@@ -1,4 +1,4 @@
-"""Which jobs name a version of a reference database, so that it stays as long as one does."""
+"""Which jobs use a version of a reference database, so that it is kept as long as one does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What describes a submission, the outcome of a cancel, and how much of the limits is used."""
+"""The description of a submission, the outcome of a cancel, and how much of the limits is used."""
 
 from __future__ import annotations
 

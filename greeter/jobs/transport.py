@@ -1,4 +1,4 @@
-"""The broker's transports: those of kombu, without errors that would end the worker."""
+"""kombu's transports for the broker, without the errors that would end a worker."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ class _Record:
     is_bare: bool = False  # without a header
     length: int = 0
     has_residues: bool = False
-    letters: set[str] | None = field(default_factory=set)  # None: there are others than those of DNA and RNA
+    letters: set[str] | None = field(default_factory=set)  # None: some are not letters of DNA or RNA
     wrong: dict[str, int] = field(default_factory=dict)  # the lines of the wrong letters
 
     def error(self, problem: str, line: int | None = None) -> FastaError:

@@ -50,7 +50,7 @@ class Site(Flask):
         return func
 
     def send_static_file(self, filename: str) -> Response:
-        """Send a static file, that of the operator if there is one."""
+        """Send a static file: the operator's, if there is one."""
         if own := site.own_site().static_folder(filename):
             return send_from_directory(own, filename)
         return super().send_static_file(filename)

@@ -31,7 +31,7 @@ class _Counter:
         minute = int(time.time() / 60)  # another one also after the clock was set back
         if minute != self._minute:
             self._minute, self._counts = minute, {}
-        # Without a lock: that of two threads at once only one counts does not matter.
+        # Without a lock: if only one of two simultaneous requests counts, that does not matter.
         self._counts[client] = count = self._counts.get(client, 0) + 1
         return count <= self._limit
 

@@ -58,12 +58,12 @@ class Services:
         return self.samples if job_id.startswith(PREFIX) else self.jobs.store
 
     def provenance(self, job_id: str) -> Provenance:
-        """Read how the result of a job was made, with the name of the site for that of its software."""
+        """Read how the result of a job was made. Its software has the name of the site."""
         read = self.reader_for(job_id).provenance(job_id)
         return replace(read, versions=self.shown(read.versions))
 
     def shown(self, versions: Mapping[str, str]) -> dict[str, str]:
-        """Return versions with the name of the site for that of its software."""
+        """Return versions in which the software has the name of the site."""
         names = {"greeter": self.settings.site_name}
         return {names.get(name, name): version for name, version in versions.items()}
 

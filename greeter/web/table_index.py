@@ -1,4 +1,4 @@
-"""Read the index of a table of results. A tool or a program of its wrote it, so it may contain anything."""
+"""Read the index of a table of results. A tool or its program wrote it, so it may contain anything."""
 
 from __future__ import annotations
 
