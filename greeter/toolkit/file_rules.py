@@ -19,7 +19,7 @@ _PACKED = (".gz", ".bgz")
 # Formats that are gzip or bgzip files themselves, and which programs read as they are.
 _FORMATS = (".bam", ".bcf", ".csi", ".tbi", ".tgz", ".rds", ".rda", ".rdata", ".svgz")
 _EMPTY = "The file is empty. Choose another one."
-_NO_ROOM = "All files of this form together are too large, so this one was not kept. Choose a smaller one."
+_NO_ROOM = "All files and texts of this form together are too large, so this one was not kept. Choose a smaller one."
 _NOT_TEXT = "This is not a text file. Unpack it, or save it as plain text (UTF-8), and choose it again."
 _UNREADABLE = "This file cannot be read. It may be damaged, or of another kind. Check it, or choose another one."
 log = logging.getLogger(__name__)
@@ -62,14 +62,14 @@ class FileRules:
             OSError: The disk is full.
         """
         if upload.is_dropped:
-            raise self._too_large() if upload.size > self.max_bytes else ToolError(_NO_ROOM)
+            raise self._too_large(upload) if upload.size > self.max_bytes else ToolError(_NO_ROOM)
         if not upload.path.stat().st_size:
             raise ToolError(_EMPTY)
         self._check_name(upload.name.lower(), upload.name)
         if self.contents or self._unpacks(upload):
             upload = self._rewrite(upload)
         elif upload.path.stat().st_size > self.max_bytes:
-            raise self._too_large()
+            raise self._too_large(upload)
         self._check(upload.path)
         return upload
 
@@ -104,11 +104,16 @@ class FileRules:
             for chunk in contents(source):
                 size += len(chunk)
                 if size > self.max_bytes:
-                    raise self._too_large()
+                    raise self._too_large(upload)
                 target.write(chunk)
         return new
 
-    def _too_large(self) -> ToolError:
+    def _too_large(self, upload: Upload) -> ToolError:
+        if upload.is_dropped and not upload.name:
+            problem = f"The text has more than {self._size}, and so is not shown here again."
+            return ToolError(f"{problem} Go back to it in your browser, and submit less.")
+        if not upload.name:
+            return ToolError(f"The text has more than {self._size}. Shorten it.")
         return ToolError(f"The file has more than {self._size}, counted after unpacking. Choose a smaller one.")
 
     @property

@@ -76,6 +76,13 @@ def make_form(
     return tool.form(formdata, data=data, meta=meta)
 
 
+def accept_files(tool: Tool) -> None:
+    """Limit the files, and the texts that may be files, of a submission of a tool's form, which is not read yet."""
+    limit = submission_limit(tool, services().settings.max_upload_bytes)
+    long_texts = [name for name, field in file_fields(tool).items() if field.paste]
+    current_request().limit_files(max(request.max_content_length or 0, limit), long_texts)
+
+
 def submitted_data(tool: Tool) -> MultiDict[str, Any]:
     """Read what the current request submitted.
 

@@ -13,7 +13,7 @@ from wtforms import Form
 from greeter.jobs.reader import Params
 from greeter.jobs.submission import Submission
 from greeter.toolkit.tool import Tool
-from greeter.web.forms import current_request, make_form, submission_limit, submitted_data
+from greeter.web.forms import accept_files, current_request, make_form, submission_limit, submitted_data
 from greeter.web.limits import client_address
 from greeter.web.refusals import Refusal
 from greeter.web.services import services
@@ -61,8 +61,7 @@ def submit(name: str) -> ResponseReturnValue:
         invalid input, 413 if a file was too large to be stored, and the status of the `Refusal` otherwise.
     """
     tool = find_tool(name)
-    limit = submission_limit(tool, services().settings.max_upload_bytes)
-    current_request().limit_files(max(request.max_content_length or 0, limit))
+    accept_files(tool)
     form = make_form(tool, submitted_data(tool))
     label = printable(request.form.get("label", "")[:_MAX_LABEL_LENGTH]).strip()
     try:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import io
-from functools import cached_property
+from collections.abc import Collection
+from functools import cached_property, partial
 from typing import IO, Any, BinaryIO, cast
 
 from flask import Flask, Request
-from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
+from werkzeug.exceptions import BadRequest
 from werkzeug.formparser import FormDataParser
 
 from greeter.toolkit.upload import Upload
+from greeter.web.multipart import MultipartReader
 from greeter.web.services import services
 from greeter.web.uploads import RequestUploads
 
@@ -21,8 +23,6 @@ def init_app(app: Flask) -> None:
 
 
 _READ_FACTOR = 10  # a form may have this many times its limit and is still read, so that it can be shown again
-
-_PARSER_BUFFER = 128 * 1024  # bytes that the parser has read, but may not have written to a file yet
 
 
 class UploadStream(io.RawIOBase):
@@ -50,7 +50,6 @@ class UploadStream(io.RawIOBase):
         except OSError as error:
             if self.upload:
                 self.upload.error = error
-        self._uploads.bytes_in_files += len(data)
         return len(data)
 
     def _write(self, file: BinaryIO, upload: Upload, data: bytes) -> None:
@@ -79,37 +78,34 @@ class UploadStream(io.RawIOBase):
         super().close()
 
 
-class _Body:
-    """The body of a form whose files may be larger than its limit. Everything else is in memory, and has the limit."""
-
-    def __init__(self, stream: IO[bytes], uploads: RequestUploads, most: int) -> None:
-        self._stream, self._uploads, self._most, self._read = stream, uploads, most, 0
-
-    def read(self, size: int = -1) -> bytes:
-        """Read a part of the body."""
-        data = self._stream.read(size)
-        self._read += len(data)
-        if self._read - self._uploads.bytes_in_files > self._most + _PARSER_BUFFER:
-            raise RequestEntityTooLarge
-        return data
-
-
 class _FormParser(FormDataParser):
     """Refuses a malformed form, which Werkzeug would take for an empty one."""
 
-    def parse(self, *args: Any, **kwargs: Any) -> Any:
+    long_texts: Collection[str] = ()
+
+    def parse(self, stream: Any, mimetype: str, content_length: int | None, options: Any = None) -> Any:
         self.silent = False
         try:
-            return super().parse(*args, **kwargs)
+            if mimetype != "multipart/form-data":
+                return super().parse(stream, mimetype, content_length, options)
+            boundary = (options or {}).get("boundary", "").encode("ascii")
+            if not boundary:
+                raise BadRequest
+            return stream, *self._reader().read(stream, boundary)
         except ValueError as error:
             raise BadRequest from error
+
+    def _reader(self) -> MultipartReader:
+        assert self.stream_factory
+        open_file = partial(self.stream_factory, None, None)
+        return MultipartReader(open_file, self.long_texts, self.max_form_memory_size or 0, self.max_form_parts or 0)
 
 
 class UploadRequest(Request):
     """A request whose files are on the disk."""
 
     form_data_parser_class = _FormParser
-    _most_in_memory: int | None = None
+    _long_texts: Collection[str] = ()
 
     def __init__(self, environ: dict[str, Any], *args: Any, **kwargs: Any) -> None:
         # gunicorn ends the body where the connection ends. Without its promise, Werkzeug compares the two lengths.
@@ -122,7 +118,7 @@ class UploadRequest(Request):
         """The files of this request."""
         return RequestUploads(services())
 
-    def limit_files(self, most: int) -> None:
+    def limit_files(self, most: int, long_texts: Collection[str]) -> None:
         """Store at most this many bytes of files, but read more, so that the form can be shown with its other fields.
 
         A browser that is refused while it still sends a file shows an error of its own, so the rest has to be read
@@ -130,17 +126,19 @@ class UploadRequest(Request):
 
         Args:
             most: The limit of the submission in bytes.
+            long_texts: The fields whose text is stored as a file if it is too long for the memory.
         """
         has_files = self.mimetype == "multipart/form-data"
-        self._most_in_memory = self.max_content_length if has_files else None
         self.max_content_length = _READ_FACTOR * most if has_files else most
         self.uploads.room = most
+        self._long_texts = long_texts
 
-    def _get_stream_for_parsing(self) -> IO[bytes]:
-        stream = super()._get_stream_for_parsing()
-        if self._most_in_memory is None:
-            return stream
-        return cast(IO[bytes], _Body(stream, self.uploads, self._most_in_memory))
+    def make_form_data_parser(self) -> FormDataParser:
+        """Create the parser of this request."""
+        parser = super().make_form_data_parser()
+        assert isinstance(parser, _FormParser)
+        parser.long_texts = self._long_texts
+        return parser
 
     def _get_file_stream(
         self,

@@ -26,14 +26,12 @@ class RequestUploads:
 
     Attributes:
         room: How many more bytes of files may be stored.
-        bytes_in_files: How many bytes of the request were in files, stored or not.
     """
 
     def __init__(self, services: Services) -> None:
         self._services = services
         self._new: list[Upload] = []
         self.room: float = math.inf
-        self.bytes_in_files = 0
 
     @property
     def has_dropped(self) -> bool:

@@ -229,10 +229,47 @@ def test_a_file_that_is_too_large_leaves_the_other_fields_as_they_were(tmp_path:
         assert 'value="0.25"' in answer.text
         assert 'value="my job"' in answer.text
         problem = (
-            "The file has more than 137 KiB" if content != LARGE else "All files of this form together are too large"
+            "The file has more than 137 KiB"
+            if content != LARGE
+            else "All files and texts of this form together are too large"
         )
         assert re.search(f'<li><a href="#query">[^<]*</a>: {problem}', answer.text)
     assert [path.stat().st_size for path in files(folder)] == [len(LARGE)] * 2
+
+
+@pytest.mark.parametrize("others_first", [False, True])
+def test_a_text_that_is_too_large_leaves_the_other_fields_as_they_were(tmp_path: Path, others_first: bool) -> None:
+    """It goes to the disk like a file, where there is no room for all of it. Its field says what happened."""
+    unreachable = f"redis://127.0.0.1:{free_port()}/0"
+    client = create_app(Settings(data_dir=tmp_path, max_upload_bytes=140_000, redis_url=unreachable)).test_client()
+    parts = [encode("", "", query=">q\n" + "A" * 600_000), encode("", "", targets=LARGE, evalue="0.25", label="my job")]
+    body = b"".join(part.removesuffix(b"--cut--\r\n") for part in sorted(parts, reverse=others_first))
+    answer = client.post("/tools/phmmer", data=body + b"--cut--\r\n", content_type=MULTIPART)
+    assert answer.status_code == 413
+    problem = "The text has more than 137 KiB, and so is not shown here again. Go back to it in your browser"
+    assert re.search(f'<li><a href="#query">[^<]*</a>: {problem}', answer.text)
+    assert [field for field, _, _ in kept(answer)] == ["targets"]
+    assert 'value="0.25"' in answer.text
+    assert 'value="my job"' in answer.text
+    assert [path.read_text() for path in files(tmp_path)] == [LARGE]
+
+
+def test_a_text_for_which_the_memory_has_no_room_is_accepted_like_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The field allows more than all texts may have in memory; the form refers to it when it comes back."""
+    monkeypatch.setattr("greeter.web.app._MAX_TEXT", 60_000)
+    unreachable = f"redis://127.0.0.1:{free_port()}/0"
+    client = create_app(Settings(data_dir=tmp_path, redis_url=unreachable)).test_client()
+    answer = client.post("/tools/phmmer", data=encode("", "", query=LARGE, evalue="x"), content_type=MULTIPART)
+    assert answer.status_code == 422
+    [(field, reference, description)] = kept(answer)
+    assert (field, description[:11]) == ("query", "pasted text")
+    assert [path.read_text() for path in files(tmp_path)] == [LARGE]
+    again = encode("", "", evalue="1", **{"query-kept": reference, "targets": ">t\nMKV"})
+    assert client.post("/tools/phmmer", data=again, content_type=MULTIPART).status_code == 503  # there is no Redis
+    too_much = encode("", "", query=">q\nMKV", evalue="1" * 60_000)
+    assert client.post("/tools/phmmer", data=too_much, content_type=MULTIPART).status_code == 413
 
 
 def test_the_text_beside_a_large_file_has_the_same_limit(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from greeter.web.api.operations import PREFIX, Answer, operation
 from greeter.web.api.problem import OGC, Problem, form_problem
 from greeter.web.api.status import status_info
 from greeter.web.availability import availability
-from greeter.web.forms import current_request, make_form, submission_limit
+from greeter.web.forms import accept_files, make_form, submission_limit
 from greeter.web.job_context import wait_headers
 from greeter.web.limits import client_address
 from greeter.web.services import services
@@ -82,8 +82,7 @@ def execute(name: str) -> ResponseReturnValue:
     if len(key) > _LONGEST_KEY or ("Idempotency-Key" in request.headers and not key):
         detail = f"Send a key of 1 to {_LONGEST_KEY} characters, such as a UUID, or none."
         raise Problem(400, "The Idempotency-Key cannot be used", detail)
-    limit = submission_limit(tool, services().settings.max_upload_bytes)
-    current_request().limit_files(max(request.max_content_length or 0, limit))
+    accept_files(tool)
     inputs = read_inputs(tool)
     form = make_form(tool, inputs.values)
     try:
