@@ -45,6 +45,7 @@ configure(settings.production)
 app = CeleryApp(settings)
 app.runner = Runner(f"{gethostname()}-{token_hex(8)}")
 app.set_default()  # so that AsyncResult(job_id) needs no app
+containment.limit_threads()  # before the tools load libraries
 found = register_tools(app, tools.load().values())
 queues = queues_to_serve(settings, found)
 app.conf.task_queues = [Queue(name, routing_key=name) for name in queues]

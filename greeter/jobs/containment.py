@@ -9,7 +9,7 @@ import os
 import resource
 import traceback
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 import billiard
@@ -18,12 +18,18 @@ import psutil
 from greeter.jobs import survivors
 from greeter.toolkit.job import Job
 from greeter.toolkit.process_guard import adopt_orphans, die_with_parent, kill_descendants, kill_orphans
+from greeter.toolkit.threads import limited_threads, thread_variables
 
 _OOM_SCORE = "500"  # of at most 1000: the kernel kills a job before the worker, Redis or the web
 
 _SPARE_DESCRIPTORS = 16
 
 _helpers: Collection[int] | None = None  # None: this is not the main process of a worker
+
+
+def limit_threads() -> None:
+    """Let the libraries that this process and its children load later use one thread each."""
+    os.environ.update(thread_variables(1))
 
 
 def prepare_worker(installation: str) -> None:
@@ -54,9 +60,10 @@ def prepare_pool_process(max_file_bytes: int) -> None:
 
 @contextmanager
 def contained(job: Job) -> Iterator[None]:
-    """Limit the memory and files of a job while the body runs; at its end, no process that it started is left."""
+    """Limit the threads, memory and files of a job while the body runs; then end every process that it started."""
     try:
-        with _limited_memory(job.memory), _limited_descriptors():
+        threads = limited_threads(job.cores) if job.cores > 1 else nullcontext()  # see limit_threads
+        with threads, _limited_memory(job.memory), _limited_descriptors():
             yield
     except BaseException as error:
         _forget_variables(error)

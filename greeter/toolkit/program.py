@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import IO
 
 from greeter.toolkit.process_guard import kill_trees
+from greeter.toolkit.threads import thread_variables
 
 _PROCESS_GUARD = Path(__file__).with_name("process_guard.py")
-_THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 _TIME_TO_END = 3  # seconds: one more than the guard allows its program, and one for itself
 _CHUNK = 65_536  # bytes
 
@@ -47,8 +47,9 @@ def environment(home: Path, cores: int) -> dict[str, str]:
     Returns:
         The variables by name.
     """
-    limits = dict.fromkeys(_THREAD_LIMITS, str(cores))
-    return {"PATH": os.environ["PATH"], "HOME": str(home), "TMPDIR": str(home), "LC_ALL": "C.UTF-8", **limits}
+    return {"PATH": os.environ["PATH"], "HOME": str(home), "TMPDIR": str(home), "LC_ALL": "C.UTF-8"} | thread_variables(
+        cores
+    )
 
 
 class Program:

@@ -24,6 +24,7 @@ from greeter.jobs.registration import max_cores
 from greeter.jobs.result_files import ResultFile, result_files
 from greeter.toolkit import FileField, Job, ProgramError, Result, SoftTimeLimitExceeded, ToolError
 from greeter.toolkit.job import Fallback
+from greeter.toolkit.threads import limited_threads
 from greeter.toolkit.tool import Tool
 from greeter.toolkit.upload import Upload
 from greeter.web.form_values import shown_values
@@ -111,7 +112,7 @@ def execute(tool: Tool, given: Mapping[str, Any], shown: Params) -> tuple[Result
     settings = services().settings
     job = Job(files.attempt(folder.name, 1), settings.job_memory, min(tool.cores, max_cores(settings)))
     try:
-        with progress_bar(job), interruptible():
+        with progress_bar(job), limited_threads(job.cores), interruptible():
             result = _call(tool, job, {**params, **files.inputs(folder.name)})
     finally:
         job.close()

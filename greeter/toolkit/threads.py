@@ -1,0 +1,41 @@
+"""How many threads the numerical libraries of a job use, such as the BLAS of NumPy, or OpenMP."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from threadpoolctl import threadpool_limits
+
+_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+
+
+def thread_variables(cores: int) -> dict[str, str]:
+    """Return the environment variables that libraries read when they are loaded.
+
+    Args:
+        cores: How many threads a library may use.
+
+    Returns:
+        The variables by name.
+    """
+    return dict.fromkeys(_VARIABLES, str(cores))
+
+
+@contextmanager
+def limited_threads(cores: int) -> Iterator[None]:
+    """Let each library in this process use so many threads while the body runs, and one afterwards.
+
+    Those that are loaded already have their limit changed; those that the body loads read it from the environment.
+
+    Args:
+        cores: How many threads each library may use.
+    """
+    os.environ.update(thread_variables(cores))
+    threadpool_limits(cores)  # looks through all loaded libraries, which takes about a millisecond
+    try:
+        yield
+    finally:
+        os.environ.update(thread_variables(1))
+        threadpool_limits(1)
