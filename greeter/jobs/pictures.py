@@ -8,8 +8,9 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from greeter.jobs.files import listed_outputs
 from greeter.jobs.media_types import PDF, media_type
@@ -20,6 +21,7 @@ log = logging.getLogger(__name__)
 _RENDERER = Path(__file__).with_name("pdf_renderer.py")
 _MOST = 10  # files, as many as a page shows by itself
 _SECONDS = 10  # for all of them
+_POLL = 0.02  # seconds
 _NAME = re.compile(r"first-of-(\d{1,9})\.png")
 
 
@@ -30,31 +32,38 @@ class Picture(NamedTuple):
     pages: int
 
 
-def draw_pictures(folder: Path, seconds: float) -> None:
+def draw_pictures(folder: Path, is_due: Callable[[], bool]) -> None:
     """Draw the first page of each PDF file of an attempt, without ever failing: a file may be damaged or hostile.
 
     Args:
         folder: The folder of the attempt.
-        seconds: How long this may take at most.
+        is_due: Returns whether the job has to end at once.
     """
-    end = time.monotonic() + min(seconds, _SECONDS)
+    end = time.monotonic() + _SECONDS
     pdfs = [path for path in listed_outputs(folder) if media_type(path.name) == PDF]
     for pdf in pdfs[:_MOST]:
         target = folder / "pictures" / pdf.name
         try:
             target.mkdir(parents=True)
-            subprocess.run(  # no shell, and the path is an argument of our own program  # nosec B603
-                [sys.executable, "-I", str(_RENDERER), str(pdf), str(target)],
-                check=True,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                env=environment(folder, cores=1),
-                timeout=max(end - time.monotonic(), 0),
-            )
-        except (OSError, MemoryError, subprocess.SubprocessError) as error:
-            log.warning("there is no picture of a PDF file: %s", error)
+            status = _run([sys.executable, "-I", str(_RENDERER), str(pdf), str(target)], folder, end, is_due)
+        except (OSError, MemoryError) as error:
+            status = error
+        if status != 0:
+            log.warning("a PDF file of the job has no picture: %s", status or "no time is left")
             shutil.rmtree(target, ignore_errors=True)
+
+
+def _run(command: list[str], folder: Path, end: float, is_due: Callable[[], bool]) -> object:
+    """Run the renderer until it ends or has to, and return its exit status, or None if it had to."""
+    quiet: Any = dict.fromkeys(["stdin", "stdout", "stderr"], subprocess.DEVNULL)
+    process = subprocess.Popen(command, env=environment(folder, cores=1), **quiet)  # our own program  # nosec B603
+    try:
+        while process.poll() is None and time.monotonic() < end and not is_due():
+            time.sleep(_POLL)
+        return process.poll()
+    finally:
+        process.kill()
+        process.wait()
 
 
 def find_picture(pdf: Path) -> Picture | None:

@@ -109,13 +109,11 @@ class ToolTask(Task):  # type: ignore[type-arg]
         if claim is None:
             raise Ignore
         job_log.info("started", extra={"tool": self.name, "attempts": claim.attempts})
-        started = time.monotonic()
         job = Job(claim.folder, self.app.settings.job_memory, self._cores)
         claimed = ClaimedJob(jobs, job_id, runner)
         with reporting(job, claimed, self._soft_limit, self._hard_limit) as is_due, contained(job):
             result = self._call(job, claim.params, is_due)
-            if not is_due():  # the time that is left now may be short
-                draw_pictures(claim.folder, (started + self._hard_limit - time.monotonic()) / 2)
+            draw_pictures(claim.folder, is_due)
         # A file server may report only now that its disk is full: then the job fails.
         jobs.store.files.sync_attempts(job_id)
         return result

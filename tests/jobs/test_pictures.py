@@ -45,7 +45,7 @@ def decode(path: Path) -> tuple[int, int, bytes]:
 def test_the_first_page_is_drawn_in_a_bounded_size(tmp_path: Path, box: tuple[int, int], size: tuple[int, int]) -> None:
     """It has two pixels in a point, unless it would be larger than that of A4."""
     folder = attempt(tmp_path, plot_pdf=pdf([RED, "", ""], box), other_PDF=pdf([""]), notes_txt=b"")
-    draw_pictures(folder, 60)
+    draw_pictures(folder, lambda: False)
     picture = find_picture(folder / "outputs/plot.pdf")
     assert picture
     assert picture.pages == 3
@@ -65,7 +65,7 @@ def test_a_file_that_cannot_be_drawn_leaves_nothing(tmp_path: Path, content: byt
     """No picture, no process and no exception, and the others are drawn."""
     folder = attempt(tmp_path, a_pdf=pdf([RED]), z_pdf=content)
     before = psutil.Process().children()
-    draw_pictures(folder, 5)
+    draw_pictures(folder, lambda: False)
     assert find_picture(folder / "outputs/z.pdf") is None
     assert [path.name for path in (folder / "pictures").iterdir()] == ["a.pdf"]
     assert psutil.Process().children() == before
@@ -77,6 +77,15 @@ def test_files_that_a_tool_puts_in_the_way_change_nothing(tmp_path: Path) -> Non
     (folder / "outputs/b.pdf").symlink_to("a.pdf")
     (folder / "pictures/a.pdf").mkdir(parents=True)
     (folder / "pictures/a.pdf/first-of-1.png").symlink_to("/etc/passwd")
-    draw_pictures(folder, 60)
+    draw_pictures(folder, lambda: False)
     assert find_picture(folder / "outputs/a.pdf") is None
     assert find_picture(folder / "outputs/b.pdf") is None
+
+
+def test_a_job_that_has_to_end_waits_for_no_picture(tmp_path: Path) -> None:
+    """It has reached its time limit, or was cancelled, while a page is drawn that would take longer than any limit."""
+    folder = attempt(tmp_path, a_pdf=pdf(["/F Do"], more=LOOP), b_pdf=pdf([RED]))
+    answers = iter([False, True])
+    draw_pictures(folder, lambda: next(answers, True))
+    assert list((folder / "pictures").iterdir()) == []
+    assert next(answers, None) is None
