@@ -80,7 +80,7 @@ def test_phmmer_runs_from_example_to_download(installation: Installation, page: 
 
 
 def test_polling_survives_outages(own_installation: Installation, browser: Browser) -> None:
-    """The page stays visible while Redis hangs, is restarted or polls are refused, and updates again afterwards."""
+    """The page stays visible while Redis hangs or is restarted, or the web is killed, and updates again afterwards."""
     own_installation.start("redis", "worker", "web")
     page = browser.new_page()
     statuses: list[int] = []
@@ -107,36 +107,72 @@ def test_polling_survives_outages(own_installation: Installation, browser: Brows
     own_installation.start("redis")
     with page.expect_response(lambda response: response.status == 200):
         pass
+    page.wait_for_selector("text=this page may be out of date", state="hidden")
+    own_installation.signal("web", signal.SIGKILL)
+    with page.expect_event("requestfailed"):
+        pass
+    silent_for(page, 29)
+    assert page.locator("text=this page may be out of date").is_hidden()
+    silent_for(page, 30)
+    page.wait_for_selector("#job >> text=this page may be out of date")
+    own_installation.start("web")
+    page.wait_for_selector("text=this page may be out of date", state="hidden")
     page.wait_for_selector("text=Greetings, Ada!")
     page.close()
 
 
-def test_a_page_says_so_when_its_polls_are_refused(installation: Installation, browser: Browser) -> None:
-    """Whatever a proxy answers, at once, and 429 after a while; it stops when polls succeed, even without a change."""
-    page = browser.new_page()
+def silent_for(page: Page, seconds: int) -> None:
+    """Set the time that the notice about an outage has been hidden, so that a test need not wait."""
+    page.evaluate(f"document.getAnimations().find(one => one.animationName == 'fresh').currentTime = {seconds * 1000}")
+
+
+def test_an_unchanged_page_shows_no_outage(installation: Installation, browser: Browser) -> None:
+    """Each quarter of a minute a poll brings a new notice, which is hidden again; also if motion is reduced."""
+    page = browser.new_page(reduced_motion="reduce")
+    job = watched(installation, page)
+    age = "document.getAnimations().find(one => one.animationName == 'fresh').currentTime"
+    page.wait_for_function(f"() => 0 < {age} && {age} < 5000", timeout=20_000)
+    notice = page.locator("#job .outage").get_attribute("id")
+    silent_for(page, 30)
+    page.locator("#job .outage").wait_for()
+    page.wait_for_selector(f"#{notice}", state="detached", timeout=20_000)
+    assert page.locator("#job .outage").is_hidden()
+    assert page.evaluate(age) < 15_000
+    page.close()
+    installation.jobs.cancel(job)
+
+
+def watched(installation: Installation, page: Page) -> str:
+    """Open the page of a job that runs and does not change for a minute, and return its id."""
     job = installation.submit("nap")
     wait_for(lambda: installation.store.find(job).phase == "running")
     installation.redis.hincrbyfloat(f"job:{job}", "started", -120)
     page.goto(address(installation, f"/jobs/{job}"))
     page.wait_for_selector("text=running for 2 minutes")
+    return job
+
+
+def test_a_page_says_so_when_its_polls_are_refused(installation: Installation, browser: Browser) -> None:
+    """Whatever a proxy answers, at once, and 429 after a while; it stops when polls succeed, even without a change."""
+    page = browser.new_page()
+    job = watched(installation, page)
     notice = page.locator("#job >> text=this page may be out of date")
-    seen: list[bool] = []
     body = "<title>From a proxy</title><h1>Refused</h1>"
-    for status, refused in ((502, 1), (504, 1), (429, 5)):
+    for status in (502, 429):
 
         def refuse(route: Route) -> None:
-            seen.append(notice.is_visible())
             route.fulfill(status=status, content_type="text/html", body=body)  # noqa: B023
 
-        seen.clear()
-        page.route("**/progress*", refuse)
-        notice.wait_for()
+        page.route("**/progress", refuse)
         with page.expect_response(lambda response: response.status >= 429):
             pass
-        assert seen[:refused] == [False] * refused
+        if status == 429:
+            assert notice.is_hidden()
+            silent_for(page, 30)
+        notice.wait_for()
         assert (page.title() == "From a proxy") == (status != 429)
         assert page.locator("text=Refused").count() == 0
-        page.unroute("**/progress*")
+        page.unroute("**/progress")
         notice.wait_for(state="hidden")
     assert installation.store.find(job).active
     page.close()

@@ -118,7 +118,7 @@ def _unavailable(error: Exception) -> ResponseReturnValue:
             "unavailable: %s", error, exc_info=error if isinstance(error, ResponseError) else None
         )
     if request.endpoint == "jobs.progress":
-        return render_template("_outage.html"), 503, {"Retry-After": str(RETRY_AFTER)}
+        return render_template("_outage.html"), 503, {"Retry-After": str(RETRY_AFTER), "HX-PTag": "outage"}
     return _error_page(ServiceUnavailable(retry_after=RETRY_AFTER))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import lru_cache
 from typing import Any
 
@@ -32,6 +33,7 @@ from greeter.web.table_view import selection
 from greeter.web.uploads import of_job
 
 _FRAGMENTS = 256  # kept in each process, about 2 KB each: one rendering serves all who watch a job
+_RENEWAL = 15  # seconds; style.css shows a notice on a page that got no fragment for twice as long
 
 _FILES_GONE = "The input files were deleted, because this job was cancelled before it started. Enter them again."
 
@@ -55,17 +57,19 @@ def init_app(app: Flask) -> None:
 @bp.get("/jobs/<job_id:job_id>")
 def job(job_id: str) -> str:
     """Show a job: its progress, its result when there is one, and its log open if the address ends in `?log`."""
-    return render_template("job.html", **context_of(_find(job_id)), log_is_open="log" in request.args)
+    record = _find(job_id)
+    return render_template("job.html", **context_of(record), tag=_tag(record), log_is_open="log" in request.args)
 
 
 @bp.get("/jobs/<job_id:job_id>/progress")
 def progress(job_id: str) -> ResponseReturnValue:
-    """Render the fragment that htmx polls, or answer 304 if the page already shows the current state and no outage."""
+    """Render the fragment that htmx polls, or answer 304 if the page already shows the current state."""
     record = _find(job_id)
-    if request.headers.get("HX-PTag") == record.tag and "stale" not in request.args:
+    tag = _tag(record)
+    if request.headers.get("HX-PTag") == tag:
         return "", 304
-    fragment = current_app.extensions["fragments"](record, request.root_path)
-    return fragment or render_template("_live.html", **context_of(record)), {"HX-PTag": record.tag}
+    fragment = current_app.extensions["fragments"](record, request.root_path, tag)
+    return fragment or render_template("_live.html", **context_of(record)), {"HX-PTag": tag}
 
 
 @bp.get("/jobs/<job_id:job_id>.json")
@@ -160,6 +164,11 @@ def _find(job_id: str) -> Record:
     return services().reader_for(job_id).find(job_id)
 
 
-def _fragment(record: Record, root_path: str) -> str:
+def _tag(record: Record) -> str:
+    """Return the tag of a fragment. It changes with the job and with the time: only a new fragment hides the notice."""
+    return f"{record.tag}-{int(time.time()) // _RENEWAL}"
+
+
+def _fragment(record: Record, root_path: str, tag: str) -> str:
     """Render the fragment of an active job, which depends only on these arguments. Of an ended one, nothing."""
-    return render_template("_live.html", **context_of(record)) if record.active else ""
+    return render_template("_live.html", **context_of(record), tag=tag) if record.active else ""
