@@ -86,6 +86,34 @@ def test_sorting_filtering_and_paging_have_addresses(
         assert page.input_value("[name=proteins-score-min]") == "many"
 
 
+@pytest.mark.parametrize("javascript", [True, False])
+def test_two_tables_share_an_address(installation: Installation, browser: Browser, javascript: bool) -> None:
+    """What one shows stays while the other is sorted, filtered or opened, and when the page is loaded again."""
+    with opened(browser, installation, "/jobs/sample-phmmer", javascript) as page:
+        queries, hits = page.locator("#table-queries"), page.locator("#table-hits")
+        queries.locator("thead >> text=Residues").click()
+        expect(queries.locator("th[aria-sort=ascending]")).to_have_text("Residues")
+        hits.locator("thead >> text=Score").click()
+        expect(hits.locator("th[aria-sort=ascending]")).to_have_text("Score")
+        hits.locator("summary >> text=Filter").click()
+        page.fill("[name=hits-identity-min]", "30")
+        page.click("button >> text=Filter")
+        expect(hits.locator(".matches")).to_contain_text("match")
+        queries.locator("thead >> text=Residues").click()
+        expect(queries.locator("th[aria-sort=descending]")).to_have_text("Residues")
+        for again in (False, True):
+            if again:
+                page.reload()
+            expect(queries.locator("[aria-sort]")).to_have_attribute("aria-sort", "descending")
+            expect(hits.locator("[aria-sort]")).to_have_text("Score")
+            assert page.input_value("[name=hits-identity-min]") == "30"
+        hits.locator("text=Clear").click()
+        expect(hits.locator(".matches")).not_to_contain_text("match")
+        queries.locator("tbody a").first.click()
+        expect(hits.locator(".matches")).to_contain_text("match")
+        expect(queries.locator("[aria-sort]")).to_have_attribute("aria-sort", "descending")
+
+
 def test_the_keyboard_sorts_and_keeps_its_place(installation: Installation, proteins: str, browser: Browser) -> None:
     """After htmx has replaced the table, the focus is on the head that was pressed, and the heads stay in view."""
     with opened(browser, installation, proteins) as page:

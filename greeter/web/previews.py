@@ -13,6 +13,7 @@ from markupsafe import Markup
 from greeter.jobs.result_files import ResultFile
 from greeter.web.paging import read_table
 from greeter.web.table_index import BrokenIndex
+from greeter.web.table_query import others_than
 from greeter.web.table_view import TableView
 
 _MAX_TEXT_BYTES = 16 * 1024
@@ -60,7 +61,8 @@ class Previews:
             page = read_table(file.path, request.args.get(parameter, 0, type=int))
         except LookupError:
             abort(404)
-        return self._render("_table.html", file, page=page, parameter=parameter)
+        others = others_than([parameter], request.args)
+        return self._render("_table.html", file, page=page, parameter=parameter, others=others)
 
     def preview(self, name: str, lines: int = 20) -> Markup:
         """Show the first lines of a text file.

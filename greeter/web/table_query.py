@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -45,6 +45,7 @@ class TableQuery:
         order: The name of the column by which it is sorted, with a minus before it to sort downwards; may be empty.
         start: How many of the rows are on earlier pages.
         open: The number of the row whose details are shown, or `all`; may be empty.
+        others: The query parameters of the other tables on the page.
     """
 
     prefix: str
@@ -52,6 +53,7 @@ class TableQuery:
     order: str = ""
     start: int = 0
     open: str = ""
+    others: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, name: str, columns: Mapping[str, Column], args: Mapping[str, str]) -> TableQuery:
@@ -66,13 +68,17 @@ class TableQuery:
             The query.
         """
         prefix = prefix_of(name)
-        order, start, opened = (args.get(f"{prefix}-{name}", "") for name in ("sort", "start", "open"))
+        own = [f"{prefix}-{name}" for name in ("sort", "start", "open")]
+        order, start, opened = (args.get(parameter, "") for parameter in own)
+        inputs = list(_inputs(prefix, columns, args))
+        own += [one.parameter for one in inputs]
         return cls(
             prefix=prefix,
-            inputs=list(_inputs(prefix, columns, args)),
+            inputs=inputs,
             order=order if order.removeprefix("-") in columns else "",
             start=int(start) if _NUMBER.fullmatch(start) else 0,
             open=opened if opened == "all" or _NUMBER.fullmatch(opened) else "",
+            others=others_than(own, args),
         )
 
     @property
@@ -87,7 +93,18 @@ class TableQuery:
         return any(one.typed for one in self.inputs)
 
     def params(self, **changed: str | int) -> dict[str, str | int]:
-        """Return the query parameters of an address that shows the same rows.
+        """Return the query parameters of an address that changes this table and leaves the others as they are.
+
+        Args:
+            **changed: As for `own`.
+
+        Returns:
+            The parameters.
+        """
+        return {**self.others, **self.own(**changed)}
+
+    def own(self, **changed: str | int) -> dict[str, str | int]:
+        """Return the query parameters of this table in an address that shows the same rows.
 
         Args:
             **changed: A different `sort`, `start` or `open`. Without a start, the address is that of the first page,
@@ -105,6 +122,11 @@ class TableQuery:
 def prefix_of(name: str) -> str:
     """Return what the query parameters of a table start with: for `hits.tsv`, it is `hits`."""
     return name.removesuffix(".tsv").replace(".", "-")
+
+
+def others_than(own: Collection[str], args: Mapping[str, str]) -> dict[str, str]:
+    """Return the query parameters of the other tables on a page: only those of tables have a hyphen in their names."""
+    return {name: value for name, value in args.items() if "-" in name and name not in own}
 
 
 def _inputs(prefix: str, columns: Mapping[str, Column], args: Mapping[str, str]) -> Iterator[Input]:

@@ -182,6 +182,29 @@ def test_a_tool_can_show_rows_with_a_template_of_its_own(path: Path, app: Flask)
     assert "<tr><td>kinase 395.95 globin</td></tr>" in html
 
 
+def test_each_table_of_a_page_keeps_what_the_others_show(path: Path, tmp_path: Path, app: Flask) -> None:
+    """Its links and its form have their parameters, but none that would change the address itself."""
+    plain = tmp_path / "plain.tsv"
+    plain.write_text("name\n" + "x\n" * 200)
+    previews = Previews("a" * 32, [ResultFile(path), ResultFile(plain)])
+    theirs = {"queries-sort": "-name", "queries-start": "100"}
+    strange = {"_external": "1", "_scheme": "javascript", "job_id": "b" * 32, "log": ""}
+    own = {"hits-family": "kinase", "start-plain.tsv": "5"}
+    with app.test_request_context("/", query_string=theirs | strange | own):
+        html = previews.table("hits.tsv")
+        links = re.findall('href="([^"#]*)#', html + previews.table("plain.tsv"))
+    assert len(links) == 8  # 4 heads, the filter cleared, the next rows, and of the other table the first and the next
+    for link in map(urlsplit, map(unescape, links)):
+        params = dict(parse_qsl(link.query))
+        assert link[:3] == ("", "", f"/jobs/{'a' * 32}")
+        assert theirs.items() <= params.items()
+        assert not strange.keys() & params.keys()
+    for name, value in theirs.items():
+        assert f'type="hidden" name="{name}" value="{value}"' in html
+    (download,) = re.findall(r'href="([^"]*)" download>these', html)
+    assert "queries" not in download
+
+
 def damaged(index: Path, how: str) -> None:
     """Replace an index by something else."""
     if how == "no database":
