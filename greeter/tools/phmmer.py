@@ -138,6 +138,7 @@ def phmmer(job: Job, query: Path, targets: Path | None, evalue: float, database:
         try:
             for hits in job.track(found, total=len(queries), unit="query") if len(queries) > 1 else found:
                 report.add(hits)
+            report.end()
             return report.result()
         except SoftTimeLimitExceeded:
             report.end_early(len(queries))

@@ -1,4 +1,4 @@
-"""The result files of a phmmer search: tables of hits and of queries, HMMER's own tables, sequences and alignments."""
+"""The result files of a phmmer search: tables of hits and queries, HMMER's tables and text, sequences, alignments."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ from greeter.toolkit import Column, Job, Result
 from greeter.toolkit.table import Cell, Mark
 from greeter.tools.phmmer_alignments import aligned_parts, write_alignments
 from greeter.tools.phmmer_hits import COLUMNS, domain_rows, hit_row
+from greeter.tools.phmmer_text import END, query_text, start
 
-HITS_ALIGNED = 10_000  # on the page, as alignments need most of the space
+HITS_ALIGNED = 10_000  # on the page and in the text, as alignments need most of the space
 _FILES = {
     "targets.tbl": "All hits, as phmmer --tblout writes them.",
     "domains.tbl": "Their domains, as phmmer --domtblout writes them.",
+    "phmmer.txt": "The text that phmmer prints: scores, domains, alignments and statistics of each query.",
     "aligned.fasta": "The aligned part of each domain of each hit.",
     "alignments.sto": "A multiple alignment of the significant hits of each query, as phmmer -A writes it (Stockholm).",
     "alignments.aln": "The same in Clustal format.",
@@ -55,7 +57,8 @@ class Report:
         self._hits = enter(self._job.table("hits.tsv", COLUMNS, about="One line per hit, with all digits."))
         self._queries = enter(self._job.table("queries.tsv", _QUERIES, about="One line per query."))
         self._job.about("hits.fasta", "The whole sequences of all hits.")
-        self._complete = _Checkpoint((0,) * len(self._files), self._hits.mark, self._queries.mark)
+        self._files[2].write(start(self._evalue))
+        self._complete = _Checkpoint(tuple(file.tell() for file in self._files), self._hits.mark, self._queries.mark)
         return self
 
     def __exit__(
@@ -66,9 +69,10 @@ class Report:
     def add(self, hits: TopHits[DigitalSequence]) -> None:
         """Add the hits of the next query."""
         before = self._complete
-        target_table, domain_table, parts, stockholm, clustal = self._files
+        target_table, domain_table, text, parts, stockholm, clustal = self._files
         for table, layout in ((target_table, "targets"), (domain_table, "domains")):
             hits.write(table, format=layout, header=before.queries == 0)  # type: ignore[arg-type]  # stale stubs
+        text.writelines(query_text(hits, aligned=before.hits + len(hits.reported) <= HITS_ALIGNED))
         parts.writelines(aligned_parts(hits))
         write_alignments(hits, stockholm, clustal)
         for rank, hit in enumerate(hits.reported, 1):
@@ -94,16 +98,20 @@ class Report:
             query_mark=self._queries.mark,
         )
 
+    def end(self) -> None:
+        """Write what the program writes at the end of a complete search."""
+        self._files[2].write(END)
+
     def end_early(self, total: int) -> None:
-        """Remove the parts of an incomplete query, and note in the tables how many of all queries are complete."""
+        """Remove the parts of an incomplete query, and note in tables and text how many of all queries are complete."""
         complete = self._complete
         self._hits.rewind(complete.hit_mark)
         for file, end in zip(self._files, complete.ends, strict=True):
             file.seek(end)
             file.truncate()
         note = f"# Stopped at the time limit: {complete.queries} of {total} queries were searched.\n"
-        for table in self._files[:2]:
-            table.write(note.encode())
+        for file in self._files[:3]:
+            file.write(note.encode())
 
     def result(self) -> Result:
         """Finish the files, and return the result that the page shows."""

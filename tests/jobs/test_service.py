@@ -32,7 +32,7 @@ def test_a_file_parameter_reaches_the_tool_as_a_path(installation: Installation)
     assert installation.ended(job_id).result["queries"] == 1
     assert [path.name for path in installation.store.files.outputs(job_id, 1)] == [
         *("aligned.fasta", "alignments.aln", "alignments.sto", "domains.tbl"),
-        *("hits.fasta", "hits.tsv", "queries.tsv", "targets.tbl"),
+        *("hits.fasta", "hits.tsv", "phmmer.txt", "queries.tsv", "targets.tbl"),
     ]
 
 

@@ -240,13 +240,15 @@ def test_the_sequences_of_hits_are_those_of_the_input(tmp_path: Path) -> None:
 
 
 def test_only_so_many_hits_have_alignments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All are in the table, and the result says that not all have alignments."""
+    """All are in the table, and the result says that not all have alignments. The text has those of whole queries."""
     monkeypatch.setattr(reporting, "HITS_ALIGNED", 100)
     job = Job(tmp_path)
     result = phmmer(job, query=GLOBINS, targets=None, evalue=10.0)
     assert (result["queries"], result["hits"], result["all_aligned"]) == (45, 2018, False)
     drawn = [hit["details"]["domains"][0]["alignment"] is not None for hit in rows(job)]
     assert drawn == [True] * 100 + [False] * 1918
+    headings = re.findall("^Domain annotation for each sequence(.*)", text(job, "phmmer.txt"), re.MULTILINE)
+    assert headings == [" (and alignments):"] * 2 + [":"] * 43
 
 
 def test_too_large_an_alignment_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -159,7 +159,7 @@ def test_only_files_listed_on_the_page_can_be_downloaded(installation: Installat
     listed = sorted(set(re.findall(f'href="{job}/files/([^"]*)"', page)))
     assert listed == [
         *("aligned.fasta", "alignments.aln", "alignments.sto", "domains.tbl"),
-        *("hits.fasta", "hits.tsv", "queries.tsv", "targets.tbl"),
+        *("hits.fasta", "hits.tsv", "phmmer.txt", "queries.tsv", "targets.tbl"),
     ]
     for name in [
         *(path.name for path in outputs.iterdir()),
