@@ -1,7 +1,7 @@
 """The reference databases on disk: `databases/<id>/<version>/` has the files of a version and `database.json`.
 
 A version appears with all its files at once, and these never change. Only `database.json` is replaced, as a whole, when
-the version is paused, or is not the default any more. What starts with a dot is being made or removed.
+the version is paused, or is not the default any more. What starts with a dot is that of `staging`.
 """
 
 from __future__ import annotations
@@ -9,17 +9,16 @@ from __future__ import annotations
 import json
 import logging
 import re
-import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from errno import EEXIST, ENOTEMPTY
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
 from greeter.jobs.files import sync_path, sync_tree
 from greeter.jobs.probe import NoAnswer, Probe
+from greeter.jobs.staging import staged
 from greeter.toolkit.database import ABOUT, Database
 
 SHIPPED = Path(__file__).parents[1] / "databases"
@@ -72,21 +71,11 @@ class Databases:
         """Return whether a version comes with the code. Nothing is changed there."""
         return database.folder.is_relative_to(SHIPPED)
 
-    @contextmanager
-    def staged(self) -> Iterator[Path]:
-        """Create a folder for a new version, and remove it afterwards unless it was published. Yields the folder."""
-        self.root.mkdir(parents=True, exist_ok=True)
-        folder = Path(mkdtemp(dir=self.root, prefix=".new-"))
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-
     def publish(self, folder: Path, database: Database) -> Database:
         """Make a new version available, at once and with all its files.
 
         Args:
-            folder: Its staged folder, with the files.
+            folder: Its folder, made by `staged`, with the files.
             database: What is known of it.
 
         Returns:
@@ -96,7 +85,7 @@ class Databases:
             VersionExists: There is one already. It is not changed.
             OSError: The disk is full.
         """
-        (folder / ABOUT).write_text(_json(database))
+        (folder / ABOUT).write_text(_json(database), encoding="utf-8")
         folder.chmod(0o755)
         sync_tree(folder)
         target = self.root / database.id / database.version
@@ -128,11 +117,10 @@ class Databases:
 
     def remove(self, database: Database) -> None:
         """Remove a version. It is out of every list before its first file is removed."""
-        gone = Path(mkdtemp(dir=self.root, prefix=".removed-"))
-        database.folder.rename(gone / database.version)
-        with suppress(OSError):  # there are other versions
-            database.folder.parent.rmdir()
-        shutil.rmtree(gone)
+        with staged(self.root) as gone:
+            database.folder.rename(gone / database.version)
+            with suppress(OSError):  # there are other versions
+                database.folder.parent.rmdir()
 
     def _place(self, database: Database) -> Database:
         shipped = SHIPPED / database.name
@@ -164,7 +152,7 @@ def _numbers(version: str) -> list[tuple[int, str]]:
 def _describe(database: Database) -> None:
     """Replace what is known of a version."""
     new = database.folder / f".{ABOUT}"
-    new.write_text(_json(database))
+    new.write_text(_json(database), encoding="utf-8")
     sync_path(new)
     new.replace(database.folder / ABOUT)
 

@@ -13,6 +13,7 @@ from flask.cli import with_appcontext
 from greeter.jobs.databases import VersionExists
 from greeter.jobs.errors import UNAVAILABLE
 from greeter.jobs.naming import Naming
+from greeter.jobs.staging import staged
 from greeter.toolkit import DatabaseField, ToolError
 from greeter.toolkit.database import NAME, Database
 from greeter.toolkit.database_build import build
@@ -55,7 +56,7 @@ def add_database(
     if databases.find(f"{id_}/{version}"):
         raise _exists(id_, version)
     try:
-        with databases.staged() as folder:
+        with staged(databases.root) as folder:
             made = build(file, folder, kind, fields)
             known = {"id": id_, "version": version, "title": title or id_, "kind": kind, **about, **made}
             known["released"] = f"{released:%Y-%m-%d}" if released else ""
@@ -68,6 +69,8 @@ def add_database(
         raise click.ClickException(f"{file}: {error}") from None
     except VersionExists:
         raise _exists(id_, version) from None
+    except OSError as error:
+        raise click.ClickException(f"{error}. Nothing was added. Correct this, and add the file again.") from None
     click.echo(f"Added {_line(database)}. Forms offer it now.")
 
 

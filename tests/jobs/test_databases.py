@@ -8,6 +8,7 @@ from greeter.jobs.databases import Databases
 from greeter.jobs.errors import DatabaseRemoved
 from greeter.jobs.naming import Naming
 from greeter.jobs.runner import Runner
+from greeter.jobs.staging import staged
 from greeter.jobs.store import Store
 from greeter.jobs.submission import Submission
 from greeter.toolkit import ToolError
@@ -28,7 +29,7 @@ def store(own_installation: Installation) -> Store:
 @pytest.fixture
 def database(store: Store) -> Database:
     """A database of the site."""
-    with store.databases.staged() as folder:
+    with staged(store.databases.root) as folder:
         (folder / "words").write_text("one")
         made = Database(id="words", version="1", title="Words", kind="words", file="words", files={"words": "sum"})
         return store.databases.publish(folder, made)
@@ -98,7 +99,7 @@ def test_the_files_of_a_removed_version_are_gone(store: Store, database: Databas
     """A job that named it all the same, after a backup was restored without it, says what to do."""
     create(store, 0, database)
     store.databases.remove(database)
-    assert list(store.databases.root.iterdir()) == []
+    assert [path.name for path in store.databases.root.iterdir()] == [".lock"]
     with pytest.raises(ToolError, match="Words 1 is not here any more"):
         assert store.params(JOBS[0])["words"].path
 

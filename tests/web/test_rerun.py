@@ -23,6 +23,7 @@ from kombu.utils.json import dumps
 from greeter import create_app, tools
 from greeter.jobs import versions
 from greeter.jobs.samples import Samples
+from greeter.jobs.staging import staged
 from greeter.settings import Settings
 from greeter.toolkit import Job
 from greeter.toolkit.database import Database
@@ -264,7 +265,7 @@ def zz_again(job, database):
 def add_database(again: Again, text: str) -> Database:
     """Add a small database, as `flask add-database` does, and return it."""
     databases = again.app().extensions["greeter"].databases
-    with databases.staged() as folder:
+    with staged(databases.root) as folder:
         (folder / "sequences.fa").write_text(text)
         sums = {"sequences.fa": sha256(text.encode()).hexdigest()}
         known: dict[str, Any] = {"id": "pdb", "version": "1", "title": "PDB", "kind": "protein", "file": "sequences.fa"}

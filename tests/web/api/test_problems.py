@@ -10,6 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from greeter import create_app
+from greeter.jobs.staging import staged
 from greeter.settings import Settings
 from greeter.toolkit.database import Database
 from tests.conftest import free_port
@@ -219,7 +220,7 @@ def test_the_databases_are_those_of_the_forms(client: FlaskClient) -> None:
 def test_a_paused_database_says_why(app: Flask, client: FlaskClient) -> None:
     """What is known of each version is there, but not where its files are."""
     databases = app.extensions["greeter"].databases
-    with databases.staged() as folder:
+    with staged(databases.root) as folder:
         (folder / "words.txt").write_text("one")
         known = {"id": "words", "version": "7", "title": "Words", "kind": "words", "file": "words.txt"}
         words = databases.publish(folder, Database.of(known | {"files": {"words.txt": "sum"}}, databases.root))
