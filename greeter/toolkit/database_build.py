@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from greeter.toolkit.alphabets import ALPHABETS
+from greeter.toolkit.database import ABOUT
 from greeter.toolkit.database_field import DatabaseField
+from greeter.toolkit.errors import ToolError
 from greeter.toolkit.fasta import FastaCheck, Limits
 from greeter.toolkit.file_rules import FileRules
 from greeter.toolkit.sequence_files import measure_sequences
@@ -30,8 +32,16 @@ def file_name(path: Path, kind: str) -> str:
 
     Returns:
         "sequences.fa", or for other kinds the name that the file has when it is not packed.
+
+    Raises:
+        ToolError: The description needs this name, or it is hidden, or no text.
     """
-    return "sequences.fa" if kind in ALPHABETS else path.name.removesuffix(".gz").removesuffix(".bgz")
+    if kind in ALPHABETS:
+        return "sequences.fa"
+    name = path.name.removesuffix(".gz").removesuffix(".bgz")
+    if name in ("", ABOUT) or name.startswith(".") or not name.isprintable():
+        raise ToolError(f"A file of a database cannot be called {name!r}. Give it another name, and add it again.")
+    return name
 
 
 def build(source: Path, folder: Path, kind: str, fields: Iterable[DatabaseField]) -> dict[str, object]:
@@ -49,6 +59,7 @@ def build(source: Path, folder: Path, kind: str, fields: Iterable[DatabaseField]
 
     Raises:
         ToolError: The file is not suitable. The message names the line.
+        ValueError: An index has the name of the description.
         OSError: The disk is full.
     """
     fields = list(fields)
@@ -61,7 +72,10 @@ def build(source: Path, folder: Path, kind: str, fields: Iterable[DatabaseField]
     for index in dict.fromkeys(field.index for field in fields if field.index):
         index(target)
     counts = measure_sequences(target)._asdict() if kind in ALPHABETS else {}
-    return {**counts, "file": target.name, "files": {path.name: _sum(path) for path in sorted(folder.iterdir())}}
+    files = {str(path.relative_to(folder)): _sum(path) for path in sorted(folder.rglob("*")) if path.is_file()}
+    if ABOUT in files:
+        raise ValueError(f"An index cannot be called {ABOUT}. Correct the tool that makes it.")
+    return {**counts, "file": target.name, "files": files}
 
 
 def _contents(kind: str, fields: list[DatabaseField], source: BinaryIO) -> Iterator[bytes]:

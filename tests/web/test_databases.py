@@ -4,6 +4,9 @@ import gzip
 import json
 import os
 import re
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -14,6 +17,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from greeter.toolkit.database import Database
+from tests.conftest import ROOT, wait_for
 
 FASTA = ">a one\nMKVLAWTRH\nMKV\n>b\nMKVLAWTRHMKVLAWTRH\n"
 Run = Callable[..., Result]
@@ -92,7 +96,80 @@ def test_an_unsuitable_file_is_refused(
     assert refused.exit_code
     assert message in refused.output
     folder = app.extensions["greeter"].settings.data_dir / "databases"
-    assert not folder.exists() or list(folder.iterdir()) == []
+    assert not folder.exists() or [path.name for path in folder.iterdir()] == [".lock"]
+
+
+@pytest.mark.parametrize(
+    "name", ["database.json", ".database.json", ".hidden", ".gz", "database.json.gz", "a\nb", b"\xff"]
+)
+def test_a_name_that_is_needed_otherwise_is_refused(app: Flask, run: Run, tmp_path: Path, name: str | bytes) -> None:
+    """The description would replace such a file, or nothing would show it. The message says what to do."""
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + os.fsencode(name)))
+    path.write_text("one two")
+    refused = run("add-database", path, "--id", "own", "--version", "1", "--kind", "words")
+    assert refused.exit_code == 1
+    assert "A file of a database cannot be called " in refused.output
+    assert "Give it another name, and add it again." in refused.output
+    assert app.extensions["greeter"].databases.find("own/1") is None
+
+
+def test_a_file_of_any_other_name_keeps_it(app: Flask, run: Run, tmp_path: Path) -> None:
+    """An index may have a folder; its sum is listed too."""
+    path = tmp_path / "Wörter 1.txt.gz"
+    path.write_bytes(gzip.compress(b"one two"))
+    assert (
+        run("add-database", path, "--id", "own", "--version", "1", "--kind", "words", "--title", "Wörter").exit_code
+        == 0
+    )
+    found = described(app, "own/1")
+    assert found.title == "Wörter"
+    assert found.path.name == "Wörter 1.txt"
+    assert found.files == {
+        "Wörter 1.txt": sha256(b"one two").hexdigest(),
+        "index/words": sha256(b"one").hexdigest(),
+    }
+
+
+def test_a_disk_that_cannot_be_written_is_an_error_with_advice(app: Flask, add: Add) -> None:
+    """As when it is full."""
+    app.extensions["greeter"].databases.root.write_text("no folder")
+    refused = add()
+    assert refused.exit_code == 1
+    assert "File exists" in refused.output
+    assert "Nothing was added. Correct this, and add the file again." in refused.output
+
+
+def test_an_index_cannot_replace_the_description(app: Flask, add: Add) -> None:
+    """It is a mistake of the tool."""
+    added = add("database.json two", "own", "1", "--kind", "words")
+    assert "An index cannot be called database.json." in str(added.exception)
+    assert app.extensions["greeter"].databases.find("own/1") is None
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_a_command_that_is_ended_leaves_nothing_for_long(
+    app: Flask, add: Add, tmp_path: Path, number: signal.Signals
+) -> None:
+    """What a killed one leaves is removed by the next one, but not while another is at work."""
+    words, root = tmp_path / "words", app.extensions["greeter"].databases.root
+    words.write_text("wait\n")
+    flask = str(Path(sys.executable).parent / "flask")
+    command = [flask, "--app", "tests.entries:web", "add-database", str(words)]
+    command += ["--id", "own", "--version", "1", "--kind", "words"]
+    environ = os.environ | {"DATA_DIR": str(tmp_path), "REDIS_URL": app.extensions["greeter"].settings.redis_url}
+    process = subprocess.Popen(command, cwd=ROOT, env=environ)
+    try:
+        wait_for(lambda: [*root.glob(".staged-*/words")], 60)
+        assert add(FASTA, "swissprot", "1").exit_code == 0
+        assert [*root.glob(".staged-*/words")]
+        process.send_signal(number)
+        process.wait(60)
+    finally:
+        process.kill()
+        process.wait()
+    assert bool([*root.glob(".staged-*")]) == (number == signal.SIGKILL)
+    assert add(FASTA, "swissprot", "2").exit_code == 0
+    assert sorted(path.name for path in root.iterdir()) == [".lock", "swissprot"]
 
 
 def test_a_version_is_never_changed(app: Flask, add: Add) -> None:

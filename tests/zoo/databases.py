@@ -15,6 +15,16 @@ def write_index(path: Path) -> None:
     path.with_suffix(".names").write_text("\n".join(names))
 
 
+def index_words(path: Path) -> None:
+    """Write an index in a folder, or one with the name that the first word says. The word "wait" takes very long."""
+    name = path.read_text().split()[0]
+    if name == "wait":
+        time.sleep(3600)
+    index = path.parent / (name if name.endswith(".json") else "index/words")
+    index.parent.mkdir(exist_ok=True)
+    index.write_text(name)
+
+
 def check_words(path: Path) -> None:
     """Refuse a file with digits."""
     if any(character.isdigit() for character in path.read_text()):
@@ -50,7 +60,7 @@ def count_database(job: Job, database: Database | None, seconds: float) -> dict[
 class WordsForm(Form):
     """A database of a kind of its own, which is needed."""
 
-    words = DatabaseField("Words", kind="words", check=check_words)
+    words = DatabaseField("Words", kind="words", check=check_words, index=index_words)
 
 
 @tool("Reads words", form=WordsForm)
