@@ -21,7 +21,7 @@ from wtforms.fields import IntegerRangeField
 from wtforms.fields.choices import SelectFieldBase
 from wtforms.validators import DataRequired, Length, NumberRange, Regexp
 
-from greeter.toolkit import FastaField, FastqField, FileField
+from greeter.toolkit import DatabaseField, FastaField, FastqField, FileField
 from greeter.toolkit.tool import Tool
 from greeter.web.form_values import shown_values
 from greeter.web.forms import make_form
@@ -115,9 +115,15 @@ def field_schema(field: Any) -> Schema:
 
 
 def _meanings(field: Field) -> str:
+    return "; ".join(f"{value or _EMPTY}: {label}" for value, label in _choices(field).items() if value != label)
+
+
+def _choices(field: Any) -> dict[str, str]:
+    """Return what can be chosen, and its label. A database can be chosen without a version, too."""
     choices: list[Any] = list(field.iter_choices()) if isinstance(field, SelectFieldBase) else []
-    texts = [(str(choice.value), str(choice.label)) for choice in choices]
-    return "; ".join(f"{value or _EMPTY}: {label}" for value, label in texts if value != label)
+    databases = field.databases if isinstance(field, DatabaseField) else []
+    newest = {database.id: "its newest version that is not paused" for database in databases}
+    return {str(choice.value): str(choice.label) for choice in choices} | newest
 
 
 def _of_file(field: FileField) -> Schema:
@@ -128,7 +134,7 @@ def _of_file(field: FileField) -> Schema:
 
 
 def _of_choice(field: SelectFieldBase, kind: str) -> Schema:
-    values = [str(choice.value) for choice in field.iter_choices()]  # type: ignore[attr-defined]
+    values = [*_choices(field)]
     known: Schema = {"enum": values} if values and getattr(field, "validate_choice", True) else {}
     return {"items": {"type": "string", **known}} if kind == "array" else known
 

@@ -145,6 +145,30 @@ def test_what_needs_redis_says_when_to_try_again(client: FlaskClient) -> None:
     assert answers[-1].json["detail"].endswith("Wait a few seconds, then submit it again.")
 
 
+@pytest.mark.parametrize(("requests", "statuses"), [(0, {429}), (1_000_000, {503})])
+def test_every_page_that_is_not_available_says_when_to_ask_again(
+    tmp_path: Path, requests: int, statuses: set[int]
+) -> None:
+    """Whether the visitor has asked too often, or Redis does not answer."""
+    settings = Settings(
+        data_dir=tmp_path,
+        redis_url=f"redis://127.0.0.1:{free_port()}/0",
+        smtp_url="smtp://127.0.0.1:1",
+        requests_per_minute=requests,
+        submits_per_minute=10**6,
+    )
+    app = create_app(settings)
+    seen = set()
+    for rule in app.url_map.iter_rules():
+        path = rule.rule.replace("<job_id:job_id>", "0" * 32).replace("<name>", "expensive_greet")
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
+            answer = app.test_client().open(path, method=method, json={"inputs": {"person": "Ada"}})
+            if answer.status_code in (202, 429, 503):
+                assert int(answer.headers.get("Retry-After", 0)) > 0, (method, path)
+                seen.add(answer.status_code)
+    assert seen == statuses
+
+
 def test_too_many_requests_are_refused(tmp_path: Path) -> None:
     """The problem says how long to wait."""
     url = f"redis://127.0.0.1:{free_port()}/0"
@@ -215,6 +239,18 @@ def test_the_databases_are_those_of_the_forms(client: FlaskClient) -> None:
     inputs = content["application/json"]["schema"]["properties"]["inputs"]["properties"]
     accepted = {value for field in inputs.values() for value in field.get("enum", [])}
     assert {database["name"] for database in databases if database["kind"] == "protein"} <= accepted
+
+
+def test_a_database_can_be_named_without_its_version(client: FlaskClient) -> None:
+    """The document and the page say so, and such a value is accepted as they say."""
+    field = client.get("/api/v1/processes/phmmer").json["inputs"]["database"]["schema"]
+    assert field["enum"] == ["", "globins/1", "globins"]
+    assert "; globins: its newest version that is not paused" in field["description"]
+    assert "one of &#34;&#34;, globins/1, globins, default" in client.get("/api").text
+    for value in (*field["enum"], "globin"):
+        inputs = {"query": ">q\nMKV\n", "targets": "", "database": value}
+        answer = client.post("/api/v1/processes/phmmer/execution", json={"inputs": inputs})
+        assert answer.status_code == (422 if value == "globin" else 503), value  # there is no Redis
 
 
 def test_a_paused_database_says_why(app: Flask, client: FlaskClient) -> None:
