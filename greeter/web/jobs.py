@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from functools import lru_cache
-from typing import Any
+from typing import Any, NoReturn
 
 from flask import (
     Blueprint,
@@ -17,6 +17,7 @@ from flask import (
     url_for,
 )
 from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import NotFound
 from werkzeug.routing import BaseConverter
 
 from greeter.jobs.record import Record
@@ -55,10 +56,11 @@ def init_app(app: Flask) -> None:
 
 
 @bp.get("/jobs/<job_id:job_id>")
-def job(job_id: str) -> str:
+def job(job_id: str) -> ResponseReturnValue:
     """Show a job: its progress, its result when there is one, and its log open if the address ends in `?log`."""
     record = _find(job_id)
-    return render_template("job.html", **context_of(record), tag=_tag(record), log_is_open="log" in request.args)
+    page = render_template("job.html", **context_of(record), tag=_tag(record), log_is_open="log" in request.args)
+    return page, wait_headers(record)
 
 
 @bp.get("/jobs/<job_id:job_id>/progress")
@@ -88,7 +90,7 @@ def file(job_id: str, name: str) -> ResponseReturnValue:
     on the page.
     """
     record = _find(job_id)
-    found = next((file for file in files_of(record) if file.name == name), None) or abort(404)
+    found = next((file for file in files_of(record) if file.name == name), None) or _is_missing(record)
     if "picture" in request.args:
         picture = found.picture or abort(404)
         return downloads.send(ResultFile(picture.path), record, inline=True)
@@ -104,7 +106,7 @@ def file(job_id: str, name: str) -> ResponseReturnValue:
 def archive(job_id: str) -> ResponseReturnValue:
     """Download the files of an ended job, and how they were made, as an RO-Crate."""
     record = _find(job_id)
-    return abort(404) if record.active else crate.send(record)
+    return _is_missing(record) if record.active else crate.send(record)
 
 
 @bp.post("/jobs/<job_id:job_id>/cancel")
@@ -167,6 +169,13 @@ def _find(job_id: str) -> Record:
 def _tag(record: Record) -> str:
     """Return the tag of a fragment. It changes with the job and with the time: only a new fragment hides the notice."""
     return f"{record.tag}-{int(time.time()) // _RENEWAL}"
+
+
+def _is_missing(record: Record) -> NoReturn:
+    """Answer that a job does not have this, and while it is active, when to ask again."""
+    response = current_app.make_response(not_found(NotFound()))
+    response.headers.update(wait_headers(record))
+    abort(response)
 
 
 def _fragment(record: Record, root_path: str, tag: str) -> str:

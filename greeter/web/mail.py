@@ -56,7 +56,7 @@ def ask(job_id: str) -> ResponseReturnValue:
         elif len(address) > _LONGEST or not _ADDRESS.fullmatch(address):
             return _page(record, address, _NOT_AN_ADDRESS), 422
         elif services().jobs.store.mails.ask(job_id, address, _address_of(job_id), client_address()) == "limit":
-            return _page(record, address, _LIMIT), 429
+            return _page(record, address, _LIMIT), 429, {"Retry-After": "86400"}
     except TooManyRequests:
         return _page(record, address, _TOO_FAST), 429, {"Retry-After": "60"}
     except UNAVAILABLE:

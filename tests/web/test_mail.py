@@ -102,6 +102,7 @@ def test_limits_are_told_with_the_input(site: Installation, visitor: FlaskClient
         visitor.post(f"/jobs/{job}/mail", data={"address": f"b{number}@example.org"})
     answer = visitor.post(f"/jobs/{job}/mail", data={"address": "new@example.org"})
     assert (answer.status_code, 'value="new@example.org"' in answer.text) == (429, True)
+    assert answer.headers["Retry-After"] == "86400"
     assert "No more mails can be sent to this address, or for you, today. Bookmark the page" in answer.text
     assert stored(site, job)[b"address"] == b"b19@example.org"
 

@@ -81,7 +81,7 @@ def download_file(job_id: str, name: str) -> ResponseReturnValue:
         if file.name == name:
             return downloads.send(file, record, inline=False)
     detail = f"This job has no result file {name[:80]!r}. Its results list the files."
-    raise Problem(404, "There is no such file", detail)
+    raise Problem(404, "There is no such file", detail, wait_headers(record))
 
 
 @operation(

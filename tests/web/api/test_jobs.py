@@ -180,12 +180,20 @@ def test_a_page_in_a_browser_cannot_submit_from_another_site(installation: Insta
     assert (answer.status, answer.headers["Content-Type"]) == (403, "application/problem+json")
 
 
-def test_the_state_of_a_page_says_when_to_ask_again(installation: Installation) -> None:
-    """The JSON of a job page has Retry-After until the job has ended."""
+def test_whatever_a_job_has_not_yet_says_when_to_ask_again(installation: Installation) -> None:
+    """Its page and all that scripts can ask for have Retry-After until the job has ended."""
     job = submit(installation, "nap")
-    assert int(fetch(installation, f"{job}.json").headers["Retry-After"]) > 0
+    parts = [("GET", f"{job}{end}") for end in ("", ".json", "/job.zip", "/files/x")]
+    parts += [("GET", f"/api/v1{job}{end}") for end in ("", "/results", "/files/x")] + [("DELETE", f"/api/v1{job}")]
+    for method, path in parts:
+        assert int(fetch(installation, path, method).headers.get("Retry-After", 0)) > 0, path
+    tag = str(fetch(installation, f"/api/v1{job}").headers["ETag"])
+    unchanged = fetch(installation, f"/api/v1{job}", **{"If-None-Match": tag})
+    assert unchanged.status == 200 or int(unchanged.headers["Retry-After"]) > 0  # 304, unless it started just now
     fetch(installation, f"{job}/cancel", "POST")
     wait_for(lambda: "Retry-After" not in fetch(installation, f"{job}.json").headers)
+    for _, path in parts[:-1]:
+        assert "Retry-After" not in fetch(installation, path).headers, path
 
 
 def test_limits_tell_what_is_left(own_installation: Installation) -> None:
