@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from bench.support.stack import stack
+from bench.support.stack import must_finish, stack
 from bench.support.table import Line, print_table
 from tests.conftest import ROOT, Installation, wait_for
 
@@ -82,6 +82,7 @@ def lines() -> list[Line]:
     """Return the lines of the table."""
     site = {"only_tools_of_the_site": False, "max_waiting": 10**6, "silence_limit": 60}
     with stack("redis", "worker", **site) as installation, _bare_celery(installation) as (empty, process):
+        must_finish(installation, installation.submit("empty"))
         rounds = [(_ours(installation), _bare(installation, empty, process.pid)) for _ in range(ROUNDS + 1)]
         ours, bare = (max(rates) for rates in zip(*rounds[1:], strict=True))
         find = installation.store.find

@@ -1,55 +1,72 @@
-"""Benchmark of the memory of the whole stack: idle, and after jobs of each tool.
+"""Benchmark of the memory of the whole stack: idle, after the first jobs of each tool, and after more of them.
 
-    python -m bench.memory
+    python -m bench.memory [JOBS]
 
 Adds up the proportional set size (PSS) of all processes that the Procfile starts: pages that they share count once.
+Each job's pages are opened. The default is 180 more jobs; 600 take about three minutes.
 """
 
 from __future__ import annotations
 
+import sys
 import time
 
 from bench.support.servers import status_and_headers
-from bench.support.stack import ALL, processes, stack
+from bench.support.stack import ALL, must_finish, processes, stack
 from bench.support.table import Line, print_table
 from greeter.tools.phmmer import EXAMPLES
 from tests.conftest import Installation
 
-JOBS = 60  # of each tool
+JOBS = 180  # after the first ones
+_FIRST = 24  # after which each process has run each tool
+_STEP = 60  # jobs after which the memory is printed
+
+Memory = dict[str, float]
+"""The PSS of each part in MiB."""
 
 
-def _memory(installation: Installation) -> dict[str, float]:
-    """Return the PSS of each part in MiB."""
+def _memory(installation: Installation) -> Memory:
     found = processes(installation, *ALL)
     return {name: sum(one.memory_full_info().pss for one in part) / 2**20 for name, part in found.items()}
 
 
+def _parts(memory: Memory) -> str:
+    return ", ".join(f"{name} {size:.0f}" for name, size in memory.items())
+
+
 def _run_jobs(installation: Installation, number: int) -> None:
-    """Run some jobs of each tool, two at a time, and open their pages."""
+    """Run jobs, of which a third greet and the others search, and open their pages."""
     query, targets = ((EXAMPLES / name).read_bytes() for name in ("HBB_HUMAN.fa", "globins45.fa"))
-    for _ in range(number):
-        jobs = [installation.submit("phmmer", query=query, targets=targets, evalue=10.0) for _ in range(2)]
+    for _ in range(number // 3):
+        search = {"query": query, "database": None, "targets": targets, "evalue": 10.0}
+        jobs = [installation.submit("phmmer", **search) for _ in range(2)]
         jobs += [installation.submit("expensive_greet", person="Ada", total=1)]
         for job_id in jobs:
-            installation.ended(job_id)
+            must_finish(installation, job_id)
             for path in ("/", "/help", "/tools/phmmer", f"/jobs/{job_id}", f"/jobs/{job_id}/progress"):
-                status_and_headers(installation.settings.web_port, path)
+                status, _ = status_and_headers(installation.settings.web_port, path)
+                assert status == 200, (path, status)
 
 
-def lines() -> list[Line]:
-    """Return the lines of the table."""
+def lines(number: int = JOBS) -> list[Line]:
+    """Return the lines of the table.
+
+    Args:
+        number: How many jobs to run after the first ones.
+    """
     with stack(*ALL) as installation:
         time.sleep(5)
         idle = _memory(installation)
-        _run_jobs(installation, 8)  # each process has run each tool
-        first = _memory(installation)
-        _run_jobs(installation, JOBS)
-        later = _memory(installation)
-    parts = ", ".join(f"{name} {size:.0f}" for name, size in idle.items())
+        _run_jobs(installation, _FIRST)
+        first = later = _memory(installation)
+        for done in range(_STEP, number + 1, _STEP):
+            _run_jobs(installation, _STEP)
+            later = _memory(installation)
+            print(f"after {done} more jobs: {sum(later.values()):.0f} MiB: {_parts(later)}", file=sys.stderr)
     return [
-        Line("memory of the idle stack", f"{sum(idle.values()):.0f} MiB", parts, None, "<= 200 MiB"),
+        Line("memory of the idle stack", f"{sum(idle.values()):.0f} MiB", _parts(idle), None, "<= 200 MiB"),
         Line(
-            f"memory after {3 * JOBS} more jobs",
+            f"memory after {number} more jobs",
             f"{sum(later.values()):.0f} MiB",
             f"after the first jobs of each tool, {sum(first.values()):.0f} MiB",
             sum(later.values()) / sum(first.values()),
@@ -60,7 +77,7 @@ def lines() -> list[Line]:
 
 def main() -> None:
     """Print the memory."""
-    print_table(lines())
+    print_table(lines(int(sys.argv[1]) if len(sys.argv) > 1 else JOBS))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench.support.stack import stack
+from bench.support.stack import must_finish, stack
 from bench.support.table import Line, print_table
 from tests.conftest import Installation
 
@@ -40,7 +40,9 @@ def _job(installation: Installation, query: bytes, targets: bytes) -> float:
     job_id = installation.submit("phmmer", query=query, database=None, targets=targets, evalue=10.0)
     while installation.store.find(job_id).active:
         time.sleep(0.01)
-    return time.perf_counter() - began
+    seconds = time.perf_counter() - began
+    must_finish(installation, job_id)
+    return seconds
 
 
 def _program(folder: Path, cores: int) -> float:

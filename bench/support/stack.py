@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from typing import Any
 import psutil
 
 from greeter import tools
+from greeter.jobs.phase import Phase
 from tests.conftest import PROCFILE, Installation
 
 TOOLS = str(Path(__file__).with_name("tools"))
@@ -50,3 +52,10 @@ def processes(installation: Installation, *names: str) -> dict[str, list[psutil.
     """Return all processes of lines of the Procfile that were started."""
     first = {name: psutil.Process(installation.pid(f"{name}-old")) for name in names}
     return {name: [process, *process.children(recursive=True)] for name, process in first.items()}
+
+
+def must_finish(installation: Installation, job_id: str, seconds: float = 60) -> None:
+    """Wait until a job has finished, and exit if it ends in any other way: then there is nothing to measure."""
+    record = installation.ended(job_id, seconds)
+    if record.phase != Phase.FINISHED:
+        sys.exit(f"a job of {record.tool} has {record.phase}: {record.result}")
