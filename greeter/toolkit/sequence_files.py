@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,16 +30,8 @@ def longest_sequence(path: Path) -> tuple[str, int]:
     Returns:
         The name of the record, and the length of its sequence in residues.
     """
-    longest = (b"", 0)
-    name, length = b"", 0
-    with path.open("rb") as file:
-        for line in file:
-            if line.startswith(b">"):
-                name, length = line[1:].split(maxsplit=1)[0], 0
-            else:
-                length += len(line.translate(None, b" \t\n"))
-                longest = max(longest, (name, length), key=lambda found: found[1])
-    return longest[0].decode(), longest[1]
+    header, length = max(_lengths(path), key=itemgetter(1))
+    return header[1:].split(maxsplit=1)[0].decode(), length
 
 
 def count_reads(path: Path) -> int:
@@ -70,13 +64,22 @@ def measure_sequences(path: Path) -> Counts:
     Returns:
         The number of records, of all their residues, and of those of the longest record.
     """
-    sequences = residues = longest = length = 0
+    sequences = residues = longest = 0
+    for _, length in _lengths(path):
+        sequences, residues, longest = sequences + 1, residues + length, max(longest, length)
+    return Counts(sequences, residues, longest)
+
+
+def _lengths(path: Path) -> Iterator[tuple[bytes, int]]:
+    """Yield the header of each record, and the length of its sequence in residues."""
+    header, length = b"", 0
     with path.open("rb") as file:
         for line in file:
             if line.startswith(b">"):
-                sequences, length = sequences + 1, 0
+                if header:
+                    yield header, length
+                header, length = line, 0
             else:
-                added = len(line.translate(None, b" \t\n"))
-                residues, length = residues + added, length + added
-                longest = max(longest, length)
-    return Counts(sequences, residues, longest)
+                length += len(line.translate(None, b" \t\n"))
+    if header:
+        yield header, length
