@@ -136,7 +136,7 @@ class Report:
         """Copy the records of all hits, reading the targets once more, so that none needs to stay in memory."""
         found, is_hit = self._first_query, False
         with self._targets.open("rb") as targets, self._job.open("hits.fasta", "wb") as copy:
-            for line in targets:
+            for line in targets if found else ():
                 if line.startswith(b">"):
                     is_hit = found.get(line[1:].split(maxsplit=1)[0], self._complete.queries) < self._complete.queries
                 if is_hit:

@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from threading import Lock
 from typing import Any, TypeAlias, TypeVar
@@ -90,15 +89,31 @@ def _steps(
     queries: Iterable[DigitalSequence], targets: Path, number: int, evalue: float
 ) -> Iterator[Callable[[], tuple[int, Hits | None]]]:
     """Yield the steps of a search. Each returns the number of its targets and their hits; None after the last one."""
-    blocks = partial(read_proteins, targets, BLOCK, _BLOCK_SEQUENCES)
-    kept = list(islice(blocks(), KEPT_BLOCKS + 1))
-    if len(kept) > KEPT_BLOCKS:
-        kept.clear()
+    blocks = _Blocks(targets)
     for query in queries:
         builder = _QueryBuilder()
-        for block in kept or blocks():
+        for block in blocks:
             yield partial(_search_block, query, builder, block, number, evalue)
         yield lambda: (0, None)
+
+
+class _Blocks:
+    """The blocks of the targets. Those of a small file are kept, and a larger one is read again for each query."""
+
+    def __init__(self, targets: Path) -> None:
+        self._targets = targets
+        self._kept: list[Block] | None = None
+
+    def __iter__(self) -> Iterator[Block]:
+        if self._kept is not None:
+            yield from self._kept
+            return
+        kept: list[Block] | None = []
+        for block in read_proteins(self._targets, BLOCK, _BLOCK_SEQUENCES):
+            if kept is not None:
+                kept = [*kept, block] if len(kept) < KEPT_BLOCKS else None
+            yield block
+        self._kept = kept
 
 
 def _search_block(
