@@ -91,7 +91,7 @@ def lines(number: int = SEQUENCES) -> list[Line]:
         size = targets.stat().st_size / 1e6
     beside = f"the program, {others[1]:.0f} MB, {others[0]:.0f} s; {size:,.0f} MB of targets"
     value = f"{memory:.0f} MB, {seconds:.0f} s"
-    return [Line(f"memory of phmmer, {number:,} proteins", value, beside, memory / others[1], "< 500 MB")]
+    return [Line(f"memory of phmmer, {number:,} proteins", value, beside, None, "< 500 MB")]
 
 
 def main() -> None:
