@@ -1,4 +1,4 @@
-"""All benchmarks that compare, as one table: `make bench`."""
+"""All benchmarks that compare, as one table: `make bench`. It takes at most half an hour."""
 
 from __future__ import annotations
 
@@ -9,8 +9,22 @@ from pathlib import Path
 
 import psutil
 
-from bench import jobs, long_queue, memory, phmmer, poll, track, viewers, waiting
+from bench import jobs, large_targets, long_queue, memory, phmmer, poll, track, viewers, waiting
+from bench.support import deadline
 from bench.support.table import print_table
+
+PARTS = {
+    poll: 300,
+    viewers: 150,
+    memory: 300,
+    waiting: 120,
+    long_queue: 300,
+    jobs: 240,
+    track: 60,
+    phmmer: 120,
+    large_targets: 180,
+}
+"""How many seconds each part may take: about three times what it takes on two free cores."""
 
 
 def main() -> None:
@@ -19,9 +33,9 @@ def main() -> None:
     cpu = names[0] if names else platform.processor()
     print(f"{datetime.now(UTC):%-d %B %Y}, {psutil.cpu_count()} cores of {cpu}, Python {platform.python_version()}\n")
     lines = []
-    for part in (poll, viewers, memory, waiting, long_queue, jobs, track, phmmer):
-        print(f"measuring {part.__name__} ...", file=sys.stderr)
-        lines += part.lines()
+    for part, seconds in PARTS.items():
+        print(f"measuring {part.__name__}, for up to {seconds} s ...", file=sys.stderr)
+        lines += deadline.lines(part, seconds)
     print_table(lines)
     print(f"\nThe load of the machine in the last 15 minutes was {psutil.getloadavg()[2]:.1f}.")
 

@@ -55,7 +55,7 @@ def _fill(site: Installation) -> None:
 def _visit(site: Installation) -> Times:
     """Submit jobs and poll the page of the newest one for SECONDS. Any status but 200 and 303 is an error."""
     taken = defaultdict(list)
-    with closing(HTTPConnection("127.0.0.1", site.settings.web_port)) as connection:
+    with closing(HTTPConnection("127.0.0.1", site.settings.web_port, 30)) as connection:
 
         def ask(kind: str, *request: Any) -> str:
             began = time.perf_counter()

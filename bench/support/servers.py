@@ -37,7 +37,7 @@ def server(installation: Installation, application: str) -> Iterator[int]:
 
 def status_and_headers(port: int, path: str, **headers: str) -> tuple[int, dict[str, str]]:
     """Send one request, and return the status and the headers of the response."""
-    connection = HTTPConnection("127.0.0.1", port)
+    connection = HTTPConnection("127.0.0.1", port, 30)
     connection.request("GET", path, headers=headers)
     response = connection.getresponse()
     response.read()
