@@ -23,8 +23,10 @@ from greeter.toolkit.threads import limited_threads, thread_variables
 _OOM_SCORE = "500"  # of at most 1000: the kernel kills a job before the worker, Redis or the web
 
 _SPARE_DESCRIPTORS = 16
+_LITTLE = 16 * 2**20  # bytes that earlier jobs may leave in the memory of a process; looking for them takes time
 
 _helpers: Collection[int] | None = None  # None: this is not the main process of a worker
+_settled_memory = 0  # private memory of this process after free memory was last returned
 
 
 def limit_threads() -> None:
@@ -90,8 +92,7 @@ def _limited_memory(size: int) -> Iterator[None]:
     """
     before = resource.getrlimit(resource.RLIMIT_DATA)
     if psutil.LINUX:
-        _return_free_memory()
-        limit = psutil.Process().memory_info().data + size
+        limit = _settle_memory() + size
         if before[1] != resource.RLIM_INFINITY:
             limit = min(limit, before[1])
         resource.setrlimit(resource.RLIMIT_DATA, (limit, before[1]))
@@ -120,8 +121,21 @@ def _forget_variables(error: BaseException | None) -> None:
         error = error.__context__
 
 
-def _return_free_memory() -> None:
-    """Return what earlier jobs left to the system; otherwise it would count as used, and be there for this job too."""
+def _settle_memory() -> int:
+    """Return the private memory of this process, of which earlier jobs have left only a little.
+
+    The rest is returned to the system; otherwise it would count as used, and be there for this job too.
+    """
+    global _settled_memory
+    if (private := _private_memory()) <= _settled_memory + _LITTLE:
+        return private
     gc.collect()
     with suppress(AttributeError):  # only glibc has it
         ctypes.CDLL(None).malloc_trim(0)
+    _settled_memory = _private_memory()
+    return _settled_memory
+
+
+def _private_memory() -> int:
+    """Return the bytes that RLIMIT_DATA limits (Linux only)."""
+    return int(Path("/proc/self/statm").read_text().split()[5]) * resource.getpagesize()
