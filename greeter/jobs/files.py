@@ -192,10 +192,15 @@ def listed_outputs(attempt: Path) -> list[Path]:
 
 
 def sync_tree(root: Path) -> None:
-    """Wait until a folder and all that is in it are on the disk. Raises OSError."""
-    for folder, _, names in os.walk(root):
-        for path in (Path(folder), *(Path(folder, name) for name in names)):
+    """Wait until a folder and all that is in it are on the disk. Raises OSError.
+
+    An empty folder inside needs nothing more: the folder that names it is synced.
+    """
+    for folder, folders, names in os.walk(root):
+        for path in (Path(folder, name) for name in names):
             sync_path(path)
+        if folders or names:
+            sync_path(Path(folder))
 
 
 def sync_path(path: Path) -> None:

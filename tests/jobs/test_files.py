@@ -36,6 +36,27 @@ def test_the_size_of_a_job_counts_a_block_for_each_file_and_folder(tmp_path: Pat
     assert files.size("1") == empty + 21 * 4096
 
 
+def test_all_that_was_submitted_is_synced_with_its_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty folder is on the disk once its parent is."""
+    synced: list[int] = []
+    fsync = os.fsync
+
+    def note(file: int) -> None:
+        fsync(file)
+        synced.append(os.fstat(file).st_ino)
+
+    (tmp_path / "query").write_text("MKV")
+    files = JobFiles(tmp_path / "jobs")
+    monkeypatch.setattr(os, "fsync", note)
+    files.create("1", {})
+    assert sorted(synced) == sorted(path.stat().st_ino for path in (files.root, files.folder("1")))
+    synced.clear()
+    files.create("2", {"query": tmp_path / "query", "reads": [tmp_path / "query"]})
+    paths = [files.root, files.folder("2"), *(files.folder("2") / "inputs").rglob("*"), files.folder("2") / "inputs"]
+    assert len(paths) == 6
+    assert sorted(synced) == sorted(path.stat().st_ino for path in paths)
+
+
 def test_the_age_of_a_folder_is_read_from_the_clock_of_its_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
