@@ -18,6 +18,7 @@ from typing import NamedTuple
 from flask import Flask
 
 from bench.support.servers import requests_per_second, server, status_and_headers
+from bench.support.stack import PUBLIC
 from bench.support.table import Line, print_table
 from greeter import create_app
 from greeter.jobs.runner import Runner
@@ -102,7 +103,7 @@ def _peers(installation: Installation, stack: ExitStack) -> Iterator[tuple[str, 
 
 def measure() -> dict[str, float]:
     """Return the requests per second of each kind: the best round of each."""
-    installation = Installation(Path(tempfile.mkdtemp()))
+    installation = Installation(Path(tempfile.mkdtemp()), **PUBLIC)
     with ExitStack() as stack:
         stack.callback(installation.close)
         installation.start("redis")

@@ -17,6 +17,9 @@ from tests.conftest import PROCFILE, Installation
 
 TOOLS = str(Path(__file__).with_name("tools"))
 ALL = ("redis", "worker", "flower", "web")
+_HOSTS = ("127.0.0.1", "localhost")
+PUBLIC: dict[str, Any] = {"production": True, "trusted_hosts": _HOSTS, "contact": "operator@bench.test"}
+"""Settings of a public site, which does not look for changed templates at each rendering."""
 
 
 @contextmanager
@@ -26,7 +29,7 @@ def stack(*names: str, only_tools_of_the_site: bool = True, **settings: Any) -> 
     Args:
         names: The lines to start.
         only_tools_of_the_site: Whether to leave out the empty tool.
-        settings: Settings that differ from those of the tests.
+        settings: Settings that differ from those of a public site and of the tests.
 
     Yields:
         The installation.
@@ -38,7 +41,7 @@ def stack(*names: str, only_tools_of_the_site: bool = True, **settings: Any) -> 
     if not only_tools_of_the_site and TOOLS not in tools.__path__:
         tools.__path__.append(TOOLS)
     PROCFILE.update(lines)
-    installation = Installation(Path(tempfile.mkdtemp()), **settings)
+    installation = Installation(Path(tempfile.mkdtemp()), **{**PUBLIC, **settings})
     try:
         # With this ending, the tests use the line as it is.
         installation.start(*(f"{name}-old" for name in names))
