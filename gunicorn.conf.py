@@ -1,10 +1,12 @@
 """Configuration of gunicorn, which loads this file by its name."""
 
+import ctypes
 import gc
 import logging
 import os
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from gunicorn.arbiter import Arbiter
@@ -40,11 +42,13 @@ control_socket_disable = True  # it is in the home directory, where two installa
 
 _ENDED = "histogram_ended.db"  # the measurements of all processes that have ended
 _METRICS_BYTES = 2 * 1024 * 1024  # for one process: 200 bytes for each bucket, route and status
+_M_ARENA_MAX = -8  # the option of mallopt(3)
 _NO_MEMORY = "No memory for shared metrics on %s (%s): /metrics shows the requests of single processes."
 
 
 def on_starting(arbiter: Arbiter) -> None:
     """Check Redis and DATA_DIR, and load the application, whose memory the processes share, unless they reload it."""
+    _limit_arenas()
     redis_check.check(_settings.redis_url)
     fitness.check(_settings)
     _create_metrics_folder()
@@ -54,6 +58,15 @@ def on_starting(arbiter: Arbiter) -> None:
     # The collector writes to every object that it visits, and so would copy the shared memory to each process.
     gc.collect()
     gc.freeze()
+
+
+def _limit_arenas() -> None:
+    """Make the threads share two arenas of memory. By default, glibc has up to eight for each core of the machine.
+
+    The free memory of an arena is of no use to a thread with another one. Python runs one thread at a time.
+    """
+    with suppress(AttributeError, OSError):  # another C library
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
 
 
 def _create_metrics_folder() -> None:

@@ -3,8 +3,11 @@
 import socket
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.conftest import Installation
@@ -119,3 +122,18 @@ def test_replacing_a_worker_fails_no_request(own_installation: Installation, mon
     own_installation.start("web")
     assert [fetch(own_installation, "/").status for _ in range(200)] == [200] * 200
     assert own_installation.log.read_text().count("Autorestarting worker") > 2
+
+
+def test_threads_share_two_arenas_of_memory(installation: Installation) -> None:
+    """glibc aligns each arena but the first to 64 MiB, or a part of one if it is larger."""
+    with ThreadPoolExecutor(64) as clients:
+        answers = clients.map(lambda _: fetch(installation, "/tools/phmmer").status, range(320))
+        assert set(answers) == {200}
+    processes = psutil.Process(installation.pid("web")).children()
+    assert max(process.num_threads() for process in processes) > 16
+    for process in processes:
+        starts = [
+            int(line.partition("-")[0], 16) for line in Path(f"/proc/{process.pid}/maps").read_text().splitlines()
+        ]
+        # Any mapping may be aligned by chance. Without the limit there are 16 or more.
+        assert sum(start % (64 * 2**20) == 0 for start in starts) <= 4
