@@ -12,6 +12,7 @@ from wtforms.form import BaseForm
 from wtforms.validators import StopValidation, ValidationError
 from wtforms.widgets import FileInput, TextArea
 
+from greeter.toolkit.declarations import require_list
 from greeter.toolkit.errors import ToolError
 from greeter.toolkit.file_rules import Contents, FileRules, browser_endings
 from greeter.toolkit.text import read_text
@@ -61,6 +62,7 @@ class FileField(Field):
         unpack: bool = True,
         **kwargs: Any,
     ) -> None:
+        require_list("suffixes", suffixes)
         self.suffixes = tuple(suffix.lower() for suffix in suffixes)
         self.check, self.max_bytes, self.paste, self.unpack = check, max_bytes, paste, unpack
         self.uploads: list[Upload] = []

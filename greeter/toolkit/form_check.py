@@ -28,9 +28,11 @@ def check_form(form: type[wtforms.Form]) -> None:
         form: The form.
 
     Raises:
-        TypeError: A field has a name that cannot be used, is a field of WTForms for files, or has a field for files
-            inside another one.
+        TypeError: This is not a class, or a field has a name that cannot be used, is a field of WTForms for files, or
+            has a field for files inside another one.
     """
+    if not isinstance(form, type):
+        raise TypeError(f"The form of a tool is a class, not one of its objects. Write form={type(form).__name__}.")
     for name, field in _fields(form).items():
         if name in _TAKEN:
             raise TypeError(f"{form.__name__}.{name} cannot be a field, because its name is {_TAKEN[name]}. Rename it.")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from greeter.toolkit.columns import Column
+from greeter.toolkit.declarations import require_list
 from greeter.toolkit.program import environment
 from greeter.toolkit.programs import Command, Programs, Stream
 from greeter.toolkit.steps import Item, Progress, Steps
@@ -202,8 +203,10 @@ class Job:
             ProgramError: It ended with a status other than 0 for another reason. This is a ToolError.
             SoftTimeLimitExceeded: The job has to stop, and this is not the main thread.
             RuntimeError: A thread that outlived its job called this.
+            TypeError: `argv` is a text.
             ValueError: `stdout` is not a valid name.
         """
+        require_list("words of a command", argv)
         folder = self._outputs
         with self.open(stdout, "wb") if stdout is not None else nullcontext() as out:
             command = Command(

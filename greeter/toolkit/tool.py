@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from wtforms import Form
 
+from greeter.toolkit.declarations import require_list, require_positive
 from greeter.toolkit.edam import check_edam
 from greeter.toolkit.errors import ToolError
 from greeter.toolkit.form_check import check_form
@@ -174,12 +175,15 @@ def tool(
 
     Raises:
         TypeError: The form has a field that cannot be one, or the function's parameters are not a job followed by the
-            fields of the form, or the programs or EDAM terms are not a dict.
-        ValueError: The name of the queue, the arguments of a program, or an EDAM term cannot be used.
+            fields of the form, or the programs or EDAM terms are not a dict, or the libraries are not a list.
+        ValueError: The name of the queue, the arguments of a program, an EDAM term or a number cannot be used.
     """
     check_queue(queue)
     words = partial(Tool, title=title, form=form, example=example or {}, action=action, duration=duration)
     limits = partial(words, position=position, soft_time_limit=soft_time_limit, queue=queue, cores=cores, memory=memory)
+    require_list("libraries", libraries)
+    require_positive("number of cores", cores)
+    require_positive("soft time limit", soft_time_limit)
     check_programs({} if programs is None else programs)
     check_edam({} if edam is None else edam)
     make = partial(limits, libraries=tuple(libraries), programs=programs or {}, data=data or {}, edam=edam or {})

@@ -12,6 +12,7 @@ from flask.cli import with_appcontext
 from jinja2 import BaseLoader, TemplateSyntaxError, meta
 
 from greeter.toolkit.tool import Tool
+from greeter.web.forms import make_form
 from greeter.web.job_context import JobContext
 from greeter.web.services import services
 from greeter.web.uploads import example_paths
@@ -53,6 +54,13 @@ def _problems(tool: Tool) -> Iterator[str]:
     """Find what is wrong with a tool that can be imported."""
     if not tool.summary:
         yield f"{tool.name} has no docstring. Write one: the front page shows its first line."
+    try:
+        form = make_form(tool)
+        for field in form:
+            field()
+        form.validate()  # the messages do not matter
+    except Exception as error:
+        yield f"The form of {tool.name} cannot be used: {type(error).__name__}: {error}. Correct its fields."
     for name, value in tool.example.items():
         if name not in tool.form()._fields:
             yield f"The example of {tool.name} has a value for {name}, which is no field of its form. Remove it."

@@ -103,3 +103,15 @@ def test_a_field_may_be_inherited_or_replaced() -> None:
     check_form(Child)
     with pytest.raises(TypeError, match=r"Base\.upload would lose"):
         check_form(Base)
+
+
+def test_an_object_of_a_form_is_refused() -> None:
+    """The form is a class."""
+    with pytest.raises(TypeError, match=r"is a class, not one of its objects\. Write form=MyForm\."):
+        check_form(type("MyForm", (Form,), {"word": StringField()})())
+
+
+def test_a_text_is_no_list_of_suffixes() -> None:
+    """Its letters would be accepted as endings."""
+    with pytest.raises(TypeError, match=r"The suffixes cannot be the text '\.vcf'\. Write a list: \['\.vcf'\]\."):
+        type("MyForm", (Form,), {"variants": FileField(suffixes=".vcf")})()

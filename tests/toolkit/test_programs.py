@@ -1,6 +1,7 @@
 """The programs of a job, without a worker or Redis."""
 
 import os
+import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -95,6 +96,13 @@ def test_a_program_gets_the_number_of_cores_and_more_variables(tmp_path: Path) -
     job = Job(tmp_path, cores=3)
     job.run(["sh", "-c", "echo $OMP_NUM_THREADS $MKL_NUM_THREADS $DB"], "o", env={"DB": "/db", "MKL_NUM_THREADS": "1"})
     assert (tmp_path / "outputs/o").read_text() == "3 1 /db\n"
+
+
+def test_a_text_is_no_command(tmp_path: Path) -> None:
+    """There is no shell that would divide it into words."""
+    message = "The words of a command cannot be the text 'echo hello'. Write a list: ['echo', 'hello']."
+    with pytest.raises(TypeError, match=re.escape(message)):
+        Job(tmp_path).run("echo hello")
 
 
 @pytest.mark.parametrize("stream", ["stderr", "stdout"])

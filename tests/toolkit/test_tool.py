@@ -41,6 +41,20 @@ def test_a_form_that_does_not_match_the_function_is_rejected() -> None:
 
 
 @pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"libraries": "numpy"}, TypeError, "The libraries cannot be the text 'numpy'. Write a list: ['numpy']."),
+        ({"cores": 0}, ValueError, "The number of cores cannot be 0. Write 1 or more."),
+        ({"soft_time_limit": -1}, ValueError, "The soft time limit cannot be -1. Write 1 or more."),
+    ],
+)
+def test_a_slip_is_told_in_one_line(arguments: dict[str, Any], error: type[Exception], message: str) -> None:
+    """It would show only later, in another place."""
+    with pytest.raises(error, match="^" + re.escape(message) + "$"):
+        tool("Slip", form=NameForm, **arguments)
+
+
+@pytest.mark.parametrize(
     ("programs", "error", "message"),
     [
         (["mafft"], TypeError, "The programs cannot be ['mafft']. Write a dict with the arguments that make each"),

@@ -53,9 +53,13 @@ def test_the_tools_of_the_project_are_right(tmp_path: Path) -> None:
         (TOOL.replace("job, word", "job, sentence"), "line 8: TypeError: zz_echo takes ['sentence']"),
         (TOOL.replace('"""Say a word."""', ""), "zz_echo has no docstring. Write one:"),
         (TOOL.replace("=WordForm)", "=WordForm, example={'wrd': 1})"), "The example of zz_echo has a value for wrd,"),
+        (
+            TOOL.replace("StringField()", "SelectField()").replace("Form, StringField", "Form, SelectField"),
+            "The form of zz_echo cannot be used: TypeError: Choices cannot be None",
+        ),
         (MISSING_FILE, "The example of zz_echo needs /none/a.fa, which does not exist."),
     ],
-    ids=["import", "form", "docstring", "example", "file"],
+    ids=["import", "form", "docstring", "example", "choices", "file"],
 )
 def test_a_wrong_file_is_named(source: str, problem: str, tool_folder: Path, tmp_path: Path) -> None:
     """The line explains what is wrong, the others stay, and the exit status is 1."""
