@@ -76,7 +76,11 @@ def number(value: float | Decimal) -> str:
 
 
 def words(value: object) -> str:
-    """Format the value of a parameter: `yes` or `no`, a date as in `2027-01-09`, a list with commas."""
+    """Format a parameter or a result: `yes`, `no` or `none`, a date as in `2027-01-09`, a list or dict with commas."""
+    if value is None:
+        return "none"
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {words(one)}" for name, one in value.items()) or "none"
     if isinstance(value, list | tuple):
         return ", ".join(map(words, value)) or "none"
     return str(value) if not isinstance(value, bool) else "yes" if value else "no"

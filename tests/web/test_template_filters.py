@@ -1,11 +1,14 @@
 """Tests of how pages show numbers and texts."""
 
+from pathlib import Path
+
 import pytest
-from flask import Flask, render_template_string
+from flask import Flask, render_template, render_template_string
 
 from greeter.jobs.progress import ReportedProgress
+from greeter.jobs.result_files import ResultFile
 from greeter.toolkit.steps import Stage
-from greeter.web.template_filters import count, duration, plural, printable
+from greeter.web.template_filters import count, duration, plural, printable, words
 
 # Characters that change the direction of writing.
 TURNING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c"
@@ -58,6 +61,32 @@ def test_progress_is_shown_as_a_count(progress: ReportedProgress | None, words: 
 def test_units_get_english_plurals(unit: str, number: int | None, words: str) -> None:
     """One takes the singular; zero, an unknown number and all others the plural."""
     assert plural(unit, number) == words
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (True, "yes"),
+        (None, "none"),
+        (0.5, "0.5"),
+        ([1, False], "1, no"),
+        ([], "none"),
+        ({"mean": 2.5, "all": [1, None]}, "mean: 2.5, all: 1, none"),
+    ],
+)
+def test_values_are_shown_in_words(value: object, shown: str) -> None:
+    """Not as Python writes them."""
+    assert words(value) == shown
+
+
+def test_a_result_without_a_template_is_shown_in_words(app: Flask, tmp_path: Path) -> None:
+    """Its values are escaped, and of an empty file there is a sentence instead of nothing."""
+    (tmp_path / "hits.tsv").touch()
+    files = [ResultFile(tmp_path / "hits.tsv")]
+    with app.test_request_context():
+        page = render_template("_result.html", record={"result": {"<b>": ["<i>", True]}}, files=files)
+    assert "<dt>&lt;b&gt;</dt>\n  <dd>&lt;i&gt;, yes</dd>" in page
+    assert "<h3>hits.tsv</h3>\n<p>This file is empty.</p>" in page
 
 
 @pytest.mark.parametrize(
