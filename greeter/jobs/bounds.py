@@ -25,7 +25,7 @@ def check_result(result: object, max_bytes: int) -> Result:
     """Return the result of a tool. Raises ToolError if it is too large, and other exceptions if it is not JSON."""
     if not isinstance(result, dict):
         raise TypeError(f"the tool returned {type(result).__name__} instead of a dict")
-    size = len(json.dumps(result, allow_nan=False))
+    size = len(_encode(result))
     if size > max_bytes:
         log.error(
             "the tool returned %d bytes, and MAX_RESULT_BYTES is %d: write what is large to a file with job.open",
@@ -39,6 +39,22 @@ def check_result(result: object, max_bytes: int) -> Result:
     if level:
         raise ValueError(f"the tool returned more than {_MAX_DEPTH} lists and dicts inside each other")
     return result
+
+
+def _encode(result: Result) -> str:
+    try:
+        return json.dumps(result, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        wrong = next((name for name, value in result.items() if not _is_json({name: value})), "")
+        advice = "Convert it to a str, int, float, bool, None, list or dict; None replaces NaN and infinity."
+        raise TypeError(f"what the tool returned as {wrong!r} is no JSON value: {error}. {advice}") from None
+
+
+def _is_json(value: object) -> bool:
+    try:
+        return bool(json.dumps(value, allow_nan=False))
+    except (TypeError, ValueError):
+        return False
 
 
 def check_files(folder: Path) -> None:

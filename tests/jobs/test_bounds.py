@@ -40,6 +40,13 @@ def test_a_result_that_is_not_json_is_a_bug(value: object) -> None:
         check_result({"value": value}, 10_000)
 
 
+@pytest.mark.parametrize("value", [float("nan"), [Path("hits.tsv")]], ids=["nan", "path"])
+def test_what_is_not_json_is_named(value: object) -> None:
+    """With what to do about it: most such values are those of NumPy, or paths."""
+    with pytest.raises(TypeError, match=r"what the tool returned as 'hits' is no JSON value: .*\. Convert it to a str"):
+        check_result({"number": 1, "hits": value}, 10_000)
+
+
 def test_a_result_that_is_too_large_has_a_user_message_and_a_log_line(caplog: pytest.LogCaptureFixture) -> None:
     """The user learns what to do, and the author of the tool that job.open is for large results."""
     with pytest.raises(ToolError) as raised:
