@@ -118,6 +118,10 @@ class FastaCheck:
         """Start the record of a sequence without a header."""
         line += text[: -len(text.lstrip())].count("\n")
         word = text.split(maxsplit=1)[0].rstrip(",;")
+        if word.startswith("@"):
+            raise FastaError(
+                f"Line {line}: this looks like FASTQ. Convert it to FASTA, and paste or upload the result."
+            )
         if kind := _reference(word):
             problem = f"Line {line}: {word[:_LONGEST_WORD]!r} looks like {kind}, not like a sequence."
             raise FastaError(f"{problem} Download the sequence from there, and paste it.")

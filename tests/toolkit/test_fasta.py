@@ -33,6 +33,7 @@ def check(text: str, alphabet: str = "protein", limits: Limits = LIMITS, *, gaps
         (" \n\n", "Line 1: there is no record. Start each record with a line such as >name."),
         ("\n\nMKV\n>a\nMKV\n", "Line 3: text before the first header. Start each record with a line such as >name."),
         (">a\nMKV\n> \nMKV", "Line 3: the record has no name"),
+        ("\n@read 1\nACGT\n+\nIIII\n", "Line 2: this looks like FASTQ. Convert it to FASTA, and paste or upload the"),
         (">a\nMKV\n\nMK1V\n", "Line 4, record 'a': '1' is not an amino acid. Remove it or replace it with X."),
         (
             ">a\nMK-V\nM?1-KV\n>b\nM9\n",
