@@ -153,26 +153,17 @@ def test_rows_are_cards_on_a_phone_and_whole_on_paper(
         assert page.locator(".filters").is_hidden()
 
 
-def test_alignments_are_legible_in_forced_colours(installation: Installation, browser: Browser) -> None:
+@pytest.mark.parametrize("path", ["/jobs/sample-phmmer?hits-open=2", "/jobs/sample-mafft"])
+def test_alignments_are_legible_in_forced_colours(installation: Installation, browser: Browser, path: str) -> None:
     """Classes of residues have colours of their own only where the user has not chosen other ones."""
-    colours = "spans => new Set(spans.map(span => getComputedStyle(span).color)).size"
-    with opened(browser, installation, "/jobs/sample-phmmer?hits-open=2") as page:
-        spans = page.locator(".alignment span")
-        assert spans.evaluate_all(colours) == 6
+    colours = "residues => new Set(residues.map(one => getComputedStyle(one).color)).size"
+    with opened(browser, installation, path) as page:
+        residues = page.locator(".alignment i")
+        assert residues.evaluate_all(colours) == 6
         page.emulate_media(forced_colors="active")
-        assert spans.evaluate_all(colours) == 1
+        assert residues.evaluate_all(colours) == 1
+        page.goto("/jobs/sample-phmmer")
         bar = page.locator(".coverage rect:not(.query)").first
         assert bar.evaluate("bar => getComputedStyle(bar).fill") != bar.evaluate(
             "bar => getComputedStyle(document.body).backgroundColor"
         )
-
-
-def test_an_alignment_without_colours_is_as_dark_as_text(installation: Installation, browser: Browser) -> None:
-    """Only the lines between coloured residues are faint."""
-    with opened(browser, installation, "/jobs/sample-mafft") as page:
-        text, alignment = (
-            page.locator(one).evaluate("one => getComputedStyle(one).color") for one in ("body", ".alignment")
-        )
-        assert alignment == text
-        page.goto("/jobs/sample-phmmer?hits-open=2")
-        assert page.locator(".alignment").first.evaluate("one => getComputedStyle(one).color") != text

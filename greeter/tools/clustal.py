@@ -30,6 +30,12 @@ def read_alignment(path: Path) -> list[Row]:
     return [Row(header.split(maxsplit=1)[0], body.replace("\n", "")) for header, _, body in records]
 
 
+def has_nucleotides(rows: Sequence[Row]) -> bool:
+    """Return whether an alignment is of nucleotides, as more than three quarters of its letters are then."""
+    letters = "".join(row.sequence for row in rows).upper().replace("-", "")
+    return sum(letters.count(one) for one in "ACGTUN") > 0.75 * len(letters)
+
+
 def write_clustal(rows: Sequence[Row], title: str, file: IO[str]) -> None:
     """Write an alignment in Clustal format.
 
@@ -57,9 +63,7 @@ def _padded(name: str) -> str:
 def _marks(rows: Sequence[Row]) -> Iterator[str]:
     """Yield a mark for each column: * identical, : very similar, . similar."""
     sequences = [row.sequence.upper() for row in rows]
-    letters = "".join(sequences).replace("-", "")
-    is_nucleotides = sum(letters.count(one) for one in "ACGTUN") > 0.75 * len(letters)
-    groups = _NUCLEOTIDES if is_nucleotides else _AMINO_ACIDS
+    groups = _NUCLEOTIDES if has_nucleotides(rows) else _AMINO_ACIDS
     for column in zip(*sequences, strict=True):
         found = set(column)
         yield next((mark for mark, kinds in groups.items() if any(found <= set(kind) for kind in kinds)), " ")

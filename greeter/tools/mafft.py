@@ -7,7 +7,7 @@ from wtforms import Form
 from wtforms.validators import DataRequired
 
 from greeter.toolkit import FastaField, Job, ProgramError, Result, ToolError, measure_sequences, tool
-from greeter.tools.clustal import read_alignment, write_clustal
+from greeter.tools.clustal import has_nucleotides, read_alignment, write_clustal
 
 SHOWN = 50_000  # characters of the alignment that the page shows
 STAGES = {"All-to-all": "Comparing", "Making": "Comparing", "Progressive": "Aligning", "Segment": "Refining"}
@@ -57,4 +57,5 @@ def mafft(job: Job, sequences: Path) -> Result:
         write_clustal(rows, f"MAFFT {strategy} (v{version})", clustal)
         clustal.seek(0)
         shown = {"alignment": clustal.read(SHOWN).partition("\n\n\n")[2], "all_shown": not clustal.read(1)}
-    return {"sequences": len(rows), "columns": len(rows[0].sequence), "strategy": strategy, **shown}
+    kind = {"nucleotides": has_nucleotides(rows)}
+    return {"sequences": len(rows), "columns": len(rows[0].sequence), "strategy": strategy, **kind, **shown}

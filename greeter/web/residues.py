@@ -6,43 +6,42 @@ import re
 
 from markupsafe import Markup, escape
 
-_CLASSES = {
-    "hydrophobic": "AVLIMC",
-    "aromatic": "FWYH",
-    "positive": "KR",
-    "negative": "DE",
-    "polar": "STNQ",
-    "turn": "GP",
-}
-_RUNS = re.compile("|".join(f"(?P<{name}>[{letters}{letters.lower()}]+)" for name, letters in _CLASSES.items()))
-_LINES = re.compile(r"^(?P<head>(?:query|target) +\d+ )(?P<residues>\S+)", re.MULTILINE)
+_LONGEST = 20_000  # characters: with colours, they are ten times as many
+
+# The names of the classes are short because thousands of elements have them; style.css says what they are.
+_AMINO_ACIDS = {"h": "AVLIMC", "a": "FWYH", "p": "KR", "n": "DE", "q": "STNQ", "g": "GP"}
+_NUCLEOTIDES = {"q": "A", "h": "C", "g": "G", "p": "TU"}
+_LINES = re.compile(r"""^(?P<head>\S+ +(?:[\d,]+ +)?)(?P<residues>[^\s<>&"']+)(?=\s|$)""", re.MULTILINE)
 
 
-def coloured(alignment: str) -> Markup:
+def _runs(classes: dict[str, str]) -> re.Pattern[str]:
+    return re.compile("|".join(f"(?P<{name}>[{letters}{letters.lower()}]+)" for name, letters in classes.items()))
+
+
+_RUNS = {False: _runs(_AMINO_ACIDS), True: _runs(_NUCLEOTIDES)}
+
+
+def coloured(alignment: str, nucleotides: bool = False) -> Markup:
     """Mark the residues of an alignment with CSS classes.
 
     Args:
-        alignment: The alignment as text. In lines that start with `query` or `target` and a number, the word after them
-            has residues.
+        alignment: The alignment as text. A line that starts with a name, and perhaps a position, has residues after it.
+        nucleotides: Whether they are nucleotides and not amino acids.
 
     Returns:
-        The same text as HTML, in which a `span` around each run of residues names their class: `r-hydrophobic`,
-        `r-aromatic`, `r-positive`, `r-negative`, `r-polar` or `r-turn` (glycine and proline).
+        The same text as HTML, in which an `i` around each run of residues has their class. Without them if the text has
+        more than 20,000 characters.
     """
-    html: list[Markup] = []
+    if len(alignment) > _LONGEST:
+        return escape(alignment)
+    html: list[str] = []
     end = 0
     for line in _LINES.finditer(alignment):
         html.append(escape(alignment[end : line.start("residues")]))
-        html += _parts(line["residues"])
+        html.append(_RUNS[nucleotides].sub(_mark, line["residues"]))
         end = line.end()
-    return Markup("").join([*html, escape(alignment[end:])])
+    return Markup("".join([*html, escape(alignment[end:])]))  # nosec B704: escaped above
 
 
-def _parts(residues: str) -> list[Markup]:
-    parts: list[Markup] = []
-    end = 0
-    for run in _RUNS.finditer(residues):
-        parts.append(escape(residues[end : run.start()]))
-        parts.append(Markup('<span class="r-{}">{}</span>').format(run.lastgroup, run[0]))
-        end = run.end()
-    return [*parts, escape(residues[end:])]
+def _mark(run: re.Match[str]) -> str:
+    return f"<i class={run.lastgroup}>{run[0]}</i>"

@@ -52,7 +52,7 @@ def test_the_hits_of_the_sample_can_be_sorted_filtered_and_opened(client: FlaskC
     for opened, domains in (("", 0), ("1", 3), ("all", 14), ("99", 0), ("x", 0)):
         page = client.get(f"/jobs/sample-phmmer?hits-open={opened}").text
         assert page.count('<pre class="alignment"') == domains
-        assert ('class="r-hydrophobic"' in page) == bool(domains)
+        assert ("<i class=h>" in page) == bool(domains)
     page = client.get("/jobs/sample-phmmer?hits-open=1").text
     for place in ("www.uniprot.org/uniprotkb", "alphafold.ebi.ac.uk/entry", "www.ebi.ac.uk/interpro/protein/UniProt"):
         assert f'<a href="https://{place}/P29597' in page

@@ -29,7 +29,10 @@ def bytes_of_a_visit(client: FlaskClient, path: str) -> int:
     return total
 
 
-@pytest.mark.parametrize("path", ["/", "/help", "/tools/phmmer", "/jobs/sample-expensive_greet", "/jobs/sample-phmmer"])
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/help", "/tools/phmmer", *(f"/jobs/sample-{tool}" for tool in ("expensive_greet", "phmmer", "mafft"))],
+)
 def test_a_first_visit_transfers_at_most_30_kb(client: FlaskClient, path: str) -> None:
     """The limit covers a page with its style sheet, icons and scripts, compressed."""
     weight = bytes_of_a_visit(client, path)
