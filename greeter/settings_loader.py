@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
+from pathlib import Path
 
 from greeter import env
 from greeter.redis_url import RedisUrl
@@ -80,11 +81,14 @@ def _conflicts(settings: Settings) -> Iterator[tuple[str, str]]:
 
 
 def _missing_site_files(settings: Settings) -> Iterator[tuple[str, str]]:
-    """Find the settings that name a folder or a file of the site that does not exist."""
+    """Find the settings that name a folder or a file of the site that does not exist, or is not sent to visitors."""
+    logo = Path(settings.site_logo)
     if settings.site_dir and not settings.site_dir.is_dir():
         yield "SITE_DIR", "should be an existing folder"
-    elif settings.site_logo and not (
-        settings.site_dir and (settings.site_dir / "static" / settings.site_logo).is_file()
+    elif settings.site_logo and (
+        ".." in logo.parts
+        or logo.is_absolute()
+        or not (settings.site_dir and (settings.site_dir / "static" / logo).is_file())
     ):
         yield "SITE_LOGO", "should be the name of a file in the folder static of SITE_DIR"
 

@@ -222,12 +222,18 @@ def test_a_page_that_cannot_be_read_is_no_problem(folder: Path) -> None:
     assert {theirs.get(f"/pages/{name}").status_code for name in ("notice", "gone", ".", "a" * 5000)} == {404}
 
 
-def test_settings_that_name_missing_files_are_refused(tmp_path: Path) -> None:
-    """At start, not when a visitor comes."""
+def test_settings_that_name_files_which_cannot_be_sent_are_refused(tmp_path: Path) -> None:
+    """At start, not when a visitor comes. So is a file that is not in a folder for visitors."""
+    (tmp_path / "static").mkdir()
+    (tmp_path / "static/inside.svg").touch()
+    (tmp_path / "outside.svg").touch()
     for given, problem in (
         ({"SITE_DIR": str(tmp_path / "nowhere")}, "SITE_DIR should be an existing folder"),
         ({"SITE_DIR": str(tmp_path), "SITE_LOGO": "logo.svg"}, "SITE_LOGO should be the name of a file"),
         ({"SITE_LOGO": "logo.svg"}, "SITE_LOGO should be the name of a file"),
+        ({"SITE_DIR": str(tmp_path), "SITE_LOGO": "../outside.svg"}, "SITE_LOGO should be the name of a file"),
+        ({"SITE_DIR": str(tmp_path), "SITE_LOGO": "../static/inside.svg"}, "SITE_LOGO should be the name of a file"),
+        ({"SITE_DIR": str(tmp_path), "SITE_LOGO": f"{tmp_path}/outside.svg"}, "SITE_LOGO should be the name of a file"),
         ({"IMPRINT_URL": "javascript:alert(1)"}, "IMPRINT_URL should be an address that starts with https://"),
     ):
         with pytest.raises(SettingsError, match=problem):
