@@ -126,14 +126,15 @@ def phmmer(job: Job, query: Path, targets: Path | None, evalue: float, database:
         Larralde M, Zeller G (2023) PyHMMER, Bioinformatics 39:btad214.
     """
     (queries,) = read_proteins(query)
+    searched = None if targets else database
     target_file = targets or (database.path if database else query)
-    counted = database if database and not targets else measure_sequences(target_file)
+    counted = searched or measure_sequences(target_file)
     number = counted.sequences or 0
     threads = _threads(job, len(queries.largest()), counted.longest or 0)
     find = partial(search, queries, target_file, number=number, evalue=evalue, threads=threads)
     with (
         closing(find(searched=lambda done: job.at(done, number, unit="sequence"))) as found,
-        Report(job, target_file, evalue) as report,
+        Report(job, target_file, searched.name if searched else target_file.name, evalue) as report,
     ):
         try:
             for hits in job.track(found, total=len(queries), unit="query") if len(queries) > 1 else found:

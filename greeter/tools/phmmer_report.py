@@ -41,11 +41,12 @@ class Report:
     Args:
         job: The job.
         targets: The FASTA file of the target proteins.
+        name: The name of that file, or of the database that it belongs to, such as "swissprot/2026_04".
         evalue: The E-value threshold.
     """
 
-    def __init__(self, job: Job, targets: Path, evalue: float) -> None:
-        self._job, self._targets, self._evalue = job, targets, evalue
+    def __init__(self, job: Job, targets: Path, name: str, evalue: float) -> None:
+        self._job, self._targets, self._name, self._evalue = job, targets, name, evalue
         self._stack = ExitStack()
         self._files: list[Any] = []  # open binary files, for which pyhmmer's type stubs want BinaryIO
         self._without_hits: list[dict[str, Cell]] = []
@@ -57,7 +58,7 @@ class Report:
         self._hits = enter(self._job.table("hits.tsv", COLUMNS, about="One line per hit, with all digits."))
         self._queries = enter(self._job.table("queries.tsv", _QUERIES, about="One line per query."))
         self._job.about("hits.fasta", "The whole sequences of all hits.")
-        self._files[2].write(start(self._evalue))
+        self._files[2].write(start(self._name, self._evalue))
         self._complete = _Checkpoint(tuple(file.tell() for file in self._files), self._hits.mark, self._queries.mark)
         return self
 

@@ -22,19 +22,20 @@ Hits: TypeAlias = "TopHits[DigitalSequence]"
 Row = list[str]
 END = b"[ok]\n"
 _LINE = 120  # characters
-_RULE = f"#{' -' * 35}"
+_RULE = f"#{' -' * 36}"
 _DOMAINS = (
     "   #    score  bias  c-Evalue  i-Evalue hmmfrom  hmm to    alifrom  ali to    envfrom  env to     acc",
     " ---   ------ ----- --------- --------- ------- -------    ------- -------    ------- -------    ----",
 )
 
 
-def start(evalue: float) -> bytes:
-    """Return the first lines of the text, which name the program and the E-value threshold."""
+def start(targets: str, evalue: float) -> bytes:
+    """Return the first lines of the text, which name the program, what it searches, and the E-value threshold."""
     return f"""\
 # phmmer :: search a protein sequence against a protein database
 # HMMER 3 (pyhmmer {version("pyhmmer")}); http://hmmer.org/
 {_RULE}
+# target sequence database:        {targets}
 # sequence reporting threshold:    E-value <= {evalue:g}
 {_RULE}
 

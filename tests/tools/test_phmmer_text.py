@@ -14,8 +14,8 @@ from greeter.tools.phmmer import phmmer
 from greeter.tools.phmmer_search import AMINO, Hits, read_proteins, search
 from greeter.tools.phmmer_text import END, query_text
 from tests.conftest import needs
-from tests.tools.test_phmmer import GLOBINS, PROTEINS, REFERENCE, THREE, text
-from tests.tools.test_phmmer_search import LimitedJob, relatives
+from tests.tools.test_phmmer import GLOBINS, HBB_HUMAN, PROTEINS, REFERENCE, THREE, text
+from tests.tools.test_phmmer_search import SHIPPED_GLOBINS, LimitedJob, relatives
 
 ODD_QUERIES, ODD_TARGETS = REFERENCE / "odd_queries.fa", REFERENCE / "odd_targets.fa"
 ODD_NUMBER = 10**12  # of targets, for which E-values are calculated
@@ -41,6 +41,7 @@ def test_the_text_equals_that_of_the_program(
     phmmer(job, query=THREE, targets=PROTEINS, evalue=10.0)
     written = text(job, "phmmer.txt")
     assert written.startswith("# phmmer :: search a protein sequence against a protein database\n")
+    assert "\n# target sequence database:        human_proteins.fa\n" in written
     assert "\n# sequence reporting threshold:    E-value <= 10\n" in written
     assert body(written.encode()) == (REFERENCE / "three.txt").read_bytes()
 
@@ -62,6 +63,13 @@ def test_the_text_without_alignments_equals_that_of_the_program() -> None:
     expected = (REFERENCE / "odd_noali.txt").read_bytes()
     assert printed(found, aligned=False) == expected
     assert b"[No individual domains" in expected
+
+
+def test_the_text_names_the_database_that_was_searched(tmp_path: Path) -> None:
+    """By its id and version."""
+    job = Job(tmp_path)
+    phmmer(job, query=HBB_HUMAN, database=SHIPPED_GLOBINS, targets=None, evalue=10.0)
+    assert "\n# target sequence database:        globins/1\n" in text(job, "phmmer.txt")
 
 
 @needs("phmmer", "hmmer")

@@ -122,7 +122,7 @@ def _choices(field: Any) -> dict[str, str]:
     """Return what can be chosen, and its label. A database can be chosen without a version, too."""
     choices: list[Any] = list(field.iter_choices()) if isinstance(field, SelectFieldBase) else []
     databases = field.databases if isinstance(field, DatabaseField) else []
-    newest = {database.id: "its newest version that is not paused" for database in databases}
+    newest = {database.id: "the newest version that is not paused" for database in databases}
     return {str(choice.value): str(choice.label) for choice in choices} | newest
 
 

@@ -245,7 +245,7 @@ def test_a_database_can_be_named_without_its_version(client: FlaskClient) -> Non
     """The document and the page say so, and such a value is accepted as they say."""
     field = client.get("/api/v1/processes/phmmer").json["inputs"]["database"]["schema"]
     assert field["enum"] == ["", "globins/1", "globins"]
-    assert "; globins: its newest version that is not paused" in field["description"]
+    assert "; globins: the newest version that is not paused" in field["description"]
     assert "one of &#34;&#34;, globins/1, globins, default" in client.get("/api").text
     for value in (*field["enum"], "globin"):
         inputs = {"query": ">q\nMKV\n", "targets": "", "database": value}
