@@ -5,14 +5,34 @@ from __future__ import annotations
 from typing import Any
 
 from greeter.jobs.record import Record
+from greeter.web.api.schemas import COUNT, TEXT, YES, Schema, about, component, list_of, text
 from greeter.web.services import services
+
+_COUNTS = ("sequences", "residues", "longest")
+_DATABASE: Schema = {
+    "id": TEXT,
+    "version": TEXT,
+    "name": text("The value of an input that takes a database: the id and the version."),
+    "title": TEXT,
+    "kind": text("protein, dna, rna, or a kind of its own."),
+    "file": text("The name of its main file."),
+    "files": {"type": "object", "description": "The SHA-256 of each file.", "additionalProperties": TEXT},
+    **dict.fromkeys(_COUNTS, COUNT | {"type": ["integer", "null"]}),
+    **dict.fromkeys(("description", "source", "licence", "released"), TEXT),
+}
+USED_DATABASE = component("UsedDatabase", _DATABASE)
+_OFFERED: Schema = {
+    "default": about("Whether a job uses it, or a newer version, if none is given.", YES),
+    "paused": text("Why new jobs cannot use it; empty if they can."),
+}
+DATABASE_LIST = component("DatabaseList", {"databases": list_of(component("Database", _DATABASE | _OFFERED))})
 
 
 def list_databases() -> list[dict[str, Any]]:
     """List the reference databases of this site.
 
     Returns:
-        For each version of a database, what the schema Database of the API document has.
+        What DATABASE_LIST has of each version of a database.
     """
     return [{"name": one.name} | one.about for one in services().databases.published()]
 
@@ -24,7 +44,7 @@ def databases_of(record: Record) -> dict[str, dict[str, Any]]:
         record: The record of the job.
 
     Returns:
-        For each of them, what the schema UsedDatabase of the API document has.
+        What USED_DATABASE has of each of them.
     """
     used = services().reader_for(record.id).provenance(record.id).databases
     return {name: {"name": f"{about['id']}/{about['version']}", **about} for name, about in used.items()}

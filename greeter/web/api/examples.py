@@ -8,11 +8,14 @@ from greeter.toolkit import FileField
 from greeter.web.api.form_schema import json_value
 from greeter.web.api.operations import PREFIX, Answer, operation
 from greeter.web.api.processes import find_process
+from greeter.web.api.schemas import component
 from greeter.web.forms import make_form
 from greeter.web.uploads import of_example
 
+EXECUTE = component("Execute", {"inputs": {"type": "object"}})
 
-@operation("GET", f"{PREFIX}/processes/{{processID}}/example", {200: Answer("The example.", "Execute")}, errors=(404,))
+
+@operation("GET", f"{PREFIX}/processes/{{processID}}/example", {200: Answer("The example.", EXECUTE)}, errors=(404,))
 def show_example(name: str) -> dict[str, Any]:
     """Show the example of a tool, as the body of a request that executes it.
 

@@ -10,11 +10,10 @@ from flask.typing import ResponseReturnValue
 from greeter.jobs.errors import JobNotFound
 from greeter.jobs.record import Record
 from greeter.web import downloads
-from greeter.web.api.databases import databases_of
-from greeter.web.api.links import link
 from greeter.web.api.operations import PREFIX, Answer, operation
 from greeter.web.api.problem import OGC, Problem
-from greeter.web.api.status import message, status_info
+from greeter.web.api.results import RESULTS, results_of
+from greeter.web.api.status import STATUS_INFO, message, status_info
 from greeter.web.job_context import files_of, wait_headers
 from greeter.web.services import services
 
@@ -26,7 +25,7 @@ _JOB = f"{PREFIX}/jobs/{{jobID}}"
     _JOB,
     {
         200: Answer(
-            "The state of the job. Until it has ended, Retry-After says when to ask again.", "StatusInfo", ("ETag",)
+            "The state of the job. Until it has ended, Retry-After says when to ask again.", STATUS_INFO, ("ETag",)
         ),
         304: Answer("Nothing has changed.", headers=("ETag",)),
     },
@@ -48,7 +47,7 @@ def show_status(job_id: str) -> ResponseReturnValue:
     return response.make_conditional(request)
 
 
-@operation("GET", f"{_JOB}/results", {200: Answer("The result and its files.", "Results")}, errors=(404,))
+@operation("GET", f"{_JOB}/results", {200: Answer("The result and its files.", RESULTS)}, errors=(404,))
 def show_results(job_id: str) -> dict[str, Any]:
     """Show the results of a job: what the tool returned, its files, and the databases that it used.
 
@@ -61,11 +60,7 @@ def show_results(job_id: str) -> dict[str, Any]:
         detail = "The job has not ended. Ask again after the seconds in Retry-After."
         why = detail if record.active else message(record)
         raise Problem(404, "There is no result", why, wait_headers(record), type=kind)
-    files = []
-    for file in files_of(record):
-        href = link("item", "api.download_file", file.media_type, job_id=job_id, name=file.name)
-        files.append(href | {"name": file.name, "title": file.about, "bytes": file.size})
-    return {"result": record.result, "partial": record.partial, "files": files, "databases": databases_of(record)}
+    return results_of(record)
 
 
 @operation(
@@ -88,8 +83,8 @@ def download_file(job_id: str, name: str) -> ResponseReturnValue:
     "POST",
     f"{_JOB}/cancel",
     {
-        200: Answer("The job has ended.", "StatusInfo"),
-        202: Answer("The job still runs, and ends in a few seconds.", "StatusInfo", ("Retry-After",)),
+        200: Answer("The job has ended.", STATUS_INFO),
+        202: Answer("The job still runs, and ends in a few seconds.", STATUS_INFO, ("Retry-After",)),
     },
     errors=(403, 404),
 )

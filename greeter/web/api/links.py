@@ -6,6 +6,10 @@ from typing import Any
 
 from flask import url_for
 
+from greeter.web.api.schemas import ADDRESS, TEXT, component
+
+LINK = component("Link", {"rel": TEXT, "href": ADDRESS, "type": TEXT})
+
 
 def link(rel: str, endpoint: str, media_type: str = "application/json", **values: Any) -> dict[str, str]:
     """Return a link, as OGC API Processes has them.

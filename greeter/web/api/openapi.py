@@ -13,6 +13,7 @@ from greeter.version import __version__
 from greeter.web.api.form_schema import LABEL, Schema, inputs_schema
 from greeter.web.api.inputs import FORMS
 from greeter.web.api.operations import OPERATIONS, Answer, Operation
+from greeter.web.api.problem import PROBLEM
 from greeter.web.api.schemas import SCHEMAS
 from greeter.web.forms import file_fields
 from greeter.web.services import services
@@ -130,14 +131,14 @@ def _header_parameter(name: str) -> dict[str, Any]:
 
 def _response(answer: Answer) -> dict[str, Any]:
     media_type = answer.media_type or "application/json"
-    schema = {"schema": {"$ref": f"#/components/schemas/{answer.schema}"}} if answer.schema else {}
+    schema = {"schema": answer.schema} if answer.schema else {}
     return {"description": answer.description, **_headers(answer.headers)} | (
         {"content": {media_type: schema}} if answer.schema or answer.media_type else {}
     )
 
 
 def _problem(status: int) -> dict[str, Any]:
-    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    content = {"application/problem+json": {"schema": PROBLEM}}
     headers = _headers(("Retry-After",) if status in _WAIT else ())
     return {"description": HTTPStatus(status).phrase, **headers, "content": content}
 

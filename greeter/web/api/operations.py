@@ -9,6 +9,8 @@ from typing import Any
 
 from flask import Blueprint
 
+from greeter.web.api.schemas import Schema
+
 bp = Blueprint("api", __name__)
 
 PREFIX = "/api/v1"
@@ -24,13 +26,13 @@ class Answer:
 
     Attributes:
         description: What it means.
-        schema: The name of its schema among the components of the document; empty if it has no JSON body.
+        schema: The schema of its JSON body, usually a component of the document. None: it has no such body.
         headers: The names of headers that it always has.
         media_type: The media type of its body, if that is not JSON.
     """
 
     description: str
-    schema: str = ""
+    schema: Schema | None = None
     headers: tuple[str, ...] = ()
     media_type: str = ""
 

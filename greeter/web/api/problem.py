@@ -8,12 +8,27 @@ from flask import Response
 from wtforms import Form
 
 from greeter.web.api.operations import bp
+from greeter.web.api.schemas import COUNT, about, component, list_of, object_of, text
 from greeter.web.errors import not_found
 from greeter.web.forms import current_request
 from greeter.web.problems import problem
 from greeter.web.submitting import Refused
 
 OGC = "http://www.opengis.net/def/exceptions/ogcapi-processes-1/1.0/"
+
+PROBLEM = component(
+    "Problem",
+    {
+        "title": text("What is wrong, the same for each problem of this kind."),
+        "status": about("The HTTP status.", COUNT),
+        "detail": text("What is wrong here, and what to do."),
+        "reference": text("The start of the request's line in the log of this site. Quote it to the operators."),
+    },
+    {
+        "type": text("The kind of problem; about:blank if it is missing.", format="uri-reference"),
+        "errors": list_of(object_of({"field": text("The name of the field."), "detail": text("What to do.")})),
+    },
+)
 
 
 class Problem(Exception):

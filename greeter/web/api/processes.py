@@ -9,15 +9,13 @@ from flask.typing import ResponseReturnValue
 
 from greeter.jobs.submission import Submission
 from greeter.toolkit.tool import Tool
-from greeter.version import __version__
-from greeter.web.api.form_schema import inputs_schema
 from greeter.web.api.inputs import read_inputs
 from greeter.web.api.links import link
 from greeter.web.api.operations import PREFIX, Answer, operation
 from greeter.web.api.problem import OGC, Problem, form_problem
-from greeter.web.api.status import status_info
-from greeter.web.availability import availability
-from greeter.web.forms import accept_files, make_form, submission_limit
+from greeter.web.api.process_info import PROCESS, PROCESS_LIST, process_of, summary_of
+from greeter.web.api.status import STATUS_INFO, status_info
+from greeter.web.forms import accept_files, make_form
 from greeter.web.job_context import wait_headers
 from greeter.web.limits import client_address
 from greeter.web.services import services
@@ -26,44 +24,25 @@ from greeter.web.submitting import Refused, filenames_of, refusal_of, submit
 _LONGEST_KEY = 255  # characters of an Idempotency-Key
 
 
-@operation("GET", f"{PREFIX}/processes", {200: Answer("The tools.", "ProcessList")})
+@operation("GET", f"{PREFIX}/processes", {200: Answer("The tools.", PROCESS_LIST)})
 def list_processes() -> dict[str, Any]:
     """List the tools."""
     return {
-        "processes": [summary(tool) for tool in services().tools.values()],
+        "processes": [summary_of(tool) for tool in services().tools.values()],
         "links": [link("self", "api.list_processes")],
     }
 
 
-@operation("GET", f"{PREFIX}/processes/{{processID}}", {200: Answer("The tool.", "Process")}, errors=(404,))
+@operation("GET", f"{PREFIX}/processes/{{processID}}", {200: Answer("The tool.", PROCESS)}, errors=(404,))
 def describe_process(name: str) -> dict[str, Any]:
     """Describe a tool: its inputs with their limits, and its outputs."""
-    tool = find_process(name)
-    schema = inputs_schema(tool)
-    required = schema.get("required", [])
-    inputs = {
-        name: {
-            "title": found["title"],
-            "description": found.get("description", ""),
-            "minOccurs": int(name in required),
-            "schema": found,
-        }
-        for name, found in schema["properties"].items()
-    }
-    outputs = {"result": {"schema": {"type": "object"}}, "files": {"schema": {"type": "array"}}}
-    settings = services().settings
-    return summary(tool) | {
-        "inputs": inputs,
-        "outputs": outputs,
-        "maximumBytes": submission_limit(tool, settings.max_upload_bytes),
-        "maximumSeconds": tool.soft_time_limit or settings.soft_time_limit,
-    }
+    return process_of(find_process(name))
 
 
 @operation(
     "POST",
     f"{PREFIX}/processes/{{processID}}/execution",
-    {201: Answer("The job was accepted.", "StatusInfo", ("Location",))},
+    {201: Answer("The job was accepted.", STATUS_INFO, ("Location",))},
     errors=(400, 403, 404, 413, 415, 422),
     headers=("Idempotency-Key",),
 )
@@ -96,28 +75,6 @@ def execute(name: str) -> ResponseReturnValue:
     record = services().jobs.store.find(job_id)
     headers = {"Location": url_for("api.show_status", job_id=job_id, _external=True)}
     return status_info(record), 201, headers | wait_headers(record)
-
-
-def summary(tool: Tool) -> dict[str, Any]:
-    """Return what the list of processes says about a tool."""
-    problem = availability().problem(tool)
-    return {
-        "id": tool.name,
-        "title": tool.title,
-        "description": tool.summary,
-        "version": __version__,
-        "jobControlOptions": ["async-execute"],
-        "outputTransmission": ["value", "reference"],
-        "duration": tool.duration,
-        "available": not problem,
-        "problem": problem,
-        "links": [
-            link("self", "api.describe_process", name=tool.name),
-            link("http://www.opengis.net/def/rel/ogc/1.0/execute", "api.execute", name=tool.name),
-            link("example", "api.show_example", name=tool.name),
-            link("alternate", "pages.tool", "text/html", name=tool.name),
-        ],
-    }
 
 
 def find_process(name: str) -> Tool:

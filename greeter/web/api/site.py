@@ -8,9 +8,10 @@ from typing import Any
 from flask import url_for
 
 from greeter.version import __version__
-from greeter.web.api.databases import list_databases
+from greeter.web.api.databases import DATABASE_LIST, list_databases
 from greeter.web.api.operations import PREFIX, Answer, operation
 from greeter.web.api.problem import Problem
+from greeter.web.api.schemas import ADDRESS, COUNT, TEXT, Schema, about, component, object_of
 from greeter.web.health import problem
 from greeter.web.limits import client_address, limits
 from greeter.web.services import services
@@ -18,8 +19,38 @@ from greeter.web.site import own_site
 
 _NOT_IN_AN_ID = re.compile(r"[^a-z0-9]+")
 
+_LIMIT: Schema = object_of({"limit": COUNT}, {"left": COUNT})
+LIMITS = component(
+    "Limits",
+    {
+        "activeJobs": about("Your jobs that are waiting or running.", _LIMIT),
+        "keptBytes": about("The bytes of the files of all your jobs, until they are deleted.", _LIMIT),
+        "waitingJobsOfAll": about("The waiting jobs of all visitors.", _LIMIT),
+        "keptBytesOfAll": about("The bytes of the files of the jobs of all visitors.", _LIMIT),
+        "submissionsPerMinute": about("Your submissions in this minute.", _LIMIT),
+        "requestsPerMinute": about("Your requests of any kind, for each process of the web.", _LIMIT),
+        "submissionBytes": about("The bytes of one submission, unless a tool has another limit.", _LIMIT),
+        "sequencesOfField": about("The sequences in one field.", _LIMIT),
+        "residuesOfField": about("The residues in one field, all its sequences together.", _LIMIT),
+        "secondsOfJob": about("How long a job may run, unless its tool has another limit.", _LIMIT),
+        "daysKept": about("How long a job is kept after its end.", _LIMIT),
+    },
+)
+HEALTH = component("Health", {"status": {"const": "ok"}})
+SERVICE_INFO = component(
+    "ServiceInfo",
+    {
+        "id": TEXT,
+        "name": TEXT,
+        "type": object_of({"group": TEXT, "artifact": TEXT, "version": TEXT}),
+        "organization": object_of({"name": TEXT, "url": ADDRESS}),
+        "version": TEXT,
+    },
+    {"description": TEXT, "contactUrl": ADDRESS, "documentationUrl": ADDRESS},
+)
 
-@operation("GET", f"{PREFIX}/databases", {200: Answer("The databases.", "DatabaseList")})
+
+@operation("GET", f"{PREFIX}/databases", {200: Answer("The databases.", DATABASE_LIST)})
 def show_databases() -> dict[str, Any]:
     """List the reference databases that the tools can search, the newest version of each first.
 
@@ -28,7 +59,7 @@ def show_databases() -> dict[str, Any]:
     return {"databases": list_databases()}
 
 
-@operation("GET", f"{PREFIX}/limits", {200: Answer("The limits.", "Limits")})
+@operation("GET", f"{PREFIX}/limits", {200: Answer("The limits.", LIMITS)})
 def show_limits() -> dict[str, Any]:
     """Show the limits of this site, and what is left of them for you.
 
@@ -55,7 +86,7 @@ def show_limits() -> dict[str, Any]:
     }
 
 
-@operation("GET", f"{PREFIX}/health", {200: Answer("A job submitted now would run.", "Health")})
+@operation("GET", f"{PREFIX}/health", {200: Answer("A job submitted now would run.", HEALTH)})
 def show_health() -> dict[str, Any]:
     """Show whether a job submitted now would run."""
     if reason := problem():
@@ -63,7 +94,7 @@ def show_health() -> dict[str, Any]:
     return {"status": "ok"}
 
 
-@operation("GET", "/api/ga4gh/service-info", {200: Answer("The service.", "ServiceInfo")})
+@operation("GET", "/api/ga4gh/service-info", {200: Answer("The service.", SERVICE_INFO)})
 def show_service() -> dict[str, Any]:
     """Describe this site as GA4GH Service Info 1.0.0 does."""
     settings, here = services().settings, url_for("pages.index", _external=True)

@@ -6,7 +6,8 @@ from typing import Any
 
 from greeter.jobs.phase import Phase
 from greeter.jobs.record import Record
-from greeter.web.api.links import link
+from greeter.web.api.links import LINK, link
+from greeter.web.api.schemas import COUNT, TEXT, TIME, YES, about, component, list_of, text
 
 STATUSES = {
     Phase.WAITING: "accepted",
@@ -18,6 +19,32 @@ STATUSES = {
 }
 """The status in OGC API Processes for each phase; a partial result at the time limit counts as success."""
 
+STATUS_INFO = component(
+    "StatusInfo",
+    {
+        "jobID": TEXT,
+        "processID": TEXT,
+        "type": {"const": "process"},
+        "status": text(
+            "accepted and running are not final; the others are.", enum=list(dict.fromkeys(STATUSES.values()))
+        ),
+        "phase": text("The state as the page of the job names it.", enum=list(Phase)),
+        "message": text("The state as a sentence; for a failed job, why it failed and what to do."),
+        "label": text("The name of the job; may be empty."),
+        "partial": about("Whether the result is partial.", YES),
+        "links": list_of(LINK),
+    },
+    {
+        "created": TIME,
+        "started": TIME,
+        "finished": TIME,
+        "progress": about("How much is done, in percent, if it is known.", COUNT, maximum=100),
+        "ahead": about("How many jobs are ahead in the queue, while the job waits.", COUNT),
+        "output": text("The end of the error output of the program that made the job fail."),
+        "reference": text("Of a failed job. Quote it to the operators."),
+    },
+)
+
 
 def status_info(record: Record) -> dict[str, Any]:
     """Describe the state of a job.
@@ -26,8 +53,7 @@ def status_info(record: Record) -> dict[str, Any]:
         record: The record of the job.
 
     Returns:
-        The members of statusInfo in OGC API Processes, and `phase`, `partial`, `label`, `ahead`, and for a failed job
-        `output` and `reference`.
+        What STATUS_INFO has: the members of statusInfo in OGC API Processes, and our own.
     """
     times = {"created": "submitted", "started": "started", "finished": "ended"}
     optional = {

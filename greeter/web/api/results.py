@@ -1,0 +1,45 @@
+"""The results of a job: what the tool returned, its files, and the databases that it used."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from greeter.jobs.record import Record
+from greeter.web.api.databases import USED_DATABASE, databases_of
+from greeter.web.api.links import link
+from greeter.web.api.schemas import ADDRESS, COUNT, TEXT, YES, component, list_of, text
+from greeter.web.job_context import files_of
+
+_FILE = component(
+    "ResultFile",
+    {
+        "rel": TEXT,
+        "href": ADDRESS,
+        "type": text("Its media type."),
+        "name": TEXT,
+        "title": text("A sentence about it; may be empty."),
+        "bytes": COUNT,
+    },
+)
+RESULTS = component(
+    "Results",
+    {
+        "result": {"description": "What the tool returned."},
+        "partial": YES,
+        "files": list_of(_FILE),
+        "databases": {
+            "type": "object",
+            "description": "The reference databases that the job used, by the name of the input.",
+            "additionalProperties": USED_DATABASE,
+        },
+    },
+)
+
+
+def results_of(record: Record) -> dict[str, Any]:
+    """Return what RESULTS has of a job that has a result."""
+    files = []
+    for file in files_of(record):
+        href = link("item", "api.download_file", file.media_type, job_id=record.id, name=file.name)
+        files.append(href | {"name": file.name, "title": file.about, "bytes": file.size})
+    return {"result": record.result, "partial": record.partial, "files": files, "databases": databases_of(record)}
