@@ -50,6 +50,7 @@ def _fill(site: Installation) -> None:
             for number in range(start, start + 1000):
                 create(args=[f"{number:032x}", "", f"client {number // 20}", *limits, *fields], client=pipeline)
             pipeline.execute()
+    assert site.redis.zcard("queue:celery") == WAITING  # else these are not the arguments of create.lua any more
 
 
 def _visit(site: Installation) -> Times:
