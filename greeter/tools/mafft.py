@@ -9,7 +9,6 @@ from wtforms.validators import DataRequired
 from greeter.toolkit import FastaField, Job, ProgramError, Result, ToolError, measure_sequences, tool
 from greeter.tools.clustal import has_nucleotides, read_alignment, write_clustal
 
-SHOWN = 50_000  # characters of the alignment that the page shows
 STAGES = {"All-to-all": "Comparing", "Making": "Comparing", "Progressive": "Aligning", "Segment": "Refining"}
 COUNT = re.compile(r"(?:STEP)? *(\d+) */ *(\d+)\b")
 UNKNOWN = re.compile(r"^>\s*(\S+).*\n[\sBJOUXZ*]+(?=^>|\Z)", re.I | re.M)  # a record without known residues
@@ -56,6 +55,6 @@ def mafft(job: Job, sequences: Path) -> Result:
     with job.open("alignment.aln", "w+", about="The same in Clustal format.") as clustal:
         write_clustal(rows, f"MAFFT {strategy} (v{version})", clustal)
         clustal.seek(0)
-        shown = {"alignment": clustal.read(SHOWN).partition("\n\n\n")[2], "all_shown": not clustal.read(1)}
+        shown = {"alignment": clustal.read(50_000).partition("\n\n\n")[2], "all_shown": not clustal.read(1)}
     kind = {"nucleotides": has_nucleotides(rows)}
     return {"sequences": len(rows), "columns": len(rows[0].sequence), "strategy": strategy, **kind, **shown}
