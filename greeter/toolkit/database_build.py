@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from hashlib import file_digest
 from pathlib import Path
+from shutil import copyfile
 from typing import BinaryIO
 
 from greeter.toolkit.alphabets import ALPHABETS
@@ -18,9 +19,6 @@ from greeter.toolkit.file_rules import FileRules
 from greeter.toolkit.sequence_files import measure_sequences
 from greeter.toolkit.text import text_blocks
 from greeter.toolkit.upload import Upload
-
-_CHUNK = 2**20  # bytes
-_PACKED = (".gz", ".bgz")
 
 
 def file_name(path: Path, kind: str) -> str:
@@ -48,8 +46,8 @@ def build(source: Path, folder: Path, kind: str, fields: Iterable[DatabaseField]
     """Write the files of a database.
 
     Args:
-        source: A file, which may be a gzip file. It is checked as an upload is, in bounded memory except for the names
-            of its sequences.
+        source: A file, which may be a gzip file. It is unpacked and checked as an upload is, in bounded memory except
+            for the names of its sequences.
         folder: The empty folder for the files.
         kind: The kind of database.
         fields: The fields of all tools that take this kind, with their limits, checks and indexes.
@@ -64,11 +62,11 @@ def build(source: Path, folder: Path, kind: str, fields: Iterable[DatabaseField]
     """
     fields = list(fields)
     target = folder / file_name(source, kind)
-    rules = FileRules((), sys.maxsize, lambda name: Upload(target, name), partial(_contents, kind, fields))
-    rules.accept(Upload(source))
-    for field in fields:
-        if field.check:
-            field.check(target)
+    contents = partial(_sequences, kind, fields) if kind in ALPHABETS else None
+    rules = FileRules((), sys.maxsize, lambda name: Upload(target, name), contents, partial(_check, fields))
+    accepted = rules.accept(Upload(source, source.name))
+    if accepted.path == source:  # it needed no change
+        copyfile(source, target)
     for index in dict.fromkeys(field.index for field in fields if field.index):
         index(target)
     counts = measure_sequences(target)._asdict() if kind in ALPHABETS else {}
@@ -78,9 +76,13 @@ def build(source: Path, folder: Path, kind: str, fields: Iterable[DatabaseField]
     return {**counts, "file": target.name, "files": files}
 
 
-def _contents(kind: str, fields: list[DatabaseField], source: BinaryIO) -> Iterator[bytes]:
-    if kind not in ALPHABETS:
-        return iter(partial(source.read, _CHUNK), b"")
+def _check(fields: list[DatabaseField], path: Path) -> None:
+    for field in fields:
+        if field.check:
+            field.check(path)
+
+
+def _sequences(kind: str, fields: list[DatabaseField], source: BinaryIO) -> Iterator[bytes]:
     no_limits: Limits = {"records": sys.maxsize, "residues": sys.maxsize}
     longest = min((field.longest for field in fields if field.longest), default=None)
     check = FastaCheck(no_limits, kind, longest=longest)

@@ -1,0 +1,49 @@
+"""The files of a reference database."""
+
+import gzip
+from pathlib import Path
+
+import pytest
+from wtforms import Form
+
+from greeter.toolkit import DatabaseField, ToolError
+from greeter.toolkit.database_build import build
+
+PACKED = gzip.compress(b"content")
+
+
+@pytest.mark.parametrize(
+    ("given", "content", "kept", "expected"),
+    [
+        ("words.txt", b"content", "words.txt", b"content"),
+        ("words.txt.gz", PACKED, "words.txt", b"content"),
+        ("reads.bam", PACKED, "reads.bam", PACKED),
+        ("table.rds", PACKED, "table.rds", PACKED),
+    ],
+)
+def test_a_file_is_unpacked_as_an_upload_is(
+    tmp_path: Path, given: str, content: bytes, kept: str, expected: bytes
+) -> None:
+    """Formats that are gzip files themselves stay as they are, because programs read them so."""
+    source, folder = tmp_path / given, tmp_path / "new"
+    source.write_bytes(content)
+    folder.mkdir()
+    assert build(source, folder, "own", [])["file"] == kept
+    assert (folder / kept).read_bytes() == expected
+    assert source.read_bytes() == content
+
+
+def test_a_check_that_fails_is_a_sentence(tmp_path: Path) -> None:
+    """As it is for an upload."""
+
+    def check(path: Path) -> None:
+        path.read_text(encoding="utf-8")
+
+    class OwnForm(Form):
+        field = DatabaseField(kind="own", check=check)
+
+    source, folder = tmp_path / "own", tmp_path / "new"
+    source.write_bytes(b"\xff\xfe")
+    folder.mkdir()
+    with pytest.raises(ToolError, match="This is not a text file"):
+        build(source, folder, "own", [OwnForm().field])
