@@ -53,6 +53,13 @@ def test_lines_are_short_and_said_once(path: Path) -> None:
     assert [entry for entry, number in Counter(entries).items() if number > 1] == []
 
 
+def test_no_file_has_the_marks_of_a_merge() -> None:
+    """A template would show them, and no linter reads templates."""
+    texts = [*DOCUMENTS, *ROOT.glob("templates/**/*.html"), *ROOT.glob("static/*.css"), *ROOT.glob("deploy/**/*.conf")]
+    assert len(texts) > 50
+    assert [path for path in texts if re.search(r"^(<{7}|={7}|>{7})( |$)", path.read_text(), re.MULTILINE)] == []
+
+
 def _headings(path: Path) -> set[str]:
     """Return the anchors that a code host makes from the headings of a document."""
     titles = re.findall(r"^#+ (.+)$", path.read_text(), re.MULTILINE)
