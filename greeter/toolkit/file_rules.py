@@ -110,8 +110,8 @@ class FileRules:
 
     def _too_large(self, upload: Upload) -> ToolError:
         if upload.is_dropped and not upload.name:
-            problem = f"The text has more than {self._size}, and so is not shown here again."
-            return ToolError(f"{problem} Go back to it in your browser, and submit less.")
+            problem = f"The text has more than {self._size}, so this page does not show it again."
+            return ToolError(f"{problem} Go back in your browser, and shorten it.")
         if not upload.name:
             return ToolError(f"The text has more than {self._size}. Shorten it.")
         return ToolError(f"The file has more than {self._size}, counted after unpacking. Choose a smaller one.")

@@ -246,7 +246,7 @@ def test_a_text_that_is_too_large_leaves_the_other_fields_as_they_were(tmp_path:
     body = b"".join(part.removesuffix(b"--cut--\r\n") for part in sorted(parts, reverse=others_first))
     answer = client.post("/tools/phmmer", data=body + b"--cut--\r\n", content_type=MULTIPART)
     assert answer.status_code == 413
-    problem = "The text has more than 137 KiB, and so is not shown here again. Go back to it in your browser"
+    problem = "The text has more than 137 KiB, so this page does not show it again. Go back in your browser"
     assert re.search(f'<li><a href="#query">[^<]*</a>: {problem}', answer.text)
     assert [field for field, _, _ in kept(answer)] == ["targets"]
     assert 'value="0.25"' in answer.text
