@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import socket
+import struct
 from collections import deque
 from typing import Any
 
 from redis import ConnectionError as Disconnected
 from redis import ResponseError
+from redis import TimeoutError as TimedOut
 from redis.connection import ConnectionInterface, ConnectionPool
 
 
@@ -52,10 +55,26 @@ class Connections:
 def _ask(connection: Any, command: tuple[Any, ...]) -> Any:
     try:
         connection.connect()  # unless it is connected; only this asks the sentinels
+        _let_the_kernel_wait(connection._sock)
         connection.send_command(*command)
         return connection.read_response()
     except ResponseError:
         raise
-    except BaseException:  # also one that a signal raises between the two
+    except BaseException as error:  # also one that a signal raises between the two
         connection.disconnect()  # the reply may still arrive, and would be taken for that to the next command
+        if isinstance(error, Disconnected) and isinstance(error.__context__, BlockingIOError):
+            raise TimedOut("Redis does not answer in time") from error
         raise
+
+
+def _let_the_kernel_wait(found: Any) -> None:
+    """Leave the timeout of a socket to the kernel.
+
+    Python would wait in a call of its own before each call that sends or reads, and give its global lock away in both.
+    """
+    seconds = found.gettimeout()
+    if seconds and type(found) is socket.socket:  # TLS does not expect the errors of the kernel
+        timeval = struct.pack("ll", int(seconds), int(seconds % 1 * 1e6))
+        for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+            found.setsockopt(socket.SOL_SOCKET, option, timeval)
+        found.settimeout(None)
