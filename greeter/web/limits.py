@@ -36,6 +36,12 @@ class _Counter:
         return count <= self._limit
 
 
+class _Storage(RedisStorage):
+    """Counters in Redis."""
+
+    DEPENDENCIES = {"redis": None}  # noqa: RUF012  not Valkey's client too, which takes 2.5 MiB
+
+
 class Limits:
     """Counts per minute: requests in this process; submissions in Redis, or in this process if it is unavailable."""
 
@@ -44,7 +50,7 @@ class Limits:
         self._requests = _Counter(settings.requests_per_minute)
         self._submissions = _Counter(settings.submits_per_minute)
         self._per_minute = RateLimitItemPerMinute(settings.submits_per_minute, namespace="submissions")
-        redis = RedisStorage("redis://", connection_pool=pool, key_prefix="limits")
+        redis = _Storage("redis://", connection_pool=pool, key_prefix="limits")
         self._in_redis = FixedWindowRateLimiter(redis)
 
     def count_request(self) -> None:
