@@ -1,4 +1,4 @@
-"""The entry point of a worker and of Flower: `celery --app greeter.worker worker`."""
+"""The entry point of a worker: `celery --app greeter.worker worker`."""
 
 import gc
 import os

@@ -39,6 +39,7 @@ MAY_IMPORT = {
         "web",
     },
     "worker": {"settings_loader", "logs", "tools", "jobs"},
+    "monitor": {"settings_loader", "logs", "jobs"},
     "disk_reserve": set(),
     "embedded_redis": {"settings_loader", "redis_url", "disk_reserve"},
     "": {"settings", "version", "web"},  # greeter/__init__.py, the entry point of the web
@@ -128,6 +129,21 @@ def test_there_is_no_import_cycle() -> None:
 @pytest.mark.parametrize("module", ["greeter.worker", "greeter.tools.phmmer", "greeter.embedded_redis"])
 def test_a_worker_does_not_load_flask(module: str) -> None:
     """Importing a worker's entry point, a tool or the embedded Redis loads nothing of the web."""
-    code = f"import sys, {module}; print({{'flask', 'greeter.web', 'jinja2'}} & set(sys.modules))"
+    assert loaded_by(module) & {"flask", "greeter.web", "jinja2"} == set()
+
+
+def test_flower_does_not_load_the_tools() -> None:
+    """They take 5 MiB, and a tool that cannot be loaded must not end Flower."""
+    assert loaded_by("greeter.monitor") & {"greeter.tools", "pyhmmer", "flask"} == set()
+
+
+def test_the_web_does_not_load_a_second_client_of_redis() -> None:
+    """The library for rate limits would load that of Valkey too, which takes 2.5 MiB."""
+    assert loaded_by("wsgi") & {"redis", "valkey"} == {"redis"}
+
+
+def loaded_by(module: str) -> set[str]:
+    """Return the names of all modules that are loaded when one is imported in a new process."""
+    code = f"import sys, {module}; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert loaded.stdout.strip() == "set()"
+    return set(loaded.stdout.split())

@@ -36,7 +36,7 @@ def stack(*names: str, only_tools_of_the_site: bool = True, **settings: Any) -> 
     """
     entry = "greeter.worker" if only_tools_of_the_site else "bench.support.entry"
     lines = {"web": "exec gunicorn greeter:create_app()"}
-    lines |= {name: PROCFILE[name].replace("greeter.worker", entry) for name in ("worker", "flower")}
+    lines["worker"] = PROCFILE["worker"].replace("greeter.worker", entry)
     before = dict(PROCFILE)
     if not only_tools_of_the_site and TOOLS not in tools.__path__:
         tools.__path__.append(TOOLS)
