@@ -20,6 +20,7 @@ from greeter.jobs.bounds import MAX_FILES
 from greeter.jobs.errors import TOO_MANY_FILES
 from greeter.jobs.fitness import MARKER
 from greeter.jobs.sweeper import Sweeper
+from greeter.jobs.worker_store import PROGRESS
 from tests.conftest import PROCFILE, ROOT, Installation, compiled_library, small_disk, wait_for
 from tests.http import fetch, post
 from tests.test_recovery import diary, process_of, running
@@ -30,6 +31,7 @@ COMMANDS = {name: PROCFILE[name].split()[1:] for name in ("web", "worker")}
 
 CHECK = """
 from greeter.jobs import fitness
+from greeter.jobs.worker_store import PROGRESS
 from greeter.settings_loader import load_settings
 fitness.check(load_settings())
 """
@@ -318,7 +320,7 @@ def limit_descriptors(site: Installation) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("what", ["descriptors", "threads", "working directory", "umask", "limit"])
+@pytest.mark.parametrize("what", ["descriptors", "threads", "working directory", "umask", "limit", "streams"])
 def test_a_process_that_a_job_spoiled_is_replaced(own_installation: Installation, what: str) -> None:
     """The next jobs do not fail because of it, and none of them is lost."""
     site = own_installation
@@ -349,3 +351,16 @@ def test_a_job_that_writes_too_many_files_fails(installation: Installation) -> N
     record = installation.ended(installation.submit("litter", files=MAX_FILES))
     assert (record.phase, record.user_message) == ("failed", TOO_MANY_FILES)
     assert installation.ended(installation.submit("litter", files=MAX_FILES - 1)).phase == "finished"
+
+
+@pytest.mark.slow
+def test_a_job_that_writes_deep_folders_fails(installation: Installation) -> None:
+    """It can be cancelled, measured and deleted, although Python cannot walk through folders at such a depth."""
+    job = installation.submit("burrow", depth=1200, seconds=60)
+    wait_for(lambda: installation.store.find(job).state == PROGRESS)
+    installation.jobs.cancel(job)
+    assert installation.ended(job, 60).phase == "cancelled"
+    assert installation.jobs.delete(job)
+    assert not installation.store.files.folder(job).exists()
+    job = installation.submit("burrow", depth=1200, seconds=0)
+    assert installation.ended(job, 60).user_message == TOO_MANY_FILES

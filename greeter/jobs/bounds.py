@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from greeter.jobs.errors import RESULT_TOO_LARGE, TOO_MANY_FILES
+from greeter.jobs.trees import walk
 from greeter.toolkit.errors import ToolError
 from greeter.toolkit.job import Result
 
@@ -59,10 +59,14 @@ def _is_json(value: object) -> bool:
 
 def check_files(folder: Path) -> None:
     """Raise ToolError if a job has written more than MAX_FILES files and folders."""
-    written = (name for _, folders, names in os.walk(folder) for name in folders + names)
-    if next(islice(written, MAX_FILES, None), None):
+    if has_too_many_files(folder):
         log.error("the tool wrote more than %d files: put them into one, such as a ZIP archive", MAX_FILES)
         raise ToolError(TOO_MANY_FILES)
+
+
+def has_too_many_files(folder: Path) -> bool:
+    """Return whether a folder has more than MAX_FILES files and folders, without looking at all of them."""
+    return next(islice(walk(folder), MAX_FILES, None), None) is not None
 
 
 def _children(value: object) -> list[object]:

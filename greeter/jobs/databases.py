@@ -16,9 +16,9 @@ from errno import EEXIST, ENOTEMPTY
 from pathlib import Path
 from typing import Any
 
-from greeter.jobs.files import sync_path, sync_tree
 from greeter.jobs.probe import NoAnswer, Probe
 from greeter.jobs.staging import staged
+from greeter.jobs.trees import sync_path, sync_tree
 from greeter.toolkit.database import ABOUT, Database
 
 SHIPPED = Path(__file__).parents[1] / "databases"

@@ -11,11 +11,14 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from errno import ETIMEDOUT
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, NamedTuple
 
+from greeter.jobs.bounds import MAX_FILES, has_too_many_files
 from greeter.jobs.probe import NoAnswer
+from greeter.jobs.trees import remove, sync_path, sync_tree, walk
 from greeter.toolkit.job import RESULT_NAME
 
 Inputs = Mapping[str, Path | Sequence[Path]]
@@ -101,8 +104,14 @@ class JobFiles:
         sync_path(self.root)
 
     def sync_attempts(self, job_id: str) -> None:
-        """Wait until what the attempts have written is on the disk, as sync() does for all. Raises OSError."""
+        """Wait until what the attempts have written is on the disk, as sync() does for all. Raises OSError.
+
+        What is too much is removed instead: a worker that waits for 100,000 files, one by one, would count as hanging.
+        """
         attempts = self._attempts(job_id)
+        for attempt in attempts.glob("*"):
+            if has_too_many_files(attempt):
+                remove(attempt)
         if any(attempts.glob("*")):
             sync_tree(attempts)
             sync_path(attempts.parent)
@@ -115,10 +124,8 @@ class JobFiles:
 
     def size(self, job_id: str) -> int:
         """Return how many bytes the files and folders of a job take, each at least one block."""
-        walk = os.walk(self.folder(job_id))
-        paths = (Path(folder, name) for folder, folders, names in walk for name in folders + names)
         total = 0
-        for path in paths:
+        for path in walk(self.folder(job_id)):
             with suppress(FileNotFoundError):  # removed in the meantime
                 total += max(path.lstat().st_size, _BLOCK)
         return total
@@ -165,11 +172,11 @@ class JobFiles:
         self._attempts(job_id).mkdir(exist_ok=True)  # an earlier version did not create it with the job
         for folder in self._attempts(job_id).glob("*"):
             if folder.name != str(but):
-                shutil.rmtree(folder, ignore_errors=True)
+                remove(folder)
 
     def remove(self, job_id: str) -> None:
         """Remove the folder of a job."""
-        shutil.rmtree(self.folder(job_id), ignore_errors=True)
+        remove(self.folder(job_id))
 
     def has_jobs(self) -> bool:
         """Return whether there is the folder of any job."""
@@ -186,29 +193,9 @@ class JobFiles:
 
 
 def listed_outputs(attempt: Path) -> list[Path]:
-    """Return the result files of an attempt, sorted by name: regular files with names that `Job.open` accepts."""
-    regular = (path for path in (attempt / "outputs").glob("*") if path.is_file() and not path.is_symlink())
-    return sorted(path for path in regular if RESULT_NAME.fullmatch(path.name))
+    """Return the result files of an attempt, sorted by name: regular files with names that `Job.open` accepts.
 
-
-def sync_tree(root: Path) -> None:
-    """Wait until a folder and all that is in it are on the disk. Raises OSError.
-
-    An empty folder inside needs nothing more: the folder that names it is synced.
+    Those of an attempt that was killed may be too many, and are not complete then.
     """
-    for folder, folders, names in os.walk(root):
-        for path in (Path(folder, name) for name in names):
-            sync_path(path)
-        if folders or names:
-            sync_path(Path(folder))
-
-
-def sync_path(path: Path) -> None:
-    """Wait until a file, or the list of a folder, is on the disk. Raises OSError."""
-    if path.is_symlink() or not (path.is_file() or path.is_dir()):
-        return
-    file = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)
+    regular = (path for path in (attempt / "outputs").glob("*") if path.is_file() and not path.is_symlink())
+    return sorted(islice((path for path in regular if RESULT_NAME.fullmatch(path.name)), MAX_FILES))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from greeter.jobs.bounds import MAX_FILES
 from greeter.jobs.files import JobFiles
 from greeter.toolkit import Job
 
@@ -91,3 +92,19 @@ def test_each_job_has_a_copy_of_its_input(tmp_path: Path) -> None:
     for job in "23":
         assert [path.read_text() for path in input_files(files, job)] == ["uploads", "uploads", "examples"]
     assert [source.read_text() for source in sources] == ["uploads", "examples"]
+
+
+def test_too_many_files_are_removed_instead_of_synced(tmp_path: Path) -> None:
+    """A program that is killed at its hard limit may have written any number."""
+    files = JobFiles(tmp_path / "jobs")
+    files.create("job", {})
+    for attempt, number in (1, MAX_FILES), (2, MAX_FILES - 1):
+        outputs = files.attempt("job", attempt) / "outputs"
+        outputs.mkdir(parents=True)
+        for name in range(number):
+            (outputs / f"{name}.txt").touch()
+    (files.attempt("job", 1) / "outputs" / "more.txt").touch()
+    assert len(files.outputs("job", 1)) == MAX_FILES
+    files.sync_attempts("job")
+    assert not files.attempt("job", 1).exists()
+    assert len(files.outputs("job", 2)) == MAX_FILES - 1

@@ -2,6 +2,7 @@
 
 import os
 import resource
+import sys
 import tempfile
 import threading
 import time
@@ -50,6 +51,9 @@ def spoil(job: Job, what: str) -> dict[str, Any]:
                 os.chdir(folder)
         case "umask":
             os.umask(0o777)
+        case "streams":
+            sys.stdout.close()
+            sys.stderr.close()
         case "limit":
             resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
     return {}
@@ -66,6 +70,28 @@ def litter(job: Job, files: int) -> dict[str, Any]:
     """Write empty result files."""
     for number in range(files):
         job.open(f"{number}.txt").close()
+    return {}
+
+
+class Depth(Seconds):
+    """How deep, and the duration after that."""
+
+    depth = IntegerField()
+
+
+@tool("Writes deep folders", form=Depth)
+def burrow(job: Job, depth: int, seconds: float) -> dict[str, Any]:
+    """Create folders, each in the one before, wait, and write a file."""
+    job.open("first.txt").close()
+    folder = os.open(job.folder / "outputs", os.O_RDONLY)
+    for _ in range(depth):
+        os.mkdir("a", dir_fd=folder)
+        inner = os.open("a", os.O_RDONLY, dir_fd=folder)
+        os.close(folder)
+        folder = inner
+    os.close(folder)
+    job.at(1)
+    time.sleep(seconds)
     return {}
 
 

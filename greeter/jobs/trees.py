@@ -1,0 +1,63 @@
+"""Folders in which a program may have written anything: any depth, and folders without permissions."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+_LONGEST_PATH = 4096  # bytes, with the one at its end: Linux takes no longer one
+
+
+def walk(root: Path) -> Iterator[Path]:
+    """Yield all files and folders below a folder, but not what cannot be read or has too long a path.
+
+    Unlike that of Python 3.11, it does not fail at a depth of a thousand folders.
+    """
+    folders = [root]
+    while folders:
+        with suppress(OSError), os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                if len(os.fsencode(entry.path)) >= _LONGEST_PATH:
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(Path(entry))
+                yield Path(entry)
+
+
+def remove(root: Path) -> None:
+    """Remove a folder, or as much of it as possible."""
+    try:
+        shutil.rmtree(root)
+    except FileNotFoundError:
+        shutil.rmtree(root, ignore_errors=True)  # another process removes it too
+    except (OSError, RecursionError):
+        # These two programs can do it at any depth, and the owner of a folder may change its permissions.
+        for command in (["chmod", "-R", "u+rwX"], ["rm", "-rf"]):
+            subprocess.run([*command, "--", str(root)], capture_output=True, check=False)  # nosec B603
+
+
+def sync_tree(root: Path) -> None:
+    """Wait until a folder and all that is in it are on the disk. Raises OSError.
+
+    An empty folder needs nothing more: the folder that names it is synced.
+    """
+    paths = [*walk(root)]
+    filled = {path.parent for path in paths}
+    for path in (root, *paths):
+        if path in filled or not path.is_dir():
+            sync_path(path)
+
+
+def sync_path(path: Path) -> None:
+    """Wait until a file, or the list of a folder, is on the disk. Raises OSError."""
+    if path.is_symlink() or not (path.is_file() or path.is_dir()):
+        return
+    file = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)

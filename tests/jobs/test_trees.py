@@ -1,0 +1,63 @@
+"""Folders in which a program may have written anything."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from greeter.jobs.files import JobFiles
+from greeter.jobs.trees import remove, walk
+from tests.conftest import ROOT
+
+REMOVE = """
+import os, pathlib, tempfile
+from greeter.jobs.trees import remove
+if os.getuid() == 0:
+    os.chdir("/")
+    os.setuid(65534)
+root = pathlib.Path(tempfile.mkdtemp())
+for name, mode in (("a", 0), ("b", 0o500)):
+    (root / name / "x").mkdir(parents=True)
+    (root / name).chmod(mode)
+remove(root)
+print(root.exists())
+"""
+
+
+def burrow(folder: Path, name: str, depth: int) -> None:
+    """Create folders, each in the one before, at any depth: a path may have only 4,096 characters."""
+    at = os.open(folder, os.O_RDONLY)
+    for _ in range(depth):
+        os.mkdir(name, dir_fd=at)
+        inner = os.open(name, os.O_RDONLY, dir_fd=at)
+        os.close(at)
+        at = inner
+    os.close(at)
+
+
+@pytest.mark.parametrize(("name", "depth", "found"), [("a", 1200, 1200), ("long" * 40, 100, 20)])
+def test_any_depth_is_measured_and_removed(tmp_path: Path, name: str, depth: int, found: int) -> None:
+    """Neither the depth of Python's stack nor the longest path is a limit for what is removed."""
+    files = JobFiles(tmp_path / "jobs")
+    files.create("job", {})
+    burrow(files.attempt("job", 0), name, depth)
+    assert files.size("job") > found * 4096
+    files.sync("job")
+    files.remove("job")
+    assert list(walk(tmp_path)) == [tmp_path / "jobs"]
+
+
+def test_a_folder_without_permissions_is_removed(tmp_path: Path) -> None:
+    """Programs write such folders, for example as caches. Root could remove them anyway."""
+    command = [sys.executable, "-c", REMOVE]
+    environ = {"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"], "TMPDIR": "/tmp"}
+    ended = subprocess.run(command, capture_output=True, text=True, env=environ, check=False)
+    assert ended.stdout == "False\n", ended.stderr
+
+
+def test_what_is_gone_is_no_problem(tmp_path: Path) -> None:
+    """Two workers may remove the same folder."""
+    remove(tmp_path / "gone")
+    assert list(walk(tmp_path / "gone")) == []
