@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import ctypes
 import gc
+import logging
 import os
 import resource
 import traceback
@@ -58,6 +59,7 @@ def prepare_pool_process(max_file_bytes: int) -> None:
     die_with_parent()
     adopt_orphans()
     survivors.mark_pool_process()
+    logging.raiseExceptions = False  # a tool may close the stream of the log
 
 
 @contextmanager

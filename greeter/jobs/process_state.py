@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import sys
 import threading
 from pathlib import Path
 
@@ -49,4 +50,6 @@ def _settings() -> dict[str, object]:
         # macOS has no affinity.
         "CPU affinity": os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None,
         "blocked signals": signal.pthread_sigmask(signal.SIG_BLOCK, ()),
+        "handling of SIGCHLD": signal.getsignal(signal.SIGCHLD),  # ignored, it would lose the status of programs
+        "standard streams": [bool(stream and stream.closed) for stream in (sys.stdout, sys.stderr, sys.__stderr__)],
     }

@@ -107,7 +107,13 @@ class Program:
                     return  # the guard was killed, and a process that escaped keeps the pipe open
 
     def wait(self) -> int:
-        """Wait for the end, and return the exit status. If a signal ended the program, 128 plus its number."""
+        """Wait for the end, and return the exit status. If a signal ended the program, 128 plus its number.
+
+        Raises ChildProcessError if the tool has ignored SIGCHLD or waited for all its children, so that the status is
+        lost. Popen.wait would return 0.
+        """
+        if self._guard.returncode is None:
+            os.waitid(os.P_PID, self._guard.pid, os.WEXITED | os.WNOWAIT)
         status = self._guard.wait()
         return status if status >= 0 else 128 - status  # negative if the guard itself was killed
 

@@ -3,6 +3,7 @@
 import os
 import resource
 import signal
+import sys
 import tempfile
 import threading
 import time
@@ -27,6 +28,8 @@ CHANGES: dict[str, Callable[[], object]] = {
     "priority": lambda: os.nice(1),
     "CPU affinity": lambda: os.sched_setaffinity(0, [min(os.sched_getaffinity(0))]),
     "blocked signals": lambda: signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1]),
+    "handling of SIGCHLD": lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN),
+    "standard streams": lambda: sys.__stderr__.close() if sys.__stderr__ else None,
 }
 
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -161,6 +162,16 @@ def test_a_failed_program_raises_an_error_for_the_user(tmp_path: Path) -> None:
     assert (error.program, error.status) == ("sh", 3)
     assert str(error).startswith("The program sh failed with exit status 3. The end of its output is below. If")
     assert (job.folder / "log").read_text().startswith("1\n2\n")
+
+
+def test_a_program_whose_status_is_lost_has_not_succeeded(tmp_path: Path) -> None:
+    """A tool that ignores SIGCHLD, or a library that it uses, makes the kernel forget it."""
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        with pytest.raises(ChildProcessError):
+            Job(tmp_path).run(["true"])
+    finally:
+        signal.signal(signal.SIGCHLD, before)
 
 
 def test_the_errors_of_a_program_can_be_kept_from_the_user(tmp_path: Path) -> None:
