@@ -114,6 +114,22 @@ def test_a_finished_job_leaves_no_process(site: Installation, tool: str) -> None
     assert len(family) == site.settings.worker_concurrency, family
 
 
+@pytest.mark.parametrize("way", ["return", "raise"])
+def test_a_fork_cannot_end_its_job(site: Installation, way: str) -> None:
+    """As when a program cannot be executed in it. It does not take the next job either."""
+    jobs = [site.submit("fork", method=way) for _ in range(4)]
+    for job in jobs:
+        record = site.ended(job, 40)
+        assert (record.phase, record.attempts, record.result) == ("finished", 1, {"process": "parent"})
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_a_tool_may_use_multiprocessing(site: Installation, method: str) -> None:
+    """It works again in the same process, although the helpers of multiprocessing are ended with the first job."""
+    for _ in range(3):
+        assert site.ended(site.submit("multiprocess", method=method)).result == {"sum": 45}
+
+
 @pytest.mark.parametrize("way", ["cancel", "soft limit"])
 def test_the_programs_of_a_pool_end_when_the_job_has_to_stop(site: Installation, way: str) -> None:
     """The pool would wait for them until the process is killed. Instead, the tool returns what it has."""

@@ -6,8 +6,10 @@ import atexit
 import ctypes
 import gc
 import logging
+import multiprocessing
 import os
 import resource
+import sys
 import traceback
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, nullcontext, suppress
@@ -20,6 +22,8 @@ from greeter.jobs import survivors
 from greeter.toolkit.job import Job
 from greeter.toolkit.process_guard import adopt_orphans, die_with_parent, kill_descendants, kill_orphans
 from greeter.toolkit.threads import limited_threads, thread_variables
+
+log = logging.getLogger(__name__)
 
 _OOM_SCORE = "500"  # of at most 1000: the kernel kills a job before the worker, Redis or the web
 
@@ -60,20 +64,30 @@ def prepare_pool_process(max_file_bytes: int) -> None:
     adopt_orphans()
     survivors.mark_pool_process()
     logging.raiseExceptions = False  # a tool may close the stream of the log
+    _allow_multiprocessing()
 
 
 @contextmanager
 def contained(job: Job) -> Iterator[None]:
-    """Limit the threads, memory and files of a job while the body runs; then end every process that it started."""
+    """Limit the threads, memory and files of a job while the body runs; then end every process that it started.
+
+    A fork of this process ends here: if a tool returned or raised in it too, it would end the job and take others.
+    """
+    process = os.getpid()
     try:
         threads = limited_threads(job.cores) if job.cores > 1 else nullcontext()  # see limit_threads
         with threads, _limited_memory(job.memory), _limited_descriptors():
             yield
     except BaseException as error:
+        if os.getpid() != process:
+            log.exception("the tool raised this in a process that it forked")
         _forget_variables(error)
         raise
     finally:
+        if os.getpid() != process:
+            os._exit(os.EX_SOFTWARE)
         job.close()
+        _stop_fork_server()
         kill_descendants()
 
 
@@ -84,6 +98,20 @@ def end_orphans() -> None:
     pool = {process.pid for process in billiard.active_children() if process.pid}
     kill_orphans(pool.union(_helpers))
     survivors.end_survivors()
+
+
+def _allow_multiprocessing() -> None:
+    """Let tools use multiprocessing. billiard forbids it in its daemons, whose processes it could not end; we can."""
+    config = multiprocessing.current_process()._config  # type: ignore[attr-defined]
+    config["daemon"] = False
+    # billiard's cannot be passed on.
+    config["authkey"] = multiprocessing.process.AuthenticationString(os.urandom(32))  # type: ignore[attr-defined]
+
+
+def _stop_fork_server() -> None:
+    """Stop the server of multiprocessing, which would fail in the next job if it found it killed."""
+    if module := sys.modules.get("multiprocessing.forkserver"):
+        module._forkserver._stop()
 
 
 @contextmanager

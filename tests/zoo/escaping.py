@@ -1,9 +1,11 @@
 """Tools whose programs, processes and threads try to outlive the job."""
 
+import multiprocessing
+import os
 import subprocess
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
@@ -59,6 +61,30 @@ def multithread(job: Job, length: str, wait: bool) -> dict[str, Any]:
     with suppress(SoftTimeLimitExceeded):
         time.sleep(60 if wait else 0)
     return {}
+
+
+class Method(Form):
+    """How multiprocessing starts processes."""
+
+    method = StringField()
+
+
+@tool("Uses multiprocessing", form=Method)
+def multiprocess(job: Job, method: str) -> dict[str, Any]:
+    """Compute in a pool of processes."""
+    with ProcessPoolExecutor(2, multiprocessing.get_context(method)) as pool:
+        return {"sum": sum(pool.map(abs, range(10)))}
+
+
+@tool("Forks", form=Method)
+def fork(job: Job, method: str) -> dict[str, Any]:
+    """Fork, and return or raise in both processes, first in the child."""
+    if os.fork():
+        time.sleep(2)
+        return {"process": "parent"}
+    if method == "return":
+        return {"process": "child"}
+    return os.execv("/no/such/program", ["program"])
 
 
 @tool("Runs programs in a pool of threads", form=Length, soft_time_limit=3)
