@@ -67,10 +67,14 @@ def _measure(command: list[str]) -> tuple[float, float]:
     began, peak = time.perf_counter(), 0
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
     status = Path(f"/proc/{process.pid}/status")  # the usage that os.wait4 returns includes the memory before the exec
-    while process.poll() is None:
-        _, _, found = status.read_text().partition("VmHWM:")
-        peak = int(found.split()[0]) if found else peak  # a process that has just ended has none
-        time.sleep(0.02)
+    try:
+        while process.poll() is None:
+            _, _, found = status.read_text().partition("VmHWM:")
+            peak = int(found.split()[0]) if found else peak  # a process that has just ended has none
+            time.sleep(0.02)
+    finally:
+        process.kill()  # if the benchmark is ended
+        process.wait()
     if process.returncode:
         sys.exit(f"{command[0]} has failed")
     return time.perf_counter() - began, peak * 1024 / 1e6
