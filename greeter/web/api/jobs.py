@@ -25,9 +25,12 @@ _JOB = f"{PREFIX}/jobs/{{jobID}}"
     _JOB,
     {
         200: Answer(
-            "The state of the job. Until it has ended, Retry-After says when to ask again.", STATUS_INFO, ("ETag",)
+            "The state of the job. Until it has ended, Retry-After says when to ask again.",
+            STATUS_INFO,
+            headers=("ETag",),
+            more_headers=("Retry-After",),
         ),
-        304: Answer("Nothing has changed.", headers=("ETag",)),
+        304: Answer("Nothing has changed.", headers=("ETag",), more_headers=("Retry-After",)),
     },
     errors=(404,),
     headers=("If-None-Match",),

@@ -132,7 +132,7 @@ def _header_parameter(name: str) -> dict[str, Any]:
 def _response(answer: Answer) -> dict[str, Any]:
     media_type = answer.media_type or "application/json"
     schema = {"schema": answer.schema} if answer.schema else {}
-    return {"description": answer.description, **_headers(answer.headers)} | (
+    return {"description": answer.description, **_headers(answer.headers, answer.more_headers)} | (
         {"content": {media_type: schema}} if answer.schema or answer.media_type else {}
     )
 
@@ -143,5 +143,7 @@ def _problem(status: int) -> dict[str, Any]:
     return {"description": HTTPStatus(status).phrase, **headers, "content": content}
 
 
-def _headers(names: tuple[str, ...]) -> dict[str, Any]:
-    return {"headers": {name: {"required": True, "schema": _HEADERS[name]} for name in names}} if names else {}
+def _headers(always: tuple[str, ...], sometimes: tuple[str, ...] = ()) -> dict[str, Any]:
+    names = (*always, *sometimes)
+    headers = {name: {"required": name in always, "schema": _HEADERS[name]} for name in names}
+    return {"headers": headers} if names else {}

@@ -28,12 +28,14 @@ class Answer:
         description: What it means.
         schema: The schema of its JSON body, usually a component of the document. None: it has no such body.
         headers: The names of headers that it always has.
+        more_headers: The names of those that it may have.
         media_type: The media type of its body, if that is not JSON.
     """
 
     description: str
     schema: Schema | None = None
     headers: tuple[str, ...] = ()
+    more_headers: tuple[str, ...] = ()
     media_type: str = ""
 
 

@@ -42,7 +42,7 @@ def describe_process(name: str) -> dict[str, Any]:
 @operation(
     "POST",
     f"{PREFIX}/processes/{{processID}}/execution",
-    {201: Answer("The job was accepted.", STATUS_INFO, ("Location",))},
+    {201: Answer("The job was accepted.", STATUS_INFO, ("Location",), more_headers=("Retry-After",))},
     errors=(400, 403, 404, 413, 415, 422),
     headers=("Idempotency-Key",),
 )

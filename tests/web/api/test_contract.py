@@ -68,6 +68,8 @@ def test_the_document_has_the_fields_of_each_form(client: FlaskClient) -> None:
         assert set(content) == {"application/json", "multipart/form-data", "application/x-www-form-urlencoded"}
         return content["application/json"]["schema"]["properties"]["inputs"]
 
+    execution = paths["/api/v1/processes/expensive_greet/execution"]["post"]["responses"]["201"]["headers"]
+    assert {name: header["required"] for name, header in execution.items()} == {"Location": True, "Retry-After": False}
     greet = inputs_of("expensive_greet")
     assert greet["required"] == ["person"]
     assert greet["properties"]["total"] == {
