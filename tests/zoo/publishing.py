@@ -74,7 +74,7 @@ def publish(job: Job) -> dict[str, Any]:
     with job.open("pairs.csv") as table:
         table.write('first,second\n"one, and\na line",two\n')
     with job.open("notes.txt", about="What was done.") as notes:
-        notes.writelines(f"<i>step</i> {number}\n" for number in range(1, 31))
+        notes.writelines(f"<i>step</i> {number}\n" for number in range(1, 501))
     for name, content in {
         "figure.svg": FIGURE.encode(),
         "figure.png": png(3000, 20),
