@@ -51,8 +51,8 @@ def mafft(job: Job, sequences: Path) -> Result:
         raise ToolError(f"{problem} Remove such sequences.") if len(names) > 1 else error from None
     version, strategy = re.findall(r"(?:Version|Strategy:)\s+(\S+)", job.last_lines)[-2:]
     rows = read_alignment(job.folder / "outputs/alignment.fasta")
-    job.about("alignment.fasta", "The sequences with gaps, in FASTA format.")
-    with job.open("alignment.aln", "w+", about="The same in Clustal format.") as clustal:
+    job.about("alignment.fasta", "The alignment in FASTA format.")
+    with job.open("alignment.aln", "w+", about="The alignment in Clustal format.") as clustal:
         write_clustal(rows, f"MAFFT {strategy} (v{version})", clustal)
         clustal.seek(0)
         shown = {"alignment": clustal.read(50_000).partition("\n\n\n")[2], "all_shown": not clustal.read(1)}

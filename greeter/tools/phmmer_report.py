@@ -19,11 +19,11 @@ from greeter.tools.phmmer_text import END, query_text, start
 HITS_ALIGNED = 10_000  # on the page and in the text, as alignments need most of the space
 _FILES = {
     "targets.tbl": "All hits, as phmmer --tblout writes them.",
-    "domains.tbl": "Their domains, as phmmer --domtblout writes them.",
+    "domains.tbl": "The domains of all hits, as phmmer --domtblout writes them.",
     "phmmer.txt": "The text that phmmer prints: scores, domains, alignments and statistics of each query.",
     "aligned.fasta": "The aligned part of each domain of each hit.",
     "alignments.sto": "A multiple alignment of the significant hits of each query, as phmmer -A writes it (Stockholm).",
-    "alignments.aln": "The same in Clustal format.",
+    "alignments.aln": "The multiple alignments, in Clustal format.",
 }
 _QUERIES = {
     "query": Column("Query", filter="text"),

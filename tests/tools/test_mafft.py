@@ -110,8 +110,8 @@ def test_the_example_runs_from_form_to_downloads(installation: Installation) -> 
     assert re.search(r"mafft --auto --anysymbol --thread \d --threadit 0 sequences  # exit status 0", page)
     version = subprocess.run(["mafft", "--version"], check=True, capture_output=True, text=True).stderr.strip()
     assert f"mafft {version}" in page
-    assert "<span>The sequences with gaps, in FASTA format.</span>" in page
-    assert "<span>The same in Clustal format.</span>" in page
+    assert "<span>The alignment in FASTA format.</span>" in page
+    assert "<span>The alignment in Clustal format.</span>" in page
     assert fetch(installation, job + "/files/alignment.fasta").raw == own_output(EXAMPLE)
     assert fetch(installation, job + "/files/alignment.aln").raw == own_output(EXAMPLE, "--clustalout")
 
