@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from greeter.jobs import redis_check
-from tests.conftest import PROCFILE, ROOT, Installation
+from tests.conftest import PROCFILE, ROOT, Installation, free_port
 from tests.servers import server
 
 
@@ -55,7 +55,8 @@ def test_an_unsuitable_redis_stops_the_process_with_the_reason(own_installation:
 @pytest.mark.redis
 def test_a_node_of_a_cluster_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Even if it is the only one."""
-    with server(tmp_path / "node", "cluster-enabled yes\n") as node, pytest.raises(SystemExit) as exited:
+    bus = f"cluster-port {free_port()}"  # by default 10,000 more than the port, which may be too high
+    with server(tmp_path / "node", f"cluster-enabled yes\n{bus}\n") as node, pytest.raises(SystemExit) as exited:
         redis_check.check(f"redis://127.0.0.1:{node.port}/0")
     assert exited.value.code == os.EX_CONFIG
     message = capsys.readouterr().err
