@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
+from pypdfium2 import PdfDocument
 
 from tests.conftest import Installation
 from tests.test_browser import address, broken_words, overflowing
@@ -151,6 +152,14 @@ def test_rows_are_cards_on_a_phone_and_whole_on_paper(
         assert page.locator(".pager").first.is_visible()
         assert page.locator(".pager").last.is_hidden()
         assert page.locator(".filters").is_hidden()
+
+
+def test_a_printed_alignment_begins_on_the_first_page(installation: Installation, browser: Browser) -> None:
+    """It needs two pages, and would leave the first one empty if it were kept together."""
+    with opened(browser, installation, "/jobs/sample-mafft") as page, PdfDocument(page.pdf(format="A4")) as document:
+        texts = [one.get_textpage().get_text_range() for one in document]
+    assert "MYG_ESCGI" in texts[0]
+    assert "HBB2_TRICR" in texts[1]
 
 
 @pytest.mark.parametrize("path", ["/jobs/sample-phmmer?hits-open=2", "/jobs/sample-mafft"])
