@@ -9,8 +9,15 @@ import pytest
 from greeter.toolkit import process_guard
 from tests.conftest import ROOT, wait_for
 
-# A chain of processes that fork and exit at once, so that each is gone before it can be found and killed.
-COMET = "import os\nwhile True:\n    if os.fork(): os._exit(0)\n    os.setsid()"
+# A chain of processes that fork and exit at once, so that each is gone before it can be found and killed. It ends by
+# itself, so that it cannot burden the machine forever if this fails.
+COMET = """
+import os, time
+end = time.time() + 40
+while time.time() < end:
+    if os.fork(): os._exit(0)
+    os.setsid()
+"""
 START = """
 import os, subprocess, sys, time
 from process_guard import adopt_orphans, kill_descendants, kill_orphans
