@@ -5,12 +5,14 @@ import os
 import re
 import shutil
 import subprocess
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser
 
+from greeter.jobs.errors import JobNotFound
 from tests.conftest import CHROMIUM, Installation
 from tests.states import WITH_WORKER
 
@@ -31,14 +33,15 @@ def test_every_category_has_a_good_score(
     installation: Installation, browser: Browser, tmp_path: Path, state: str
 ) -> None:
     """Speed, accessibility, best practices and search engines; for jobs, without what search engines must not do."""
-    page = browser.new_page(base_url=f"http://127.0.0.1:{installation.settings.web_port}")
-    WITH_WORKER[state](page, installation)
-    address = page.url
-    page.close()
+    with closing(browser.new_page(base_url=f"http://127.0.0.1:{installation.settings.web_port}")) as page:
+        WITH_WORKER[state](page, installation)
+        address = page.url
     for _ in range(3):  # on a busy machine, a page seems slow, or cannot be measured
         low = low_scores(state, lighthouse(address, tmp_path / "report.json"))
         if not low:
             break
+    with suppress(JobNotFound):  # a job that still runs would delay the next one
+        installation.store.cancel(address.removesuffix("/mail").rpartition("/")[2])
     assert low == {}
 
 
