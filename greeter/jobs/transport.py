@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections.abc import Callable
 from queue import Empty
@@ -12,6 +13,8 @@ from kombu.transport import redis
 from greeter.sentinel import SentinelConnection, SentinelTlsConnection
 
 log = logging.getLogger(__name__)
+
+_EXPECTED: tuple[type[Exception], ...] = (Empty, *itertools.chain(*redis.get_redis_error_classes()))
 
 
 class _Robust:
@@ -35,7 +38,7 @@ class _Robust:
     def _drop_malformed(self, read: Callable[..., Any], **options: Any) -> Any:
         try:
             return read(**options)
-        except (Empty, *self.connection.connection_errors, *self.connection.channel_errors):
+        except _EXPECTED:  # not those that the connection names: a read that fails may have closed it
             raise
         except Exception as error:  # not JSON, or not a message, or nested too deeply
             log.error("dropped a malformed message: %s", type(error).__name__)

@@ -3,9 +3,11 @@
 import signal
 import socket
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from kombu import Consumer, Queue
+from redis import ResponseError
 
 from tests.conftest import Installation
 
@@ -30,3 +32,18 @@ def test_a_connection_closes_after_redis_was_killed(own_installation: Installati
     with suppress(Exception):
         connection.collect(socket_timeout=1)
     connection.close()
+
+
+def test_an_error_of_redis_is_passed_on_from_a_channel_that_it_closed(own_installation: Installation) -> None:
+    """Celery knows the error and connects again; any other one would end the worker."""
+    own_installation.start("redis")
+    with own_installation.celery.connection_for_read() as connection:
+        channel: Any = connection.channel()
+
+        def read() -> None:
+            channel.close()
+            own_installation.redis.execute_command("NO SUCH COMMAND")
+
+        with pytest.raises(ResponseError):
+            channel._drop_malformed(read)
+        assert channel.connection is None
