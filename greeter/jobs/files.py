@@ -138,7 +138,7 @@ class JobFiles:
         """Remove the submitted files, but not their folder."""
         with suppress(FileNotFoundError):
             for path in (self.folder(job_id) / "inputs").iterdir():
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
+                remove(path) if path.is_dir() else path.unlink()
 
     def inputs(self, job_id: str) -> dict[str, Path | list[Path]]:
         """Return the submitted files of a job by the name of their parameter: a Path, or a list of several."""
