@@ -34,6 +34,8 @@ from greeter.web.table_view import selection
 from greeter.web.uploads import of_job
 
 _FRAGMENTS = 256  # kept in each process, about 2 KB each: one rendering serves all who watch a job
+_READINGS = 16  # likewise, but of jobs with many viewers only, whose polls share a reading
+READING_SECONDS = 0.1  # for which a reading is shared: less than between two polls of a page
 _RENEWAL = 15  # seconds; style.css shows a notice on a page that got no fragment for twice as long
 
 _FILES_GONE = "The input files were deleted, because this job was cancelled before it started. Enter them again."
@@ -50,6 +52,7 @@ class JobId(BaseConverter):
 
 def init_app(app: Flask) -> None:
     """Add the pages of jobs to the app."""
+    app.extensions["readings"] = lru_cache(_READINGS)(_reading)
     app.extensions["fragments"] = lru_cache(_FRAGMENTS)(_fragment)
     app.url_map.converters["job_id"] = JobId
     app.register_blueprint(bp)
@@ -66,12 +69,15 @@ def job(job_id: str) -> ResponseReturnValue:
 @bp.get("/jobs/<job_id:job_id>/progress")
 def progress(job_id: str) -> ResponseReturnValue:
     """Render the fragment that htmx polls, or answer 304 if the page already shows the current state."""
-    record = _find(job_id)
+    readings, fragments = current_app.extensions["readings"], current_app.extensions["fragments"]
+    record = readings(job_id, int(time.monotonic() / READING_SECONDS))
     tag = _tag(record)
     if request.headers.get("HX-PTag") == tag:
         return "", 304
-    fragment = current_app.extensions["fragments"](record, request.root_path, tag)
-    return fragment or render_template("_live.html", **context_of(record)), {"HX-PTag": tag}
+    if record.active:
+        return fragments(record, request.root_path, tag), {"HX-PTag": tag}
+    readings.cache_clear()  # of the result, which may be large
+    return _fragment(record, request.root_path, tag), {"HX-PTag": tag}
 
 
 @bp.get("/jobs/<job_id:job_id>.json")
@@ -166,6 +172,11 @@ def _find(job_id: str) -> Record:
     return services().reader_for(job_id).find(job_id)
 
 
+def _reading(job_id: str, period: int) -> Record:
+    """Read a record for all polls in a period of READING_SECONDS."""
+    return _find(job_id)
+
+
 def _tag(record: Record) -> str:
     """Return the tag of a fragment. It changes with the job and with the time: only a new fragment hides the notice."""
     return f"{record.tag}-{int(time.time()) // _RENEWAL}"
@@ -179,5 +190,5 @@ def _is_missing(record: Record) -> NoReturn:
 
 
 def _fragment(record: Record, root_path: str, tag: str) -> str:
-    """Render the fragment of an active job, which depends only on these arguments. Of an ended one, nothing."""
-    return render_template("_live.html", **context_of(record), tag=tag) if record.active else ""
+    """Render the fragment of a job. That of an active one depends only on these arguments."""
+    return render_template("_live.html", **context_of(record), tag=tag)

@@ -1,5 +1,6 @@
-"""Tests of how often the fragment of a job is rendered."""
+"""Tests of how often a job is read and its fragment rendered for those who watch it."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -8,7 +9,8 @@ from flask import Flask, template_rendered
 
 from greeter import create_app
 from greeter.jobs.runner import Runner
-from tests.conftest import Installation
+from greeter.web.jobs import READING_SECONDS
+from tests.conftest import Installation, wait_for
 
 pytestmark = pytest.mark.redis
 
@@ -40,9 +42,28 @@ def test_one_rendering_serves_all_who_watch_a_job(own_installation: Installation
         assert (len(rendered), f'hx-get="/below{path}"' in below.text) == (2, True)
         store.claim(job_id, Runner("worker", 1), {})
         store.report_progress(job_id, Runner("worker", 1), {"current": 3, "total": 9, "unit": "step", "seconds": 1})
+        time.sleep(READING_SECONDS)
         third = app.test_client().get(path)
         assert (len(rendered), "3 of 9 steps" in third.text) == (3, True)
         store.update(job_id, Runner("worker", 1), "SUCCESS", {"result": "{}"})
+        time.sleep(READING_SECONDS)
         tokens = [app.test_client().get(path).text for _ in range(2)]
         assert len(rendered) == 5
         assert tokens[0] != tokens[1]  # each has a token of its own, so that each can submit the job again
+
+
+def test_one_reading_serves_polls_that_arrive_together(own_installation: Installation) -> None:
+    """But not those that come later, nor the page, nor scripts that ask for the state."""
+    own_installation.start("redis")
+    store, job_id = own_installation.store, own_installation.submit("nap")
+    app, path = create_app(own_installation.settings), f"/jobs/{job_id}"
+    client, readings = app.test_client(), app.extensions["readings"]
+    wait_for(lambda: client.get(f"{path}/progress") and readings.cache_info().hits)
+    store.cancel(job_id)
+    assert "<title>Cancelled - " in client.get(path).text
+    assert client.get(f"{path}.json").json["phase"] == "cancelled"
+    time.sleep(READING_SECONDS)
+    assert "<title>Cancelled - " in client.get(f"{path}/progress").text
+    store.delete(job_id)
+    time.sleep(READING_SECONDS)
+    assert client.get(f"{path}/progress").status_code == 404

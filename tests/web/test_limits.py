@@ -67,7 +67,7 @@ def test_submissions_are_limited_even_without_redis(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_too_many_submissions_from_one_client_get_429(own_installation: Installation) -> None:
-    """The limit applies across web processes and keeps the input; polls, with one Redis call each, are not limited."""
+    """The limit applies across web processes and keeps the input; polls, with at most one Redis call, are not."""
     own_installation.settings = dataclasses.replace(own_installation.settings, submits_per_minute=4)
     own_installation.start("redis", "web")
     jobs = [submit(own_installation, "expensive_greet", person="Ada", total="1") for _ in range(3)]
@@ -82,7 +82,7 @@ def test_too_many_submissions_from_one_client_get_429(own_installation: Installa
     own_installation.redis.config_resetstat()
     assert [fetch(own_installation, jobs[1] + "/progress").status for _ in range(10)] == [200] * 10
     asked = own_installation.redis.info("commandstats")
-    assert asked["cmdstat_evalsha"]["calls"] == 10
+    assert asked["cmdstat_evalsha"]["calls"] <= 10
     assert not asked.keys() & {"cmdstat_incrby", "cmdstat_ping"}
     of_the_folder_check = 1  # which each web process repeats now and then
     assert asked.get("cmdstat_get", {"calls": 0})["calls"] <= of_the_folder_check
