@@ -97,8 +97,12 @@ def test_a_crash_names_memory_as_the_likely_reason(site: Installation) -> None:
 def test_the_kernel_prefers_to_kill_a_job(site: Installation) -> None:
     """The processes of jobs have a higher score than the main process of the worker, which keeps its own."""
     worker = psutil.Process(site.pid("worker"))
-    scores = [Path(f"/proc/{one.pid}/oom_score_adj").read_text().strip() for one in (worker, *worker.children())]
-    assert scores == [Path("/proc/self/oom_score_adj").read_text().strip(), "500", "500"]
+    expected = [Path("/proc/self/oom_score_adj").read_text().strip(), "500", "500"]
+    wait_for(lambda: [_oom_score(one) for one in (worker, *worker.children())] == expected)
+
+
+def _oom_score(process: psutil.Process) -> str:
+    return Path(f"/proc/{process.pid}/oom_score_adj").read_text().strip()
 
 
 @pytest.mark.slow
