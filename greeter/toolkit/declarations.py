@@ -1,31 +1,50 @@
-"""Checks of what a tool declares, so that a slip is told in one line when the tool is loaded."""
+"""Checks of what a tool declares, so that a mistake is reported in one line when the tool is loaded."""
 
 from __future__ import annotations
 
+import re
+import shlex
+from collections.abc import Mapping
+from typing import TypeGuard
+
+_EDAM_TERM = re.compile("(operation|topic)_[0-9]{4}")
+_EDAM_EXAMPLE = '{"operation_0346": "Sequence similarity search"}'
+
 
 def require_list(what: str, value: object) -> None:
-    """Refuse a text where a list is needed: its letters would be taken for the elements.
-
-    Args:
-        what: What the list is, in the plural.
-        value: The value.
-
-    Raises:
-        TypeError: It is a text.
-    """
+    """Raise TypeError for a text where a list is needed: its letters would be taken for the elements."""
     if isinstance(value, str):
         raise TypeError(f"The {what} cannot be the text {value!r}. Write a list: {value.split()}.")
 
 
 def require_positive(what: str, value: int | None) -> None:
-    """Refuse a number that is not positive.
-
-    Args:
-        what: What the number is.
-        value: The number; None is accepted.
-
-    Raises:
-        ValueError: It is less than 1.
-    """
+    """Raise ValueError for a number that is less than 1. None is accepted."""
     if value is not None and value < 1:
         raise ValueError(f"The {what} cannot be {value}. Write 1 or more.")
+
+
+def check_programs(programs: object) -> None:
+    """Raise TypeError or ValueError unless these are the programs of a tool, as `tool` describes them."""
+    advice = 'Write a dict with the arguments that make each program print its version: {"mafft": "--version"}.'
+    if not _has_texts(programs):
+        raise TypeError(f"The programs cannot be {programs!r}. {advice}")
+    for name, arguments in programs.items():
+        try:
+            shlex.split(arguments)
+        except ValueError as error:
+            problem = f"The arguments of {name} cannot be {arguments!r}: {error}."
+            raise ValueError(f"{problem} Write them as in a shell, with closed quotes.") from None
+
+
+def check_edam(terms: object) -> None:
+    """Raise TypeError or ValueError unless these are terms of EDAM (https://edamontology.org) with their labels."""
+    if not _has_texts(terms):
+        raise TypeError(f"The EDAM terms cannot be {terms!r}. Write a dict with the label of each: {_EDAM_EXAMPLE}.")
+    for term in terms:
+        if not isinstance(term, str) or not _EDAM_TERM.fullmatch(term):
+            problem = f"{term!r} is not an EDAM term for a tool."
+            raise ValueError(f"{problem} Write operations and topics with their numbers: {_EDAM_EXAMPLE}.")
+
+
+def _has_texts(value: object) -> TypeGuard[Mapping[object, str]]:
+    return isinstance(value, Mapping) and all(isinstance(text, str) for text in value.values())

@@ -7,7 +7,7 @@ import shlex
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -21,36 +21,8 @@ _LONGEST_VERSION = 80  # characters
 
 
 def missing(programs: Iterable[str]) -> list[str]:
-    """Return the programs that are not installed.
-
-    Args:
-        programs: Their names.
-
-    Returns:
-        Those that are not on PATH.
-    """
+    """Return those of these programs that are not on PATH."""
     return [name for name in programs if not shutil.which(name)]
-
-
-def check_programs(programs: object) -> None:
-    """Check the programs of a tool when it is loaded.
-
-    Args:
-        programs: What should be a dict of the arguments that make each program print its version.
-
-    Raises:
-        TypeError: It is something else.
-        ValueError: The arguments have a quote that is not closed.
-    """
-    advice = 'Write a dict with the arguments that make each program print its version: {"mafft": "--version"}.'
-    if not isinstance(programs, Mapping) or not all(isinstance(arguments, str) for arguments in programs.values()):
-        raise TypeError(f"The programs cannot be {programs!r}. {advice}")
-    for name, arguments in programs.items():
-        try:
-            shlex.split(arguments)
-        except ValueError as error:
-            problem = f"The arguments of {name} cannot be {arguments!r}: {error}."
-            raise ValueError(f"{problem} Write them as in a shell, with closed quotes.") from None
 
 
 def version(name: str, arguments: str) -> str:
@@ -71,14 +43,7 @@ def version(name: str, arguments: str) -> str:
 
 
 def release(path: Path) -> str:
-    """Read the release of reference data.
-
-    Args:
-        path: A file whose first line is the release.
-
-    Returns:
-        That line, up to 80 characters; "unknown" if there is none.
-    """
+    """Return the first line of a file, up to 80 characters: the release of reference data; "unknown" without one."""
     with suppress(OSError), path.open(errors="replace") as file:
         return file.readline(_LONGEST_VERSION).strip() or "unknown"
     return "unknown"

@@ -11,11 +11,9 @@ from typing import Any, NamedTuple
 
 from wtforms import Form
 
-from greeter.toolkit.declarations import require_list, require_positive
-from greeter.toolkit.edam import check_edam
+from greeter.toolkit.declarations import check_edam, check_programs, require_list, require_positive
 from greeter.toolkit.errors import ToolError
 from greeter.toolkit.form_check import check_form
-from greeter.toolkit.installed import check_programs
 from greeter.toolkit.job import Job, Result
 from greeter.toolkit.queue_name import DEFAULT_QUEUE, check_queue
 
