@@ -43,30 +43,12 @@ def signature(tool: str, parameters: Iterable[str]) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Tool:
-    """A tool of the site, made by the decorator `tool`.
+    """A tool of the site, made by the decorator `tool`, which describes the other attributes.
 
     Attributes:
         name: The name of the function, which identifies the tool in URLs and in Celery.
-        title: The title on its pages.
         summary: One sentence for the front page: the first line of the function's docstring.
-        form: The form class, whose fields are the function's parameters.
         function: The function that computes the result.
-        example: Values of form fields, by name, for the example.
-        action: What the button of the form says.
-        position: Its place on the front page and the help page; those with the same place are sorted by file.
-        duration: The usual duration of a job, in words.
-        soft_time_limit: The time limit in seconds, or None for the setting SOFT_TIME_LIMIT.
-        queue: The queue in which its jobs wait.
-        libraries: The packages whose versions the page of a job shows.
-        programs: The programs that it runs, each with the arguments that make it print its version. The page of a job
-            shows the versions, and the tool is not available where a program is not installed.
-        data: The reference data that it uses, each with a file whose first line is its release, which the page of a job
-            shows.
-        edam: The label of each EDAM term that says what it does, by the name of the term.
-        cores: The number of processor cores that a job can use; see `Job.cores`.
-        memory: A function that estimates the memory that a job needs in the worst case, or None. It takes the
-            parameters of `function` without the job (see `longest_sequence`). The form refuses a job that needs more
-            than the setting JOB_MEMORY.
     """
 
     name: str
@@ -153,20 +135,23 @@ def tool(
         form: A subclass of `wtforms.Form`.
         example: Values that fill the form on request. A file may be a pathlib.Path.
         action: What the button of the form says: a verb such as "Search".
-        position: Its place among the tools on the front page: 1 is the first. Without it, a tool comes after those
-            that have one.
+        position: Its place on the front page and the help page: 1 is the first. Those with the same place are sorted
+            by file; without one, a tool comes last.
         duration: The usual duration of a job in words, such as "10 seconds".
         soft_time_limit: Seconds until `SoftTimeLimitExceeded` is raised. None: the setting SOFT_TIME_LIMIT.
         queue: The queue in which its jobs wait. WORKER_QUEUES says which queues a worker serves.
         libraries: The names of installed packages whose versions each job's page shows.
         programs: The programs that the tool runs, each with the arguments that make it print its version, such as
-            `{"mafft": "--version"}`.
-        data: The reference data that the tool uses, each with a file whose first line is its release, such as
-            `{"Swiss-Prot": Path("/data/swissprot/reldate.txt")}`.
+            `{"mafft": "--version"}`. Each job's page shows the versions, and the tool is not available where a program
+            is not installed.
+        data: The reference data that the tool uses, each with a file whose first line is its release, which each job's
+            page shows, such as `{"Swiss-Prot": Path("/data/swissprot/reldate.txt")}`.
         edam: The operations and topics of EDAM that say what the tool does, each with its label, such as
             `{"operation_0346": "Sequence similarity search"}`.
         cores: The number of processor cores that a job can use. The setting JOB_CORES limits it: see `Job.cores`.
-        memory: A function that estimates the memory that a job needs; see `Tool.memory`.
+        memory: A function that estimates the memory that a job needs in the worst case. It takes the parameters of the
+            tool's function without the job (see `longest_sequence`). The form refuses a job that needs more than the
+            setting JOB_MEMORY.
 
     Returns:
         A decorator that turns the function into a `Tool`.
