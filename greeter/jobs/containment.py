@@ -40,11 +40,7 @@ def limit_threads() -> None:
 
 
 def prepare_worker(installation: str) -> None:
-    """Make the main process of a worker the parent of what its lost pool processes leave behind.
-
-    Args:
-        installation: The id of the installation.
-    """
+    """Make the main process of a worker of an installation the parent of what its lost pool processes leave behind."""
     global _helpers
     _helpers = {child.pid for child in psutil.Process().children()}  # not those of a job: there has been none
     adopt_orphans()

@@ -101,12 +101,7 @@ class Databases:
         return replace(database, folder=target)
 
     def pause(self, database: Database, reason: str) -> None:
-        """Keep new jobs from using a version.
-
-        Args:
-            database: The version.
-            reason: What forms show; an empty text makes the version available again.
-        """
+        """Keep new jobs from using a version. Forms show the reason; an empty one makes the version available again."""
         _describe(replace(database, paused=reason))
 
     def prefer(self, database: Database) -> None:

@@ -58,26 +58,15 @@ class JobFiles:
         self.hangs: Callable[[], bool] = lambda: False
 
     def folder(self, job_id: str) -> Path:
-        """Return the folder of a job.
-
-        Raises:
-            NoAnswer: DATA_DIR is known not to answer.
-        """
+        """Return the folder of a job. Raises NoAnswer if DATA_DIR is known not to answer."""
         if self.hangs():
             raise NoAnswer(ETIMEDOUT, "DATA_DIR does not answer")
         return self.root / job_id
 
     def create(self, job_id: str, inputs: Inputs) -> None:
-        """Create the folder of a job with its inputs.
+        """Create the folder of a job with its inputs. Raises OSError, and leaves nothing of it, if the disk is full.
 
         Each input is copied, also an upload: a form may still refer to it, and a tool may change its input.
-
-        Args:
-            job_id: The job.
-            inputs: The path or paths of the files for each parameter.
-
-        Raises:
-            OSError: The disk is full. Nothing is left of the folder.
         """
         folder = self.folder(job_id) / "inputs"
         try:

@@ -87,9 +87,6 @@ class Fitness:
 def check(settings: Settings) -> str:
     """Exit with a message if jobs cannot be stored and run. A Redis that is down may still come up.
 
-    Args:
-        settings: The settings.
-
     Returns:
         The id of the installation, or an empty string if it is not known yet.
     """

@@ -56,14 +56,7 @@ class Intake:
 
 
 def queues_to_serve(settings: Settings, tools: Iterable[Tool]) -> list[str]:
-    """Return the queues from which this worker takes jobs.
-
-    Args:
-        settings: The settings, whose WORKER_QUEUES selects queues.
-        tools: The tools, each with its queue.
-
-    Returns:
-        The names, sorted.
+    """Return the sorted names of the queues from which this worker takes jobs: WORKER_QUEUES, or those of all tools.
 
     Raises:
         SystemExit: WORKER_QUEUES has a queue that no tool uses. Standard error says which one.

@@ -26,12 +26,6 @@ def interruptible(hard_limit: float, is_due: Callable[[], bool]) -> Iterator[Non
     Args:
         hard_limit: Seconds until the hard limit.
         is_due: Returns whether the job has reached its soft limit or was cancelled.
-
-    Yields:
-        Nothing, while signals interrupt the body.
-
-    Raises:
-        SoftTimeLimitExceeded: In the body, when the job is due and SIGUSR1 arrives.
     """
     interrupted = False
 

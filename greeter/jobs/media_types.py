@@ -70,14 +70,7 @@ class Kind(StrEnum):
 
 
 def media_type(name: str) -> str:
-    """Return the media type of a result file: never one that a browser would run as a page, script or style.
-
-    Args:
-        name: The name of the file.
-
-    Returns:
-        The media type, without parameters.
-    """
+    """Return the media type of a result file: never one that a browser would run as a page, script or style."""
     suffix = name.rpartition(".")[2].lower()
     if known := _BY_SUFFIX.get(suffix):
         return known

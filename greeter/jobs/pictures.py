@@ -33,11 +33,9 @@ class Picture(NamedTuple):
 
 
 def draw_pictures(folder: Path, is_due: Callable[[], bool]) -> None:
-    """Draw the first page of each PDF file of an attempt, without ever failing: a file may be damaged or hostile.
+    """Draw the first page of each PDF file of an attempt, until the job is due to end.
 
-    Args:
-        folder: The folder of the attempt.
-        is_due: Returns whether the job has to end at once.
+    This never fails, although a file may be damaged or hostile.
     """
     end = time.monotonic() + _SECONDS
     pdfs = [path for path in listed_outputs(folder) if media_type(path.name) == PDF]

@@ -16,15 +16,7 @@ log = logging.getLogger(__name__)
 
 
 def register_tools(app: CeleryApp, tools: Iterable[Tool]) -> list[Tool]:
-    """Add a task to the app for each tool whose programs are installed.
-
-    Args:
-        app: The app of a worker.
-        tools: All tools.
-
-    Returns:
-        The tools that have a task now.
-    """
+    """Add a task to the app of a worker for each tool whose programs are installed, and return these tools."""
     settings, cores = app.settings, max_cores(app.settings)
     limits = (settings.soft_time_limit, settings.time_limit_grace, settings.max_result_bytes, cores)
     kind = type("ToolTask", (ToolTask,), {})  # Celery binds a class of tasks to one app

@@ -59,29 +59,13 @@ class ResultFile:
 
 
 def result_files(files: JobFiles, job_id: str, attempt: int) -> list[ResultFile]:
-    """Return the result files of an attempt, sorted by name, with what its tool says about them.
-
-    Args:
-        files: The folders of jobs.
-        job_id: The id of the job.
-        attempt: The number of the attempt.
-
-    Returns:
-        The files.
-    """
+    """Return the result files of an attempt, sorted by name, with what its tool says about them."""
     sentences = read_sentences(files.attempt(job_id, attempt))
     return [ResultFile(path, sentences.get(path.name, "")) for path in files.outputs(job_id, attempt)]
 
 
 def read_sentences(folder: Path) -> dict[str, str]:
-    """Return the last sentence about each file of an attempt, by the name of the file.
-
-    Args:
-        folder: The folder of the attempt, in which a program may have written anything.
-
-    Returns:
-        The sentences, of up to 300 characters, from the first megabyte of the list.
-    """
+    """Return the last sentence about each file of an attempt, by name. A program may have written anything there."""
     path = folder / ABOUT
     if not path.is_file() or path.is_symlink():
         return {}

@@ -33,19 +33,9 @@ class Samples:
         return sample_id if self.files.folder(sample_id).exists() else None
 
     def keep(self, store: Store, job_id: str) -> str:
-        """Make a finished job the sample of its tool.
+        """Make a finished job the sample of its tool, and return the id of the sample. Raises JobNotFound.
 
         The sample has neither the label nor the names of the files, which its user chose.
-
-        Args:
-            store: The store of the records.
-            job_id: The job.
-
-        Returns:
-            The id of the sample.
-
-        Raises:
-            JobNotFound: There is no such job.
         """
         record = store.find(job_id)
         sample_id = PREFIX + record.tool

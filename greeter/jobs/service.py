@@ -105,11 +105,9 @@ class JobService:
             self._resend_later(job_id)
 
     def return_unknown(self, job_id: str, reason: Exception) -> None:
-        """Leave a job to another worker, because this one does not have its tool. Fail it if no worker has had it.
+        """Leave a job to another worker, because this one does not have its tool.
 
-        Args:
-            job_id: The job.
-            reason: The exception that becomes its result if it fails, after SILENCE_LIMIT.
+        If no worker has had it for SILENCE_LIMIT, the job fails for this reason.
         """
         if self.store.fail_unknown(job_id, dumps(failure_result(reason))):
             self.log_event("ended", job_id)

@@ -133,11 +133,7 @@ class Store(WorkerStore):
         return reply.decode()
 
     def find(self, job_id: str) -> Record:
-        """Read a record in one round trip.
-
-        Raises:
-            JobNotFound: There is no such job.
-        """
+        """Read a record in one round trip. Raises JobNotFound."""
         snapshot = self._scripts.run("read", job_id, _WORKER_TIMEOUT)
         if snapshot is None:
             raise JobNotFound(job_id)
@@ -159,14 +155,7 @@ class Store(WorkerStore):
         return {name: value.decode() for name, value in zip(names, values, strict=True) if value}
 
     def cancel(self, job_id: str) -> CancelOutcome:
-        """Cancel a job.
-
-        Returns:
-            What this did: a job that runs ends only later.
-
-        Raises:
-            JobNotFound: There is no such job.
-        """
+        """Cancel a job, and return what this did: a job that runs ends only later. Raises JobNotFound."""
         reply: bytes | None = self._scripts.run("cancel", job_id, self._settings.silence_limit)
         if reply is None:
             raise JobNotFound(job_id)
@@ -179,14 +168,7 @@ class Store(WorkerStore):
         return outcome
 
     def delete(self, job_id: str) -> bool:
-        """Delete the folder and the record of a job, unless it is active.
-
-        Returns:
-            Whether they are deleted.
-
-        Raises:
-            JobNotFound: There is no such job.
-        """
+        """Delete the folder and the record of a job, unless it is active; return whether it did. Raises JobNotFound."""
         if self.find(job_id).active:
             return False
         self.files.remove(job_id)  # first: if Redis fails now, the record is still there for the next try
@@ -206,14 +188,7 @@ class Store(WorkerStore):
         return Usage(*self._scripts.run("usage", "", client, self._scripts.keyed_hash(client)))
 
     def installation(self, new: str = "") -> str | None:
-        """Return the id of the installation that Redis belongs to.
-
-        Args:
-            new: The id to store first if there is none.
-
-        Returns:
-            The id, or None if there is none.
-        """
+        """Return the id of the installation that Redis belongs to, or None; if there is none, first store a new one."""
         if new:
             self.redis.set("installation", new, nx=True)
         found: Any = self.redis.get("installation")

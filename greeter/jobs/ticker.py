@@ -28,8 +28,7 @@ class Ticker:
     def calling(self, function: Callable[[], object]) -> Iterator[None]:
         """Call a function at each interval while the body runs. At its end, wait for a call that is under way.
 
-        Args:
-            function: What to call. Its exceptions are logged.
+        The exceptions of the function are logged.
         """
         self._function = function
         if self._thread is None or not self._thread.is_alive():  # none yet, or lost in a fork

@@ -18,30 +18,17 @@ DIGITS = 12  # of a SHA-256: enough to tell two versions of a file apart
 
 
 def of_code(tool: Tool) -> dict[str, str]:
-    """Return the versions of what a process has loaded for a tool.
+    """Return the versions of what a process has loaded for a tool, by name.
 
-    Args:
-        tool: The tool.
-
-    Returns:
-        The versions by name. That of the tool is the start of a SHA-256, under the name of its file.
-
-    Raises:
-        PackageNotFoundError: A library that the tool names is not installed.
+    That of the tool is the start of a SHA-256, under the name of its file. Raises PackageNotFoundError if a library
+    that the tool names is not installed.
     """
     versions = {"greeter": __version__, "Python": python_version(), **_of_source(tool)}
     return versions | {library: version(library) for library in tool.libraries}
 
 
 def of_machine(tool: Tool) -> dict[str, str]:
-    """Return the versions of the programs and data of a tool, which may be updated at any time.
-
-    Args:
-        tool: The tool.
-
-    Returns:
-        The versions by name.
-    """
+    """Return the versions of the programs and data of a tool, by name. They may be updated at any time."""
     programs = {name: installed.version(name, arguments) for name, arguments in tool.programs.items()}
     return programs | {name: installed.release(path) for name, path in tool.data.items()}
 

@@ -23,12 +23,7 @@ class Watchdog:
     """
 
     def __init__(self, seconds: int, ping: Callable[[], object]) -> None:
-        """Allow the pulse to pause.
-
-        Args:
-            seconds: For how long.
-            ping: Reaches Redis, or raises redis.RedisError.
-        """
+        """Allow the pulse to pause for this many seconds. `ping` reaches Redis, or raises redis.RedisError."""
         self._seconds = seconds
         self._ping = ping
         self._pulse = mmap.mmap(-1, 1)

@@ -93,15 +93,7 @@ class WorkerStore:
         return Claim(params, self.files.attempt(job_id, int(number)), int(attempts))
 
     def heartbeat(self, job_id: str, runner: Runner) -> Order:
-        """Record that a job is running.
-
-        Args:
-            job_id: The job.
-            runner: The process that runs it.
-
-        Returns:
-            What the process has to do.
-        """
+        """Record that a job is running in this process, and return what the process has to do."""
         return Order(self._scripts.run("heartbeat", job_id, *runner.args).decode())
 
     def report_progress(self, job_id: str, runner: Runner, report: Report) -> None:
@@ -154,26 +146,16 @@ class WorkerStore:
         return texts(self._scripts.run("worker_heartbeat", "", worker, unfit, *counts, *queues, *tools, *jobs))
 
     def fail_unknown(self, job_id: str, result: str) -> bool:
-        """Fail a waiting job if no worker has had its tool for SILENCE_LIMIT.
+        """Fail a waiting job if no worker has had its tool for SILENCE_LIMIT, and return whether it failed.
 
-        Args:
-            job_id: The job.
-            result: The result of the job if it fails, in JSON.
-
-        Returns:
-            Whether it has failed.
+        It gets this result, which is JSON.
         """
         return bool(self._scripts.run("fail_unknown", job_id, self._settings.silence_limit, result))
 
     def requeue(self, job_id: str, runner: Runner, *, stale: bool, counted: bool, result: str = "") -> str | None:
-        """Make a job wait again after its process was lost.
+        """Make a job wait again after its process was lost. The arguments are those of JobService.requeue.
 
-        Args:
-            job_id: The job.
-            runner: The process that ran it, or its worker, if that is lost as a whole.
-            stale: Whether the process only seems lost, because its heartbeats have stopped.
-            counted: Whether the attempt counts. If it was the last one, the job fails.
-            result: The result of the job if it fails, in JSON.
+        Without further attempts, the job fails with this result (JSON).
 
         Returns:
             The new Celery state, or None if the job does not run there any more, or had a heartbeat since.
