@@ -13,15 +13,7 @@ DARK = {"paper": "#13191a", "card": "#1c2526", "on-accent": "#0c1516"}
 
 
 def contrast(one: str, other: str) -> float:
-    """Return the contrast ratio of two colours, from 1 to 21, as WCAG 2.2 defines it.
-
-    Args:
-        one: A colour, such as #0b6e69.
-        other: Another colour.
-
-    Returns:
-        The ratio, the same in either order.
-    """
+    """Return the contrast ratio of two colours such as #0b6e69, from 1 to 21, as WCAG 2.2 defines it."""
     darker, lighter = sorted((_luminance(one), _luminance(other)))
     return (lighter + 0.05) / (darker + 0.05)
 

@@ -63,14 +63,7 @@ def read(settings: Iterable[Field[Any]], environ: Mapping[str, str]) -> tuple[di
 
 
 def example(settings: Iterable[Field[Any]]) -> str:
-    """Format settings with their descriptions and defaults.
-
-    Args:
-        settings: The fields that `setting` made.
-
-    Returns:
-        The content of `.env.example`.
-    """
+    """Return the content of `.env.example`: the settings with their descriptions and defaults."""
     return "\n".join([_HEADER, *map(_example_of, settings)])
 
 
@@ -90,14 +83,7 @@ def yes_or_no(text: str) -> bool:
 
 
 def at_least(minimum: int) -> Callable[[str], int]:
-    """Create a parser for whole numbers.
-
-    Args:
-        minimum: The smallest valid number.
-
-    Returns:
-        The parser.
-    """
+    """Return a parser for whole numbers of at least this minimum."""
 
     def whole_number(text: str) -> int:
         if not text.isdecimal() or int(text) < minimum:

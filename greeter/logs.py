@@ -26,11 +26,7 @@ _COMPLETE_ID = re.compile(r"\b([0-9a-f]{8})[0-9a-f]{24}\b")
 
 
 def configure(production: bool) -> None:
-    """Use this log format for everything in this process.
-
-    Args:
-        production: Whether to write JSON lines, rather than text.
-    """
+    """Use this log format for everything in this process: JSON lines in production, text otherwise."""
     logging.captureWarnings(True)
     dictConfig(_configuration(production))
 

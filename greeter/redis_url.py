@@ -77,14 +77,7 @@ class RedisUrl:
         return plain and self.nodes[0][0] in ("127.0.0.1", "localhost", "::1")
 
     def connect(self, **options: Any) -> Redis:
-        """Return a client of the server, or of the current primary. It connects when it is used.
-
-        Args:
-            options: Options of redis.Redis, such as timeouts.
-
-        Returns:
-            The client.
-        """
+        """Return a client of the server, or of the current primary, with these options. It connects when it is used."""
         from redis import Redis
 
         from greeter.sentinel import SentinelConnection, SentinelTlsConnection

@@ -60,11 +60,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
 
 
 def _conflicts(settings: Settings) -> Iterator[tuple[str, str]]:
-    """Find the settings that conflict with others.
-
-    Yields:
-        The variable name of each, and what it should be.
-    """
+    """Yield the variable name of each setting that conflicts with others, and what it should be."""
     redis = RedisUrl.parse(settings.redis_url)
     local_redis_port = redis.nodes[0][1] if redis.is_embedded else None
     if settings.flower_port in (settings.web_port, local_redis_port):

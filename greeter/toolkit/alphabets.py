@@ -8,14 +8,7 @@ _MOST_LISTED = 12  # wrong letters
 
 
 def listed(letters: list[str]) -> str:
-    """List letters for a message, of which there is at least one.
-
-    Args:
-        letters: The letters.
-
-    Returns:
-        The first 12, and how many others there are: many, if this is another kind of file.
-    """
+    """List letters, of which there is at least one: the first 12, and how many others there are."""
     shown = [repr(letter) for letter in letters[:_MOST_LISTED]]
     if others := len(letters) - len(shown):
         shown.append(f"{others} others")

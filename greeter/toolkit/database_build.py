@@ -22,17 +22,9 @@ from greeter.toolkit.upload import Upload
 
 
 def file_name(path: Path, kind: str) -> str:
-    """Return the name that the main file of a database gets.
+    """Return the name of the main file of a database: "sequences.fa", or for other kinds that of the unpacked file.
 
-    Args:
-        path: The file that the operator gives.
-        kind: The kind of database.
-
-    Returns:
-        "sequences.fa", or for other kinds the name that the file has when it is not packed.
-
-    Raises:
-        ToolError: The description needs this name, or it is hidden, or no text.
+    Raises ToolError if the description needs this name, or if it is hidden or cannot be printed.
     """
     if kind in ALPHABETS:
         return "sequences.fa"

@@ -49,13 +49,7 @@ class FileRules:
     unpack: bool = True
 
     def accept(self, upload: Upload) -> Upload:
-        """Check a file.
-
-        Args:
-            upload: The file.
-
-        Returns:
-            The file that the tool gets.
+        """Check a file, and return the one that the tool gets.
 
         Raises:
             ToolError: The file is not suitable.

@@ -81,14 +81,9 @@ class LastLines:
 
 
 def without_folders(text: str, root: Path) -> str:
-    """Shorten absolute paths to file names, so that a text for the user has no folders of the server.
+    """Shorten absolute paths to file names, as `/srv/jobs/1/inputs/query` to `query`, in a text for the user.
 
-    Args:
-        text: The text.
-        root: The folder of the job, whose path may contain spaces.
-
-    Returns:
-        The text, with `/srv/jobs/1/inputs/query` as `query`.
+    The path of the job, `root`, may contain spaces.
     """
     return _FOLDERS.sub("", re.sub(rf"{re.escape(str(root))}(?:/[^\s/'\"]+)*/", "", text))
 

@@ -73,12 +73,9 @@ def kill_descendants() -> None:
 
 
 def kill_orphans(spared: Collection[int]) -> None:
-    """End the children of this process, with their descendants.
+    """End the children of this process, with their descendants, except those whose ids are spared.
 
     It gives up after a second, because a process that waits for a disk cannot be killed. Call it again later.
-
-    Args:
-        spared: The ids of the children that stay, with their descendants.
     """
     if not (orphans := _orphans(spared)):  # as nearly always: the list of all processes is not read again
         return

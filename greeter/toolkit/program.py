@@ -21,17 +21,7 @@ _CHUNK = 65_536  # bytes
 
 
 def find_program(name: str | Path) -> str:
-    """Find a program.
-
-    Args:
-        name: Its name, which is looked up on PATH, or its path.
-
-    Returns:
-        Its path.
-
-    Raises:
-        FileNotFoundError: It is not installed.
-    """
+    """Return the path of a program, given a path or a name on PATH. Raises FileNotFoundError without one."""
     if path := shutil.which(name):
         return str(path)
     raise FileNotFoundError(f"There is no program {str(name)!r} on this machine. Install it.")
@@ -43,9 +33,6 @@ def environment(home: Path, cores: int) -> dict[str, str]:
     Args:
         home: The value of HOME, and of TMPDIR, so that a program that is killed leaves nothing elsewhere.
         cores: How many threads it may use, for the libraries that read this from the environment.
-
-    Returns:
-        The variables by name.
     """
     return {"PATH": os.environ["PATH"], "HOME": str(home), "TMPDIR": str(home), "LC_ALL": "C.UTF-8"} | thread_variables(
         cores

@@ -9,14 +9,7 @@ from typing import NamedTuple
 
 
 def count_sequences(path: Path) -> int:
-    """Count the records of a checked FASTA file.
-
-    Args:
-        path: The path of the file.
-
-    Returns:
-        The number of records.
-    """
+    """Count the records of a checked FASTA file."""
     with path.open("rb") as file:
         return sum(line.startswith(b">") for line in file)
 
@@ -35,14 +28,7 @@ def longest_sequence(path: Path) -> tuple[str, int]:
 
 
 def count_reads(path: Path) -> int:
-    """Count the reads of a checked FASTQ file.
-
-    Args:
-        path: The path of the file.
-
-    Returns:
-        The number of reads.
-    """
+    """Count the reads of a checked FASTQ file."""
     with path.open("rb") as file:
         return sum(1 for _ in file) // 4
 

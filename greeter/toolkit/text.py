@@ -42,15 +42,7 @@ def text_blocks(source: BinaryIO) -> Iterator[str]:
 
 
 def read_text(source: BinaryIO, limit: int) -> str | None:
-    """Read a short text.
-
-    Args:
-        source: The open file.
-        limit: The maximum length in characters.
-
-    Returns:
-        The text, or None if it is longer, or no text.
-    """
+    """Read a text of up to `limit` characters. Returns None if it is longer, or no text."""
     text = ""
     try:
         for block in text_blocks(source):

@@ -12,14 +12,7 @@ _VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUM
 
 
 def thread_variables(cores: int) -> dict[str, str]:
-    """Return the environment variables that libraries read when they are loaded.
-
-    Args:
-        cores: How many threads a library may use.
-
-    Returns:
-        The variables by name.
-    """
+    """Return the environment variables that limit the threads of libraries, which read them when they are loaded."""
     return dict.fromkeys(_VARIABLES, str(cores))
 
 
@@ -28,9 +21,6 @@ def limited_threads(cores: int) -> Iterator[None]:
     """Let each library in this process use so many threads while the body runs, and one afterwards.
 
     Those that are loaded already have their limit changed; those that the body loads read it from the environment.
-
-    Args:
-        cores: How many threads each library may use.
     """
     os.environ.update(thread_variables(cores))
     threadpool_limits(cores)  # looks through all loaded libraries, which takes about a millisecond

@@ -92,15 +92,7 @@ class Tool:
         return self.function(job, **params)
 
     def memory_problem(self, params: Mapping[str, Any], limit: int) -> str | None:
-        """Check the memory that a job needs.
-
-        Args:
-            params: The parameters of the job.
-            limit: The maximum memory of a job in bytes.
-
-        Returns:
-            A message for the user if the job needs more, otherwise None.
-        """
+        """Return a message for the user if a job with these parameters needs more memory, in bytes; otherwise None."""
         need = self.memory(**params) if self.memory else None
         if need is None or need.bytes <= limit:
             return None

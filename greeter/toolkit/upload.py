@@ -42,14 +42,7 @@ class Upload:
     is_dropped: bool = False
 
     def create(self) -> BinaryIO:
-        """Create the file.
-
-        Returns:
-            The file, open for writing.
-
-        Raises:
-            OSError: The disk is full, or cannot be used.
-        """
+        """Create the file, and open it for writing. Raises OSError if the disk is full, or cannot be used."""
         if self.error:
             raise self.error
         return self.path.open("xb")
@@ -75,14 +68,7 @@ class Upload:
 
     @contextmanager
     def unpacked(self) -> Iterator[BinaryIO]:
-        """Open the file for reading, unpacked if it is a gzip or bgzip file.
-
-        Yields:
-            The open file.
-
-        Raises:
-            ToolError: The gzip file is damaged.
-        """
+        """Open the file for reading, unpacked if it is a gzip or bgzip file. Raises ToolError if that is damaged."""
         try:
             with gzip.open(self.path) if self.is_packed else self.path.open("rb") as file:
                 yield cast(BinaryIO, file)
@@ -94,11 +80,6 @@ class Upload:
 def shown_reference(text: str, name: str) -> str:
     """Return what a form sends so that a text in it keeps the name of its file, unless the text is edited.
 
-    Args:
-        text: The text. Its blanks and line ends, which a browser may change, make no difference.
-        name: The name of the file.
-
-    Returns:
-        A reference with the checksum of the text.
+    It has a checksum of the text, without blanks and line ends, which a browser may change.
     """
     return f"{_SHOWN}{sha256(''.join(text.split()).encode()).hexdigest()}/0/{name}"
