@@ -57,14 +57,7 @@ class Site(Flask):
 
 
 def create_app(settings: Settings | None = None) -> Flask:
-    """Create the web application.
-
-    Args:
-        settings: The settings; None reads them from the environment.
-
-    Returns:
-        The WSGI application.
-    """
+    """Create the web application; see `greeter.create_app`."""
     settings = settings or load_settings()
     app = Site("greeter", template_folder="../templates", static_folder="../static")
     _configure(app, settings)

@@ -28,14 +28,7 @@ class Availability:
         self._expires = 0.0
 
     def problem(self, tool: Tool) -> str | None:
-        """Check a tool.
-
-        Args:
-            tool: The tool.
-
-        Returns:
-            A message for the user if the tool cannot run, otherwise None.
-        """
+        """Return a message for the user if a tool cannot run, otherwise None."""
         if not tool.programs:
             return None
         announced, absent = self._read(), missing(tool.programs)

@@ -45,14 +45,7 @@ class Part:
 
 
 def send(record: Record) -> Response:
-    """Send the crate of an ended job, which is made while it is sent.
-
-    Args:
-        record: The record of the job.
-
-    Returns:
-        The response.
-    """
+    """Send the crate of an ended job, which is made while it is sent."""
     reader = services().reader_for(record.id)
     provenance = services().provenance(record.id)
     inputs = list(_inputs(record, reader, provenance))

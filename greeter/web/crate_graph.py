@@ -25,12 +25,7 @@ class Graph:
         self._files: list[Entity] = []
 
     def add_file(self, file: Entity, role: str) -> None:
-        """Add a file that the archive has.
-
-        Args:
-            file: Its entity.
-            role: The property of the run that names it: `object`, `result`, or an empty string for none.
-        """
+        """Add a file that the archive has. Its role is the property of the run that names it; it may be empty."""
         self._files.append(file)
         if role:
             self._action[role].append(reference(file))

@@ -49,14 +49,7 @@ class Crate:
 
 
 def read(path: Path, folder: Path) -> Crate:
-    """Read the crate of a job.
-
-    Args:
-        path: The archive.
-        folder: An existing folder, where the input files are written.
-
-    Returns:
-        The crate.
+    """Read the crate of a job, and write its input files to an existing folder.
 
     Raises:
         NotACrate: The archive is not that of a job, or is damaged.

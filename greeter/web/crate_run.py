@@ -42,13 +42,7 @@ _UNKNOWN = "not recorded"
 def describe(record: Record, provenance: Provenance, missing: list[Entity]) -> Graph:
     """Describe an ended job. Its files have to be added.
 
-    Args:
-        record: The record of the job.
-        provenance: How its result was made.
-        missing: Entities of the input files that the archive does not have.
-
-    Returns:
-        The metadata.
+    `missing` has entities of the input files that the archive does not have.
     """
     host = url_for("pages.index", _external=True)
     site = {"@id": host, "@type": "Organization", "name": services().settings.site_name, "url": host}

@@ -45,13 +45,9 @@ def data_block(tool: Tool) -> Markup:
 
 
 def bioschemas(tool: Tool) -> dict[str, Any]:
-    """Describe a tool in the terms of https://bioschemas.org/profiles/ComputationalTool/1.0-RELEASE.
+    """Describe a tool in the terms of https://bioschemas.org/profiles/ComputationalTool/1.0-RELEASE, in JSON-LD.
 
-    Args:
-        tool: The tool.
-
-    Returns:
-        The JSON-LD document. It has no author, citation or licence: those of a tool and of what it runs are not known.
+    There is no author, citation or licence: those of a tool and of what it runs are not known.
     """
     url, site = _addresses(tool)
     settings = services().settings
@@ -75,14 +71,7 @@ def bioschemas(tool: Tool) -> dict[str, Any]:
 
 
 def biotools_entry(tool: Tool) -> dict[str, Any]:
-    """Describe a tool in the terms of biotoolsSchema 3.3 (https://github.com/bio-tools/biotoolsSchema).
-
-    Args:
-        tool: The tool.
-
-    Returns:
-        The entry.
-    """
+    """Describe a tool in the terms of biotoolsSchema 3.3 (https://github.com/bio-tools/biotoolsSchema)."""
     url, site = _addresses(tool)
     operations, topics = (
         [{"uri": uri, "term": label} for uri, label in _terms(tool, kind)] for kind in ("operation", "topic")

@@ -78,16 +78,7 @@ def describe(file: ResultFile, record: Record) -> Download:
 
 
 def send(file: ResultFile, record: Record, *, inline: bool) -> Response:
-    """Send a result file.
-
-    Args:
-        file: The file.
-        record: The record of its job.
-        inline: Whether to let the browser show it, if it is an image or a PDF. Other files are always downloaded.
-
-    Returns:
-        The response.
-    """
+    """Send a result file of a job. With `inline`, a browser may show it, if it is an image or a PDF."""
     media_type = file.media_type
     response = send_from_directory(
         file.path.parent,
@@ -108,29 +99,16 @@ def name(response: Response, name: str, record: Record) -> Response:
 
 
 def send_zip(entries: Iterable[Entry], record: Record) -> Response:
-    """Send a ZIP archive, which is made while it is sent.
-
-    Args:
-        entries: The files.
-        record: The record of their job.
-
-    Returns:
-        The response.
-    """
+    """Send a ZIP archive of files of a job, which is made while it is sent."""
     response = Response(zip_stream(entries, record.times["ended"]), mimetype="application/zip")
     response.headers.set("Content-Disposition", "attachment", filename=f"{_prefix(record)}.zip")
     return response
 
 
 def zip_stream(entries: Iterable[Entry], modified: datetime) -> Iterator[bytes]:
-    """Make a ZIP archive in small pieces, without a copy in memory or on disk.
+    """Yield a ZIP archive in small pieces, without a copy in memory or on disk.
 
-    Args:
-        entries: The files. Each is read before the next one is requested.
-        modified: The time that all of them have.
-
-    Yields:
-        The bytes of the archive.
+    Each file is read before the next one is requested. All of them have the time `modified`.
     """
     sink = _Sink()
     with ZipFile(sink, "w") as archive:

@@ -80,11 +80,7 @@ def init_app(app: Flask) -> None:
 def not_found(error: Exception) -> ResponseReturnValue:
     """Render the 404 page, which is the same for a job that was deleted and one that never existed.
 
-    Args:
-        error: The exception, which the page does not show.
-
-    Returns:
-        The page, or for a poll the fragment that ends the polling, with status 404.
+    For a poll, it is the fragment that ends the polling.
     """
     if request.path.startswith("/jobs/") and request.path.endswith("/progress"):
         # This replaces the section of the job and has no polling attributes, so polling stops.

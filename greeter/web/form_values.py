@@ -11,13 +11,9 @@ from greeter.toolkit import FileField
 
 
 def shown_values(field: Any) -> list[Any]:
-    """Return what a browser submits for a field as the form shows it.
+    """Return what a browser submits for a field as the form shows it: texts, and uploads for a field that takes files.
 
-    Args:
-        field: A field that has no fields of its own.
-
-    Returns:
-        The values: texts, and uploads for a field that takes files.
+    A field that has fields of its own has no such values.
     """
     if isinstance(field, BooleanField):
         return ["y"] * bool(field.data)

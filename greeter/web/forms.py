@@ -84,13 +84,9 @@ def accept_files(tool: Tool) -> None:
 
 
 def submitted_data(tool: Tool) -> MultiDict[str, Any]:
-    """Read what the current request submitted.
+    """Return what the current request submitted for the form of a tool: the values of the fields by name.
 
-    Args:
-        tool: The tool of the form.
-
-    Returns:
-        The values of the fields by name. Those that take files have the new ones, and those that the form refers to.
+    Those that take files have the new ones, and those that the form refers to.
     """
     uploads = current_request().uploads
     files: MultiDict[str, Any] = MultiDict()
@@ -113,14 +109,9 @@ def file_fields(tool: Tool) -> dict[str, FileField]:
 
 
 def submission_limit(tool: Tool, configured: int) -> int:
-    """Return how large a submission may be.
+    """Return how many bytes a submission may have, where `configured` is the setting MAX_UPLOAD_BYTES.
 
-    Args:
-        tool: The tool.
-        configured: The setting MAX_UPLOAD_BYTES.
-
-    Returns:
-        The number of bytes: the setting, or if any field has a limit of its own, what all fields may have together.
+    It is the setting or, if any field has a limit of its own, what all fields may have together.
     """
     limits = [field.max_bytes for field in file_fields(tool).values()]
     return max(configured, sum(limit or configured for limit in limits)) if any(limits) else configured

@@ -54,20 +54,12 @@ class Limits:
         self._in_redis = FixedWindowRateLimiter(redis)
 
     def count_request(self) -> None:
-        """Count the current request, without using Redis.
-
-        Raises:
-            TooManyRequests: The client has sent REQUESTS_PER_MINUTE to this process in this minute.
-        """
+        """Count the current request, without using Redis. Raises TooManyRequests after REQUESTS_PER_MINUTE."""
         if not self._requests.hit(client_address()):
             raise TooManyRequests(retry_after=_RETRY_AFTER)
 
     def count_submission(self) -> None:
-        """Count the current request as a submission.
-
-        Raises:
-            TooManyRequests: The client has made SUBMITS_PER_MINUTE in this minute.
-        """
+        """Count the current request as a submission. Raises TooManyRequests after SUBMITS_PER_MINUTE."""
         try:
             allowed = self._in_redis.hit(self._per_minute, client_address(), _minute())
         except RedisError:

@@ -99,31 +99,14 @@ def _refuse(tool: Tool, form: Form, label: str, refusal: Refusal) -> ResponseRet
 
 
 def find_tool(name: str) -> Tool:
-    """Find a tool.
-
-    Args:
-        name: The name of the tool.
-
-    Returns:
-        The tool.
-
-    Raises:
-        NotFound: There is no tool with this name.
-    """
+    """Return the tool with this name. Raises NotFound."""
     return services().tools.get(name) or abort(404)
 
 
 def form_page(tool: Tool, form: Form, label: str = "", problem: str = "") -> str:
-    """Render the page with the form of a tool.
+    """Render the page with the form of a tool, with input and errors if there are any.
 
-    Args:
-        tool: The tool.
-        form: Its form, with input and errors if there are any.
-        label: The name of the job; may be empty.
-        problem: Why the submission was refused and what to do; empty if it was not.
-
-    Returns:
-        The page.
+    `problem` is why a submission was refused, and what to do.
     """
     token = request.form.get("token") or token_urlsafe(16)
     limit = submission_limit(tool, services().settings.max_upload_bytes)

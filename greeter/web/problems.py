@@ -24,17 +24,7 @@ _ADVICE = {
 
 
 def error_problem(status: int, title: str, advice: str, headers: Mapping[str, str]) -> Response:
-    """Make the response of the API to an error, for which there is a page otherwise.
-
-    Args:
-        status: The HTTP status.
-        title: The title of the page.
-        advice: What the page says to do next.
-        headers: The headers of the page.
-
-    Returns:
-        The response.
-    """
+    """Make the response of the API to an error, for which there is a page with this title and advice otherwise."""
     return problem(status, title, _ADVICE.get(status, advice), headers)
 
 

@@ -122,11 +122,7 @@ class UploadRequest(Request):
         """Store at most this many bytes of files, but read more, so that the form can be shown with its other fields.
 
         A browser that is refused while it still sends a file shows an error of its own, so the rest has to be read
-        anyway.
-
-        Args:
-            most: The limit of the submission in bytes.
-            long_texts: The fields whose text is stored as a file if it is too long for the memory.
+        anyway. `long_texts` are the fields whose text is stored as a file if it is too long for the memory.
         """
         has_files = self.mimetype == "multipart/form-data"
         self.max_content_length = _READ_FACTOR * most if has_files else most

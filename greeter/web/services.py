@@ -47,14 +47,7 @@ class Services:
         return [file for file in self.files if file.problem]
 
     def reader_for(self, job_id: str) -> JobReader:
-        """Choose between samples and jobs.
-
-        Args:
-            job_id: The id of a job or of a sample, which need not exist.
-
-        Returns:
-            What reads the job.
-        """
+        """Return what reads a job or a sample, which need not exist."""
         return self.samples if job_id.startswith(PREFIX) else self.jobs.store
 
     def provenance(self, job_id: str) -> Provenance:
@@ -74,13 +67,7 @@ def services() -> Services:
 
 
 def init_app(app: Flask, settings: Settings, files: list[ToolFile]) -> None:
-    """Add the services to the app.
-
-    Args:
-        app: The app.
-        settings: The settings.
-        files: The files with the tools.
-    """
+    """Add the services to the app."""
     celery_app = CeleryApp(settings)
     celery_app.set_default()  # so that AsyncResult(job_id) works without an app argument
     by_position = dict(sorted(usable(files).items(), key=lambda item: item[1].position))

@@ -96,11 +96,7 @@ def colours() -> Response:
 
 
 def template_problems() -> Iterator[str]:
-    """Find the templates of the operator that cannot be used, whose pages would fail.
-
-    Yields:
-        The path of each, the line and what is wrong.
-    """
+    """Yield the path of each of the operator's templates that cannot be used, the line, and what is wrong."""
     templates = current_app.jinja_env
     folder = own_site().folder
     own = FileSystemLoader(folder / "templates").list_templates() if folder else []

@@ -67,15 +67,7 @@ class SitePages:
 
 @lru_cache(maxsize=100)
 def _rendered(path: Path, mtime: int) -> SitePage:
-    """Render a page; again if the file has changed.
-
-    Args:
-        path: The file.
-        mtime: The time of its last change, in nanoseconds.
-
-    Returns:
-        The page.
-    """
+    """Render a page; again if the time of its last change, in nanoseconds, is another one."""
     tokens = _MARKDOWN.parse(path.read_text("utf-8", errors="replace"))
     heading = ""
     if tokens and tokens[0].tag == "h1":

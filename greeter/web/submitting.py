@@ -36,11 +36,6 @@ class Refused(Exception):
 def submit(tool: Tool, params: Params, submission: Submission) -> str:
     """Submit a job with valid parameters.
 
-    Args:
-        tool: The tool.
-        params: The parameters, with files as Paths.
-        submission: What else is known of the submission.
-
     Returns:
         The id of the job, or of the one that the same submission created before.
 

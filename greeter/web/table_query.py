@@ -57,16 +57,7 @@ class TableQuery:
 
     @classmethod
     def of(cls, name: str, columns: Mapping[str, Column], args: Mapping[str, str]) -> TableQuery:
-        """Read query parameters. What is unknown or wrong has no effect.
-
-        Args:
-            name: The name of the TSV file.
-            columns: The columns of the table.
-            args: The query parameters of the page.
-
-        Returns:
-            The query.
-        """
+        """Read the query parameters of a page with the table of this name. What is unknown or wrong has no effect."""
         prefix = prefix_of(name)
         own = [f"{prefix}-{name}" for name in ("sort", "start", "open")]
         order, start, opened = (args.get(parameter, "") for parameter in own)
@@ -93,25 +84,14 @@ class TableQuery:
         return any(one.typed for one in self.inputs)
 
     def params(self, **changed: str | int) -> dict[str, str | int]:
-        """Return the query parameters of an address that changes this table and leaves the others as they are.
-
-        Args:
-            **changed: As for `own`.
-
-        Returns:
-            The parameters.
-        """
+        """Return the query parameters of an address that changes this table, as `own` does, and leaves the others."""
         return {**self.others, **self.own(**changed)}
 
     def own(self, **changed: str | int) -> dict[str, str | int]:
-        """Return the query parameters of this table in an address that shows the same rows.
+        """Return the query parameters of this table, without empty ones, in an address that shows the same rows.
 
-        Args:
-            **changed: A different `sort`, `start` or `open`. Without a start, the address is that of the first page,
-                and only `all` stays open.
-
-        Returns:
-            The parameters that are not empty.
+        `changed` has a different `sort`, `start` or `open`. Without a start, the address is that of the first page, and
+        only `all` stays open.
         """
         kept: dict[str, str | int] = {"sort": self.order, "open": self.open if self.open == "all" else ""}
         own = {f"{self.prefix}-{name}": value for name, value in (kept | changed).items()}

@@ -37,14 +37,7 @@ class TableView:
 
     @classmethod
     def of(cls, path: Path, args: Mapping[str, str]) -> TableView:
-        """Read the page of a table that query parameters ask for.
-
-        Args:
-            path: The path of the TSV file.
-            args: The query parameters.
-
-        Returns:
-            The page. After the last one, it is the last one.
+        """Read the page of a table that query parameters ask for. After the last one, it is the last one.
 
         Raises:
             FileNotFoundError: The table has no index.
@@ -91,17 +84,9 @@ class TableView:
 
 
 def selection(path: Path, args: Mapping[str, str]) -> Response | None:
-    """Send those rows of a table that query parameters ask for, as a TSV file.
+    """Send those rows of a table that query parameters ask for, as a TSV file. Raises BrokenIndex.
 
-    Args:
-        path: The path of the TSV file.
-        args: The query parameters.
-
-    Returns:
-        The response, or None if they do not ask for anything else than the whole file.
-
-    Raises:
-        BrokenIndex: The index cannot be read.
+    Returns None if they do not ask for anything else than the whole file.
     """
     try:
         index = TableIndex(path)
@@ -117,15 +102,7 @@ def selection(path: Path, args: Mapping[str, str]) -> Response | None:
 
 
 def shown(value: object, column: Column) -> str:
-    """Format a cell for a page.
-
-    Args:
-        value: The cell. An index that was not written by `Table` may have anything in it.
-        column: Its column.
-
-    Returns:
-        At most 301 characters.
-    """
+    """Format a cell for a page, in at most 301 characters. The index may have anything in it."""
     if column.format and isinstance(value, int | float):
         return format(value, column.format)
     text = "" if value is None else str(value)

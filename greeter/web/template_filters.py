@@ -51,14 +51,7 @@ def count(progress: ReportedProgress | None) -> str:
 
 @lru_cache(maxsize=1024)
 def duration(seconds: int) -> str:
-    """Format a duration for people.
-
-    Args:
-        seconds: The duration in seconds.
-
-    Returns:
-        A text such as `40 seconds` or, from one minute on without seconds, `3 hours and 20 minutes`.
-    """
+    """Format seconds as in `40 seconds` or, from one minute on without seconds, `3 hours and 20 minutes`."""
     if seconds < 1:
         return "less than a second"
     return precisedelta(seconds // 60 * 60 if seconds >= 60 else seconds, minimum_unit="seconds", format="%d")
@@ -87,15 +80,7 @@ def words(value: object) -> str:
 
 
 def plural(unit: str, number: int | None) -> str:
-    """Format a unit for a number.
-
-    Args:
-        unit: The unit in the singular, such as `step` or `query`.
-        number: How many there are; None if it is unknown.
-
-    Returns:
-        The singular for 1, otherwise the plural, such as `steps` or `queries`.
-    """
+    """Return the plural of a unit, such as `steps` or `queries`; for 1, the singular. None: the number is unknown."""
     if number == 1:
         return unit
     if unit.endswith("y") and unit[-2:-1] not in "aeiou":
@@ -104,14 +89,9 @@ def plural(unit: str, number: int | None) -> str:
 
 
 def printable(text: Value, keep: str = "") -> Value:
-    """Remove control characters and characters that change the text direction.
+    """Remove control characters, except those to keep, and characters that change the text direction.
 
-    Args:
-        text: The text. A value that is not a str is returned unchanged.
-        keep: Control characters to keep.
-
-    Returns:
-        The text, with other white space replaced by spaces.
+    Other white space becomes spaces. A value that is not a str is returned unchanged.
     """
     if not isinstance(text, str) or text.isprintable():
         return text

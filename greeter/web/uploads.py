@@ -39,14 +39,7 @@ class RequestUploads:
         return any(upload.is_dropped for upload in self._new)
 
     def create(self, name: str) -> Upload:
-        """Prepare a file.
-
-        Args:
-            name: Its name on the visitor's computer.
-
-        Returns:
-            The upload, with an error if the disk is full or cannot be used.
-        """
+        """Prepare a file, given its name on the visitor's computer. It has an error if it cannot be stored."""
         name = printable(name.replace("\\", "/").rpartition("/")[2])[:_LONGEST_NAME]
         upload = Upload(Path(), name, is_new=True)
         try:
@@ -68,16 +61,7 @@ class RequestUploads:
             raise NoAnswer
 
     def find(self, reference: str, tool: Tool, field: str) -> Upload:
-        """Find a file to which a form refers.
-
-        Args:
-            reference: The reference.
-            tool: The tool of the form.
-            field: The name of the field.
-
-        Returns:
-            The file; its path may not exist any more.
-        """
+        """Find a file to which a field of a tool's form refers. Its path may not exist any more."""
         kind, key, number, name = (reference.split("/", 3) + [""] * 4)[:4]
         upload = Upload(Path(), printable(name)[:_LONGEST_NAME], reference)
         try:
@@ -110,27 +94,14 @@ class RequestUploads:
 
 
 def of_job(params: Mapping[str, Any], job_id: str, filenames: Mapping[str, Any]) -> dict[str, Any]:
-    """Replace the files of a job by uploads.
-
-    Args:
-        params: The parameters of the job, with files as Paths.
-        job_id: The id of the job.
-        filenames: The names of its files on the visitor's computer, by the name of the parameter.
-
-    Returns:
-        The values for a form.
-    """
+    """Return the parameters of a job as the values for a form, with uploads instead of Paths."""
     return {name: _referring("job", job_id, value, filenames.get(name, "")) for name, value in params.items()}
 
 
 def of_example(tool: Tool) -> dict[str, Any]:
-    """Replace the files of a tool's example by uploads.
+    """Return the example of a tool as the values for its form, with uploads instead of Paths.
 
-    Args:
-        tool: The tool.
-
-    Returns:
-        The values for its form, without those whose files do not exist: `flask check-tools` names these.
+    Those whose files do not exist are left out: `flask check-tools` names these.
     """
     found = {name: value for name, value in tool.example.items() if all(map(Path.is_file, example_paths(value)))}
     return {name: _referring("example", "", value, _names(value)) for name, value in found.items()}

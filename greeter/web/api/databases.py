@@ -29,22 +29,11 @@ DATABASE_LIST = component("DatabaseList", {"databases": list_of(component("Datab
 
 
 def list_databases() -> list[dict[str, Any]]:
-    """List the reference databases of this site.
-
-    Returns:
-        What DATABASE_LIST has of each version of a database.
-    """
+    """Return what DATABASE_LIST has of each version of a database."""
     return [{"name": one.name} | one.about for one in services().databases.published()]
 
 
 def databases_of(record: Record) -> dict[str, dict[str, Any]]:
-    """Describe the versions of databases that a job used, by the name of the input.
-
-    Args:
-        record: The record of the job.
-
-    Returns:
-        What USED_DATABASE has of each of them.
-    """
+    """Return what USED_DATABASE has of the versions of databases that a job used, by the name of the input."""
     used = services().reader_for(record.id).provenance(record.id).databases
     return {name: {"name": f"{about['id']}/{about['version']}", **about} for name, about in used.items()}

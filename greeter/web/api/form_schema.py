@@ -47,14 +47,7 @@ _TYPES: dict[type[Field], str] = {
 
 
 def inputs_schema(tool: Tool) -> Schema:
-    """Describe the inputs of a tool.
-
-    Args:
-        tool: The tool.
-
-    Returns:
-        The JSON Schema of an object with a value for each field of the form.
-    """
+    """Return the JSON Schema of the inputs of a tool: an object with a value for each field of the form."""
     form = make_form(tool)
     properties = {field.name: field_schema(field) for field in form if not has_fields(field)}
     required = [name for name, found in properties.items() if form[name].flags.required and "default" not in found]
@@ -86,14 +79,7 @@ def json_value(field: Any) -> Any:
 
 
 def field_schema(field: Any) -> Schema:
-    """Describe a field.
-
-    Args:
-        field: The field, of a form without input.
-
-    Returns:
-        The JSON Schema of its value.
-    """
+    """Return the JSON Schema of the value of a field, of a form without input."""
     kind = kind_of(field)
     schema: Schema = {"type": [kind, "null"] if field.flags.optional and kind != "array" else kind}
     schema["title"] = field.label.text

@@ -32,13 +32,7 @@ class Inputs(NamedTuple):
 
 
 def read_inputs(tool: Tool) -> Inputs:
-    """Read the inputs from the current request.
-
-    Args:
-        tool: The tool to execute.
-
-    Returns:
-        The inputs; a field that is missing has the value that its form shows.
+    """Read the inputs for a tool from the current request. A field that is missing has the value that its form shows.
 
     Raises:
         Problem: The body is not JSON or a form, or has unknown fields or values of the wrong type.

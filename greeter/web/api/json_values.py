@@ -20,15 +20,7 @@ _WORDS = {
 def texts_of(schema: Schema, value: Any) -> list[Any]:
     """Return a value of JSON as a form would send it.
 
-    Args:
-        schema: The schema of the field.
-        value: The value.
-
-    Returns:
-        The texts.
-
-    Raises:
-        ValueError: The type of the value is not that of the field. The message says what to give.
+    Raises ValueError, with what to give, if its type is not that of the field.
     """
     kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
     if not any(_IS_TYPE[kind](value) for kind in kinds):

@@ -12,15 +12,5 @@ LINK = component("Link", {"rel": TEXT, "href": ADDRESS, "type": TEXT})
 
 
 def link(rel: str, endpoint: str, media_type: str = "application/json", **values: Any) -> dict[str, str]:
-    """Return a link, as OGC API Processes has them.
-
-    Args:
-        rel: How the target is related to what has the link.
-        endpoint: The endpoint of the target.
-        media_type: The media type of the target.
-        **values: The variables of its route.
-
-    Returns:
-        The link.
-    """
+    """Return a link, as OGC API Processes has them, to an endpoint with the variables of its route."""
     return {"rel": rel, "href": url_for(endpoint, _external=True, **values), "type": media_type}

@@ -77,18 +77,7 @@ OPERATIONS: list[Operation] = []
 def operation(
     method: str, path: str, answers: Mapping[int, Answer], errors: tuple[int, ...] = (), headers: tuple[str, ...] = ()
 ) -> Callable[[View], View]:
-    """Make a function answer an operation.
-
-    Args:
-        method: The HTTP method.
-        path: The path, as in the document.
-        answers: See `Operation`.
-        errors: See `Operation`.
-        headers: See `Operation`.
-
-    Returns:
-        A decorator that registers the function and returns it.
-    """
+    """Make a function answer an operation, whose attributes `Operation` describes."""
 
     def register(view: View) -> View:
         route = path

@@ -50,15 +50,7 @@ class Problem(Exception):
 
 
 def invalid(problems: Mapping[str, str], status: int = 422) -> Problem:
-    """Return the problem of inputs that are not valid.
-
-    Args:
-        problems: For each field, by name, what is wrong and what to do.
-        status: The HTTP status.
-
-    Returns:
-        The problem.
-    """
+    """Return the problem of inputs that are not valid, given what is wrong with each field, and what to do."""
     errors = [{"field": name, "detail": detail} for name, detail in problems.items()]
     detail = " ".join(f"{error['field']}: {error['detail']}" for error in errors)
     return Problem(status, "The inputs are not valid", detail, errors=errors)

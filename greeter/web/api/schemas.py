@@ -37,15 +37,6 @@ def object_of(required: Schema, optional: Schema | None = None) -> Schema:
 
 
 def component(name: str, required: Schema, optional: Schema | None = None) -> Schema:
-    """Make the schema of an object a component of the document.
-
-    Args:
-        name: Its name there.
-        required: The properties that it always has.
-        optional: Those that it may have.
-
-    Returns:
-        A reference to it, which stands for the schema.
-    """
+    """Make the schema of an object a component of the document, and return a reference, which stands for it."""
     SCHEMAS[name] = object_of(required, optional)
     return {"$ref": f"#/components/schemas/{name}"}

@@ -47,14 +47,7 @@ STATUS_INFO = component(
 
 
 def status_info(record: Record) -> dict[str, Any]:
-    """Describe the state of a job.
-
-    Args:
-        record: The record of the job.
-
-    Returns:
-        What STATUS_INFO has: the members of statusInfo in OGC API Processes, and our own.
-    """
+    """Return what STATUS_INFO has of a job: the members of statusInfo in OGC API Processes, and our own."""
     times = {"created": "submitted", "started": "started", "finished": "ended"}
     optional = {
         **{name: record.times[key].isoformat() for name, key in times.items() if key in record.times},
