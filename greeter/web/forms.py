@@ -78,7 +78,7 @@ def make_form(
 
 def accept_files(tool: Tool) -> None:
     """Limit the files, and the texts that may be files, of a submission of a tool's form, which is not read yet."""
-    limit = submission_limit(tool, services().settings.max_upload_bytes)
+    limit = submission_limit(tool)
     long_texts = [name for name, field in file_fields(tool).items() if field.paste]
     current_request().limit_files(max(request.max_content_length or 0, limit), long_texts)
 
@@ -108,11 +108,9 @@ def file_fields(tool: Tool) -> dict[str, FileField]:
     return {name: field for name, field in tool.form()._fields.items() if isinstance(field, FileField)}
 
 
-def submission_limit(tool: Tool, configured: int) -> int:
-    """Return how many bytes a submission may have, where `configured` is the setting MAX_UPLOAD_BYTES.
-
-    It is the setting or, if any field has a limit of its own, what all fields may have together.
-    """
+def submission_limit(tool: Tool) -> int:
+    """Return the maximum size of a submission: MAX_UPLOAD_BYTES or, if fields have limits of their own, their sum."""
+    configured = services().settings.max_upload_bytes
     limits = [field.max_bytes for field in file_fields(tool).values()]
     return max(configured, sum(limit or configured for limit in limits)) if any(limits) else configured
 

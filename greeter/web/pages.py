@@ -109,5 +109,5 @@ def form_page(tool: Tool, form: Form, label: str = "", problem: str = "") -> str
     `problem` is why a submission was refused, and what to do.
     """
     token = request.form.get("token") or token_urlsafe(16)
-    limit = submission_limit(tool, services().settings.max_upload_bytes)
+    limit = submission_limit(tool)
     return render_template("tool.html", tool=tool, form=form, label=label, token=token, problem=problem, limit=limit)

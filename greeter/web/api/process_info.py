@@ -77,10 +77,9 @@ def process_of(tool: Tool) -> dict[str, Any]:
         for name, found in schema["properties"].items()
     }
     outputs = {"result": {"schema": {"type": "object"}}, "files": {"schema": {"type": "array"}}}
-    settings = services().settings
     return summary_of(tool) | {
         "inputs": inputs,
         "outputs": outputs,
-        "maximumBytes": submission_limit(tool, settings.max_upload_bytes),
-        "maximumSeconds": tool.soft_time_limit or settings.soft_time_limit,
+        "maximumBytes": submission_limit(tool),
+        "maximumSeconds": tool.soft_time_limit or services().settings.soft_time_limit,
     }
