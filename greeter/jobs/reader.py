@@ -35,8 +35,12 @@ class Provenance:
     @property
     def given(self) -> Params:
         """The parameters that are not files, with databases by their names, as a form takes them."""
-        named = {name: f"{about['id']}/{about['version']}" for name, about in self.databases.items()}
-        return {**self.params, **named}
+        return {**self.params, **self.database_names}
+
+    @property
+    def database_names(self) -> dict[str, str]:
+        """The id and the version of each reference database, such as "swissprot/2026_04"."""
+        return {name: f"{about['id']}/{about['version']}" for name, about in self.databases.items()}
 
     @property
     def names(self) -> list[str]:

@@ -142,7 +142,7 @@ def _data(record: Record, provenance: Provenance) -> Iterator[Entity]:
             "@type": "CreativeWork",
             "name": about["title"],
             "version": about["version"],
-            "identifier": f"{about['id']}/{about['version']}",
+            "identifier": provenance.database_names[name],
             "description": f"The reference database in {name}.",
             "sha256": about["files"][about["file"]],
             "datePublished": about["released"] or None,

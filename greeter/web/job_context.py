@@ -94,7 +94,7 @@ def status_of(record: Record) -> JobStatus:
         "progress": record.progress or {},
         "elapsed": record.elapsed,
         "result": record.result if record.has_result else None,
-        "databases": services().reader_for(record.id).provenance(record.id).databases,
+        "databases": services().provenance(record.id).databases,
         "problem": None if record.active else record.user_message,
         "output": record.output,
         "log": record.log,
@@ -138,12 +138,12 @@ def can_run_again(record: Record, provenance: Provenance) -> bool:
     tool = services().tools.get(record.tool)
     same = tool and tool.signature == signature(record.tool, provenance.names)
     files = services().reader_for(record.id).files
-    usable = all(map(_is_usable, provenance.databases.values()))
+    usable = all(map(_is_usable, provenance.database_names.values()))
     return bool(same and usable and files.has_inputs(record.id, provenance.checksums))
 
 
-def _is_usable(recorded: Mapping[str, Any]) -> bool:
-    found = services().databases.find(f"{recorded['id']}/{recorded['version']}")
+def _is_usable(database: str) -> bool:
+    found = services().databases.find(database)
     return found is not None and not found.paused
 
 

@@ -28,12 +28,7 @@ _OFFERED: Schema = {
 DATABASE_LIST = component("DatabaseList", {"databases": list_of(component("Database", _DATABASE | _OFFERED))})
 
 
-def list_databases() -> list[dict[str, Any]]:
-    """Return what DATABASE_LIST has of each version of a database."""
-    return [{"name": one.name} | one.about for one in services().databases.published()]
-
-
 def databases_of(record: Record) -> dict[str, dict[str, Any]]:
     """Return what USED_DATABASE has of the versions of databases that a job used, by the name of the input."""
-    used = services().reader_for(record.id).provenance(record.id).databases
-    return {name: {"name": f"{about['id']}/{about['version']}", **about} for name, about in used.items()}
+    provenance = services().provenance(record.id)
+    return {name: {"name": provenance.database_names[name], **about} for name, about in provenance.databases.items()}

@@ -8,7 +8,7 @@ from typing import Any
 from flask import url_for
 
 from greeter.version import __version__
-from greeter.web.api.databases import DATABASE_LIST, list_databases
+from greeter.web.api.databases import DATABASE_LIST
 from greeter.web.api.operations import PREFIX, Answer, operation
 from greeter.web.api.problem import Problem
 from greeter.web.api.schemas import ADDRESS, COUNT, TEXT, Schema, about, component, object_of
@@ -56,7 +56,7 @@ def show_databases() -> dict[str, Any]:
 
     The name of a version is the value of an input that takes a database.
     """
-    return {"databases": list_databases()}
+    return {"databases": [{"name": one.name} | one.about for one in services().databases.published()]}
 
 
 @operation("GET", f"{PREFIX}/limits", {200: Answer("The limits.", LIMITS)})
