@@ -23,10 +23,9 @@ from wtforms.validators import DataRequired, Length, NumberRange, Regexp
 
 from greeter.toolkit import DatabaseField, FastaField, FastqField, FileField
 from greeter.toolkit.tool import Tool
+from greeter.web.api.schemas import Schema
 from greeter.web.form_values import shown_values
 from greeter.web.forms import make_form
-
-Schema = dict[str, Any]
 
 _FORMATS = {FastaField: ("format", "fasta"), FastqField: ("format", "fastq")}
 _TIMES = {"%Y-%m-%d": "date", "%H:%M": "local-time", "%Y-%m-%dT%H:%M": "local-date-time"}

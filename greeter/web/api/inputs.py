@@ -12,9 +12,10 @@ from werkzeug.datastructures import MultiDict
 
 from greeter.toolkit.tool import Tool
 from greeter.toolkit.upload import Upload
-from greeter.web.api.form_schema import LABEL, Schema, has_fields, inputs_schema
+from greeter.web.api.form_schema import LABEL, has_fields, inputs_schema
 from greeter.web.api.json_values import texts_of
 from greeter.web.api.problem import Problem, invalid
+from greeter.web.api.schemas import Schema
 from greeter.web.form_values import shown_values
 from greeter.web.forms import current_request, file_fields, make_form, submitted_data
 from greeter.web.template_filters import printable

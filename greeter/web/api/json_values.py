@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from greeter.web.api.form_schema import Schema
+from greeter.web.api.schemas import Schema
 
 _WORDS = {
     "string": "a text",

@@ -10,11 +10,11 @@ from flask import url_for
 from greeter.jobs.samples import PREFIX as SAMPLE
 from greeter.toolkit.tool import Tool
 from greeter.version import __version__
-from greeter.web.api.form_schema import LABEL, Schema, inputs_schema
+from greeter.web.api.form_schema import LABEL, inputs_schema
 from greeter.web.api.inputs import FORMS
 from greeter.web.api.operations import OPERATIONS, Answer, Operation
 from greeter.web.api.problem import PROBLEM
-from greeter.web.api.schemas import SCHEMAS
+from greeter.web.api.schemas import SCHEMAS, Schema
 from greeter.web.forms import file_fields
 from greeter.web.services import services
 
