@@ -13,15 +13,21 @@ from os import fstat
 from pathlib import Path
 from typing import BinaryIO
 
-_ROWS_PER_PAGE = 100
+from greeter.toolkit.columns import MAX_COLUMNS
+
+ROWS_PER_PAGE = 100
+LONGEST_CELL = 300  # characters on a page
 _PAGE_BYTES = 256 * 1024
-_MAX_COLUMNS = 50
-_LONGEST_CELL = 300  # characters
 _NUMBER = re.compile(r"\s*[-+]?(\d[\d,]*\.?\d*|\.\d+)([eE][-+]?\d+)?\s*%?|[-+]?(inf|nan)|NA|-", re.IGNORECASE)
 
 
 class _Tabs(csv.excel_tab):
     quoting = csv.QUOTE_NONE  # in tab-separated values, a quotation mark is a character like any other
+
+
+def cut(cell: str) -> str:
+    """Shorten a long cell for a page."""
+    return cell if len(cell) <= LONGEST_CELL else cell[:LONGEST_CELL] + "…"
 
 
 @dataclass(frozen=True)
@@ -68,7 +74,7 @@ def read_table(path: Path, start: int = 0) -> TablePage:
             raise LookupError(f"no row starts at {start}")
         header, body = next(_table_rows(file, 0, comma), ([], 0))
         start = max(start, body)
-        read = list(islice(_table_rows(file, start, comma), _ROWS_PER_PAGE))
+        read = list(islice(_table_rows(file, start, comma), ROWS_PER_PAGE))
         end = read[-1][1] if read else start
         more = end < fstat(file.fileno()).st_size
     rows = [_cut(row) for row, _ in read if row]
@@ -95,7 +101,7 @@ def _table_rows(file: BinaryIO, start: int, comma: bool) -> Iterator[tuple[list[
 
 
 def _cut(row: list[str]) -> list[str]:
-    return [cell if len(cell) <= _LONGEST_CELL else cell[:_LONGEST_CELL] + "…" for cell in row[:_MAX_COLUMNS]]
+    return [cut(cell) for cell in row[:MAX_COLUMNS]]
 
 
 def _seek_row(file: BinaryIO, start: int) -> bool:

@@ -12,9 +12,8 @@ from typing import Any, NamedTuple, Self
 
 from greeter.toolkit.columns import MAX_COLUMNS, Column, check_columns
 from greeter.toolkit.table import index_of, line
+from greeter.web.paging import LONGEST_CELL, ROWS_PER_PAGE
 
-LONGEST_CELL = 300  # characters on a page
-ROWS_PER_PAGE = 100
 MOST_CHOICES = 1000
 _SECONDS = 5.0  # that reading a part may take
 _LONGEST_VALUE = 10_000_000  # bytes, also of a value that an index computes

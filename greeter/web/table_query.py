@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from greeter.toolkit.columns import Column
-from greeter.web.table_index import LONGEST_CELL, Where
+from greeter.web.paging import LONGEST_CELL
+from greeter.web.table_index import Where
 
 _NUMBER = re.compile("[0-9]{1,9}")
 _OPERATORS = {"min": ">=", "max": "<="}

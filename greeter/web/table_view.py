@@ -11,7 +11,8 @@ from typing import Any
 from flask import Response
 
 from greeter.toolkit.columns import Column
-from greeter.web.table_index import LONGEST_CELL, ROWS_PER_PAGE, TableIndex, Where
+from greeter.web.paging import ROWS_PER_PAGE, cut
+from greeter.web.table_index import TableIndex, Where
 from greeter.web.table_query import TableQuery
 
 
@@ -105,5 +106,4 @@ def shown(value: object, column: Column) -> str:
     """Format a cell for a page, in at most 301 characters. The index may have anything in it."""
     if column.format and isinstance(value, int | float):
         return format(value, column.format)
-    text = "" if value is None else str(value)
-    return text if len(text) <= LONGEST_CELL else text[:LONGEST_CELL] + "…"
+    return "" if value is None else cut(str(value))
