@@ -6,48 +6,33 @@ import mimetypes
 import re
 from enum import StrEnum
 
-# Names that other services of the field use, such as Ensembl's. Formats that have none are plain text.
-_BY_SUFFIX = {
-    suffix: media_type
-    for media_type, suffixes in {
-        "text/x-fasta": "fa fas fasta faa fna ffn frn afa a2m a3m",
-        "text/x-fastq": "fq fastq",
-        "text/x-gff3": "gff gff3",
-        "text/x-nh": "nwk newick nh tree",
-        "text/tab-separated-values": "tsv",
-        "text/csv": "csv",
-        "text/markdown": "md",
-        "text/plain": (
-            "txt log out err tbl aln clustal sto stk phy phylip nex nexus dnd maf vcf sam bed wig bedgraph gtf gb gbk "
-            "embl hmm yaml yml toml"
-        ),
-        "chemical/x-pdb": "pdb ent",
-        "chemical/x-cif": "cif",
-        "application/json": "json",
-        "application/jsonl": "jsonl ndjson",
-        "application/pdf": "pdf",
-        "application/gzip": "gz bgz tgz",
-        "image/png": "png",
-        "image/jpeg": "jpg jpeg",
-        "image/webp": "webp",
-        "image/svg+xml": "svg",
-    }.items()
-    for suffix in suffixes.split()
-}
-# What people call the formats of some suffixes. Others are called like the suffix, such as PDF.
-_FORMATS = {
-    suffix: name
-    for name, suffixes in {
-        "FASTA": "fa fas fasta faa fna ffn frn afa a2m a3m",
-        "FASTQ": "fq fastq",
-        "Newick": "nwk newick nh tree",
-        "Clustal": "aln clustal",
-        "Stockholm": "sto stk",
-        "JSON lines": "jsonl ndjson",
-        "text": "txt log out err tbl",
-    }.items()
-    for suffix in suffixes.split()
-}
+# Media types as other services of the field use them, such as Ensembl; formats that have none are plain text. With what
+# people call a format: a name, or else its suffix in capitals, such as PDF.
+_TYPES = [
+    ("text/x-fasta", "FASTA", "fa fas fasta faa fna ffn frn afa a2m a3m"),
+    ("text/x-fastq", "FASTQ", "fq fastq"),
+    ("text/x-gff3", "", "gff gff3"),
+    ("text/x-nh", "Newick", "nwk newick nh tree"),
+    ("text/tab-separated-values", "", "tsv"),
+    ("text/csv", "", "csv"),
+    ("text/markdown", "", "md"),
+    ("text/plain", "text", "txt log out err tbl"),
+    ("text/plain", "Clustal", "aln clustal"),
+    ("text/plain", "Stockholm", "sto stk"),
+    ("text/plain", "", "phy phylip nex nexus dnd maf vcf sam bed wig bedgraph gtf gb gbk embl hmm yaml yml toml"),
+    ("chemical/x-pdb", "", "pdb ent"),
+    ("chemical/x-cif", "", "cif"),
+    ("application/json", "", "json"),
+    ("application/jsonl", "JSON lines", "jsonl ndjson"),
+    ("application/pdf", "", "pdf"),
+    ("application/gzip", "", "gz bgz tgz"),
+    ("image/png", "", "png"),
+    ("image/jpeg", "", "jpg jpeg"),
+    ("image/webp", "", "webp"),
+    ("image/svg+xml", "", "svg"),
+]
+_BY_SUFFIX = {suffix: media_type for media_type, _, suffixes in _TYPES for suffix in suffixes.split()}
+_FORMATS = {suffix: name for _, name, suffixes in _TYPES if name for suffix in suffixes.split()}
 PDF = "application/pdf"
 _LONGEST_SUFFIX = 8  # characters
 _ENCODINGS = {"gzip": "application/gzip", "bzip2": "application/x-bzip2", "xz": "application/x-xz"}
