@@ -86,10 +86,6 @@ class DatabaseField(SelectField):
         if self.data is not None and self.data.paused:
             raise ValidationError(f"{_paused(self.data)} Choose another one.")
 
-    def has_groups(self) -> bool:
-        """Return False: the options have no groups."""
-        return False
-
     def iter_choices(self) -> Iterator[Choice]:
         """Yield the options. One that is paused can be chosen, so that a form that comes back still shows it."""
         if self.none:
