@@ -14,7 +14,7 @@ from wtforms.widgets import FileInput, TextArea
 
 from greeter.toolkit.declarations import require_list
 from greeter.toolkit.errors import ToolError
-from greeter.toolkit.file_rules import Contents, FileRules, browser_endings
+from greeter.toolkit.file_rules import PACKED, Contents, FileRules
 from greeter.toolkit.text import read_text
 from greeter.toolkit.upload import Upload, shown_reference
 
@@ -151,7 +151,8 @@ class FileField(Field):
     @property
     def browser_endings(self) -> str:
         """The endings that a browser offers for the choice of a file."""
-        return browser_endings(self.suffixes)
+        packed = (suffix + ending for suffix in self.suffixes for ending in PACKED)
+        return ",".join([*self.suffixes, *packed])
 
     @property
     def limits(self) -> str:

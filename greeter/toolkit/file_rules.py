@@ -15,7 +15,7 @@ from greeter.toolkit.errors import ToolError
 from greeter.toolkit.upload import Upload
 
 _CHUNK = 65_536  # bytes
-_PACKED = (".gz", ".bgz")
+PACKED = (".gz", ".bgz")
 # Formats that are gzip or bgzip files themselves, and which programs read as they are.
 _FORMATS = (".bam", ".bcf", ".csi", ".tbi", ".tgz", ".rds", ".rda", ".rdata", ".svgz")
 _EMPTY = "The file is empty. Choose another one."
@@ -85,7 +85,7 @@ class FileRules:
             raise ToolError(f"{shown!r} does not end in {' or '.join(self.suffixes)}. Choose another file.")
 
     def _unpacks(self, upload: Upload) -> bool:
-        wanted = (*_FORMATS, *(suffix for suffix in self.suffixes if suffix.endswith(_PACKED)))
+        wanted = (*_FORMATS, *(suffix for suffix in self.suffixes if suffix.endswith(PACKED)))
         return self.unpack and not upload.name.lower().endswith(wanted) and upload.is_packed
 
     def _rewrite(self, upload: Upload) -> Upload:
@@ -119,8 +119,3 @@ class FileRules:
         """The rules in words, for the form."""
         endings = f"Names ending in {' or '.join(self.suffixes)}. " if self.suffixes else ""
         return f"{endings}At most {self._size}."
-
-
-def browser_endings(suffixes: tuple[str, ...]) -> str:
-    """Return the endings that a browser offers for the choice of a file."""
-    return ",".join([*suffixes, *(suffix + ending for suffix in suffixes for ending in _PACKED)])
