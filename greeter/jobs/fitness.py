@@ -83,6 +83,11 @@ class Fitness:
         has_files = space.files is None or space.files >= _MIN_FREE_FILES
         return has_files and space.bytes >= self._min_free_bytes
 
+    def require_space(self) -> None:
+        """Raise OSError unless `has_space`."""
+        if not self.has_space():
+            raise OSError(ENOSPC, "less than MIN_FREE_BYTES, or hardly any file, is free")
+
 
 def check(settings: Settings) -> str:
     """Exit with a message if jobs cannot be stored and run. A Redis that is down may still come up.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
-from errno import ENOSPC
 from random import uniform
 from secrets import token_hex
 from threading import Timer
@@ -70,8 +69,7 @@ class JobService:
         if problem := self.fitness.problem():
             log.error("refused a job: %s", problem)
             raise Unfit
-        if not self.fitness.has_space():
-            raise OSError(ENOSPC, "less than MIN_FREE_BYTES, or hardly any file, is free")
+        self.fitness.require_space()
         created = self.store.create(job_id, tool.name, params, submission, tool.queue)
         if created == job_id:
             log.info("submitted", extra={"job": job_id[:8], "tool": tool.name})

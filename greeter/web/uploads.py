@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from contextlib import suppress
-from errno import ENOSPC
 from pathlib import Path
 from typing import Any
 
@@ -55,8 +54,7 @@ class RequestUploads:
     def _check_disk(self) -> None:
         fitness = self._services.jobs.fitness
         fitness.refresh()
-        if not fitness.has_space():
-            raise OSError(ENOSPC, "less than MIN_FREE_BYTES, or hardly any file, is free")
+        fitness.require_space()
         if self._services.jobs.store.files.hangs():
             raise NoAnswer
 
