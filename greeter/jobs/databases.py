@@ -63,10 +63,6 @@ class Databases:
         """Return databases as the record of a job has them, with their files here; these may not exist any more."""
         return {name: self._place(Database.of(about, self.root)) for name, about in recorded.items()}
 
-    def of_json(self, text: bytes | None) -> dict[str, Database]:
-        """Return databases as of_record() does, from the field of a record, which older records do not have."""
-        return self.of_record(json.loads(text or b"{}"))
-
     def is_shipped(self, database: Database) -> bool:
         """Return whether a version comes with the code. Nothing is changed there."""
         return database.folder.is_relative_to(SHIPPED)

@@ -27,6 +27,7 @@ from greeter.toolkit.tool import Tool
 log = logging.getLogger("greeter.job")
 
 _ANONYMOUS = Submission()
+_LOST = WorkerLostError(f"lost {MAX_ATTEMPTS} times")
 
 
 def return_delay() -> float:
@@ -82,7 +83,7 @@ class JobService:
         *,
         stale: bool = False,
         counted: bool = True,
-        reason: Exception = WorkerLostError(f"lost {MAX_ATTEMPTS} times"),  # noqa: B008
+        reason: Exception = _LOST,
     ) -> None:
         """Make a job wait again after its process was lost, or fail after its last attempt.
 
@@ -96,9 +97,9 @@ class JobService:
         result = dumps(failure_result(reason))
         state = self.store.requeue(job_id, runner, stale=stale, counted=counted, result=result)
         if state == PENDING:
-            self.log_event("requeued" if counted else "returned", job_id)
+            self._log_event("requeued" if counted else "returned", job_id)
         elif state:
-            self.log_event("ended", job_id)
+            self._log_event("ended", job_id)
         elif not stale:  # if the process was lost before it claimed the job, the message is lost too
             self._resend_later(job_id)
 
@@ -108,7 +109,7 @@ class JobService:
         If no worker has had it for SILENCE_LIMIT, the job fails for this reason.
         """
         if self.store.fail_unknown(job_id, dumps(failure_result(reason))):
-            self.log_event("ended", job_id)
+            self._log_event("ended", job_id)
             return
         self._resend_later(job_id)
 
@@ -131,7 +132,7 @@ class JobService:
         """Cancel a job, unless it has ended. Raises JobNotFound."""
         outcome = self.store.cancel(job_id)
         if outcome != CancelOutcome.ENDED:
-            self.log_event("ended" if outcome == CancelOutcome.CANCELLED else "cancel requested", job_id)
+            self._log_event("ended" if outcome == CancelOutcome.CANCELLED else "cancel requested", job_id)
 
     def delete(self, job_id: str) -> bool:
         """Delete the record and the files of a job, or return False if it is active. Raises JobNotFound."""
@@ -139,7 +140,7 @@ class JobService:
             log.info("deleted", extra={"job": job_id[:8]})
         return deleted
 
-    def log_event(self, event: str, job_id: str) -> None:
+    def _log_event(self, event: str, job_id: str) -> None:
         """Log an event in the life of a job."""
         fields: LogFields = {"job": job_id[:8]}
         with suppress(JobNotFound, RedisError):  # the job was deleted at once, or Redis has gone away

@@ -89,7 +89,7 @@ class WorkerStore:
             raise ToolChanged
         plain, number, attempts, databases = reply
         self.files.remove_attempts(job_id, but=int(number))
-        params = {**loads(plain), **self.databases.of_json(databases), **self.files.inputs(job_id)}
+        params = {**loads(plain), **self.databases.of_record(loads(databases or b"{}")), **self.files.inputs(job_id)}
         return Claim(params, self.files.attempt(job_id, int(number)), int(attempts))
 
     def heartbeat(self, job_id: str, runner: Runner) -> Order:
