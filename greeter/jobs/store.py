@@ -92,22 +92,10 @@ class Store(WorkerStore):
             NotConfirmed: Too few replicas have the job. It is kept, as after a lost reply, because another submission
                 of the same form may have been accepted as this job.
         """
-        files, databases = file_params(params), recorded_databases(params)
-        names = {name: value for name, value in submission.filenames.items() if name in files}
-        fields = {
-            "tool": tool,
-            "queue": queue,
-            "signature": signature(tool, params),
-            "params": dumps({name: value for name, value in params.items() if name not in {*files, *databases}}),
-            "databases": dumps(databases),
-            "checksums": dumps({name: _checksum(value) for name, value in files.items()}),
-            "filenames": dumps(names),
-            "label": submission.label,
-            "request": REQUEST.get(),
-        }
+        fields = {"tool": tool, "queue": queue, **_fields(tool, params, submission)}
         # First, so that no files are written while Redis is unavailable.
         owner = self._scripts.keyed_hash(submission.client)
-        self.files.create(job_id, files)
+        self.files.create(job_id, file_params(params))
         try:
             created = self._create(job_id, fields, submission, owner)
         except redis.ResponseError:
@@ -197,6 +185,20 @@ class Store(WorkerStore):
     def forget_installation(self) -> None:
         """Remove the id of the installation."""
         self.redis.delete("installation")
+
+
+def _fields(tool: str, params: Params, submission: Submission) -> dict[str, str]:
+    """Return what the record of a new job has of its input."""
+    files, databases = file_params(params), recorded_databases(params)
+    return {
+        "signature": signature(tool, params),
+        "params": dumps({name: value for name, value in params.items() if name not in {*files, *databases}}),
+        "databases": dumps(databases),
+        "checksums": dumps({name: _checksum(value) for name, value in files.items()}),
+        "filenames": dumps({name: value for name, value in submission.filenames.items() if name in files}),
+        "label": submission.label,
+        "request": REQUEST.get(),
+    }
 
 
 def _checksum(value: Path | Sequence[Path]) -> Any:
