@@ -4,7 +4,6 @@ import mimetypes
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
-from shlex import quote
 from typing import Any, TypeVar
 
 from flask import Flask
@@ -29,7 +28,6 @@ def init_app(app: Flask) -> None:
     app.jinja_env.filters |= {
         "number": number,
         "size": naturalsize,
-        "quote": quote,
         "cell": shown,
         "coloured": coloured,
     }
