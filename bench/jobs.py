@@ -1,4 +1,4 @@
-"""Benchmark of jobs that do nothing, beside bare Celery with its own result backend on the same Redis.
+"""Benchmark of jobs that do nothing, compared with bare Celery with its own result backend on the same Redis.
 
     python -m bench.jobs
 

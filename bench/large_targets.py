@@ -1,4 +1,4 @@
-"""Benchmark of the memory that a search of two million proteins needs, beside the program phmmer.
+"""Benchmark of the memory that a search of two million proteins needs, compared with the program phmmer.
 
     python -m bench.large_targets [SEQUENCES]
 

@@ -1,4 +1,4 @@
-"""Benchmark of polls and submissions while 100,000 jobs wait, beside an empty queue.
+"""Benchmark of polls and submissions while 100,000 jobs wait, compared with an empty queue.
 
     python -m bench.long_queue
 

@@ -1,4 +1,4 @@
-"""Benchmark of a protein search from submission to result, beside the program phmmer.
+"""Benchmark of a protein search from submission to result, compared with the program phmmer.
 
     python -m bench.phmmer
 

@@ -1,4 +1,4 @@
-"""Benchmark of the polls of a job's page, beside bare Flask and other ways to show how far a job is.
+"""Benchmark of the polls of a job's page, compared with bare Flask and other ways to show how far a job is.
 
     python -m bench.poll
 

@@ -1,4 +1,4 @@
-"""Web servers beside that of an installation, with the same configuration of gunicorn."""
+"""Web servers in addition to that of an installation, with the same configuration of gunicorn."""
 
 from __future__ import annotations
 

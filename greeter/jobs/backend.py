@@ -109,7 +109,7 @@ class JobBackend(BaseBackend):
 
 
 def _is_stopping() -> bool:
-    """Whether the worker, whose main process this is, is stopping."""
+    """Return whether this is the main process of a worker that is stopping."""
     from celery.worker import state  # imported here because the web, which has a backend too, does not need it
 
     return state.should_stop is not None or state.should_terminate is not None

@@ -59,7 +59,7 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         "worker_prefetch_multiplier": 1,
         # Do not wait for the result of a lost process: what it wrote is in the record.
         "worker_lost_wait": 0.5,
-        # Redis may start later, and may be away for a long time.
+        # Redis may start later, and may be unavailable for a long time.
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
         # Flower needs these events.

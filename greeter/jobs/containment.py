@@ -100,7 +100,7 @@ def _allow_multiprocessing() -> None:
     """Let tools use multiprocessing. billiard forbids it in its daemons, whose processes it could not end; we can."""
     config = multiprocessing.current_process()._config  # type: ignore[attr-defined]
     config["daemon"] = False
-    # billiard's cannot be passed on.
+    # A child process cannot get billiard's.
     config["authkey"] = multiprocessing.process.AuthenticationString(os.urandom(32))  # type: ignore[attr-defined]
 
 

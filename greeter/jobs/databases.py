@@ -1,7 +1,7 @@
 """The reference databases on disk: `databases/<id>/<version>/` has the files of a version and `database.json`.
 
 A version appears with all its files at once, and these never change. Only `database.json` is replaced, as a whole, when
-the version is paused, or is not the default any more. What starts with a dot is that of `staging`.
+the version is paused, or is no longer the default. Names that start with a dot belong to `staging`.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Databases:
 
         Args:
             folder: Its folder, made by `staged`, with the files.
-            database: What is known of it.
+            database: Its description.
 
         Returns:
             The published version.
@@ -141,7 +141,7 @@ def _numbers(version: str) -> list[tuple[int, str]]:
 
 
 def _describe(database: Database) -> None:
-    """Replace what is known of a version."""
+    """Replace the description of a version."""
     new = database.folder / f".{ABOUT}"
     new.write_text(_json(database), encoding="utf-8")
     sync_path(new)

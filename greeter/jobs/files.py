@@ -95,7 +95,7 @@ class JobFiles:
     def sync_attempts(self, job_id: str) -> None:
         """Wait until what the attempts have written is on the disk, as sync() does for all. Raises OSError.
 
-        What is too much is removed instead: a worker that waits for 100,000 files, one by one, would count as hanging.
+        Too many files are removed instead: a worker that waits for 100,000 files, one by one, would count as hanging.
         """
         attempts = self._attempts(job_id)
         for attempt in attempts.glob("*"):

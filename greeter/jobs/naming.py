@@ -23,5 +23,5 @@ class Naming:
         return int(self._scripts.run("forbid_database", "", name, _FORBIDDEN_SECONDS))
 
     def allow(self, name: str) -> None:
-        """Let new jobs name a version that was removed lately."""
+        """Let new jobs name a version that was removed recently."""
         self._scripts.run("allow_database", "", name)

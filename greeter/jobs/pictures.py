@@ -19,7 +19,7 @@ from greeter.toolkit.program import environment
 log = logging.getLogger(__name__)
 
 _RENDERER = Path(__file__).with_name("pdf_renderer.py")
-_MOST = 10  # files, as many as a page shows by itself
+_MOST = 10  # files, as many as a page shows automatically
 _SECONDS = 10  # for all of them
 _POLL = 0.02  # seconds
 _NAME = re.compile(r"first-of-(\d{1,9})\.png")

@@ -19,7 +19,7 @@ class NoAnswer(OSError):
 
 
 class Probe(Generic[Answer]):
-    """Calls a function in a thread, one call at a time. Those who ask during a call share its answer.
+    """Calls a function in a thread, one call at a time. Threads that ask during a call share its answer.
 
     The methods raise what the function raises.
     """

@@ -1,4 +1,4 @@
-"""Whether a job has changed its process so that later jobs would suffer."""
+"""Whether a job has changed its process in a way that would affect later jobs."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Folders in which a new version of a database is made, or from which a removed one is deleted.
 
-They are hidden, beside the databases. A process that uses one holds the file `.lock`, shared with others. What is left
-of a process that was killed is removed by the next one that finds nobody else at work.
+They are hidden, next to the databases. A process that uses one holds a shared lock on the file `.lock`. What a process
+that was killed leaves behind is removed by the next one that finds no other process using the lock.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def staged(root: Path) -> Iterator[Path]:
 def _locked(root: Path) -> Iterator[None]:
     """Hold the lock, after removing what nobody uses any more."""
     with (root / ".lock").open("a+") as lock:
-        with suppress(OSError):  # others are at work, or the file system has no locks
+        with suppress(OSError):  # others hold the lock, or the file system has no locks
             flock(lock, LOCK_EX | LOCK_NB)
             for folder in root.glob(f"{_PREFIX}*"):
                 shutil.rmtree(folder, ignore_errors=True)

@@ -23,7 +23,7 @@
 | `mails:<hash>` | string | mails that an address or client wanted today |
 | `bytes` | hash | the bytes of the files of `all` jobs, and of each client by that hash |
 | `named:<database>` | set | its jobs |
-| `removed:<database>` | string | removed lately |
+| `removed:<database>` | string | removed recently |
 | `token:<sha256>` | string | the id of the job that a form created |
 | `statistics` | hash | how many jobs ended, how, and how long they ran |
 | `write_check` | string | shows that Redis takes writes |

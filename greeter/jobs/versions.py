@@ -34,7 +34,7 @@ def of_machine(tool: Tool) -> dict[str, str]:
 
 
 def _of_source(tool: Tool) -> dict[str, str]:
-    """Return one sum for the file of a tool and the modules beside it whose functions or classes it imports."""
+    """Return one sum for the file of a tool and the modules in its folder whose functions or classes it imports."""
     module = sys.modules.get(tool.function.__module__)
     if module is None or not module.__file__:
         return {}

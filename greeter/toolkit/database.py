@@ -69,7 +69,7 @@ class Database:
 
     @property
     def path(self) -> Path:
-        """The main file. An index that was made of it is beside it. Raises ToolError if it is not there any more."""
+        """The main file. An index of it is in the same folder. Raises ToolError if it no longer exists."""
         path = self.folder / self.file
         if not path.is_file():
             raise ToolError(f'{self} is not here any more. Choose "Edit and run again", and another database.')

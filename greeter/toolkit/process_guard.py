@@ -5,7 +5,7 @@ process has the other end of the pipe that is this script's standard input. The 
 any reason. On Linux, orphaned descendants of the program become children of this process, so none can escape.
 
 Processes get TERM, and KILL a moment later. A client such as srun, whose program runs on another machine, uses that
-moment to end it; after KILL alone, it would go on there.
+moment to end it; after KILL alone, it would continue there.
 
 The worker imports the functions that kill processes: it does the same for a guard that was killed or suspended.
 """

@@ -28,7 +28,7 @@ class Upload:
         is_new: Whether this request sent it. Then it is removed at the end of the request, unless it is kept.
         is_kept: Whether the form refers to it.
         error: Why it could not be stored.
-        size: How many bytes the request had of it.
+        size: Its size in the request, in bytes.
         is_dropped: Whether it was emptied, because the submission was too large.
     """
 

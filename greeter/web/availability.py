@@ -16,10 +16,10 @@ _MAX_AGE = 5  # seconds for which one answer of Redis is used
 
 
 class Availability:
-    """Knows the tools whose programs are installed.
+    """Whether the programs of tools are installed.
 
-    The workers know best, because they run the programs, perhaps on other machines: a worker announces only the tools
-    whose programs it has. If no worker has announced any tool lately, the programs of this machine decide.
+    The workers run the programs, perhaps on other machines, so they decide: a worker announces only the tools whose
+    programs it has. If no worker has announced any tool recently, the programs of this machine decide.
     """
 
     def __init__(self, store: Store) -> None:

@@ -54,7 +54,7 @@ def describe(record: Record, provenance: Provenance, missing: list[Entity]) -> G
         "name": f"Run of {instrument['name']}",
         "description": summary,
         "instrument": reference(instrument),
-        "agent": reference(site),  # nobody is known who could be named: the site needs no login
+        "agent": reference(site),  # no person is known, because the site needs no login
         "startTime": record.times["started"].isoformat() if "started" in record.times else None,
         "endTime": record.times["ended"].isoformat(),
         "object": [reference(entity) for entity in inputs],

@@ -138,7 +138,7 @@ def _error_page(error: HTTPException, **details: str) -> ResponseReturnValue:
             title=title,
             advice=advice.format(**details),
             is_temporary=is_temporary,
-            # The page of a job that reloads itself without JavaScript must go on to do so.
+            # The page of a job that reloads itself without JavaScript must continue to do so.
             refresh=_REFRESH if is_temporary and request.endpoint == "jobs.job" else None,
         ),
         status,

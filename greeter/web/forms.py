@@ -153,7 +153,7 @@ class _Messages(DummyTranslations):
 
 
 class _Message(str):
-    """A message that shows the limits of a field as the hint beside it does."""
+    """A message that shows the limits of a field as the hint next to it does."""
 
     __slots__ = ()
 

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Let new jobs name a database that was removed lately.
+-- Let new jobs name a database that was removed recently.
 --
 -- ARGV: 1 '', 2 name of the database
 -- Returns: nil

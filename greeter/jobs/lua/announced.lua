@@ -1,4 +1,4 @@
--- List the tools that workers have had lately.
+-- List the tools that workers have had recently.
 --
 -- ARGV: 1 '', 2 seconds
 -- Returns: names and signatures of tools

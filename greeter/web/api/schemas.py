@@ -1,4 +1,4 @@
-"""The JSON Schemas of what the API answers. Each is declared beside the function that makes such an answer."""
+"""The JSON Schemas of what the API answers. Each is declared next to the function that makes such an answer."""
 
 from __future__ import annotations
 
