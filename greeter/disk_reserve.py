@@ -18,31 +18,18 @@ _LAST = 4 * _MIB  # for the keys that expire while the server refuses writes, an
 _FALLOC_FL_KEEP_SIZE = 1  # from <linux/falloc.h>
 
 
-class DiskReserve:
-    """The reserve of one server.
+def renew(folder: Path) -> dict[str, int]:
+    """Reserve what is missing in the folder of the server's append-only files. Raises OSError if it cannot be read.
 
-    Args:
-        folder: The folder of the server's append-only files.
+    Returns:
+        The settings that the server needs now, by name: whether it can write, and whether it can rewrite its file.
     """
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def renew(self) -> dict[str, int]:
-        """Reserve what is missing.
-
-        Returns:
-            The settings that the server needs now, by name: whether it can write, and whether it can rewrite its file.
-
-        Raises:
-            OSError: The folder or a file in it cannot be read or opened.
-        """
-        free = shutil.disk_usage(self._folder).free
-        appended = sorted(self._folder.glob("*.incr.aof"), key=_number)
-        can_write = _reserve(appended[-1], free) if appended else free > _RESERVE
-        # A rewrite makes a second copy of everything, and starts a file without a reserve.
-        can_rewrite = free > sum(path.stat().st_size for path in self._folder.iterdir()) + 2 * _RESERVE
-        return {"min-replicas-to-write": int(not can_write), "auto-aof-rewrite-percentage": 100 * can_rewrite}
+    free = shutil.disk_usage(folder).free
+    appended = sorted(folder.glob("*.incr.aof"), key=_number)
+    can_write = _reserve(appended[-1], free) if appended else free > _RESERVE
+    # A rewrite makes a second copy of everything, and starts a file without a reserve.
+    can_rewrite = free > sum(path.stat().st_size for path in folder.iterdir()) + 2 * _RESERVE
+    return {"min-replicas-to-write": int(not can_write), "auto-aof-rewrite-percentage": 100 * can_rewrite}
 
 
 def _number(path: Path) -> int:

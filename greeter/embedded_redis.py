@@ -16,7 +16,7 @@ from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
-from greeter.disk_reserve import DiskReserve
+from greeter import disk_reserve
 from greeter.redis_url import RedisUrl
 from greeter.settings_loader import load_settings
 
@@ -56,7 +56,7 @@ class _Supervisor:
 
     def __init__(self, server: str, config: Mapping[str, object], folder: Path, url: RedisUrl) -> None:
         self._server, self._config, self._url = server, config, url
-        self._reserve = DiskReserve(folder / "appendonlydir")
+        self._folder = folder / "appendonlydir"
         self._process: subprocess.Popen[bytes] | None = None
         self._stopping = self._has_answered = False
 
@@ -80,7 +80,7 @@ class _Supervisor:
         """Start the server, and return its exit status when it has ended."""
         state: dict[str, int] = {}
         with suppress(OSError):
-            state = self._reserve.renew()
+            state = disk_reserve.renew(self._folder)
         self._process = _start(self._server, {**self._config, **state})
         if self._stopping:  # the signal arrived before there was a process
             self._process.terminate()
@@ -88,7 +88,7 @@ class _Supervisor:
             time.sleep(_CHECK_INTERVAL)
             self._has_answered = self._has_answered or _is_up(self._url)
             with suppress(OSError):  # try again next time
-                needed = self._reserve.renew()
+                needed = disk_reserve.renew(self._folder)
                 if needed != state and _configure(self._url, needed):
                     state = needed
         return status
