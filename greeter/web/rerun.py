@@ -96,7 +96,7 @@ def _sums(result: Result, files: Iterable[ResultFile]) -> dict[str, str]:
 
 def _compare(then: Mapping[str, str], now: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Yield the path of each file with what differs; an empty text if it is the same."""
-    for path in [*then, *(path for path in now if path not in then)]:
+    for path in {**then, **now}:
         if path not in now:
             yield path, "missing now"
         elif path not in then:
@@ -107,8 +107,7 @@ def _compare(then: Mapping[str, str], now: Mapping[str, str]) -> Iterator[tuple[
 
 def _compare_versions(then: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
     """Yield a line for each version that differs, or one that says that none does."""
-    names = [*then, *(name for name in now if name not in then)]
-    changed = [name for name in names if then.get(name) != now.get(name)]
+    changed = [name for name in {**then, **now} if then.get(name) != now.get(name)]
     for name in changed:
         yield f"Version of {name}: {then.get(name, 'not recorded')} then, {now.get(name, 'not used')} now."
     if not changed:

@@ -120,10 +120,6 @@ def _files(values: list[Any]) -> Iterator[Upload]:
         if isinstance(value, Upload):
             yield value
         elif value:
-            yield _written(value)
-
-
-def _written(text: str) -> Upload:
-    upload = current_request().uploads.create("")
-    upload.write(text)
-    return upload
+            upload = current_request().uploads.create("")
+            upload.write(value)
+            yield upload
