@@ -26,7 +26,7 @@ class Line(NamedTuple):
 
 def print_table(lines: Iterable[Line]) -> None:
     """Print the lines as a table in Markdown."""
-    rows = [("figure", "measured", "beside", "ratio", "target")]
+    rows = [("figure", "measured", "compared with", "ratio", "target")]
     rows += [(*line[:3], "" if line.ratio is None else f"{line.ratio:.2f}", line.target) for line in lines]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     rows.insert(1, tuple("-" * width for width in widths))  # type: ignore[arg-type]
