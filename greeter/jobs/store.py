@@ -54,8 +54,7 @@ from greeter.jobs.statistics import Statistics
 from greeter.jobs.submission import CancelOutcome, Submission, Usage
 from greeter.jobs.worker_store import WorkerStore
 from greeter.logs import REQUEST
-from greeter.toolkit.queue_name import DEFAULT_QUEUE
-from greeter.toolkit.tool import signature
+from greeter.toolkit.tool import DEFAULT_QUEUE, signature
 
 _WORKER_TIMEOUT = 15  # seconds without a heartbeat after which a worker counts as gone
 

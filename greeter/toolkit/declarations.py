@@ -7,6 +7,12 @@ import shlex
 from collections.abc import Mapping
 from typing import TypeGuard
 
+# The list of a queue has its name, so it must not be another key: of greeter (jobs/store.py), greeter 0.2.0 or kombu.
+RESERVED_QUEUES = {
+    *("bytes", "client_key", "clock", "installation", "mails", "queues", "statistics", "tools", "unfit", "write_check"),
+    *("workers", "unacked", "unacked_index", "unacked_mutex"),
+}
+_QUEUE = re.compile("[a-z0-9_-]+")
 _EDAM_TERM = re.compile("(operation|topic)_[0-9]{4}")
 _EDAM_EXAMPLE = '{"operation_0346": "Sequence similarity search"}'
 
@@ -21,6 +27,12 @@ def require_positive(what: str, value: int | None) -> None:
     """Raise ValueError for a number that is less than 1. None is accepted."""
     if value is not None and value < 1:
         raise ValueError(f"The {what} cannot be {value}. Write 1 or more.")
+
+
+def check_queue(name: str) -> None:
+    """Raise ValueError if a queue cannot have this name."""
+    if not _QUEUE.fullmatch(name) or name in RESERVED_QUEUES:
+        raise ValueError(f"The queue cannot be named {name!r}: use a-z, 0-9, _ and -, but no name of another key.")
 
 
 def check_programs(programs: object) -> None:

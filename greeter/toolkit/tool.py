@@ -11,15 +11,15 @@ from typing import Any, NamedTuple
 
 from wtforms import Form
 
-from greeter.toolkit.declarations import check_edam, check_programs, require_list, require_positive
+from greeter.toolkit.declarations import check_edam, check_programs, check_queue, require_list, require_positive
 from greeter.toolkit.errors import ToolError
 from greeter.toolkit.form_check import check_form
 from greeter.toolkit.job import Job, Result
-from greeter.toolkit.queue_name import DEFAULT_QUEUE, check_queue
 
 Function = Callable[..., Result]
 
 DEFAULT_POSITION = 100
+DEFAULT_QUEUE = "celery"
 
 
 class MemoryNeed(NamedTuple):

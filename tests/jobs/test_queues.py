@@ -17,7 +17,7 @@ from wtforms import Form
 from greeter.jobs import store as store_module
 from greeter.jobs.runner import Runner
 from greeter.jobs.store import Store
-from greeter.toolkit.queue_name import RESERVED
+from greeter.toolkit.declarations import RESERVED_QUEUES
 from greeter.toolkit.tool import tool
 from tests.conftest import Installation
 
@@ -417,4 +417,4 @@ def test_all_keys_without_a_colon_are_reserved() -> None:
     """As the documentation of the store lists them."""
     keys = re.findall(r"^\| `([a-z_]+)` \|", store_module.__doc__ or "", re.MULTILINE)
     assert len(keys) > 5
-    assert RESERVED.issuperset(keys)
+    assert RESERVED_QUEUES.issuperset(keys)
