@@ -8,11 +8,6 @@
 --   'owner_bytes' or 'bytes'; 'database' if one of its databases was removed
 local _, token, client, most_waiting, most_active, remember, bytes, owner, most_owner_bytes, most_bytes = unpack(ARGV)
 local token_key, client_key = 'token:' .. token, 'client:' .. client
-local function waiting_jobs()
-  local sum = 0
-  for _, queue in ipairs(redis.call('SMEMBERS', QUEUES)) do sum = sum + redis.call('ZCARD', 'queue:' .. queue) end
-  return sum
-end
 
 if phase() then return job_id end
 local created = token ~= '' and redis.call('GET', token_key)

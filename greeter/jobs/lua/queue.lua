@@ -88,6 +88,13 @@ local function dispatch(queue)
   replace(queue, list, wanted, jobs)
 end
 
+-- Returns how many jobs wait in all queues.
+local function waiting_jobs()
+  local sum = 0
+  for _, queue in ipairs(redis.call('SMEMBERS', QUEUES)) do sum = sum + redis.call('ZCARD', 'queue:' .. queue) end
+  return sum
+end
+
 -- Returns the score of the job of this queue that started last.
 local function turn_of(queue) return tonumber(redis.call('HGET', 'fair:' .. queue, 'turn') or 0) end
 

@@ -3,8 +3,6 @@
 -- ARGV: 1 '', 2 client, 3 owner (a hash of the client)
 -- Returns: active jobs and bytes of the client, waiting jobs and bytes of all clients
 local _, client, owner = unpack(ARGV)
-local waiting = 0
-for _, queue in ipairs(redis.call('SMEMBERS', QUEUES)) do waiting = waiting + redis.call('ZCARD', 'queue:' .. queue) end
 
 local function bytes_of(whose) return tonumber(redis.call('HGET', BYTES, whose) or 0) end
-return {redis.call('SCARD', 'client:' .. client), bytes_of(owner), waiting, bytes_of('all')}
+return {redis.call('SCARD', 'client:' .. client), bytes_of(owner), waiting_jobs(), bytes_of('all')}
