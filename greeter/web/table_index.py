@@ -7,7 +7,6 @@ import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from greeter.toolkit.columns import MAX_COLUMNS, Column, check_columns
@@ -65,9 +64,7 @@ class TableIndex:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if isinstance(error, sqlite3.Error | ValueError | TypeError | LookupError | RecursionError):
             self.close()
             raise BrokenIndex(str(error)) from error
