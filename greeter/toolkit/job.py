@@ -11,8 +11,8 @@ from typing import IO, Any
 
 from greeter.toolkit.columns import Column
 from greeter.toolkit.declarations import require_list
-from greeter.toolkit.program import environment
-from greeter.toolkit.programs import Command, Programs, Stream
+from greeter.toolkit.program import Command, Stream, environment
+from greeter.toolkit.programs import Programs
 from greeter.toolkit.steps import Item, Progress, Steps
 from greeter.toolkit.table import Table
 

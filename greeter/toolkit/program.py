@@ -8,9 +8,10 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Literal
 
 from greeter.toolkit.process_guard import kill_trees
 from greeter.toolkit.threads import thread_variables
@@ -34,42 +35,57 @@ def environment(home: Path, cores: int) -> dict[str, str]:
         home: The value of HOME, and of TMPDIR, so that a program that is killed leaves nothing elsewhere.
         cores: How many threads it may use, for the libraries that read this from the environment.
     """
-    return {"PATH": os.environ["PATH"], "HOME": str(home), "TMPDIR": str(home), "LC_ALL": "C.UTF-8"} | thread_variables(
-        cores
-    )
+    variables = {"PATH": os.environ["PATH"], "HOME": str(home), "TMPDIR": str(home), "LC_ALL": "C.UTF-8"}
+    return variables | thread_variables(cores)
+
+
+Stream = Literal["stdout", "stderr"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """A program to run; `Job.run` documents most of it.
+
+    Attributes:
+        argv: The program and its arguments.
+        folder: The working directory.
+        env: The environment.
+        limits: The maximum address space, and the maximum size of a file, in bytes.
+        stdout: The file for its standard output, or None.
+        on_line: Called with each line of `lines`, or None.
+        lines: The stream that `on_line` gets.
+        show_errors: Whether the user may see its error output.
+    """
+
+    argv: Sequence[str]
+    folder: Path
+    env: Mapping[str, str]
+    limits: tuple[int, int]
+    stdout: IO[bytes] | None
+    on_line: Callable[[str], object] | None
+    lines: Stream
+    show_errors: bool
 
 
 class Program:
     """A program that runs under the process guard.
 
-    Args:
-        command: The path of the program, and its arguments.
-        folder: The working directory.
-        env: The environment.
-        limits: The maximum address space, and the maximum size of a file, in bytes.
-        stdout: The file for its standard output, or subprocess.PIPE or DEVNULL.
-
     Attributes:
         thread: The thread that has started it.
     """
 
-    def __init__(
-        self,
-        command: Sequence[str],
-        folder: Path,
-        env: Mapping[str, str],
-        limits: tuple[int, int],
-        stdout: IO[bytes] | int,
-    ) -> None:
+    def __init__(self, path: str, command: Command) -> None:
+        """Start the program of a command, which has this path."""
+        is_read = command.on_line and command.lines == "stdout"
         self.thread = threading.current_thread()
         self._guard = subprocess.Popen(  # no shell, and the tool names the program  # nosec B603
-            [sys.executable, "-I", str(_PROCESS_GUARD), *map(str, limits), *command],
+            [sys.executable, "-I", str(_PROCESS_GUARD), *map(str, command.limits), path, *command.argv[1:]],
             bufsize=0,
             stdin=subprocess.PIPE,  # closes when this process ends, on which the guard ends the program
-            stdout=stdout,
+            stdout=subprocess.PIPE if is_read else command.stdout or subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            cwd=folder,
-            env=env,
+            cwd=command.folder,
+            env=command.env,
             start_new_session=True,
         )
 

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import logging
 import re
-import subprocess
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock, current_thread, main_thread
-from typing import IO, Literal
 
 from celery.exceptions import SoftTimeLimitExceeded
 
 from greeter.toolkit.errors import ProgramError
 from greeter.toolkit.log import LastLines, Line, LineReader, command_line, visible, without_folders
-from greeter.toolkit.program import Program, find_program
+from greeter.toolkit.program import Command, Program, Stream, find_program
 
 log = logging.getLogger(__name__)
 
@@ -27,33 +24,6 @@ _OUT_OF_MEMORY = re.compile(
     r"bad_alloc|memoryerror|out ?of ?memory|malloc",
     re.IGNORECASE,
 )
-
-Stream = Literal["stdout", "stderr"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Command:
-    """A program to run; `Job.run` documents most of it.
-
-    Attributes:
-        argv: The program and its arguments.
-        folder: The working directory.
-        env: The environment.
-        limits: The maximum address space, and the maximum size of a file, in bytes.
-        stdout: The file for its standard output, or None.
-        on_line: Called with each line of `lines`, or None.
-        lines: The stream that `on_line` gets.
-        show_errors: Whether the user may see its error output.
-    """
-
-    argv: Sequence[str]
-    folder: Path
-    env: Mapping[str, str]
-    limits: tuple[int, int]
-    stdout: IO[bytes] | None
-    on_line: Callable[[str], object] | None
-    lines: Stream
-    show_errors: bool
 
 
 class Programs:
@@ -116,12 +86,9 @@ class Programs:
 
     @contextmanager
     def _started(self, command: Command, path: str) -> Iterator[Program]:
-        stdout = subprocess.DEVNULL if command.stdout is None else command.stdout
-        if command.on_line and command.lines == "stdout":
-            stdout = subprocess.PIPE
         with self._lock:
             self._check_open()
-            program = Program([path, *command.argv[1:]], command.folder, command.env, command.limits, stdout)
+            program = Program(path, command)
             self._running.add(program)
         try:
             yield program
