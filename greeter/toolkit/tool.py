@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -154,19 +153,33 @@ def tool(
         ValueError: The name of the queue, the arguments of a program, an EDAM term or a number cannot be used.
     """
     check_queue(queue)
-    words = partial(Tool, title=title, form=form, example=example or {}, action=action, duration=duration)
-    limits = partial(words, position=position, soft_time_limit=soft_time_limit, queue=queue, cores=cores, memory=memory)
     require_list("libraries", libraries)
     require_positive("number of cores", cores)
     require_positive("soft time limit", soft_time_limit)
     check_programs({} if programs is None else programs)
     check_edam({} if edam is None else edam)
-    make = partial(limits, libraries=tuple(libraries), programs=programs or {}, data=data or {}, edam=edam or {})
 
     def decorate(function: Function) -> Tool:
         _check_parameters(function, form)
-        summary = (inspect.getdoc(function) or "").partition("\n")[0]
-        return make(name=function.__name__, summary=summary, function=function)
+        return Tool(
+            name=function.__name__,
+            title=title,
+            summary=(inspect.getdoc(function) or "").partition("\n")[0],
+            form=form,
+            function=function,
+            example=example or {},
+            action=action,
+            position=position,
+            duration=duration,
+            soft_time_limit=soft_time_limit,
+            queue=queue,
+            libraries=tuple(libraries),
+            programs=programs or {},
+            data=data or {},
+            edam=edam or {},
+            cores=cores,
+            memory=memory,
+        )
 
     return decorate
 
