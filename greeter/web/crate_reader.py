@@ -65,14 +65,14 @@ def read(path: Path, folder: Path) -> Crate:
             databases = [entity for entity in used if entity["@id"].startswith("#database-")]
             inputs = [entity for entity in used if entity["@id"].startswith(INPUTS)]
             return Crate(
-                tool["identifier"],
-                {**loads(b"".join(_checked(archive, entities[PARAMETERS]))), **_extract(archive, inputs, folder)},
-                sum(entity["@id"].startswith("#input-") for entity in used),
-                {one: entities[one]["sha256"] for one in _ids(run.get("result", []))},
-                {entity["name"]: entity.get("softwareVersion") or entity["version"] for entity in [*needed, *data]},
-                {entity["identifier"]: entity["sha256"] for entity in databases},
-                run["description"],
-                run.get("error", ""),
+                tool=tool["identifier"],
+                params=loads(b"".join(_checked(archive, entities[PARAMETERS]))) | _extract(archive, inputs, folder),
+                missing=sum(entity["@id"].startswith("#input-") for entity in used),
+                sums={one: entities[one]["sha256"] for one in _ids(run.get("result", []))},
+                versions={one["name"]: one.get("softwareVersion") or one["version"] for one in [*needed, *data]},
+                databases={one["identifier"]: one["sha256"] for one in databases},
+                summary=run["description"],
+                error=run.get("error", ""),
             )
     except (BadZipFile, LookupError, TypeError, AttributeError, ValueError) as error:
         raise NotACrate(str(error)) from error
