@@ -147,6 +147,16 @@ def test_lock_file_pins_every_requirement() -> None:
     assert not re.search(r"index-url|find-links|://", locked)
 
 
+@pytest.mark.parametrize("package", ["jobs", "toolkit", "web"])
+def test_the_docstring_of_a_package_names_its_modules(package: str) -> None:
+    """So that a reader of a large package knows where to look."""
+    folder = ROOT / "greeter" / package
+    named = re.findall(r"\w+", import_module(f"greeter.{package}").__doc__ or "")
+    modules = {path.stem for path in folder.glob("*.py")} - {"__init__"}
+    assert len(modules) > 10
+    assert modules - set(named) == set()
+
+
 def test_every_tool_template_belongs_to_a_tool() -> None:
     """Each file in templates/tools is named after a tool that exists."""
     names = {path.name for path in (ROOT / "templates/tools").iterdir()}

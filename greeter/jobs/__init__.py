@@ -1,7 +1,16 @@
 """The life of a job, from its submission to its removal.
 
-service.py submits, cancels, requeues and deletes jobs. store.py keeps their records in Redis, changed only by the
-scripts in lua/, and files.py keeps their folders; record.py, reader.py and samples.py read them. celery_app.py,
-task.py, backend.py and transport.py connect them to Celery. While a job runs, reporting.py sends its heartbeats and
-enforces its limits. sweeper.py and watchdog.py recover from what has stopped. errors.py has the messages for users.
+- Changes: service submits, cancels, requeues and deletes jobs, as submission and runner describe; errors has the
+  messages for users.
+- The record in Redis: store and worker_store, which only the scripts in lua/ change; scripts and connections call them;
+  snapshot, statistics and log_fields are what they return.
+- Reading a job: reader, record, phase, progress. samples has the jobs that are kept forever.
+- Files: files has the folders of the jobs, uploads those of forms, trees what both need; bounds limits them;
+  result_files, media_types, pictures and pdf_renderer show them.
+- Celery: celery_app, registration, task, request, consumer, transport, and backend, which keeps results in the record.
+- While a job runs: claimed_job, reporting and ticker send heartbeats and enforce limits; interrupts, containment,
+  process_state and survivors control its process and what that starts.
+- Recovery: sweeper, intake, watchdog. fitness and probe check the disk, redis_check checks Redis; redis_copy moves it.
+- Reference databases: databases, staging, naming. versions has the versions of what a job uses.
+- Mails: mails, mailer, mail_server.
 """
