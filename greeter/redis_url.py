@@ -98,7 +98,7 @@ class RedisUrl:
 
     def broker(self) -> dict[str, Any]:
         """Return what Celery needs to connect, as its settings `broker_...`."""
-        scheme = "sentinel" if self.service else "redis"  # kombu would take rediss without options for insecure
+        scheme = "sentinel" if self.service else "redis"  # kombu would treat rediss without options as insecure
         user = ":".join(quote(self.login.get(part, ""), safe="") for part in ("username", "password"))
         sentinel = {"master_name": self.service, "sentinel_kwargs": self._sentinel_options}
         urls = (f"{scheme}://{user}@{_bracketed(host)}:{port}/{self.database}" for host, port in self.nodes)

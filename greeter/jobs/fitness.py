@@ -86,7 +86,7 @@ class Fitness:
     def require_space(self) -> None:
         """Raise OSError unless `has_space`."""
         if not self.has_space():
-            raise OSError(ENOSPC, "less than MIN_FREE_BYTES, or hardly any file, is free")
+            raise OSError(ENOSPC, "less than MIN_FREE_BYTES, or room for fewer than 10,000 files, is free")
 
 
 def check(settings: Settings) -> str:

@@ -23,7 +23,7 @@ class Provenance:
         filenames: The name of each of these files on the visitor's computer; empty if it was pasted.
         versions: The versions of greeter, Python, the tool, and the libraries, programs and data that it names; empty
             until the job starts.
-        databases: What is known of each reference database, by the name of its parameter; see `Database.recorded`.
+        databases: What is known about each reference database, by the name of its parameter; see `Database.recorded`.
     """
 
     params: Params = field(default_factory=dict)

@@ -52,7 +52,7 @@ class JobService:
         Args:
             tool: The tool to run.
             params: The values of its form's fields; a Path is the path of a file.
-            submission: What else is known of the submission.
+            submission: What else is known about the submission.
 
         Returns:
             The id of the job, which has 128 random bits, or of the one that the same form submitted before.

@@ -19,7 +19,7 @@ _PREFIX = ".staged-"
 
 @contextmanager
 def staged(root: Path) -> Iterator[Path]:
-    """Create a hidden folder, and remove it in the end, also if SIGTERM or SIGHUP ends the command.
+    """Create a hidden folder, and remove it at the end, also if SIGTERM or SIGHUP ends the command.
 
     Args:
         root: The folder of the databases, which need not exist.

@@ -79,7 +79,7 @@ class Store(WorkerStore):
             tool: The name of its tool.
             params: The parameters of the tool. A Path becomes the file `inputs/<name of the parameter>`, and several
                 become the files of a folder with this name.
-            submission: What else is known of the submission.
+            submission: What else is known about the submission.
             queue: The queue in which the job waits.
 
         Returns:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 @dataclass(frozen=True)
 class Submission:
-    """What is known of a submission apart from the tool and its parameters. Everything is optional.
+    """What is known about a submission apart from the tool and its parameters. Everything is optional.
 
     Attributes:
         label: The name that the user gave the job.

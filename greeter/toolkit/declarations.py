@@ -18,7 +18,7 @@ _EDAM_EXAMPLE = '{"operation_0346": "Sequence similarity search"}'
 
 
 def require_list(what: str, value: object) -> None:
-    """Raise TypeError for a text where a list is needed: its letters would be taken for the elements."""
+    """Raise TypeError for a text where a list is needed: its letters would become the elements."""
     if isinstance(value, str):
         raise TypeError(f"The {what} cannot be the text {value!r}. Write a list: {value.split()}.")
 

@@ -100,7 +100,7 @@ def end(processes: Collection[psutil.Process]) -> None:
 def kill_trees(*pids: int) -> None:
     """Kill processes at once, then end their descendants.
 
-    Those that they start meanwhile go to the process that adopts orphans.
+    Those that they start in the meantime go to the process that adopts orphans.
     """
     roots = []
     for pid in pids:

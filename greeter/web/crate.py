@@ -94,7 +94,7 @@ def _file(path: str, name: str, kind: str, about: str) -> Entity:
 
 
 def _entries(parts: Iterable[Part], graph: Graph) -> Iterator[Entry]:
-    """Yield each file and at last the metadata, which has their sizes and sums."""
+    """Yield each file and finally the metadata, which has their sizes and sums."""
     for part in parts:
         with BytesIO(part.content) if isinstance(part.content, bytes) else part.content.open("rb") as file:
             measured = _Measured(file)

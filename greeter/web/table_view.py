@@ -87,7 +87,7 @@ class TableView:
 def selection(path: Path, args: Mapping[str, str]) -> Response | None:
     """Send those rows of a table that query parameters ask for, as a TSV file. Raises BrokenIndex.
 
-    Returns None if they do not ask for anything else than the whole file.
+    Returns None if they ask for the whole file as it is.
     """
     try:
         index = TableIndex(path)

@@ -61,7 +61,7 @@ def read_inputs(tool: Tool) -> Inputs:
 def _read_json() -> tuple[str, dict[str, Any]]:
     body = _parse(request.get_data())
     if not isinstance(body, dict) or not isinstance(body.get("inputs"), dict) or body.keys() - {"inputs", "label"}:
-        example = 'Send a JSON object with "inputs", an object, and perhaps "label", a text.'
+        example = 'Send a JSON object with "inputs", an object, and optionally "label", a text.'
         raise Problem(400, "This is not a request to execute a tool", example)
     if not isinstance(body.get("label", ""), str):
         raise invalid({"label": "Give a text."})

@@ -17,7 +17,7 @@ TIME: Schema = {"type": "string", "format": "date-time"}
 
 
 def about(description: str, schema: Schema, **more: Any) -> Schema:
-    """Return a schema with a description, and perhaps with more members."""
+    """Return a schema with a description and any further members."""
     return schema | {"description": description, **more}
 
 
