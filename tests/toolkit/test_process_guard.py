@@ -45,6 +45,26 @@ def test_a_spared_child_survives() -> None:
     assert run(code.replace("input()", "import time; time.sleep(20)") + "; a.kill()") == "None False\n"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lists the children of a process")
+def test_looking_for_orphans_does_not_read_all_processes() -> None:
+    """A worker looks every two seconds. It sees the children of all its threads."""
+    code = """
+import threading, psutil
+spared, found = start("input()"), []
+thread = threading.Thread(target=lambda: (found.append(start("import time; time.sleep(20)")), done.wait()))
+done = threading.Event()
+thread.start()
+while not found: time.sleep(0.01)
+children, psutil.Process.children = psutil.Process.children, None
+kill_orphans({spared.pid, found[0].pid})
+psutil.Process.children = children
+kill_orphans({spared.pid})
+print(found[0].poll() is None)
+done.set(); spared.kill()
+"""
+    assert run(code) == "False\n"
+
+
 PATIENT = 'trap "echo asked >asked; exit" TERM; echo started >started; sleep 60 & wait'
 
 
