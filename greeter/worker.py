@@ -49,8 +49,8 @@ containment.limit_threads()  # before the tools load libraries
 found = register_tools(app, tools.load().values())
 queues = queues_to_serve(settings, found)
 app.conf.task_queues = [Queue(name, routing_key=name) for name in queues]
-# Jobs of greeter 0.2.0 have no signature, and the web asks for names.
-names = [name for tool in found for name in (tool.name, tool.signature)]
+# A job fails if no worker of its queue has its signature. The web asks for names, as do jobs of greeter 0.2.0.
+names = [tool.name for tool in found] + [tool.signature for tool in found if tool.queue in queues]
 sweeper = Sweeper(app.jobs, app.runner.worker, queues, names)
 mailer = Mailer(app.jobs.store, settings)
 watchdog = Watchdog(settings.silence_limit, app.jobs.store.redis.ping)

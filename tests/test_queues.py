@@ -58,12 +58,19 @@ def test_a_long_queue_does_not_delay_another(site: Installation) -> None:
         site.jobs.cancel(job)
 
 
+def signatures(site: Installation) -> tuple[bool, bool]:
+    """Return whether a worker says that it runs the jobs of a tool of each queue, so that they do not fail."""
+    diary, long_diary = (tools.load()[name].signature in site.store.announced() for name in ("diary", "long_diary"))
+    return diary, long_diary
+
+
 def test_a_queue_without_a_worker_is_named(site: Installation) -> None:
     """On the pages of its jobs, in the readiness check and in the metrics, until a worker serves it."""
     site.more_environ["web"] = {"METRICS_TOKEN": "a token of sixteen or more"}
     site.start("web")
     job = site.submit("long_diary", seconds=0.1)
     wait_for(lambda: site.workers("celery") == 1)
+    assert signatures(site) == (True, False)
     assert "No worker for the queue “long” is running" in fetch(site, f"/jobs/{job}").body
     assert "these queues: long. Start one" in not_ready(site)
     metrics = fetch(site, "/metrics", Authorization="Bearer a token of sixteen or more").body
@@ -73,6 +80,7 @@ def test_a_queue_without_a_worker_is_named(site: Installation) -> None:
     site.start("worker-2")
     assert site.ended(job).phase == "finished"
     assert not_ready(site) == ""
+    assert signatures(site) == (True, True)
 
 
 @contextmanager
