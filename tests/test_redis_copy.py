@@ -13,7 +13,7 @@ from redis import Redis
 
 from greeter import create_app
 from tests.conftest import Installation, needs
-from tests.servers import DURABLE, server, use
+from tests.servers import DURABLE, issue, make_authority, server, use
 
 
 def copy_redis(site: Installation, source: str, *options: str) -> Result:
@@ -41,7 +41,7 @@ def content(redis: Redis) -> dict[bytes, Any]:
 @pytest.mark.slow
 @needs("redis-server", "redis-server")
 def test_records_move_to_an_older_redis_and_back(own_installation: Installation, tmp_path: Path) -> None:
-    """Ended and waiting jobs are there afterwards, the waiting one runs there, and both come back."""
+    """It has TLS. Ended and waiting jobs are there afterwards, the waiting one runs there, and both come back."""
     site, embedded = own_installation, own_installation.settings.redis_url
     site.start("redis", "worker")
     ended = site.submit("expensive_greet", person="Ada", total=1)
@@ -51,8 +51,10 @@ def test_records_move_to_an_older_redis_and_back(own_installation: Installation,
     site.redis.set("token:x", "y", ex=100)
     before = content(site.redis)
     assert {site.redis.type(key) for key in before} == {b"string", b"hash", b"list", b"set", b"zset"}
-    with server(tmp_path / "elsewhere", f"{DURABLE}requirepass secret\n", program="redis-server") as other:
-        use(site, redis_url=f"redis://:secret@127.0.0.1:{other.port}/0")
+    authority = make_authority(tmp_path, "ours")
+    config = f"{DURABLE}requirepass secret\n{issue(authority, 'localhost')}"
+    with server(tmp_path / "elsewhere", config, program="redis-server") as other:
+        use(site, redis_url=f"rediss://:secret@localhost:{other.port}/0?ssl_ca_certs={authority}")
         copied = copy_redis(site, embedded)
         assert copied.exit_code == 0, copied.output
         assert f"Copied and compared {len(before) + 1} keys" in copied.output
@@ -76,6 +78,7 @@ def test_a_source_that_changes_is_not_copied(own_installation: Installation, tmp
     """A worker that still runs is noticed by its heartbeats, and no part of a copy is left over."""
     site, source = own_installation, own_installation.settings.redis_url
     site.start("redis")
+    site.store.installation("an id")
     jobs, stopped = site.jobs, threading.Event()
 
     def send_heartbeats() -> None:
@@ -98,13 +101,17 @@ def test_a_source_that_changes_is_not_copied(own_installation: Installation, tmp
 
 @pytest.mark.redis
 def test_what_cannot_be_copied_is_refused(own_installation: Installation, tmp_path: Path) -> None:
-    """The same database, a type that greeter does not have, and servers or URLs that do not work."""
+    """The same database, one that is not of a site, and servers or URLs that do not work. No record is lost before."""
     site, here = own_installation, own_installation.settings.redis_url
     site.start("redis")
     with server(tmp_path / "elsewhere") as other:
         there = f"redis://127.0.0.1:{other.port}/0"
-        other.redis.xadd("stream", {"field": "value"})
         site.redis.set("key", "value")
+        empty = copy_redis(site, there, "--replace")
+        assert (empty.exit_code, site.redis.get("key")) == (1, b"value")
+        assert "The server to copy from has no records of a site. Check the number of the database" in empty.output
+        other.redis.set("installation", "an id")
+        other.redis.xadd("stream", {"field": "value"})
         for source, problem in (
             (here, "Both URLs name the same database."),
             (there, "The database has a stream, which is not of a site. Name the database of the site."),

@@ -58,11 +58,15 @@ def copy(source: Redis, target: Redis, *, replace: bool) -> Counter[str]:
         How many keys of each type were copied.
 
     Raises:
-        CopyRefused: The target has keys, or the source has changed.
+        CopyRefused: The source is no installation, the target has keys, or the source has changed.
         RedisError: A server does not answer, or refuses a command.
     """
     if _identity(source) == _identity(target):
         raise CopyRefused("Both URLs name the same database. Set REDIS_URL to the server that is to have the records.")
+    if not source.exists("installation"):
+        raise CopyRefused(
+            "The server to copy from has no records of a site. Check the number of the database at the end of its URL."
+        )
     if target.dbsize() and not replace:
         raise CopyRefused("The server in REDIS_URL has records. Use an empty database, or delete them with --replace.")
     _clear(target)
