@@ -8,20 +8,26 @@ from pathlib import Path
 import pytest
 from redis.exceptions import NoPermissionError
 
-from tests.conftest import ROOT, Installation
+from greeter.jobs.mails import MailState
+from greeter.jobs.naming import Naming
+from tests.conftest import ROOT, Installation, wait_for
 from tests.http import fetch, post, submit, wait_for_end
+from tests.mail import MailServer
 from tests.servers import DURABLE, documented, server, use
 from tests.test_redis_copy import copy_redis
 from tests.test_redis_tls import flower_page
 
 
 @pytest.mark.slow
-def test_an_installation_runs_as_the_documented_user(own_installation: Installation, tmp_path: Path) -> None:
+def test_an_installation_runs_as_the_documented_user(
+    own_installation: Installation, mail_server: MailServer, tmp_path: Path
+) -> None:
     """Nothing is denied while jobs run, are cancelled, lost, requeued and deleted, and Flower shows them."""
     site = own_installation
     with server(tmp_path / "server", f"{DURABLE}requirepass admin\n") as running:
         running.redis.execute_command(*documented("ACL").replace("PASSWORD", "secret").split())
-        use(site, redis_url=f"redis://greeter:secret@127.0.0.1:{running.port}/0", metrics_token="sesame")
+        url = f"redis://greeter:secret@127.0.0.1:{running.port}/0"
+        use(site, redis_url=url, metrics_token="sesame", smtp_url=mail_server.url)
         site.start("worker", "web", "flower")
         finished = submit(site, "expensive_greet", person="Ada", total="1")
         assert "Greetings, Ada!" in wait_for_end(site, finished)
@@ -33,6 +39,15 @@ def test_an_installation_runs_as_the_documented_user(own_installation: Installat
         lost = site.submit("vanish")
         assert site.ended(lost, 60).phase == "failed"
         assert site.jobs.delete(finished.rpartition("/")[2])
+        mailed = submit(site, "count_database", database="globins", seconds="2").rpartition("/")[2]
+        for fields in ({"address": "bob@example.org"}, {"remove": "yes"}, {"address": "ada@example.org"}):
+            post(site, f"/jobs/{mailed}/mail", **fields)
+        wait_for(lambda: site.store.find(mailed).mail == MailState.SENT)
+        naming = Naming(site.settings)
+        assert naming.count("pdb/1") == naming.forbid("pdb/1") == 0
+        naming.allow("pdb/1")
+        assert fetch(site, "/api/v1/limits").status == 200
+        site.redis.wait(0, 1)  # as with CONFIRM_REPLICAS
         assert ">celery<" in flower_page(site, "/broker")
         site.celery.control.broadcast("ping", reply=True, timeout=2)
         flask = [str(Path(sys.executable).parent / "flask"), "selftest"]
