@@ -15,9 +15,13 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 from redis import RedisError
 
+from greeter.jobs.phase import Phase
 from greeter.jobs.service import JobService
 from greeter.jobs.statistics import QueueStatistics, Statistics
+from greeter.web import health
 from greeter.web.services import services
+
+_ENDS = (Phase.FINISHED, Phase.STOPPED, Phase.FAILED, Phase.CANCELLED)
 
 REQUEST_SECONDS = Histogram("site_request_seconds", "Time to answer a request.", ["route", "status"], registry=None)
 
@@ -55,6 +59,8 @@ class _Jobs(Collector):
         self._jobs = jobs
 
     def collect(self) -> Iterator[Metric]:
+        ready = not health.problem()
+        yield GaugeMetricFamily("site_ready", "Whether a job submitted here now would run: /health/ready.", ready)
         with suppress(OSError):  # DATA_DIR cannot be read, as site_workers_unfit says
             free = self._jobs.fitness.space().bytes
             yield GaugeMetricFamily("site_disk_free_bytes", "Free bytes in DATA_DIR.", free)
@@ -68,7 +74,9 @@ class _Jobs(Collector):
         yield GaugeMetricFamily("site_workers_unfit", "Workers that cannot run jobs.", len(statistics.unfit))
         jobs = CounterMetricFamily("site_jobs_ended", "Ended jobs by tool and phase.", labels=["tool", "phase"])
         seconds = HistogramMetricFamily("site_job_seconds", "How long ended jobs ran, in seconds.", labels=["tool"])
-        for (kind, tool, *phase), number in statistics.ended.items():
+        # Prometheus sees no increase in the first value of a series, so each one starts at 0.
+        zeros = {("ended", tool, end): 0.0 for tool in services().tools for end in _ENDS}
+        for (kind, tool, *phase), number in (zeros | statistics.ended).items():
             if kind == "ended":
                 jobs.add_metric([tool, *phase], number)
             if kind == "seconds":

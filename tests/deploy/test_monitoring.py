@@ -64,6 +64,7 @@ def test_every_metric_of_the_dashboard_and_the_alerts_exists(own_installation: I
     for _ in range(2):  # the first request is counted in the second answer
         text = app.test_client().get("/metrics", headers={"Authorization": "Bearer token"}).text
     families = list(text_string_to_metric_families(text))
+    assert 'site_jobs_ended_total{phase="failed",tool="expensive_greet"} 0.0' in text  # before the first one
     exposed = {one.name + suffix for one in families for suffix in SUFFIXES.get(one.type, [""])}
     queries = [*EXPRESSIONS, re.sub("#.*", "", ALERTS.read_text())]
     used = {name for query in queries for name in re.findall(r"\bsite_\w+", query)}
