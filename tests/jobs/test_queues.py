@@ -252,6 +252,17 @@ def test_a_cancelled_job_gives_its_turn_to_the_next_one(site: Installation) -> N
     assert store.find(create(store, 20, "a")).ahead == 1
 
 
+def test_a_job_that_fails_while_it_waits_gives_its_turn_to_the_next_one(site: Installation) -> None:
+    """No worker had its tool, so it took no time of any."""
+    store = site.store
+    for number in range(100, 120):
+        create(store, number, "b")
+    for job_id in [create(store, number, "a") for number in range(20)]:
+        site.redis.hset(f"job:{job_id}", "unknown", 100)  # seconds
+        assert store.fail_unknown(job_id, "{}")
+    assert store.find(create(store, 20, "a")).ahead == 1
+
+
 def test_a_cancelled_job_that_had_its_turn_does_not_give_it_to_the_next_one(site: Installation) -> None:
     """It had started, and waits again because its worker stopped."""
     store = site.store

@@ -22,8 +22,21 @@ local function postpone_mail(job, seconds)
   redis.call('ZADD', MAILS, now + seconds, job)
 end
 
+-- Gives the turn of a waiting job to the next one of the same client, and so on. A client has at most MAX_ACTIVE jobs.
+local function pass_turn_on()
+  local queue, client = my_queue(), get('client')
+  local score = redis.call('ZSCORE', 'queue:' .. queue, job_id)
+  if not client or not score or get('score') then return end  -- get('score'): it had its turn, and waits again
+  for _, job in ipairs(redis.call('SMEMBERS', 'client:' .. client)) do
+    local later = redis.call('ZSCORE', 'queue:' .. queue, job)
+    if later and tonumber(later) > tonumber(score) then redis.call('ZINCRBY', 'queue:' .. queue, -1, job) end
+  end
+  redis.call('ZADD', 'clients:' .. queue, 'XX', 'INCR', -1, client)
+end
+
 -- Ends the job in a Celery state, with further fields and values. Returns its phase and how many seconds it ran.
 local function finish(state, ...)
+  if phase() == 'waiting' then pass_turn_on() end
   local client = get('client')
   redis.call('HSET', key, 'state', state, 'ended', now, ...)
   redis.call('HDEL', key, 'client', 'cancel_requested')
