@@ -81,8 +81,12 @@ def test_a_worker_stays_drained(site: Installation) -> None:
     assert site.ended(job).phase == "finished"
 
 
-def test_a_drain_says_what_is_wrong(site: Installation) -> None:
-    """A name that no worker has, and a limit on the time that is shorter than a job."""
+def test_a_drain_says_what_is_wrong(site: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name that no worker has, and a limit on the time that is shorter than a job of any worker with the name."""
+    command = site.command("worker")
+    monkeypatch.setattr(site, "command", lambda name: command)
+    site.launch("worker-2")
+    wait_for(lambda: site.workers() == 2, 40)
     unknown = drain(site, "worker@other")
     job = site.submit("diary", seconds=6.0)
     running(site, job)
@@ -93,6 +97,6 @@ def test_a_drain_says_what_is_wrong(site: Installation) -> None:
     )
     assert outcome(unknown) == (
         1,
-        "Error: No worker worker@other answers. These do: worker@test. Check the name.\n",
+        "Error: No worker worker@other answers. These do: worker@test, worker@test. Check the name.\n",
     )
     assert site.ended(job).phase == "finished"

@@ -45,9 +45,17 @@ def drain(worker: str, seconds: float | None) -> None:
 
 
 def _drain(worker: str) -> int | None:
-    """Drain a worker and return how many jobs it has, or None if it does not answer."""
-    replies = _ask("drain", destination=[worker])
-    return int(replies[0][worker]) if replies else None
+    """Drain all workers with a name, which hosts with the same name share, and return how many jobs they have.
+
+    Returns:
+        The number, or None if no worker with this name answers.
+    """
+    jobs = [reply[worker] for reply in _ask("drain", destination=[worker], limit=0)]  # no limit
+    if any(not isinstance(number, int) for number in jobs):
+        raise click.ClickException(
+            f"{worker} has a version that cannot drain. deploy/README.md says what to do instead."
+        )
+    return sum(jobs) if jobs else None
 
 
 def _is_redis_down() -> bool:
