@@ -50,7 +50,7 @@ def test_a_partial_result_is_not_finished() -> None:
         (77, "FAILURE", "Failed", "Failed"),
     ],
 )
-def test_the_title_shows_each_percent_and_screen_readers_announce_each_quarter(
+def test_scripts_get_each_percent_and_screen_readers_announce_each_quarter(
     done: int, state: str, summary: str, milestone: str
 ) -> None:
     """Both only while the job runs."""
