@@ -366,6 +366,31 @@ def test_the_summary_says_what_was_searched(
     assert summary in re.sub(r"\s+", " ", html)
 
 
+@pytest.mark.parametrize(
+    ("hits", "significant", "summary"),
+    [
+        (0, 0, "0 hits for 2 queries."),
+        (1, 1, "1 hit for 2 queries, significant (E-value up to 0.01)."),
+        (1, 0, "1 hit for 2 queries, not significant (E-value above 0.01)."),
+        (2000, 1999, "2,000 hits for 2 queries, 1,999 of them significant (E-value up to 0.01)."),
+        (2000, 2000, "2,000 hits for 2 queries, all of them significant (E-value up to 0.01)."),
+        (2, 0, "2 hits for 2 queries, none of them significant (E-value up to 0.01)."),
+    ],
+)
+def test_the_summary_counts_significant_hits(app: Flask, hits: int, significant: int, summary: str) -> None:
+    """It needs no number where all or none are."""
+    numbers = dict.fromkeys(("targets", "query_residues", "target_residues", "evalue"), 1)
+    result = {"hits": hits, "significant": significant, "queries": 2, "without_hits": 0, "all_aligned": True, **numbers}
+    with app.test_request_context("/"):
+        html = render_template(
+            "tools/phmmer/_result.html",
+            record={"result": result},
+            provenance=Provenance(databases={}),
+            table=lambda *args, **options: "",
+        )
+    assert f"<p> {summary} </p>" in re.sub(r"\s+", " ", html)
+
+
 def test_a_line_shows_where_significance_ends(tmp_path: Path, app: Flask) -> None:
     """It is above the first hit with an E-value above 0.01, while the order is that of the E-values."""
     globin = HBB_HUMAN.read_text().partition("\n")[2].replace("\n", "")
