@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,7 +15,8 @@ from greeter.smtp_url import SmtpUrl
 
 log = logging.getLogger(__name__)
 
-_TIMEOUT = 20  # seconds for each answer; LEASE is longer than the steps after `begin`
+_TIMEOUT = 20  # seconds for each answer; LEASE is longer than the two after `begin`
+_LAST_LINE = b".\r\n"  # without it, the server drops the text
 
 
 def deliver(server: SmtpUrl, message: EmailMessage, begin: Callable[[], bool]) -> MailState | None:
@@ -23,7 +25,7 @@ def deliver(server: SmtpUrl, message: EmailMessage, begin: Callable[[], bool]) -
     Args:
         server: The server.
         message: The mail, with one address in From and one in To.
-        begin: Called when the server has accepted the address, before the mail is sent; returns whether to send it.
+        begin: Called when only the last line has to be sent; returns whether to send it.
 
     Returns:
         The outcome: DELAYED if the mail was certainly not accepted, UNKNOWN if nobody can know. None if `begin` has
@@ -35,10 +37,12 @@ def deliver(server: SmtpUrl, message: EmailMessage, begin: Callable[[], bool]) -
         _log_failure(error)
         return MailState.DELAYED
     try:
-        return _send(connection, message, begin)
+        outcome = _send(connection, message, begin)
+        if outcome:  # otherwise the server would take the command for a line of the text
+            with suppress(OSError):
+                connection.quit()
+        return outcome
     finally:
-        with suppress(OSError):
-            connection.quit()
         connection.close()
 
 
@@ -70,19 +74,24 @@ def _send(connection: SMTP, message: EmailMessage, begin: Callable[[], bool]) ->
         code, _ = connection.rcpt(message["To"].addresses[0].addr_spec)
         if code not in (250, 251):
             return _refused(code, MailState.REFUSED)
+        code, _ = connection.docmd("DATA")
+        if code != 354:
+            return _refused(code, MailState.FAILED)
+        connection.send(re.sub(rb"(?m)^\.", b"..", message.as_bytes()))  # RFC 5321, 4.5.2
     except OSError as error:
         _log_failure(error)
         return MailState.DELAYED
     if not begin():
         return None
     try:
-        code, _ = connection.data(message.as_bytes())
-    except SMTPResponseException as error:  # to the command, so that nothing was sent
-        code = error.smtp_code
+        connection.send(_LAST_LINE)
+        code, _ = connection.getreply()
     except OSError as error:
         _log_failure(error)
         return MailState.UNKNOWN
-    return MailState.SENT if code == 250 else _refused(code, MailState.FAILED)
+    if code // 100 in (4, 5):
+        return _refused(code, MailState.FAILED)
+    return MailState.SENT if code // 100 == 2 else MailState.UNKNOWN
 
 
 def _refused(code: int, for_good: MailState) -> MailState:

@@ -11,9 +11,9 @@ from typing import NamedTuple
 from greeter.jobs.errors import JobNotFound
 from greeter.jobs.scripts import Scripts, texts
 
-LEASE = 90  # seconds in which a mail is sent, longer than the three answers for which mail_server.py waits
+LEASE = 90  # seconds in which a mail is sent, longer than the two answers for which mail_server.py then waits
 _LONGEST_DELAY = 3600  # seconds between two attempts
-_GIVE_UP = 86_400  # seconds after the end of the job
+_MOST_ATTEMPTS = 33  # in about a day; counted, because a clock may jump
 
 
 class MailState(StrEnum):
@@ -103,8 +103,8 @@ class Mails:
             outcome: The outcome.
 
         Returns:
-            The new state of the mail, which is FAILED instead of DELAYED after a day. None if another process has
-            taken the mail.
+            The new state of the mail, which is FAILED instead of DELAYED after the last attempt. None if another
+            process has taken the mail.
         """
-        reply = self._scripts.run("settle_mail", mail.job_id, mail.token, outcome, _LONGEST_DELAY, _GIVE_UP)
+        reply = self._scripts.run("settle_mail", mail.job_id, mail.token, outcome, _LONGEST_DELAY, _MOST_ATTEMPTS)
         return MailState(reply.decode()) if reply else None

@@ -152,7 +152,7 @@ def mail_faults(site: Site, choose: random.Random) -> list[Fault]:
         server.start()
 
     def refuse_mails() -> None:
-        server.answers = {choose.choice(["MAIL", "RCPT", "DATA"]): choose.choice(["451 Later", "550 No"])}
+        server.answers = {choose.choice(["MAIL", "RCPT", "DATA", "TEXT"]): choose.choice(["451 Later", "550 No"])}
         time.sleep(choose.uniform(0.5, 3))
         server.answers = {}
 

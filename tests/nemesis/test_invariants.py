@@ -1,11 +1,15 @@
 """The nemesis reports all that it finds, also when something cannot be checked."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from aiosmtpd.smtp import Envelope
 
-from tests.nemesis.invariants import check_attempts, violations
+from greeter.jobs.record import Record
+from tests.mail import MailServer
+from tests.nemesis.invariants import check_attempts, fates_of_mails, violations
 
 
 def test_every_check_is_made_whatever_the_others_find() -> None:
@@ -35,3 +39,32 @@ def test_concurrent_attempts_are_found(tmp_path: Path) -> None:
     assert list(check_attempts(diary)) == []
     diary.write_text("x start 1\nx start 2\nx goes on 1\nx end 2\n")
     assert list(check_attempts(diary)) == ["x ran at once in processes 1 and 2"]
+
+
+@pytest.mark.parametrize(
+    ("state", "sent", "spoiled", "cut_off", "fate"),
+    [
+        ("sent", 1, False, False, "exactly one"),
+        ("unknown", 1, True, False, "exactly one"),
+        ("failed", 0, True, False, "none, as the mail server spoiled it (failed)"),
+        ("unknown", 0, False, True, "none, as its worker was lost before the last line"),
+        ("", 0, False, False, "none, as none was wanted"),
+        ("unknown", 0, False, False, "wrong: unknown, and sent 0 times"),
+        ("failed", 0, False, True, "wrong: failed, and sent 0 times"),
+        ("sent", 2, False, False, "wrong: sent, and sent 2 times"),
+        ("", 1, False, False, "wrong: not wanted, and sent 1 times"),
+        ("delayed", 0, True, False, "wrong: delayed, and sent 0 times"),
+    ],
+)
+def test_an_end_without_a_mail_needs_a_reason(state: str, sent: int, spoiled: bool, cut_off: bool, fate: str) -> None:
+    """That is a mail server that spoiled it, or the moment before the last line."""
+    server = MailServer()
+    for _ in range(sent):
+        envelope = Envelope()
+        envelope.rcpt_tos = ["a-0@example.org"]
+        server.envelopes.append(envelope)
+    server.spoiled, server.cut_off = (
+        {"a-1@example.org"} if spoiled else set(),
+        {"a-0@example.org"} if cut_off else set(),
+    )
+    assert fates_of_mails([Record("a", json.dumps({"mail": state}).encode(), None)], server) == {fate: ["a"]}

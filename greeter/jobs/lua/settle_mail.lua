@@ -3,19 +3,18 @@
 -- seconds, 10, 20, and so on.
 --
 -- ARGV: 1 job id, 2 token of who has taken it, 3 'sent', 'refused', 'failed', 'unknown', or 'delayed' if it was not
---   sent but may be later, 4 maximum of seconds between two attempts, 5 seconds after the end of the job from which on
---   it is not tried again
+--   sent but may be later, 4 maximum of seconds between two attempts, 5 maximum of attempts
 -- Returns: its new state; nil if another process has taken it, or it was deleted
-local _, token, outcome, longest, give_up = unpack(ARGV)
+local _, token, outcome, longest, most = unpack(ARGV)
 local mail = 'mail:' .. job_id
 
 if redis.call('HGET', mail, 'token') ~= token then return false end
-if outcome == 'delayed' and is_older(get('ended'), give_up) then outcome = 'failed' end
+local attempts = redis.call('HINCRBY', mail, 'attempts', 1)
+if outcome == 'delayed' and attempts >= tonumber(most) then outcome = 'failed' end
 redis.call('HSET', key, 'mail', outcome)
 if outcome == 'delayed' then
-  local delay = math.min(5 * 2 ^ redis.call('HINCRBY', mail, 'attempts', 1) / 2, longest)
   redis.call('HDEL', mail, 'token')
-  postpone_mail(job_id, delay)
+  postpone_mail(job_id, math.min(5 * 2 ^ (attempts - 1), longest))
 else
   redis.call('DEL', mail)
   redis.call('ZREM', MAILS, job_id)
