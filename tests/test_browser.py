@@ -472,6 +472,11 @@ def test_a_list_of_queries_leads_to_the_hits_of_each(
 ) -> None:
     """However many queries there are, few elements get the focus before the results."""
     page = browser.new_context(java_script_enabled=javascript, base_url=address(installation)).new_page()
+    page.goto(f"{many_hits}?hits-open=50#hits-50")
+    row, head = (page.locator(f"#table-hits {one}").bounding_box() for one in ("tr.hit >> nth=49", "thead"))
+    assert row
+    assert head
+    assert row["y"] >= head["y"] + head["height"]  # the heads, which stay in view, do not cover the row in the address
     page.goto(many_hits)
     page.click("#table-queries >> text=HBB_ORNAN >> nth=0")
     expect(page.locator("#table-hits .matches")).to_have_text("45 of 2,018 hits match")
@@ -509,6 +514,9 @@ def test_hits_are_cards_on_a_phone(installation: Installation, many_hits: str, b
     assert first["width"] == second["width"] <= 390
     value = page.locator("#table-hits tr.hit [data-head='E-value']").first
     assert value.evaluate("td => getComputedStyle(td, '::before').content") != "none"
+    bar = page.locator("#table-hits .coverage").first.bounding_box()
+    assert bar
+    assert bar["width"] == first["width"]
     assert broken_words(page) == []
     page.set_viewport_size({"width": 1100, "height": 800})
     assert overflowing(page) == []

@@ -85,6 +85,10 @@ def test_sorting_filtering_and_paging_have_addresses(
         page.click("button >> text=Filter")
         expect(page.locator(".filters .problem")).to_contain_text("'many' is not a number")
         assert page.input_value("[name=proteins-score-min]") == "many"
+        form, wrong = (page.locator(f".filters {one}").bounding_box() for one in ("form", ".wrong"))
+        assert form
+        assert wrong
+        assert wrong["width"] == form["width"]  # it does not push the others out of line
 
 
 @pytest.mark.parametrize("javascript", [True, False])
