@@ -94,8 +94,13 @@ def visit(installation: Installation, browser: Browser, state: str) -> None:
 
 
 def picture(page: Page, state: str, kind: str) -> None:
-    """Save a screenshot in the folder that SCREENSHOTS names, if any, and those of the README in its folder gallery."""
+    """Save a screenshot in the folder that SCREENSHOTS names, if any, and those of the README in its folder gallery.
+
+    In the gallery, a result begins with its tables. At the top of a page, their heads are where they belong.
+    """
     if folder := os.environ.get("SCREENSHOTS"):
+        page.evaluate("scrollTo(0, 0)")
         page.screenshot(path=Path(folder, f"{state}-{kind}.png"), full_page=True)
         if kind == "light" and state in GALLERY:
-            page.screenshot(path=Path(folder, "gallery", f"{GALLERY[state]}.png"), clip=TOP)
+            y = page.evaluate("document.querySelector('.sortable')?.offsetTop ?? 12") - 12
+            page.screenshot(path=Path(folder, "gallery", f"{GALLERY[state]}.png"), clip=TOP | {"y": y}, full_page=True)
