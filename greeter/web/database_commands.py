@@ -107,6 +107,8 @@ def _line(database: Database) -> str:
 @with_appcontext
 def pause_database(name: str, reason: str) -> None:
     """Let no new job use a version, such as swissprot/2026_04. Jobs that wait or run go on."""
+    if not reason.strip():
+        raise click.UsageError("Give a reason. Forms show it.")
     services().databases.pause(_find(name), reason)
     click.echo(f"Paused {name}. Forms show the reason.")
 

@@ -227,6 +227,8 @@ def test_the_form_shows_why_a_database_is_paused(client: FlaskClient, add: Add, 
     assert '<option value="swissprot/2026_04">swissprot 2026_04, 2 sequences, paused</option>' in page
     assert '<option selected value="globins/1">' in page
     assert "paused: It is damaged." in run("list-databases").output
+    assert run("pause-database", "swissprot/2026_04", "--reason", " ").exit_code == 2
+    assert "paused: It is damaged." in run("list-databases").output
     run("resume-database", "swissprot/2026_04")
     assert '<option selected value="swissprot/2026_04">' in client.get("/tools/count_database").text
 
