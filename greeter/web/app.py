@@ -102,4 +102,5 @@ def _configure(app: Flask, settings: Settings) -> None:
     app.config["TRUSTED_HOSTS"] = settings.trusted_hosts or None
     if hops := settings.proxy_hops:
         app.wsgi_app = ProxyFix(app.wsgi_app, hops, hops, hops, x_prefix=hops)  # type: ignore[method-assign]
+    app.url_map.merge_slashes = False  # a redirect would be HTML, in the API too
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True

@@ -73,11 +73,18 @@ def _parse(body: bytes) -> Any:
     try:
         if sum(map(structure.count, (b",", b"[", b"{"))) > _MOST_VALUES:
             raise ValueError("There are too many values")
-        found = json.loads(body)
+        found = json.loads(body.decode("utf-8-sig"), object_pairs_hook=_object)  # as UTF-16, _TEXT would not match
         json.dumps(found, ensure_ascii=False).encode()  # half of a surrogate pair is not a text
     except (ValueError, RecursionError) as error:
         detail = f"{str(error)[:200].rstrip('.')}. Correct the JSON, and send it again."
         raise Problem(400, "The body is not JSON that can be read", detail) from None
+    return found
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("A name is used twice in the same object")
     return found
 
 

@@ -79,12 +79,25 @@ def test_wrong_inputs_are_refused_with_the_field(
         ),
         *(b"[" * 5_000, b'{"inputs": ' + b'{"a":' * 5_000, b"1" * 5_000, b'{"inputs": {"person": "\\ud800"}}'),
         b'{"inputs": {"person": [' + b"[]," * 20_000 + b"[]]}}",
+        b'{"inputs": {"person": "Ada", "person": "Bob"}}',
+        # With bytes of quotation marks in other characters, so that the values seem to be inside of a text.
+        ('{"inputs": {"person": ["\u2230", ' + "[]," * 20_000 + '"\u2230"]}}').encode("utf-16"),
     ],
     ids=lambda body: repr(body[:25]),
 )
 def test_a_body_that_cannot_be_read_is_refused(client: FlaskClient, body: bytes) -> None:
-    """It is not JSON, not an object, or has more values than any form."""
+    """It is not JSON in UTF-8, not an object, has a name twice, or more values than any form."""
     refusal(client.post(GREET, data=body, content_type="application/json"), 400)
+
+
+@pytest.mark.parametrize("path", ["/api/v1//processes", "//api/v1/processes", "/api/v1/processes/", "/api//nowhere"])
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "PUT"])
+def test_an_address_that_is_almost_right_is_a_problem_too(client: FlaskClient, path: str, method: str) -> None:
+    """It is no redirect, whose body would be HTML, and which not every script follows."""
+    answer = client.open(path, method=method)
+    assert answer.status_code == 404
+    if path.startswith("/api"):
+        refusal(answer, 404)
 
 
 def test_a_long_text_is_no_long_list(client: FlaskClient) -> None:
