@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from hashlib import file_digest
 from pathlib import Path
-from shutil import copyfile
+from shutil import copyfile, copyfileobj
 from typing import BinaryIO
 
 from greeter.toolkit.alphabets import ALPHABETS
@@ -34,6 +34,30 @@ def file_name(path: Path, kind: str) -> str:
     return name
 
 
+def receive(stream: BinaryIO, path: Path) -> Path:
+    """Write a download that arrives through a pipe to a file.
+
+    Args:
+        stream: What arrives.
+        path: The new file.
+
+    Returns:
+        The path.
+
+    Raises:
+        ToolError: It is not a gzip file. Of any other file, nobody would notice that its end is missing.
+        OSError: The disk is full.
+    """
+    with path.open("xb") as file:
+        copyfileobj(stream, file)
+    if not Upload(path).is_packed:
+        problem = (
+            "Only a gzip file can be added from standard input, because only that shows whether all of it arrived."
+        )
+        raise ToolError(f"{problem} Check the command before the |, or save the file, and give its path.")
+    return path
+
+
 def build(source: Path, folder: Path, kind: str, fields: Iterable[DatabaseField]) -> dict[str, object]:
     """Write the files of a database.
 
@@ -48,8 +72,7 @@ def build(source: Path, folder: Path, kind: str, fields: Iterable[DatabaseField]
         The attributes of `Database` that follow from the files.
 
     Raises:
-        ToolError: The file is not suitable. The message names the line.
-        ValueError: An index has the name of the description.
+        ToolError: The file is not suitable, and the message names the line; or an index would replace another file.
         OSError: The disk is full.
     """
     fields = list(fields)
@@ -59,13 +82,23 @@ def build(source: Path, folder: Path, kind: str, fields: Iterable[DatabaseField]
     accepted = rules.accept(Upload(source, source.name))
     if accepted.path == source:  # it needed no change
         copyfile(source, target)
+    files = _sums(folder)
     for index in dict.fromkeys(field.index for field in fields if field.index):
         index(target)
+        files = _with_new(files, _sums(folder), getattr(index, "__qualname__", repr(index)))
     counts = measure_sequences(target)._asdict() if kind in ALPHABETS else {}
-    files = {str(path.relative_to(folder)): _sum(path) for path in sorted(folder.rglob("*")) if path.is_file()}
-    if ABOUT in files:
-        raise ValueError(f"An index cannot be called {ABOUT}. Correct the tool that makes it.")
     return {**counts, "file": target.name, "files": files}
+
+
+def _with_new(before: Mapping[str, str], after: dict[str, str], index: str) -> dict[str, str]:
+    """Return the sums of all files after an index was made. Raises ToolError if it changed one that was there."""
+    changed = [name for name in before if after.get(name) != before[name]]
+    if changed or ABOUT in after:
+        name = changed[0] if changed else ABOUT
+        problem = f"The index function {index} has written {name!r}, which belongs to another index or the database."
+        advice = "Correct its tool: other names for its files, or one function for all tools that need the same index."
+        raise ToolError(f"{problem} {advice}")
+    return after
 
 
 def _check(fields: list[DatabaseField], path: Path) -> None:
@@ -79,6 +112,11 @@ def _sequences(kind: str, fields: list[DatabaseField], source: BinaryIO) -> Iter
     longest = min((field.longest for field in fields if field.longest), default=None)
     check = FastaCheck(no_limits, kind, longest=longest)
     return (text.encode() for text in check.check(text_blocks(source)))
+
+
+def _sums(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of each file in a folder by its name."""
+    return {str(path.relative_to(folder)): _sum(path) for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
 def _sum(path: Path) -> str:

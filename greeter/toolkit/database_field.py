@@ -33,7 +33,8 @@ class DatabaseField(SelectField):
         longest: The maximum length of a sequence in residues: `flask add-database` refuses longer ones.
         check: For a kind of your own, a function that gets the Path of a new file, and raises `ToolError`.
         index: A function that gets the Path of a new file, and writes what the tool's program needs beside it, such as
-            the files of makeblastdb. `flask add-database` calls it before the version can be used.
+            the files of makeblastdb. `flask add-database` calls it before the version can be used. Tools that need the
+            same index share the function.
         **kwargs: Other arguments of WTForms fields, such as `description`.
     """
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
+from subprocess import CalledProcessError
 
 import click
 from flask import Flask
@@ -16,8 +18,10 @@ from greeter.jobs.naming import Naming
 from greeter.jobs.staging import staged
 from greeter.toolkit import DatabaseField, ToolError
 from greeter.toolkit.database import NAME, Database
-from greeter.toolkit.database_build import build
+from greeter.toolkit.database_build import build, receive
 from greeter.web.services import services
+
+_STDIN = Path("-")
 
 
 def init_app(app: Flask) -> None:
@@ -27,7 +31,7 @@ def init_app(app: Flask) -> None:
 
 
 @click.command("add-database")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
 @click.option("--id", "id_", required=True, help="Such as swissprot.")
 @click.option("--version", required=True, help="Such as 2026_04. A version is never changed: add a new one instead.")
 @click.option("--kind", default="protein", show_default=True, help="protein, dna, rna, or a kind that a tool names.")
@@ -45,7 +49,8 @@ def add_database(
 ) -> None:
     """Check a file, index it, and let jobs use it.
 
-    The FILE may be a gzip file.
+    The FILE may be a gzip file. With - as FILE, a gzip file is read from standard input:
+    curl -fL ADDRESS | flask add-database - --id swissprot --version 2026_04
     """
     fields = _fields(kind)
     if not NAME.fullmatch(f"{id_}/{version}"):
@@ -56,8 +61,9 @@ def add_database(
     if databases.find(f"{id_}/{version}"):
         raise _exists(id_, version)
     try:
-        with staged(databases.root) as folder:
-            made = build(file, folder, kind, fields)
+        with staged(databases.root) as folder, staged(databases.root) as received:
+            source = receive(sys.stdin.buffer, received / id_) if file == _STDIN else file
+            made = build(source, folder, kind, fields)
             known = {"id": id_, "version": version, "title": title or id_, "kind": kind, **about, **made}
             known["released"] = f"{released:%Y-%m-%d}" if released else ""
             with suppress(*UNAVAILABLE):  # then jobs can name it at most an hour later
@@ -66,11 +72,12 @@ def add_database(
         if database.default:
             databases.prefer(database)
     except ToolError as error:
-        raise click.ClickException(f"{file}: {error}") from None
+        raise click.ClickException(f"{file}: {error} Nothing was added.") from None
     except VersionExists:
         raise _exists(id_, version) from None
-    except OSError as error:
-        raise click.ClickException(f"{error}. Nothing was added. Correct this, and add the file again.") from None
+    except (OSError, CalledProcessError) as error:
+        problem = str(error).removesuffix(".")
+        raise click.ClickException(f"{problem}. Nothing was added. Correct this, and add the file again.") from None
     click.echo(f"Added {_line(database)}. Forms offer it now.")
 
 

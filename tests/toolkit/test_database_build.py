@@ -1,7 +1,10 @@
 """The files of a reference database."""
 
 import gzip
+from collections.abc import Callable
 from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
 
 import pytest
 from wtforms import Form
@@ -47,3 +50,34 @@ def test_a_check_that_fails_is_a_sentence(tmp_path: Path) -> None:
     folder.mkdir()
     with pytest.raises(ToolError, match="This is not a text file"):
         build(source, folder, "own", [OwnForm().field])
+
+
+def test_two_indexes_with_the_same_name_are_refused(tmp_path: Path) -> None:
+    """Of two tools, the second would replace the index of the first. The same content is no problem."""
+
+    def write(text: str) -> Callable[[Path], object]:
+        def index(path: Path) -> None:
+            path.with_suffix(".index").write_text(text)
+
+        return index
+
+    def change(path: Path) -> None:
+        path.write_text("content.")
+
+    source, one, two = tmp_path / "own.txt", write("one"), write("two")
+    source.write_text("content")
+
+    def indexed(*functions: Callable[[Path], object]) -> Any:
+        class OwnForm(Form):
+            pass
+
+        for number, function in enumerate(functions):
+            setattr(OwnForm, f"field{number}", DatabaseField(kind="own", index=function))
+        folder = Path(mkdtemp(dir=tmp_path))
+        return build(source, folder, "own", [*OwnForm()])["files"]
+
+    assert set(indexed(one, one, write("one"))) == {"own.txt", "own.index"}
+    with pytest.raises(ToolError, match=r"index has written 'own.index', which belongs to another index"):
+        indexed(one, two)
+    with pytest.raises(ToolError, match=r"change has written 'own.txt'"):
+        indexed(change)

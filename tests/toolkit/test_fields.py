@@ -150,7 +150,7 @@ def test_the_good_ones_of_several_files_are_kept(meta: Meta) -> None:
         ("t.xls", b"a", "table", "'t.xls' does not end in .tsv or .csv. Choose another file."),
         ("t.tsv", b"a\n\nb\n", "table", "Line 2 is empty. Remove it."),
         ("t.tsv.gz", compress(b"a\n\nb\n"), "table", "Line 2 is empty. Remove it."),
-        ("t.tsv.gz", compress(b"a\n" * 99)[:-9], "table", "This gzip file is damaged or incomplete. Unpack it"),
+        ("t.tsv.gz", compress(b"a\n" * 99)[:-9], "table", "This gzip file is damaged or incomplete. Download it"),
         ("t.tsv.gz", compress(b"a\n" * 99)[:-9] + b"x" * 9, "table", "This gzip file is damaged or incomplete."),
         ("t.tsv", b"", "table", "The file is empty. Choose another one."),
         ("t.tsv.gz", compress(b""), "table", "The file is empty. Choose another one."),

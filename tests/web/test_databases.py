@@ -27,7 +27,7 @@ Add = Callable[..., Result]
 @pytest.fixture
 def run(app: Flask) -> Run:
     """Run a command of `flask`."""
-    return lambda *words: app.test_cli_runner().invoke(args=list(map(str, words)))
+    return lambda *words, stdin=b"": app.test_cli_runner().invoke(args=list(map(str, words)), input=stdin)
 
 
 @pytest.fixture
@@ -47,6 +47,12 @@ def described(app: Flask, name: str = "swissprot/2026_04") -> Database:
     found = app.extensions["greeter"].databases.find(name)
     assert found
     return found
+
+
+def is_empty(app: Flask) -> bool:
+    """Return whether there is no database, nor anything left of one."""
+    folder = app.extensions["greeter"].settings.data_dir / "databases"
+    return not folder.exists() or [path.name for path in folder.iterdir()] == [".lock"]
 
 
 def offered(client: FlaskClient, tool: str = "count_database") -> list[str]:
@@ -95,8 +101,48 @@ def test_an_unsuitable_file_is_refused(
     refused = add(text, "swissprot", "2026_04", *options)
     assert refused.exit_code
     assert message in refused.output
-    folder = app.extensions["greeter"].settings.data_dir / "databases"
-    assert not folder.exists() or [path.name for path in folder.iterdir()] == [".lock"]
+    assert is_empty(app)
+
+
+UNIPROT = """\
+>sp|P68871|HBB_HUMAN Hemoglobin subunit beta OS=Homo sapiens OX=9606 GN=HBB PE=1 SV=2
+MVHLTPEEKSAVTALWGKVNVDEVGGEALGRLLVVYPWTQRFFESFGDLSTPDAVMGNPK
+VKAHGKKVLGAFSDGLAHLDNLKGTFATLSELHCDKLHVDPENFRLLGNVLVCVLAHHFG
+KEFTPPVQAAYQKVVAGVANALAHKYH
+>sp|P00001-2|ODD_X12 Isoform 2 of 5'-3' odd [protein] OS=Escherichia coli (strain K12 / λ) OX=83333 PE=1 SV=4
+MUOXBZJ
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "name"), [(UNIPROT, "protein", "sequences.fa"), ("one two", "words", "swissprot")]
+)
+def test_a_download_is_added_from_standard_input(app: Flask, run: Run, text: str, kind: str, name: str) -> None:
+    """As UniProt sends it. A file of any other kind has no name there, so it gets the id."""
+    options = ("--id", "swissprot", "--version", "2026_04", "--kind", kind)
+    added = run("add-database", "-", *options, stdin=gzip.compress(text.encode()))
+    assert "Added swissprot/2026_04" in added.output
+    assert described(app).path.name == name
+    assert described(app).path.read_text() == text
+    assert sorted(path.name for path in app.extensions["greeter"].databases.root.iterdir()) == [".lock", "swissprot"]
+
+
+@pytest.mark.parametrize("end", [0, 1, 2, 9, 40, -9, -1])
+def test_a_download_that_breaks_off_is_refused(app: Flask, run: Run, end: int) -> None:
+    """At any byte, and if nothing arrives. Nothing is left behind."""
+    broken = gzip.compress(FASTA.encode(), mtime=0)[:end]
+    refused = run("add-database", "-", "--id", "swissprot", "--version", "2026_04", stdin=broken)
+    expected = "Only a gzip file can be added" if end in (0, 1) else "This gzip file is damaged or incomplete."
+    assert (refused.exit_code, expected in refused.output) == (1, True), refused.output
+    assert "Nothing was added." in refused.output
+    assert is_empty(app)
+
+
+def test_only_a_packed_file_is_taken_from_standard_input(app: Flask, run: Run) -> None:
+    """Nobody would notice that the end of any other is missing."""
+    refused = run("add-database", "-", "--id", "swissprot", "--version", "2026_04", stdin=FASTA.encode())
+    assert (refused.exit_code, "Only a gzip file can be added" in refused.output) == (1, True)
+    assert is_empty(app)
 
 
 @pytest.mark.parametrize(
@@ -139,11 +185,18 @@ def test_a_disk_that_cannot_be_written_is_an_error_with_advice(app: Flask, add: 
     assert "Nothing was added. Correct this, and add the file again." in refused.output
 
 
-def test_an_index_cannot_replace_the_description(app: Flask, add: Add) -> None:
-    """It is a mistake of the tool."""
-    added = add("database.json two", "own", "1", "--kind", "words")
-    assert "An index cannot be called database.json." in str(added.exception)
-    assert app.extensions["greeter"].databases.find("own/1") is None
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("database.json two", "The index function index_words has written 'database.json', which belongs to another"),
+        ("fail", "returned non-zero exit status 1. Nothing was added. Correct this, and add the file again."),
+    ],
+)
+def test_an_index_that_cannot_be_made_is_an_error_with_advice(app: Flask, add: Add, words: str, message: str) -> None:
+    """It is a mistake of the tool, or its program fails."""
+    added = add(words, "own", "1", "--kind", "words")
+    assert (added.exit_code, message in added.output) == (1, True), added.output
+    assert is_empty(app)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])

@@ -1,5 +1,6 @@
 """Tools that use reference databases."""
 
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,12 @@ def write_index(path: Path) -> None:
 
 
 def index_words(path: Path) -> None:
-    """Write an index in a folder, or one with the name that the first word says. The word "wait" takes very long."""
+    """Write an index in a folder, or do what the first word says: "wait", "fail", or the name of a JSON file."""
     name = path.read_text().split()[0]
     if name == "wait":
         time.sleep(3600)
+    if name == "fail":
+        subprocess.run(["false"], check=True)
     index = path.parent / (name if name.endswith(".json") else "index/words")
     index.parent.mkdir(exist_ok=True)
     index.write_text(name)
