@@ -90,14 +90,11 @@ def test_a_body_that_cannot_be_read_is_refused(client: FlaskClient, body: bytes)
     refusal(client.post(GREET, data=body, content_type="application/json"), 400)
 
 
-@pytest.mark.parametrize("path", ["/api/v1//processes", "//api/v1/processes", "/api/v1/processes/", "/api//nowhere"])
+@pytest.mark.parametrize("path", ["/api/v1//processes", "/api/v1/processes/", "/api//nowhere"])
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "PUT"])
 def test_an_address_that_is_almost_right_is_a_problem_too(client: FlaskClient, path: str, method: str) -> None:
     """It is no redirect, whose body would be HTML, and which not every script follows."""
-    answer = client.open(path, method=method)
-    assert answer.status_code == 404
-    if path.startswith("/api"):
-        refusal(answer, 404)
+    refusal(client.open(path, method=method), 404)
 
 
 def test_a_long_text_is_no_long_list(client: FlaskClient) -> None:
