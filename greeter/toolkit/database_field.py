@@ -84,7 +84,7 @@ class DatabaseField(SelectField):
             raise ValidationError(_GONE)
         if self.data is None and not self.none:
             raise ValidationError("Choose a database." if self.databases else _NONE_YET)
-        if self.data is not None and self.data.paused:
+        if self.data is not None and self.data.paused and not getattr(self.meta, "takes_paused", False):
             raise ValidationError(f"{_paused(self.data)} Choose another one.")
 
     def iter_choices(self) -> Iterator[Choice]:

@@ -49,6 +49,8 @@ def make_form(
     formdata: MultiDict[str, Any] | None = None,
     data: Mapping[str, Any] | None = None,
     new_upload: Callable[[str], Upload] | None = None,
+    *,
+    takes_paused: bool = False,
 ) -> Form:
     """Create the form of a tool.
 
@@ -57,6 +59,7 @@ def make_form(
         formdata: What a visitor submitted, if anything.
         data: Values of fields by name, used for the fields that are not in `formdata`.
         new_upload: Prepares a file of the form, given its name; None: one of the current request.
+        takes_paused: Whether databases can be used that are paused.
 
     Returns:
         The form, not validated yet.
@@ -69,6 +72,7 @@ def make_form(
             "bytes": settings.max_upload_bytes,
         },
         "databases": services().databases.published,
+        "takes_paused": takes_paused,
         "new_upload": new_upload or (lambda name: current_request().uploads.create(name)),
         "get_translations": lambda form: _Messages(),
         "bind_field": _bind_field,

@@ -51,7 +51,7 @@ def rerun(archive: Path) -> None:
         then = {**crate.versions, **{name: sum_[: versions.DIGITS] for name, sum_ in crate.databases.items()}}
         for line in _compare_versions(then, now | _of_databases(crate.databases)):
             click.echo(line)
-        result, files = execute(tool, _given(crate.params), crate.params)
+        result, files = execute(tool, _given(crate.params), crate.params, takes_paused=True)
     differences = list(_compare(crate.sums, _sums(result, files)))
     for path, difference in differences:
         click.echo(f"{path}: {difference or 'the same, byte for byte'}")

@@ -89,13 +89,16 @@ def _run(tool: Tool, /, _example: bool, **given: Any) -> None:
         click.echo(f"{file.path}  {file.about}".rstrip(), err=True)
 
 
-def execute(tool: Tool, given: Mapping[str, Any], shown: Params) -> tuple[Result, list[ResultFile]]:
+def execute(
+    tool: Tool, given: Mapping[str, Any], shown: Params, *, takes_paused: bool = False
+) -> tuple[Result, list[ResultFile]]:
     """Run a tool in a new temporary folder, with a progress bar.
 
     Args:
         tool: The tool.
         given: The values that were given for fields: a list of texts or paths; for a check box, whether it is checked.
         shown: What the form shows in the other fields.
+        takes_paused: Whether databases can be used that are paused.
 
     Returns:
         The result, and the result files.
@@ -105,7 +108,7 @@ def execute(tool: Tool, given: Mapping[str, Any], shown: Params) -> tuple[Result
         ClickException: The tool has no result.
     """
     with TemporaryDirectory() as submitted:
-        params = _check(tool, given, shown, Path(submitted))
+        params = _check(tool, given, shown, Path(submitted), takes_paused)
         folder = Path(mkdtemp(prefix=f"{tool.name}-"))
         files = JobFiles(folder.parent)
         files.create(folder.name, file_params(params))
@@ -139,7 +142,7 @@ def _call(tool: Tool, job: Job, params: Params) -> Result:
         ) from None
 
 
-def _check(tool: Tool, given: Mapping[str, Any], shown: Params, folder: Path) -> Params:
+def _check(tool: Tool, given: Mapping[str, Any], shown: Params, folder: Path, takes_paused: bool) -> Params:
     """Return the parameters for values of the form. Raises UsageError if it rejects them. New files are in `folder`."""
 
     def new_upload(name: str) -> Upload:
@@ -147,7 +150,7 @@ def _check(tool: Tool, given: Mapping[str, Any], shown: Params, folder: Path) ->
 
     fields = make_form(tool, data=shown, new_upload=new_upload)
     values = ((field.name, value) for field in fields for value in _submitted(field, given.get(str(field.name))))
-    form = make_form(tool, MultiDict(values), new_upload=new_upload)
+    form = make_form(tool, MultiDict(values), new_upload=new_upload, takes_paused=takes_paused)
     if not form.validate():
         raise click.UsageError("\n".join(f"--{field.name}: {field.errors[0]}" for field in form if field.errors))
     return form.data

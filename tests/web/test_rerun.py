@@ -277,7 +277,7 @@ def add_database(again: Again, text: str) -> Database:
 
 @pytest.mark.slow
 def test_the_database_of_a_job_is_described_and_compared(again: Again) -> None:
-    """Also if another site has other files under its name, or does not have it."""
+    """Also if it is paused, and if another site has other files under its name, or does not have it."""
     again.write(DATABASE_TOOL)
     database = add_database(again, ">a\nMKV\n")
     again.run_with_database(database)
@@ -290,6 +290,9 @@ def test_the_database_of_a_job_is_described_and_compared(again: Again) -> None:
     same = again.rerun()
     assert same.exit_code == 0, same.output
     assert f"pdb/1 {database.files['sequences.fa'][:12]}." in same.stdout
+
+    again.app().extensions["greeter"].databases.pause(database, "Use the next one.")
+    assert again.rerun().exit_code == 0
 
     shutil.rmtree(database.folder)
     other = add_database(again, ">a\nMKV\n>b\nMKV\n")
