@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
 from subprocess import CalledProcessError
@@ -61,24 +62,32 @@ def add_database(
     if databases.find(f"{id_}/{version}"):
         raise _exists(id_, version)
     try:
-        with staged(databases.root) as folder, staged(databases.root) as received:
+        with _explained("added"), staged(databases.root) as folder, staged(databases.root) as received:
             source = receive(sys.stdin.buffer, received / id_) if file == _STDIN else file
             made = build(source, folder, kind, fields)
             known = {"id": id_, "version": version, "title": title or id_, "kind": kind, **about, **made}
             known["released"] = f"{released:%Y-%m-%d}" if released else ""
             with suppress(*UNAVAILABLE):  # then jobs can name it at most an hour later
                 Naming(services().settings).allow(f"{id_}/{version}")
-            database = databases.publish(folder, Database.of(known, databases.root))
-        if database.default:
-            databases.prefer(database)
+            database = Database.of(known, databases.root)
+            if database.default:
+                databases.prefer(database)  # first: if this fails, the command can be run again
+            databases.publish(folder, database)
     except ToolError as error:
         raise click.ClickException(f"{file}: {error} Nothing was added.") from None
     except VersionExists:
         raise _exists(id_, version) from None
-    except (OSError, CalledProcessError) as error:
-        problem = str(error).removesuffix(".")
-        raise click.ClickException(f"{problem}. Nothing was added. Correct this, and add the file again.") from None
     click.echo(f"Added {_line(database)}. Forms offer it now.")
+
+
+@contextmanager
+def _explained(done: str) -> Iterator[None]:
+    """Explain an error of the disk, or of a program that makes an index."""
+    try:
+        yield
+    except (OSError, CalledProcessError) as error:
+        advice = f"Nothing was {done}. Correct this, and run the command again."
+        raise click.ClickException(f"{str(error).removesuffix('.')}. {advice}") from None
 
 
 def _exists(id_: str, version: str) -> click.ClickException:
@@ -116,7 +125,8 @@ def pause_database(name: str, reason: str) -> None:
     """Let no new job use a version, such as swissprot/2026_04. Jobs that wait or run go on."""
     if not reason.strip():
         raise click.UsageError("Give a reason. Forms show it.")
-    services().databases.pause(_find(name), reason)
+    with _explained("changed"):
+        services().databases.pause(_find(name), reason)
     click.echo(f"Paused {name}. Forms show the reason.")
 
 
@@ -125,7 +135,8 @@ def pause_database(name: str, reason: str) -> None:
 @with_appcontext
 def resume_database(name: str) -> None:
     """Let new jobs use a version again that was paused."""
-    services().databases.pause(_find(name), "")
+    with _explained("changed"):
+        services().databases.pause(_find(name), "")
     click.echo(f"New jobs can use {name} again.")
 
 
@@ -145,7 +156,8 @@ def remove_database(name: str) -> None:
             f"{jobs} jobs name {name}, also ended ones whose input can be used again. Pause it with "
             f"`flask pause-database`, and try again when they are gone: {days} days after the last of them ended."
         )
-    services().databases.remove(database)
+    with _explained("removed"):
+        services().databases.remove(database)
     click.echo(f"Removed {name}.")
 
 

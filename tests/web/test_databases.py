@@ -182,14 +182,31 @@ def test_a_disk_that_cannot_be_written_is_an_error_with_advice(app: Flask, add: 
     refused = add()
     assert refused.exit_code == 1
     assert "File exists" in refused.output
-    assert "Nothing was added. Correct this, and add the file again." in refused.output
+    assert "Nothing was added. Correct this, and run the command again." in refused.output
+
+
+@pytest.mark.parametrize("command", [["pause-database", "--reason", "No."], ["resume-database"]])
+def test_a_description_that_cannot_be_written_is_an_error_with_advice(
+    add: Add, run: Run, app: Flask, command: list[str]
+) -> None:
+    """Nothing is changed, and the command can be run again."""
+    add(FASTA, "swissprot", "2026_04", "--default")
+    hindrance = described(app).folder / ".database.json"
+    hindrance.mkdir()
+    refused = run(*command, "swissprot/2026_04")
+    assert refused.exit_code == 1
+    assert "Nothing was changed. Correct this, and run the command again." in refused.output
+    assert "Nothing was added." in add(FASTA, "pdb", "1", "--default").output
+    hindrance.rmdir()
+    assert add(FASTA, "pdb", "1", "--default").exit_code == 0
+    assert [one.name for one in app.extensions["greeter"].databases.published() if one.default] == ["pdb/1"]
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         ("database.json two", "The index function index_words has written 'database.json', which belongs to another"),
-        ("fail", "returned non-zero exit status 1. Nothing was added. Correct this, and add the file again."),
+        ("fail", "returned non-zero exit status 1. Nothing was added. Correct this, and run the command again."),
     ],
 )
 def test_an_index_that_cannot_be_made_is_an_error_with_advice(app: Flask, add: Add, words: str, message: str) -> None:
