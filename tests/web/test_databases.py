@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -114,17 +115,22 @@ MUOXBZJ
 """
 
 
-@pytest.mark.parametrize(
-    ("text", "kind", "name"), [(UNIPROT, "protein", "sequences.fa"), ("one two", "words", "swissprot")]
-)
-def test_a_download_is_added_from_standard_input(app: Flask, run: Run, text: str, kind: str, name: str) -> None:
-    """As UniProt sends it. A file of any other kind has no name there, so it gets the id."""
-    options = ("--id", "swissprot", "--version", "2026_04", "--kind", kind)
-    added = run("add-database", "-", *options, stdin=gzip.compress(text.encode()))
-    assert "Added swissprot/2026_04" in added.output
-    assert described(app).path.name == name
-    assert described(app).path.read_text() == text
+@pytest.mark.parametrize("page", ["docs/databases.md", "deploy/README.md"])
+def test_swiss_prot_is_added_with_the_command_of_the_documentation(app: Flask, run: Run, page: str) -> None:
+    """The file is as UniProt sends it, through a pipe."""
+    (command,) = re.findall(r"uniprot_sprot.fasta.gz \| \S+ .*?flask ((?:.*\\\n)*.*)\n", (ROOT / page).read_text())
+    added = run(*shlex.split(command.replace("\\\n", "")), stdin=gzip.compress(UNIPROT.encode()))
+    assert added.output == "Added swissprot/2026_04: Swiss-Prot, protein, 2 sequences. Forms offer it now.\n"
+    found = described(app)
+    assert (found.path.read_text(), found.default, found.released) == (UNIPROT, True, "2026-10-14")
     assert sorted(path.name for path in app.extensions["greeter"].databases.root.iterdir()) == [".lock", "swissprot"]
+
+
+def test_a_file_of_another_kind_from_standard_input_is_called_like_the_database(app: Flask, run: Run) -> None:
+    """It has no name of its own."""
+    options = ("--id", "own", "--version", "1", "--kind", "words")
+    assert run("add-database", "-", *options, stdin=gzip.compress(b"one two")).exit_code == 0
+    assert (described(app, "own/1").path.name, described(app, "own/1").path.read_text()) == ("own", "one two")
 
 
 @pytest.mark.parametrize("end", [0, 1, 2, 9, 40, -9, -1])
