@@ -8,6 +8,7 @@ from flask import jsonify, request
 from flask.typing import ResponseReturnValue
 
 from greeter.jobs.errors import JobNotFound
+from greeter.jobs.phase import Phase
 from greeter.jobs.record import Record
 from greeter.web import downloads
 from greeter.web.api.operations import PREFIX, Answer, operation
@@ -60,10 +61,16 @@ def show_results(job_id: str) -> dict[str, Any]:
     record = _find(job_id)
     if not record.has_result:
         kind = f"{OGC}result-not-ready" if record.active else "about:blank"
-        detail = "The job has not ended. Ask again after the seconds in Retry-After."
-        why = detail if record.active else message(record)
-        raise Problem(404, "There is no result", why, wait_headers(record), type=kind)
+        raise Problem(404, "There is no result", _why_no_result(record), wait_headers(record), type=kind)
     return results_of(record)
+
+
+def _why_no_result(record: Record) -> str:
+    if record.active:
+        return "The job has not ended. Ask again after the seconds in Retry-After."
+    if record.phase == Phase.CANCELLED:
+        return "The job was cancelled. Submit it again if you need a result."
+    return message(record)
 
 
 @operation(

@@ -218,6 +218,7 @@ def test_limits_tell_what_is_left(own_installation: Installation) -> None:
     assert problem["detail"].endswith("Submit it again when one of your jobs has ended, or cancel one.")
     assert "saved below" not in problem["detail"]
     assert fetch(own_installation, f"{jobs[0]}/cancel", "POST").status == 200
+    assert "Submit it again" in json.loads(fetch(own_installation, f"{jobs[0]}/results").body)["detail"]
     assert execute(own_installation, "phmmer", {"query": GLOBIN}).status == 201
 
 
