@@ -31,6 +31,7 @@ threads = 32  # a poll takes milliseconds, but a slow client occupies a thread w
 keepalive = 5  # seconds, longer than a page waits between two polls, so that they share a connection
 timeout = 30
 graceful_timeout = 4  # honcho kills after 5 seconds
+sendfile = False  # it would wait indefinitely for a client that does not read
 max_requests, max_requests_jitter = 20_000, 2_000  # replaces a worker before a memory leak matters
 limit_request_line, limit_request_fields, limit_request_field_size = 4094, 50, 8190
 forwarded_allow_ips = ""  # only the application reads proxy headers, as PROXY_HOPS allows

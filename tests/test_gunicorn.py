@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.conftest import Installation
+from tests.conftest import Installation, wait_for
 from tests.http import fetch
 
 pytestmark = pytest.mark.slow
@@ -51,15 +51,30 @@ def test_slow_clients_do_not_delay_others(installation: Installation, request_so
 
 
 def test_a_stalled_client_is_disconnected(installation: Installation) -> None:
-    """A client that stops within the head has about 5 seconds. One that stops within the body gets 400 after 15."""
+    """A client that stops within the head has about 5 seconds. One that stops within the body gets 400 after 15.
+
+    One that does not read a file or a page has up to 15 seconds, too.
+    """
     address, began = ("127.0.0.1", installation.settings.web_port), time.monotonic()
-    with socket.create_connection(address) as head, socket.create_connection(address) as body:
+    with ExitStack() as stack:
+        head, body, *deaf = (stack.enter_context(socket.create_connection(address)) for _ in range(4))
         head.sendall(HALF_A_HEAD)
         body.sendall(HALF_A_BODY)
+        for client, path in zip(deaf, (b"/static/htmx-4.0.1.min.js", b"/help"), strict=True):
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # it would grow by itself
+            client.sendall(b"GET %b HTTP/1.1\r\nHost: localhost\r\n\r\n" % path * 500)
         assert received(head) == b""
         assert 4 < time.monotonic() - began < 8
         assert received(body).startswith(b"HTTP/1.1 400 ")
         assert 14 < time.monotonic() - began < 20
+        ports = {client.getsockname()[1] for client in deaf}
+        wait_for(lambda: ports.isdisjoint(served_ports(installation)), 10)
+
+
+def served_ports(installation: Installation) -> set[int]:
+    """Return the ports of the clients whose connections the web server has open."""
+    processes = psutil.Process(installation.pid("web")).children()
+    return {found.raddr.port for process in processes for found in process.net_connections() if found.raddr}
 
 
 def test_a_client_that_leaves_within_the_head_is_disconnected_at_once(installation: Installation) -> None:

@@ -14,6 +14,7 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 
 _HEAD_SECONDS = 5  # for the whole head of a request
 _BODY_SECONDS = 15  # for the next part of a body, as in deploy/nginx
+_READ_SECONDS = 5  # for a client to read what fills a buffer; up to three times, because the kernel takes some more
 _LONGEST_PEEK = 65_536  # bytes; a thread reads the rest of a longer head
 
 
@@ -28,7 +29,8 @@ class Worker(ThreadWorker):
 
         If the head is not complete after _HEAD_SECONDS, gunicorn's murder_pending() closes the connection.
         """
-        conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", _BODY_SECONDS, 0))
+        for option, seconds in ((socket.SO_RCVTIMEO, _BODY_SECONDS), (socket.SO_SNDTIMEO, _READ_SECONDS)):
+            conn.sock.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", seconds, 0))
         if _has_head(conn):
             super().enqueue_req(conn)
             return
