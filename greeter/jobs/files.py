@@ -156,12 +156,11 @@ class JobFiles:
         with path.open("rb") as commands:
             return commands.read(_MOST_COMMANDS).decode(errors="replace").strip()
 
-    def remove_attempts(self, job_id: str, but: int) -> None:
-        """Remove the folders of all attempts but one."""
+    def remove_attempts(self, job_id: str) -> None:
+        """Remove the folders of all attempts. If Redis was restored from a backup, one may have the next number."""
         self._attempts(job_id).mkdir(exist_ok=True)  # an earlier version did not create it with the job
         for folder in self._attempts(job_id).glob("*"):
-            if folder.name != str(but):
-                remove(folder)
+            remove(folder)
 
     def remove(self, job_id: str) -> None:
         """Remove the folder of a job."""

@@ -88,7 +88,7 @@ class WorkerStore:
         if reply == b"changed":
             raise ToolChanged
         plain, number, attempts, databases = reply
-        self.files.remove_attempts(job_id, but=int(number))
+        self.files.remove_attempts(job_id)
         params = {**loads(plain), **self.databases.of_record(loads(databases or b"{}")), **self.files.inputs(job_id)}
         return Claim(params, self.files.attempt(job_id, int(number)), int(attempts))
 

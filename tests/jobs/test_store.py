@@ -234,6 +234,20 @@ def test_an_attempt_starts_without_files_of_the_last_one(store: Store) -> None:
     assert store.files.outputs("a" * 32, store.find("a" * 32).attempt) == []
 
 
+def test_an_attempt_has_no_files_of_another_after_redis_was_restored(store: Store) -> None:
+    """An older backup of Redis gives a number to an attempt for the second time."""
+    create(store, "a" * 32)
+    backup: Any = {key: store.redis.dump(key) for key in store.redis.scan_iter()}
+    first = claim(store, "a" * 32, Runner("worker", 1)).folder
+    (first / "outputs").mkdir(parents=True)
+    (first / "outputs" / "half.tsv").write_text("half")
+    store.redis.flushall()
+    for key, value in backup.items():
+        store.redis.restore(key, 0, value)
+    assert claim(store, "a" * 32, Runner("other", 2)).folder == first
+    assert store.files.outputs("a" * 32, store.find("a" * 32).attempt) == []
+
+
 BLOCK = 4096  # what a file or folder counts at least
 FOLDERS = 2 * BLOCK  # of a job that has not started
 
