@@ -192,6 +192,16 @@ def test_expired_jobs_and_orphaned_folders_are_found(store: Store) -> None:
         store.find("a" * 32)
 
 
+def test_records_that_were_deleted_by_hand_do_not_keep_others_from_expiring(store: Store) -> None:
+    """However many they are."""
+    create(store, "a" * 32)
+    store.cancel("a" * 32)
+    store.redis.zincrby("jobs:ended", -7 * 86_400 - 1, "a" * 32)
+    store.redis.zadd("jobs:ended", {f"{number:032x}": number for number in range(250)})
+    assert store.expired() == []
+    assert [store.expired() for _ in range(3)][-1] == ["a" * 32]
+
+
 def test_a_stale_job_is_cancelled_at_once(own_installation: Installation) -> None:
     """A job with heartbeats is only asked to end."""
     own_installation.start("redis")

@@ -15,4 +15,12 @@ trusted_from = math.min(trusted_from or 0, now + PAUSE)
 if elapsed < -CLOCK_TOLERANCE or elapsed > PAUSE then trusted_from = now + PAUSE end
 redis.call('HSET', CLOCK, 'last', now, 'trusted_from', trusted_from)
 if now < trusted_from then return {} end
-return redis.call('ZRANGEBYSCORE', ENDED, '-inf', now - retention, 'LIMIT', 0, 100)
+local expired = {}
+for _, job in ipairs(redis.call('ZRANGEBYSCORE', ENDED, '-inf', now - retention, 'LIMIT', 0, 100)) do
+  if redis.call('EXISTS', 'job:' .. job) == 1 then
+    expired[#expired + 1] = job
+  else
+    redis.call('ZREM', ENDED, job)  -- its record was deleted by hand
+  end
+end
+return expired
