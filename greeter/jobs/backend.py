@@ -57,8 +57,8 @@ class JobBackend(BaseBackend):
         self._jobs.requeue(task_id, self._runner_of(**kwargs), counted=False)
 
     def _runner_of(self, request: Any = None, **_: Any) -> Runner:
-        """Return the process of a request. Another one may have the job by now."""
-        return replace(self._app.runner, process=getattr(request, "worker_pid", None))
+        """Return this process, or in the main process that of a request. Another one may have the job by now."""
+        return replace(self._app.runner, process=self._app.runner.process or getattr(request, "worker_pid", None))
 
     def _store_result(
         self, task_id: str, result: Any, state: str, traceback: Any = None, request: Any = None, **kwargs: Any
@@ -81,7 +81,7 @@ class JobBackend(BaseBackend):
             fields["partial"] = 1
         try:
             change = self._jobs.end if is_end else self._jobs.store.update
-            change(task_id, self._app.runner, state, fields)
+            change(task_id, self._runner_of(request), state, fields)
         except redis.RedisError:
             if is_end:
                 raise

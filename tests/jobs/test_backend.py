@@ -3,7 +3,7 @@
 import pytest
 import redis
 from celery.app.task import Context
-from celery.exceptions import Retry, TaskRevokedError, WorkerLostError
+from celery.exceptions import Retry, TaskRevokedError, TimeLimitExceeded, WorkerLostError
 
 from greeter.jobs.backend import JobBackend
 from greeter.jobs.errors import JobNotFound
@@ -90,6 +90,7 @@ def test_a_lost_process_requeues_the_job_once(site: Installation, backend: JobBa
     site.store.claim(job_id, Runner("worker", 2), {})
     backend.mark_as_failure(job_id, WorkerLostError("killed"), request=Context(worker_pid=1))
     backend.mark_as_retry(job_id, Retry(), request=Context(worker_pid=1))
+    backend.mark_as_failure(job_id, TimeLimitExceeded(5), request=Context(worker_pid=1))
     assert site.store.find(job_id).phase == "running"
     backend.mark_as_failure(job_id, WorkerLostError("killed"), request=Context(worker_pid=2))
     assert "lost on every attempt" in str(site.store.find(job_id).user_message)
