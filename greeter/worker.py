@@ -1,8 +1,10 @@
 """The entry point of a worker: `celery --app greeter.worker worker`."""
 
 import gc
+import logging
 import os
 import signal
+import time
 from contextlib import suppress
 from dataclasses import replace
 from secrets import token_hex
@@ -40,6 +42,7 @@ from greeter.jobs.watchdog import Watchdog
 from greeter.logs import configure
 from greeter.settings_loader import load_settings
 
+log = logging.getLogger(__name__)
 settings = load_settings()
 configure(settings.production)
 app = CeleryApp(settings)
@@ -85,10 +88,15 @@ def _share_memory(**_: Any) -> None:
 
 @worker_process_init.connect
 def _prepare_process(**_: Any) -> None:
-    app.runner = replace(app.runner, process=os.getpid())
-    watchdog.watch()
-    containment.prepare_pool_process(settings.max_file_bytes)
-    app.process_state = ProcessState()
+    try:
+        app.runner = replace(app.runner, process=os.getpid())
+        watchdog.watch()
+        containment.prepare_pool_process(settings.max_file_bytes)
+        app.process_state = ProcessState()
+    except Exception:  # Celery would log it, and let the process run jobs without limits
+        log.exception("a process could not be prepared, and is replaced")
+        time.sleep(1)
+        os._exit(os.EX_TEMPFAIL)
 
 
 @worker_ready.connect

@@ -65,4 +65,5 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         # Flower needs these events.
         "worker_send_task_events": True,
         "worker_consumer": "greeter.jobs.consumer:Consumer",
+        "worker_pool": "greeter.jobs.pool:TaskPool",
     }

@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory, TemporaryFile
 from redis import RedisError
 
 from greeter.jobs.files import Space
-from greeter.jobs.probe import NoAnswer, Probe
+from greeter.jobs.probe import NoAnswer, NoThread, Probe
 from greeter.jobs.store import Store
 from greeter.settings import Settings
 
@@ -32,6 +32,7 @@ _NOT_PAIRED = (
     "and that both settings are correct. If you emptied or replaced one on purpose, run honcho run flask pair-storage."
 )
 HANGS = "DATA_DIR does not answer. Check the disk, or the server, on which it is."
+NO_THREAD = "No thread can be started. Raise the limit of processes or of memory, or end what uses them up."
 _OTHER_USER = "The files in DATA_DIR belong to another user. Run the web and all workers as the same user."
 _UNUSABLE = "DATA_DIR cannot be used: {}. It must be mounted, writable, and owned by the user of this process."
 # Reading does not need disk space, and a process without descriptors is replaced.
@@ -54,6 +55,8 @@ class Fitness:
         """Check now, for up to 5 seconds, and return the problem."""
         try:
             return self._probe.fresh()
+        except NoThread:
+            return NO_THREAD
         except NoAnswer:
             return HANGS
 
@@ -61,6 +64,8 @@ class Fitness:
         """Return the problem that the last check found, and start the next one."""
         try:
             return self._probe.last()
+        except NoThread:
+            return NO_THREAD
         except NoAnswer:
             return HANGS
 
@@ -100,7 +105,8 @@ def check(settings: Settings) -> str:
         found = _lasting_problem(Fitness(store, settings.min_free_bytes))
     if found:
         print(found, file=sys.stderr)
-        sys.exit(os.EX_TEMPFAIL if found == HANGS else os.EX_CONFIG)  # systemd tries again only after the first
+        # systemd tries again only after the first.
+        sys.exit(os.EX_TEMPFAIL if found in (HANGS, NO_THREAD) else os.EX_CONFIG)
     return _marker(store.files.root) or ""
 
 

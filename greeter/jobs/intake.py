@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Collection, Iterable
+from typing import Any
 
 import kombu
 from celery.worker.consumer import Consumer
 
 from greeter.settings import Settings
 from greeter.toolkit.tool import Tool
+
+_PATIENCE = 5  # seconds in which a process is replaced
+_NO_PROCESS = "The worker has no process that can run jobs. Check its log, or start it again."
 
 
 class Intake:
@@ -22,6 +27,15 @@ class Intake:
         self._consumer = consumer
         self._paused: list[str] = []
         self._drained = False
+        self._ready_at = time.monotonic()
+
+    @property
+    def problem(self) -> str | None:
+        """Why the worker could only keep jobs waiting: an operator has shrunk its pool, or no process can start."""
+        pool: Any = self._consumer and self._consumer.pool
+        if pool is None or pool._pool.has_process:
+            self._ready_at = time.monotonic()
+        return _NO_PROCESS if time.monotonic() - self._ready_at > _PATIENCE else None
 
     @property
     def queues(self) -> list[str]:

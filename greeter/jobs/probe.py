@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from errno import EAGAIN
 from threading import Lock, Thread
 from typing import Generic, TypeVar
 
@@ -16,6 +17,10 @@ _INTERVAL = 2  # seconds between two calls of refresh()
 
 class NoAnswer(OSError):
     """The function has not returned in time."""
+
+
+class NoThread(NoAnswer):
+    """The system refuses to start a thread for the call."""
 
 
 class Probe(Generic[Answer]):
@@ -74,7 +79,10 @@ class _Call(Generic[Answer]):
         self._function = function
         self._began = time.monotonic()
         self._thread = Thread(target=self._run, name="probe", daemon=True)
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError as error:  # the limit of processes, or of memory, is reached
+            self.answer.set_exception(NoThread(EAGAIN, str(error)))
 
     @property
     def age(self) -> float:

@@ -29,6 +29,11 @@ _GRACE = 2  # seconds after which the hard limit, which Celery should have enfor
 _ticker = Ticker(_INTERVAL)
 
 
+def start_reporting() -> None:
+    """Start the thread before a job is claimed. Raises RuntimeError if the system refuses to start one."""
+    _ticker.start()
+
+
 @contextmanager
 def reporting(job: Job, claimed: ClaimedJob, soft_limit: float, hard_limit: float) -> Iterator[Callable[[], bool]]:
     """Report the progress of a job whenever it has changed, and send its heartbeats, while the body runs.

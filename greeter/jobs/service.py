@@ -116,7 +116,8 @@ class JobService:
     def _resend_later(self, job_id: str) -> None:
         timer = Timer(return_delay(), self.resend, [job_id])
         timer.daemon = True
-        timer.start()
+        with suppress(RuntimeError):  # no thread can be started: then the sweep of a worker does it
+            timer.start()
 
     def resend(self, job_id: str) -> None:
         """Send the message of a waiting job again. If Redis is unavailable, the sweep of a worker does so."""

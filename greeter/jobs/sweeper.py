@@ -51,7 +51,7 @@ class Sweeper:
 
     def _check_fitness(self) -> None:
         """Take jobs only while the pool processes can run them."""
-        problem = self._jobs.fitness.last_problem()
+        problem = self._jobs.fitness.last_problem() or self.intake.problem
         if problem != self._problem:
             log.error("this worker takes no jobs: %s", problem) if problem else log.info("this worker takes jobs again")
         self._problem = problem

@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 from celery import Task
 from celery.exceptions import Ignore, SoftTimeLimitExceeded, TaskPredicate
@@ -21,7 +21,7 @@ from greeter.jobs.errors import OUT_OF_MEMORY, user_message
 from greeter.jobs.interrupts import interruptible
 from greeter.jobs.pictures import draw_pictures
 from greeter.jobs.reader import Params
-from greeter.jobs.reporting import reporting, retry_until_available
+from greeter.jobs.reporting import reporting, retry_until_available, start_reporting
 from greeter.jobs.service import return_delay
 from greeter.logs import JOB, REQUEST
 from greeter.toolkit.errors import ToolError
@@ -74,8 +74,11 @@ class ToolTask(Task):  # type: ignore[type-arg]
         """Leave a job that is not claimed yet to another process if this one cannot run it."""
         state = self.app.process_state
         if state and (change := state.change()):
-            log.warning("this process is replaced, because a job has changed it: %s", change)
-            os._exit(os.EX_TEMPFAIL)  # the main process sends the message again
+            _replace_process(f"a job has changed it: {change}")
+        try:
+            start_reporting()
+        except RuntimeError as error:  # the limit of processes, or of memory, is reached
+            _replace_process(str(error))
         if problem := self._recent_problem():
             log.warning("left the job to another worker: %s", problem)
             time.sleep(return_delay())
@@ -146,3 +149,8 @@ class ToolTask(Task):  # type: ignore[type-arg]
         if user_message(exc) is None:
             fields = {"job": task_id[:8], "request": self.request.get("request_id")}
             log.error("bug in the tool %s", self.name, exc_info=exc, extra=fields)
+
+
+def _replace_process(reason: str) -> NoReturn:
+    log.warning("this process is replaced, because %s", reason)
+    os._exit(os.EX_TEMPFAIL)  # the main process sends the message again

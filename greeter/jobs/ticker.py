@@ -24,16 +24,20 @@ class Ticker:
         self._function: Callable[[], object] | None = None
         self._thread: threading.Thread | None = None
 
+    def start(self) -> None:
+        """Start the thread, unless it is running. Raises RuntimeError if the system refuses to start one."""
+        if self._thread is None or not self._thread.is_alive():  # none yet, or lost in a fork
+            self._thread = threading.Thread(target=self._run, name="ticker", daemon=True)
+            self._thread.start()
+
     @contextmanager
     def calling(self, function: Callable[[], object]) -> Iterator[None]:
         """Call a function at each interval while the body runs. At its end, wait for a call that is under way.
 
         The exceptions of the function are logged.
         """
+        self.start()
         self._function = function
-        if self._thread is None or not self._thread.is_alive():  # none yet, or lost in a fork
-            self._thread = threading.Thread(target=self._run, name="ticker", daemon=True)
-            self._thread.start()
         try:
             yield
         finally:

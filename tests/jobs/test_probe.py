@@ -7,7 +7,7 @@ from itertools import count
 import pytest
 
 from greeter.jobs import probe
-from greeter.jobs.probe import NoAnswer, Probe
+from greeter.jobs.probe import NoAnswer, NoThread, Probe
 from tests.conftest import wait_for
 
 
@@ -54,6 +54,23 @@ def test_an_exception_is_an_answer() -> None:
     for ask in (broken.fresh, broken.last):
         with pytest.raises(ZeroDivisionError):
             ask()
+
+
+def test_without_a_thread_there_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For as long as the system refuses to start one; nobody waits for it."""
+    numbers = Probe(count().__next__)
+    with monkeypatch.context() as refused:
+        refused.setattr(threading, "_start_new_thread", _refuse)
+        numbers.refresh()
+        for ask in (numbers.fresh, numbers.last):
+            with pytest.raises(NoThread):
+                ask()
+    assert not numbers.hangs
+    assert numbers.fresh() == 0
+
+
+def _refuse(*_: object) -> None:
+    raise RuntimeError("can't start new thread")
 
 
 @pytest.mark.usefixtures("impatient")

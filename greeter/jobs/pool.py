@@ -1,0 +1,43 @@
+"""The pool of a worker, which goes on when the system refuses to start a process."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from celery.concurrency import asynpool, prefork
+
+log = logging.getLogger(__name__)
+
+
+class Pool(asynpool.AsynPool):
+    """A pool that tries again, every five seconds, to replace a process that has ended.
+
+    Celery's own does not forget a process that was not started, and ends the worker, or stays without processes.
+    """
+
+    _pool: list[Any]  # these are missing in the stubs
+    _queues: dict[Any, Any]
+    _waiting_to_start: set[Any]
+    _find_worker_queues: Callable[[Any], Any]
+
+    def _repopulate_pool(self, exitcodes: list[int]) -> None:
+        try:
+            super()._repopulate_pool(exitcodes)  # type: ignore[misc]  # missing in the stubs
+        except OSError as error:  # the limit of processes, of memory or of descriptors is reached
+            log.error("a process of this worker could not be started: %s", error)
+            for process in [one for one in self._pool if one.pid is None]:
+                self._pool.remove(process)
+                self._queues[self._find_worker_queues(process)] = None
+
+    @property
+    def has_process(self) -> bool:
+        """Whether a process has started, and so can run jobs or is running one."""
+        return any(one not in self._waiting_to_start for one in self._pool if one.is_alive())
+
+
+class TaskPool(prefork.TaskPool):
+    """Celery's default, with this pool."""
+
+    Pool = Pool
