@@ -6,6 +6,7 @@ import time
 from functools import lru_cache
 from ipaddress import ip_address, ip_network
 from typing import cast
+from urllib.parse import urlsplit
 
 from flask import Flask, current_app, request
 from limits import RateLimitItemPerMinute
@@ -97,6 +98,8 @@ def client_address() -> str:
 @lru_cache(maxsize=1024)
 def _network(text: str) -> str:
     try:
+        if text.startswith("[") or text.count(":") == 1:  # some proxies add the port of the client
+            text = urlsplit(f"//{text}").hostname or ""
         address = ip_address(text)
     except ValueError:  # the proxy does not pass on an address
         return "unknown"
