@@ -77,7 +77,7 @@ class TableView:
 
     def opened(self, which: str | int) -> dict[str, str | int]:
         """Return the query parameters that show the details of a row, by its number, of `all`, or with "" of none."""
-        return self.query.params(open=which, start=self.query.start)
+        return self.query.params(open=which, start=self.query.start or "")
 
     def sorted_by(self, name: str) -> dict[str, str | int]:
         """Return the query parameters that sort by a column: upwards, or downwards if it is upwards now."""

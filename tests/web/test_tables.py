@@ -171,6 +171,12 @@ def test_a_filter_can_be_cleared_however_few_rows_there_are(tmp_path: Path, app:
         assert ("<form" in html) == (">Clear</a>" in html) == can_clear
 
 
+def test_opening_a_row_stays_on_its_page(path: Path) -> None:
+    """On the first one, the address has no start, which would take the focus to the top of the table."""
+    assert TableView.of(path, {}).opened(3) == {"hits-open": 3}
+    assert TableView.of(path, {"hits-start": "100"}).opened(3) == {"hits-open": 3, "hits-start": 100}
+
+
 def test_a_tool_can_show_rows_with_a_template_of_its_own(path: Path, app: Flask) -> None:
     """The template gets the row with its details, the row above it, and what is shown."""
     template = app.jinja_env.from_string(
