@@ -62,8 +62,10 @@ def add_database(
     if databases.find(f"{id_}/{version}"):
         raise _exists(id_, version)
     try:
-        with _explained("added"), staged(databases.root) as folder, staged(databases.root) as received:
-            source = receive(sys.stdin.buffer, received / id_) if file == _STDIN else file
+        with _explained("added"), staged(databases.root) as parent:
+            source = receive(sys.stdin.buffer, parent / id_) if file == _STDIN else file
+            folder = parent / ".new"  # which no id is
+            folder.mkdir()
             made = build(source, folder, kind, fields)
             known = {"id": id_, "version": version, "title": title or id_, "kind": kind, **about, **made}
             known["released"] = f"{released:%Y-%m-%d}" if released else ""
