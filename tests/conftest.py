@@ -22,6 +22,7 @@ import psutil
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from jinja2.bccache import Bucket, BytecodeCache
 from playwright.sync_api import Browser, sync_playwright
 from redis import Redis, RedisError
 
@@ -51,10 +52,26 @@ UNMEASURED = {"COVERAGE_PROCESS_CONFIG": ""}
 tools.__path__.append(str(ROOT / "tests" / "zoo"))
 
 
+class CompiledTemplates(BytecodeCache):
+    """The templates that the apps of this process have compiled, which is most of the work for their first page."""
+
+    def __init__(self) -> None:
+        self._code: dict[tuple[str, str], Any] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Load the code of a template, if the same text was compiled before."""
+        bucket.code = self._code.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keep the code of a template."""
+        self._code[bucket.key, bucket.checksum] = bucket.code
+
+
 def pytest_configure() -> None:
-    """Give the tests settings of their own, whatever those of the adopter are."""
+    """Give the tests settings of their own, whatever those of the adopter are, and one cache of templates."""
     for declared in fields(Settings):
         os.environ.pop(declared.name.upper(), None)
+    Flask.jinja_options = {"bytecode_cache": CompiledTemplates()}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
