@@ -410,6 +410,27 @@ def own_installation(tmp_path: Path) -> Iterator[Installation]:
         yield mine
 
 
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """An installation whose Redis is that of all tests that use `with_redis`."""
+    with closing(Installation(tmp_path_factory.mktemp("redis"))) as server:
+        server.start("redis")
+        yield server
+
+
+@pytest.fixture
+def with_redis(tmp_path: Path, redis_server: Installation) -> Iterator[Installation]:
+    """An installation with an empty Redis that is not stopped, killed or suspended, and no other process."""
+    server: Any = redis_server.redis
+    server.flushall()
+    before = server.config_get()
+    with closing(Installation(tmp_path, redis_url=redis_server.settings.redis_url)) as mine:
+        yield mine
+    for name, value in server.config_get().items():
+        if value != before[name]:
+            server.config_set(name, before[name])
+
+
 @pytest.fixture
 def mail_server() -> Iterator[MailServer]:
     """A running mail server."""

@@ -95,10 +95,9 @@ def metrics(site: Installation) -> str:
 
 
 @pytest.mark.redis
-def test_processes_that_start_at_the_same_time_create_one_installation(own_installation: Installation) -> None:
+def test_processes_that_start_at_the_same_time_create_one_installation(with_redis: Installation) -> None:
     """All of them find DATA_DIR and Redis fit, and both have the same id."""
-    site = own_installation
-    site.start("redis")
+    site = with_redis
     with ThreadPoolExecutor(20) as pool:
         assert set(pool.map(lambda _: fitness.problem(site.store), range(20))) == {None}
     assert site.redis.get("installation").decode() == (site.store.files.root / MARKER).read_text()
@@ -106,10 +105,9 @@ def test_processes_that_start_at_the_same_time_create_one_installation(own_insta
 
 
 @pytest.mark.redis
-def test_an_installation_is_created_on_a_disk_without_hard_links(own_installation: Installation) -> None:
+def test_an_installation_is_created_on_a_disk_without_hard_links(with_redis: Installation) -> None:
     """Some network and USB disks have none."""
-    site = own_installation
-    site.start("redis")
+    site = with_redis
     preloaded = compiled_library(site.settings.data_dir, "int link() { return -1; } int linkat() { return -1; }")
     environ = os.environ | site.environ | {"LD_PRELOAD": preloaded}
     subprocess.run([sys.executable, "-c", CHECK], env=environ, cwd=ROOT, check=True)
@@ -133,10 +131,9 @@ def test_a_disk_without_room_for_new_files_counts_as_full(
 
 
 @pytest.mark.redis
-def test_an_installation_of_an_earlier_version_is_adopted(own_installation: Installation) -> None:
+def test_an_installation_of_an_earlier_version_is_adopted(with_redis: Installation) -> None:
     """It has jobs, but neither its folder nor its Redis has an id."""
-    site = own_installation
-    site.start("redis")
+    site = with_redis
     job = site.submit("nap")
     (site.store.files.root / MARKER).unlink()
     site.store.forget_installation()
@@ -145,17 +142,16 @@ def test_an_installation_of_an_earlier_version_is_adopted(own_installation: Inst
 
 
 @pytest.mark.redis
-def test_an_interrupted_creation_is_completed(own_installation: Installation) -> None:
+def test_an_interrupted_creation_is_completed(with_redis: Installation) -> None:
     """A folder without jobs may have an id that Redis lacks."""
-    site = own_installation
-    site.start("redis")
+    site = with_redis
     assert fitness.problem(site.store) is None
     site.store.forget_installation()
     assert fitness.problem(site.store) is None
     assert site.redis.get("installation").decode() == (site.store.files.root / MARKER).read_text()
 
 
-@pytest.mark.redis
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["web", "worker"])
 @pytest.mark.parametrize("wrong", ["folder", "redis"])
 def test_a_process_with_the_wrong_folder_or_redis_refuses_to_start(
@@ -177,12 +173,11 @@ def test_a_process_with_the_wrong_folder_or_redis_refuses_to_start(
     site.start(name)
 
 
-@pytest.mark.redis
-def test_a_process_of_another_user_refuses_to_start(own_installation: Installation) -> None:
+@pytest.mark.slow
+def test_a_process_of_another_user_refuses_to_start(with_redis: Installation) -> None:
     """Either it cannot read the files of the others, or they could not read its files."""
     needs_root()
-    site = own_installation
-    site.start("redis")
+    site = with_redis
     site.submit("nap")
     assert "owned by the user of this process" in refusal(site, [sys.executable, "-c", AS_NOBODY])
     os.chown(site.store.files.root / MARKER, 65534, 65534)
@@ -191,10 +186,9 @@ def test_a_process_of_another_user_refuses_to_start(own_installation: Installati
 
 
 @pytest.mark.redis
-def test_nothing_is_removed_from_a_folder_that_is_not_the_right_one(own_installation: Installation) -> None:
+def test_nothing_is_removed_from_a_folder_that_is_not_the_right_one(with_redis: Installation) -> None:
     """Neither expired jobs nor folders without a record are removed until the folder and Redis belong together."""
-    site = own_installation
-    site.start("redis")
+    site = with_redis
     job = site.submit("nap")
     site.store.cancel(job)
     orphan = site.store.files.folder("f" * 32)

@@ -74,10 +74,9 @@ def test_records_move_to_an_older_redis_and_back(own_installation: Installation,
 
 
 @pytest.mark.redis
-def test_a_source_that_changes_is_not_copied(own_installation: Installation, tmp_path: Path) -> None:
+def test_a_source_that_changes_is_not_copied(with_redis: Installation, tmp_path: Path) -> None:
     """A worker that still runs is noticed by its heartbeats, and no part of a copy is left over."""
-    site, source = own_installation, own_installation.settings.redis_url
-    site.start("redis")
+    site, source = with_redis, with_redis.settings.redis_url
     site.store.installation("an id")
     jobs, stopped = site.jobs, threading.Event()
 
@@ -100,10 +99,9 @@ def test_a_source_that_changes_is_not_copied(own_installation: Installation, tmp
 
 
 @pytest.mark.redis
-def test_what_cannot_be_copied_is_refused(own_installation: Installation, tmp_path: Path) -> None:
+def test_what_cannot_be_copied_is_refused(with_redis: Installation, tmp_path: Path) -> None:
     """The same database, one that is not of a site, and servers or URLs that do not work. No record is lost before."""
-    site, here = own_installation, own_installation.settings.redis_url
-    site.start("redis")
+    site, here = with_redis, with_redis.settings.redis_url
     with server(tmp_path / "elsewhere") as other:
         there = f"redis://127.0.0.1:{other.port}/0"
         site.redis.set("key", "value")

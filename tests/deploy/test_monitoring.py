@@ -54,10 +54,9 @@ def test_the_expressions_of_the_dashboard_are_valid(tmp_path: Path) -> None:
 
 
 @pytest.mark.redis
-def test_every_metric_of_the_dashboard_and_the_alerts_exists(own_installation: Installation) -> None:
+def test_every_metric_of_the_dashboard_and_the_alerts_exists(with_redis: Installation) -> None:
     """/metrics has each of them, with the labels by which they are grouped."""
-    site = own_installation
-    site.start("redis")
+    site = with_redis
     site.store.cancel(site.submit("nap"))
     site.submit("nap")
     app = create_app(dataclasses.replace(site.settings, metrics_token="token"))

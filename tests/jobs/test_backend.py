@@ -16,11 +16,10 @@ pytestmark = pytest.mark.redis
 
 
 @pytest.fixture
-def site(own_installation: Installation) -> Installation:
+def site(with_redis: Installation) -> Installation:
     """An installation with Redis only, which writes as the process of a worker does."""
-    own_installation.start("redis")
-    own_installation.celery.runner = Runner("worker", 1)
-    return own_installation
+    with_redis.celery.runner = Runner("worker", 1)
+    return with_redis
 
 
 @pytest.fixture
@@ -117,10 +116,13 @@ def test_an_active_job_is_not_deleted(site: Installation) -> None:
     assert site.jobs.delete(job_id)
 
 
-def test_only_storing_an_end_state_raises_while_redis_is_down(site: Installation, backend: JobBackend) -> None:
+def test_only_storing_an_end_state_raises_while_redis_is_down(own_installation: Installation) -> None:
     """While Redis is down, storing a result raises, so that Celery repeats it, and storing progress does not."""
-    job_id = claimed(site)
-    site.stop("redis")
+    own_installation.start("redis")
+    own_installation.celery.runner = Runner("worker", 1)
+    backend, job_id = own_installation.celery.backend, claimed(own_installation)
+    assert isinstance(backend, JobBackend)
+    own_installation.stop("redis")
     backend.store_result(job_id, {"current": 1, "total": 2}, "PROGRESS")
     with pytest.raises(redis.ConnectionError) as raised:
         backend.mark_as_done(job_id, {"answer": 42})

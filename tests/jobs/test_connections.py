@@ -15,10 +15,9 @@ pytestmark = pytest.mark.redis
 
 
 @pytest.fixture
-def connections(own_installation: Installation) -> Connections:
+def connections(with_redis: Installation) -> Connections:
     """No connection yet."""
-    own_installation.start("redis")
-    return Connections(own_installation.redis.connection_pool)
+    return Connections(with_redis.redis.connection_pool)
 
 
 def test_one_connection_serves_many_calls_also_after_a_refused_one(connections: Connections) -> None:
@@ -30,13 +29,11 @@ def test_one_connection_serves_many_calls_also_after_a_refused_one(connections: 
     assert connections.call("CLIENT", "ID") == first
 
 
-def test_connections_that_redis_has_closed_are_replaced(
-    connections: Connections, own_installation: Installation
-) -> None:
+def test_connections_that_redis_has_closed_are_replaced(connections: Connections, with_redis: Installation) -> None:
     """All of them, after a single retry each."""
     with ThreadPoolExecutor(4) as threads:  # four connections at once
         list(threads.map(lambda _: connections.call("BLPOP", "nothing", 0.2), range(4)))
-    own_installation.redis.client_kill_filter(_type="normal", skipme=False)
+    with_redis.redis.client_kill_filter(_type="normal", skipme=False)
 
     assert [connections.call("ECHO", str(number)) for number in range(8)] == [b"%d" % number for number in range(8)]
 
@@ -89,10 +86,10 @@ def test_a_forked_process_has_connections_of_its_own(connections: Connections) -
     assert connections.call("CLIENT", "ID") == ours
 
 
-def test_without_redis_there_is_an_error_and_later_a_reply(
-    connections: Connections, own_installation: Installation
-) -> None:
+def test_without_redis_there_is_an_error_and_later_a_reply(own_installation: Installation) -> None:
     """The same connection connects again."""
+    own_installation.start("redis")
+    connections = Connections(own_installation.redis.connection_pool)
     connections.call("PING")
     own_installation.stop("redis")
     with pytest.raises(redis.ConnectionError):

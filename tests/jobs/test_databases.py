@@ -20,10 +20,9 @@ JOBS = [letter * 32 for letter in "abcd"]
 
 
 @pytest.fixture
-def store(own_installation: Installation) -> Store:
+def store(with_redis: Installation) -> Store:
     """An empty store, with no worker to take its jobs."""
-    own_installation.start("redis")
-    return own_installation.store
+    return with_redis.store
 
 
 @pytest.fixture

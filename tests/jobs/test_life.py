@@ -174,10 +174,9 @@ class Life(RuleBasedStateMachine):
 
 
 @pytest.fixture
-def store(own_installation: Installation) -> Store:
+def store(with_redis: Installation) -> Store:
     """A store that is emptied for each example."""
-    own_installation.start("redis")
-    return own_installation.store
+    return with_redis.store
 
 
 def test_records_follow_the_model_whatever_is_called(store: Store) -> None:

@@ -40,17 +40,16 @@ ME = Runner("worker", 1)
 
 
 @pytest.fixture
-def site(own_installation: Installation, mail_server: MailServer) -> Installation:
+def site(with_redis: Installation, mail_server: MailServer) -> Installation:
     """A site with Redis and a mail server, and without a worker."""
     use(
-        own_installation,
+        with_redis,
         smtp_url=mail_server.url,
         mail_from="robot@lab.example",
         contact="ada@lab.example",
         site_name="Läb",
     )
-    own_installation.start("redis")
-    return own_installation
+    return with_redis
 
 
 def running(site: Installation, address: str = "bob@example.org") -> str:
@@ -317,18 +316,17 @@ def test_the_address_is_deleted_with_the_job(site: Installation, mail_server: Ma
     assert not site.redis.exists(f"job:{job}")
 
 
-def test_mails_are_limited_for_one_address_and_one_client(own_installation: Installation) -> None:
+def test_mails_are_limited_for_one_address_and_one_client(with_redis: Installation) -> None:
     """Changing an address counts too, whatever its case, so that nobody can try many."""
-    use(own_installation, mails_per_day=2)
-    own_installation.start("redis")
-    job, mails = own_installation.submit("nap"), own_installation.store.mails
+    use(with_redis, mails_per_day=2)
+    job, mails = with_redis.submit("nap"), with_redis.store.mails
     calls = [("a@x.org", "1"), ("A@x.org", "2"), ("a@x.org", "3"), ("b@x.org", "1"), ("c@x.org", "1"), ("c@x.org", "4")]
     assert [mails.ask(job, address, "", client) for address, client in calls] == [
         *("asked", "asked", "limit", "asked", "limit", "asked")
     ]
-    counters = [key.decode() for key in own_installation.redis.scan_iter("mails:*")]
+    counters = [key.decode() for key in with_redis.redis.scan_iter("mails:*")]
     assert len(counters) == 6
-    assert all(0 < own_installation.redis.ttl(key) <= 86_400 for key in counters)
+    assert all(0 < with_redis.redis.ttl(key) <= 86_400 for key in counters)
 
 
 def test_a_clock_that_was_set_back_delays_no_mail(site: Installation, mail_server: MailServer) -> None:
@@ -364,7 +362,7 @@ def test_no_address_is_logged(site: Installation, mail_server: MailServer, caplo
 
 @pytest.mark.parametrize("scheme", ["smtps", "smtp+starttls"])
 def test_the_connection_is_encrypted_and_verified(
-    own_installation: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scheme: str
+    with_redis: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scheme: str
 ) -> None:
     """The login is sent only to a server whose certificate is valid."""
     authority = make_authority(tmp_path, "authority")
@@ -375,17 +373,16 @@ def test_the_connection_is_encrypted_and_verified(
         server = MailServer(ssl_context=context, auth_require_tls=False, **options)
     else:
         server = MailServer(tls_context=context, require_starttls=True, auth_required=True, **options)
-    use(own_installation, smtp_url=f"{scheme}://us%3Aer:pass%40word@localhost:{server.port}")
-    own_installation.start("redis")
-    job = end(own_installation, running(own_installation))
+    use(with_redis, smtp_url=f"{scheme}://us%3Aer:pass%40word@localhost:{server.port}")
+    job = end(with_redis, running(with_redis))
     with suppress(ssl.SSLCertVerificationError):  # aiosmtpd connects to itself, and does not trust our authority
         server.start()
     try:
-        send(own_installation)
-        assert state_of(own_installation, job) == MailState.DELAYED
+        send(with_redis)
+        assert state_of(with_redis, job) == MailState.DELAYED
         monkeypatch.setenv("SSL_CERT_FILE", str(authority))
-        send(own_installation)
-        assert state_of(own_installation, job) == MailState.SENT
+        send(with_redis)
+        assert state_of(with_redis, job) == MailState.SENT
         assert len(server.received) == 1
     finally:
         server.stop()

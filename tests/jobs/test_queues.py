@@ -27,10 +27,9 @@ WINDOW = 16
 
 
 @pytest.fixture
-def site(own_installation: Installation) -> Installation:
+def site(with_redis: Installation) -> Installation:
     """An installation with Redis only; the test takes the place of the workers."""
-    own_installation.start("redis")
-    return own_installation
+    return with_redis
 
 
 def create(store: Store, number: int, client: str = "", queue: str = "celery") -> str:

@@ -30,7 +30,7 @@ def test_an_old_or_evicting_server_is_refused(info: dict[str, str], wrong: str) 
     assert bool(wrong) == bool(list(redis_check._problems({"maxmemory_policy": "noeviction"} | info)))
 
 
-@pytest.mark.redis
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["web", "worker"])
 def test_an_unsuitable_redis_stops_the_process_with_the_reason(own_installation: Installation, name: str) -> None:
     """The message is free of passwords and tracebacks."""

@@ -71,10 +71,9 @@ def test_a_sample_has_no_trace_of_its_author() -> None:
 
 
 @pytest.mark.redis
-def test_a_sample_keeps_values_of_every_type(own_installation: Installation, tmp_path: Path) -> None:
+def test_a_sample_keeps_values_of_every_type(with_redis: Installation, tmp_path: Path) -> None:
     """Dates and exact numbers stay what they are, but the names of files are not kept."""
-    own_installation.start("redis")
-    store, samples = own_installation.store, Samples(tmp_path / "samples")
+    store, samples = with_redis.store, Samples(tmp_path / "samples")
     (tmp_path / "file").write_text("a")
     given = {"day": date(2027, 1, 9), "exact": Decimal("0.10"), "some": ["a", "b"]}
     files = {"table": tmp_path / "file", "several": [tmp_path / "file"] * 2}

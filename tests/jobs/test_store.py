@@ -27,10 +27,9 @@ pytestmark = pytest.mark.redis
 
 
 @pytest.fixture
-def store(own_installation: Installation) -> Store:
+def store(with_redis: Installation) -> Store:
     """An empty store, with no worker to take its jobs."""
-    own_installation.start("redis")
-    return own_installation.store
+    return with_redis.store
 
 
 def create(store: Store, job_id: str, **details: Any) -> str:
@@ -148,10 +147,9 @@ def test_submitting_a_form_twice_creates_one_job(store: Store) -> None:
     assert (create(store, "d" * 32), create(store, "e" * 32)) == ("d" * 32, "e" * 32)
 
 
-def test_the_queue_and_each_client_have_a_limit(own_installation: Installation) -> None:
+def test_the_queue_and_each_client_have_a_limit(with_redis: Installation) -> None:
     """A refused job leaves nothing behind, and an ended job makes room."""
-    own_installation.start("redis")
-    settings = dataclasses.replace(own_installation.settings, max_waiting=3, max_active=2)
+    settings = dataclasses.replace(with_redis.settings, max_waiting=3, max_active=2)
     store = Store(settings)
     for job_id in ("a" * 32, "b" * 32):
         create(store, job_id, client="1.2.3.4")
@@ -202,11 +200,10 @@ def test_records_that_were_deleted_by_hand_do_not_keep_others_from_expiring(stor
     assert [store.expired() for _ in range(3)][-1] == ["a" * 32]
 
 
-def test_a_stale_job_is_cancelled_at_once(own_installation: Installation) -> None:
+def test_a_stale_job_is_cancelled_at_once(with_redis: Installation) -> None:
     """A job with heartbeats is only asked to end."""
-    own_installation.start("redis")
-    store = own_installation.store
-    for job_id, silence in (("a" * 32, 0), ("b" * 32, own_installation.settings.silence_limit + 1)):
+    store = with_redis.store
+    for job_id, silence in (("a" * 32, 0), ("b" * 32, with_redis.settings.silence_limit + 1)):
         create(store, job_id)
         store.claim(job_id, Runner("worker", 1), {})
         store.redis.zincrby("jobs:running", -silence, job_id)
@@ -215,10 +212,9 @@ def test_a_stale_job_is_cancelled_at_once(own_installation: Installation) -> Non
     assert not store.update("b" * 32, Runner("worker"), "SUCCESS", {"result": '"late"'})
 
 
-def test_a_heartbeat_keeps_a_stale_job_from_being_requeued(own_installation: Installation) -> None:
+def test_a_heartbeat_keeps_a_stale_job_from_being_requeued(with_redis: Installation) -> None:
     """This applies even if a sweep still has the job on its list."""
-    own_installation.start("redis")
-    store, silence = own_installation.store, own_installation.settings.silence_limit
+    store, silence = with_redis.store, with_redis.settings.silence_limit
     create(store, "a" * 32)
     store.claim("a" * 32, Runner("worker", 1), {})
     store.redis.zincrby("jobs:running", -silence - 1, "a" * 32)
@@ -275,12 +271,11 @@ def upload(store: Store, job_id: str, size: int, client: str = "192.0.2.1") -> s
     return store.create(job_id, "phmmer", {"query": file}, Submission(client=client))
 
 
-def test_bytes_are_limited_for_one_client_and_in_total(own_installation: Installation) -> None:
+def test_bytes_are_limited_for_one_client_and_in_total(with_redis: Installation) -> None:
     """A refused job leaves nothing. Inputs and outputs count until the job is deleted."""
     client_bytes, total_bytes = FOLDERS + 10_000, 2 * FOLDERS + 15_000
-    site = own_installation.settings
+    site = with_redis.settings
     settings = dataclasses.replace(site, max_client_bytes=client_bytes, max_total_bytes=total_bytes)
-    own_installation.start("redis")
     store = Store(settings)
     upload(store, "a" * 32, 9000)
     with pytest.raises(TooManyBytes):

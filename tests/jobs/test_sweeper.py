@@ -18,55 +18,51 @@ def sweep(sweeper: Sweeper) -> None:
     sweeper.run()
 
 
-def test_a_job_is_requeued_when_two_sweeps_find_it_stale(own_installation: Installation) -> None:
+def test_a_job_is_requeued_when_two_sweeps_find_it_stale(with_redis: Installation) -> None:
     """One sweep is not enough, because it may come right after the whole machine was suspended."""
-    own_installation.start("redis")
-    jobs, store = own_installation.jobs, own_installation.store
+    jobs, store = with_redis.jobs, with_redis.store
     sweeper = Sweeper(jobs, "this")
-    job_id = own_installation.submit("nap")
+    job_id = with_redis.submit("nap")
     store.claim(job_id, Runner("other", 1), {})
     for _ in range(3):
-        own_installation.redis.zincrby("jobs:running", -100, job_id)
+        with_redis.redis.zincrby("jobs:running", -100, job_id)
         sweep(sweeper)
         assert store.find(job_id).phase == "running"
         store.heartbeat(job_id, Runner("other"))
         sweep(sweeper)
-    own_installation.redis.zincrby("jobs:running", -100, job_id)
+    with_redis.redis.zincrby("jobs:running", -100, job_id)
     sweep(sweeper)
     sweep(sweeper)
     assert (store.find(job_id).phase, store.find(job_id).attempts) == ("waiting", 1)
 
 
-def test_expired_jobs_are_deleted_when_redis_is_full(own_installation: Installation) -> None:
+def test_expired_jobs_are_deleted_when_redis_is_full(with_redis: Installation) -> None:
     """Deleting expired jobs frees memory."""
-    own_installation.start("redis")
-    jobs, store = own_installation.jobs, own_installation.store
-    job_id = own_installation.submit("nap")
+    jobs, store = with_redis.jobs, with_redis.store
+    job_id = with_redis.submit("nap")
     store.cancel(job_id)
-    own_installation.redis.zincrby("jobs:ended", -own_installation.settings.retention - 1, job_id)
-    own_installation.redis.config_set("maxmemory", "1mb")
+    with_redis.redis.zincrby("jobs:ended", -with_redis.settings.retention - 1, job_id)
+    with_redis.redis.config_set("maxmemory", "1mb")
     sweep(Sweeper(jobs, "this"))
-    assert not own_installation.redis.exists(f"job:{job_id}")
+    assert not with_redis.redis.exists(f"job:{job_id}")
     assert not store.files.folder(job_id).exists()
 
 
-def test_old_uploads_are_removed(own_installation: Installation) -> None:
+def test_old_uploads_are_removed(with_redis: Installation) -> None:
     """A worker does so, even if nobody submits anything."""
-    own_installation.start("redis")
-    uploads = own_installation.store.uploads
+    uploads = with_redis.store.uploads
     old, recent = (uploads.path(uploads.new()) for _ in range(2))
     for path, age in ((old, 90_000), (recent, 80_000)):
         path.touch()
         os.utime(path, (time.time() - age,) * 2)
-    sweep(Sweeper(own_installation.jobs, "this"))
+    sweep(Sweeper(with_redis.jobs, "this"))
     assert (old.exists(), recent.exists()) == (False, True)
 
 
-def test_a_worker_ends_a_job_that_another_one_has_taken_over(own_installation: Installation) -> None:
+def test_a_worker_ends_a_job_that_another_one_has_taken_over(with_redis: Installation) -> None:
     """It does so even if the process cannot send a heartbeat. It leaves jobs alone that are not claimed, or unknown."""
-    own_installation.start("redis")
-    store = own_installation.store
-    mine, lost, waiting = (own_installation.submit("nap") for _ in range(3))
+    store = with_redis.store
+    mine, lost, waiting = (with_redis.submit("nap") for _ in range(3))
     store.claim(mine, Runner("this", 1), {})
     store.claim(lost, Runner("other", 1), {})
     jobs = [mine, lost, waiting, "f" * 32]

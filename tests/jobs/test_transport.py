@@ -34,15 +34,14 @@ def test_a_connection_closes_after_redis_was_killed(own_installation: Installati
     connection.close()
 
 
-def test_an_error_of_redis_is_passed_on_from_a_channel_that_it_closed(own_installation: Installation) -> None:
+def test_an_error_of_redis_is_passed_on_from_a_channel_that_it_closed(with_redis: Installation) -> None:
     """Celery knows the error and connects again; any other one would end the worker."""
-    own_installation.start("redis")
-    with own_installation.celery.connection_for_read() as connection:
+    with with_redis.celery.connection_for_read() as connection:
         channel: Any = connection.channel()
 
         def read() -> None:
             channel.close()
-            own_installation.redis.execute_command("NO SUCH COMMAND")
+            with_redis.redis.execute_command("NO SUCH COMMAND")
 
         with pytest.raises(ResponseError):
             channel._drop_malformed(read)

@@ -25,10 +25,9 @@ def client_of(installation: Installation, *announced: str) -> FlaskClient:
 
 
 @pytest.mark.redis
-def test_a_tool_without_its_program_is_shown_but_refused(own_installation: Installation) -> None:
+def test_a_tool_without_its_program_is_shown_but_refused(with_redis: Installation) -> None:
     """The card and the form name the program, and the form is disabled. Other tools work."""
-    own_installation.start("redis")
-    client = client_of(own_installation)
+    client = client_of(with_redis)
     assert MISSING in card(client, "needy")
     assert 'class="unavailable"' in card(client, "needy")
     page = client.get("/tools/needy").text
@@ -36,17 +35,16 @@ def test_a_tool_without_its_program_is_shown_but_refused(own_installation: Insta
     refused = client.post("/tools/needy")
     assert (refused.status_code, refused.text.count(MISSING)) == (503, 1)
     assert "Retry-After" in refused.headers
-    assert not any(queue.waiting for queue in own_installation.store.statistics().queues.values())
+    assert not any(queue.waiting for queue in with_redis.store.statistics().queues.values())
     assert "unavailable" not in card(client, "expensive_greet")
     assert "<fieldset>" in client.get("/tools/expensive_greet").text
     assert client.post("/tools/expensive_greet", data={"person": "Ada", "total": "1"}).status_code == 303
 
 
 @pytest.mark.redis
-def test_the_programs_of_the_workers_decide(own_installation: Installation) -> None:
+def test_the_programs_of_the_workers_decide(with_redis: Installation) -> None:
     """They may be on other machines than the web."""
-    own_installation.start("redis")
-    client = client_of(own_installation, "needy", "expensive_greet")
+    client = client_of(with_redis, "needy", "expensive_greet")
     assert "unavailable" not in card(client, "needy")
     assert client.post("/tools/needy").status_code == 303
     assert "because no worker that has sh is running. Try again in a minute" in card(client, "equipped")

@@ -48,14 +48,22 @@ def test_selftest_compares_each_tool_with_its_sample(own_installation: Installat
     assert own_installation.redis.zcard("jobs:ended") == 0
 
 
-@pytest.mark.redis
-def test_selftest_fails_without_redis_or_a_worker(own_installation: Installation) -> None:
-    """Without Redis or a worker, the output gives the reason and the exit status is 1."""
-    status, lines = selftest(own_installation)
-    assert status == 1
-    assert [line for line in lines if line.startswith("expensive_greet: ConnectionError: check /health/ready")]
-    own_installation.start("redis")
-    status, lines = selftest(own_installation, "--seconds", "1")
-    assert status == 1
-    assert [line for line in lines if line.startswith("phmmer: still waiting, with 0 workers")]
-    assert own_installation.redis.zcard("queue:celery") == own_installation.redis.zcard("jobs:ended") == 0
+@pytest.mark.parametrize(
+    ("up", "reason"),
+    [
+        (False, "expensive_greet: ConnectionError: check /health/ready"),
+        pytest.param(True, "phmmer: still waiting, with 0 workers", marks=pytest.mark.redis),
+    ],
+    ids=["without Redis", "without a worker"],
+)
+def test_selftest_fails_without_redis_or_a_worker(request: pytest.FixtureRequest, up: bool, reason: str) -> None:
+    """The output gives the reason, the exit status is 1, and no job is left over."""
+    site: Installation = request.getfixturevalue("with_redis" if up else "own_installation")
+    app = create_app(site.settings)
+    tried = app.extensions["greeter"].tools
+    for name in set(tried) - {"expensive_greet", "phmmer"}:
+        del tried[name]
+    ended = app.test_cli_runner().invoke(args=["selftest", "--seconds", "1"])
+    assert ended.exit_code == 1
+    assert [line for line in ended.output.splitlines() if line.startswith(reason)]
+    assert not up or site.redis.zcard("queue:celery") == site.redis.zcard("jobs:ended") == 0

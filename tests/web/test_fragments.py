@@ -27,12 +27,11 @@ def renderings(app: Flask) -> Iterator[list[str | None]]:
         yield names
 
 
-def test_one_rendering_serves_all_who_watch_a_job(own_installation: Installation) -> None:
+def test_one_rendering_serves_all_who_watch_a_job(with_redis: Installation) -> None:
     """Until the job changes, or for another path of the site, or once it has ended."""
-    own_installation.start("redis")
-    store, job_id = own_installation.store, own_installation.submit("nap")
-    own_installation.redis.hincrbyfloat(f"job:{job_id}", "submitted", -3610)  # its page counts minutes
-    app, path = create_app(own_installation.settings), f"/jobs/{job_id}/progress"
+    store, job_id = with_redis.store, with_redis.submit("nap")
+    with_redis.redis.hincrbyfloat(f"job:{job_id}", "submitted", -3610)  # its page counts minutes
+    app, path = create_app(with_redis.settings), f"/jobs/{job_id}/progress"
     with renderings(app) as rendered:
         first = app.test_client().get(path)
         second = app.test_client().get(path)

@@ -23,11 +23,10 @@ ME = Runner("worker", 1)
 
 
 @pytest.fixture
-def site(own_installation: Installation) -> Installation:
+def site(with_redis: Installation) -> Installation:
     """A site with Redis and the address of a mail server, which is not needed here."""
-    use(own_installation, smtp_url="smtp://127.0.0.1:9", proxy_hops=1, submits_per_minute=1000, mails_per_day=20)
-    own_installation.start("redis")
-    return own_installation
+    use(with_redis, smtp_url="smtp://127.0.0.1:9", proxy_hops=1, submits_per_minute=1000, mails_per_day=20)
+    return with_redis
 
 
 @pytest.fixture
@@ -151,11 +150,10 @@ def test_a_delayed_mail_can_be_removed_after_the_end(site: Installation, visitor
     assert 'id="mail"' not in visitor.get(f"/jobs/{job}").text
 
 
-def test_without_a_mail_server_there_is_no_form(own_installation: Installation) -> None:
+def test_without_a_mail_server_there_is_no_form(with_redis: Installation) -> None:
     """Nor a link to it."""
-    own_installation.start("redis")
-    visitor = create_app(own_installation.settings).test_client()
-    job = own_installation.submit("nap")
+    visitor = create_app(with_redis.settings).test_client()
+    job = with_redis.submit("nap")
     assert visitor.get(f"/jobs/{job}/mail").status_code == 404
     assert visitor.post(f"/jobs/{job}/mail", data={"address": "bob@example.org"}).status_code == 404
     assert "Mail me" not in visitor.get(f"/jobs/{job}").text
