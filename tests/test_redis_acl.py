@@ -9,7 +9,6 @@ import pytest
 from redis.exceptions import NoPermissionError
 
 from greeter.jobs.mails import MailState
-from greeter.jobs.naming import Naming
 from tests.conftest import ROOT, Installation, wait_for
 from tests.http import fetch, post, submit, wait_for_end
 from tests.mail import MailServer
@@ -43,7 +42,7 @@ def test_an_installation_runs_as_the_documented_user(
         for fields in ({"address": "bob@example.org"}, {"remove": "yes"}, {"address": "ada@example.org"}):
             post(site, f"/jobs/{mailed}/mail", **fields)
         wait_for(lambda: site.store.find(mailed).mail == MailState.SENT)
-        naming = Naming(site.settings)
+        naming = site.store.naming
         assert naming.count("pdb/1") == naming.forbid("pdb/1") == 0
         naming.allow("pdb/1")
         assert fetch(site, "/api/v1/limits").status == 200

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from greeter.jobs.scripts import Scripts
-from greeter.settings import Settings
 
 _FORBIDDEN_SECONDS = 3600  # in which every form has ended that was checked before
 
@@ -11,8 +10,8 @@ _FORBIDDEN_SECONDS = 3600  # in which every form has ended that was checked befo
 class Naming:
     """The jobs that name versions, such as "swissprot/2026_04". Methods raise redis.RedisError."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._scripts = Scripts(settings)
+    def __init__(self, scripts: Scripts) -> None:
+        self._scripts = scripts
 
     def count(self, name: str) -> int:
         """Return how many jobs name a version: they wait, run, or have ended and are still kept."""

@@ -16,6 +16,7 @@ from greeter.jobs.errors import ToolChanged
 from greeter.jobs.files import JobFiles
 from greeter.jobs.log_fields import LogFields, fields_of_reply
 from greeter.jobs.mails import Mails
+from greeter.jobs.naming import Naming
 from greeter.jobs.progress import Report
 from greeter.jobs.reader import Params
 from greeter.jobs.runner import Runner
@@ -61,6 +62,7 @@ class WorkerStore:
         self._scripts = Scripts(settings)
         self.redis = self._scripts.redis
         self.mails = Mails(self._scripts, settings.mails_per_day)
+        self.naming = Naming(self._scripts)
         self.files = JobFiles(settings.data_dir / "jobs")
         self.databases = Databases(settings.data_dir)
         self.uploads = Uploads(settings.data_dir / "uploads", settings.max_kept_bytes)

@@ -15,7 +15,6 @@ from flask.cli import with_appcontext
 
 from greeter.jobs.databases import VersionExists
 from greeter.jobs.errors import UNAVAILABLE
-from greeter.jobs.naming import Naming
 from greeter.jobs.staging import staged
 from greeter.toolkit import DatabaseField, ToolError
 from greeter.toolkit.database import NAME, Database
@@ -70,7 +69,7 @@ def add_database(
             known = {"id": id_, "version": version, "title": title or id_, "kind": kind, **about, **made}
             known["released"] = f"{released:%Y-%m-%d}" if released else ""
             with suppress(*UNAVAILABLE):  # then jobs can name it at most an hour later
-                Naming(services().settings).allow(f"{id_}/{version}")
+                services().jobs.store.naming.allow(f"{id_}/{version}")
             database = Database.of(known, databases.root)
             if database.default:
                 databases.prefer(database)  # first: if this fails, the command can be run again
@@ -108,7 +107,7 @@ def list_databases() -> None:
     """List the databases, and how many jobs name each version."""
     for database in services().databases.published():
         try:
-            jobs = f"jobs that name it: {Naming(services().settings).count(database.name)}"
+            jobs = f"jobs that name it: {services().jobs.store.naming.count(database.name)}"
         except UNAVAILABLE:
             jobs = "jobs that name it: unknown, Redis does not answer"
         notes = ["default"] * database.default + [f"paused: {database.paused}"] * bool(database.paused)
@@ -149,7 +148,7 @@ def remove_database(name: str) -> None:
     """Remove a version, such as swissprot/2026_03, unless a job names it."""
     database = _find(name)
     try:
-        jobs = Naming(services().settings).forbid(name)
+        jobs = services().jobs.store.naming.forbid(name)
     except UNAVAILABLE as error:
         raise click.ClickException(f"Redis, which knows whether a job names it, cannot be used: {error}") from None
     if jobs:
