@@ -4,6 +4,7 @@ import ctypes
 import gc
 import logging
 import os
+import resource
 import shutil
 import tempfile
 from contextlib import suppress
@@ -22,12 +23,16 @@ from greeter.web import gunicorn_worker
 _log = logging.getLogger("gunicorn.error")
 _settings = load_settings()
 _host = f"[{_settings.web_host}]" if ":" in _settings.web_host else _settings.web_host
+_soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+_descriptors = max(_soft, 4096 if _hard == resource.RLIM_INFINITY else min(_hard, 4096))
+resource.setrlimit(resource.RLIMIT_NOFILE, (_descriptors, _hard))
 _memory = Path("/dev/shm")  # gunicorn's files there have no name  # nosec B108
 
 bind = f"{_host}:{_settings.web_port}"
 worker_class = gunicorn_worker.Worker
 workers = 2
 threads = 32  # a poll takes milliseconds, but a slow client occupies a thread while it sends a body
+worker_connections = min(1000, _descriptors // 2)  # a process exits when it has no descriptor for one; others wait
 keepalive = 5  # seconds, longer than a page waits between two polls, so that they share a connection
 timeout = 30
 graceful_timeout = 4  # honcho kills after 5 seconds

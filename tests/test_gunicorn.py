@@ -1,5 +1,6 @@
 """gunicorn, as the Procfile starts it, with slow and hostile clients."""
 
+import resource
 import socket
 import time
 from collections.abc import Iterator
@@ -75,6 +76,17 @@ def served_ports(installation: Installation) -> set[int]:
     """Return the ports of the clients whose connections the web server has open."""
     processes = psutil.Process(installation.pid("web")).children()
     return {found.raddr.port for process in processes for found in process.net_connections() if found.raddr}
+
+
+def test_many_connections_end_no_process(own_installation: Installation) -> None:
+    """Those for which there is no descriptor wait. Otherwise other requests of the same process would be cut off."""
+    site = own_installation
+    site.launch("web")
+    resource.prlimit(site.pid("web"), resource.RLIMIT_NOFILE, (200, 200))
+    wait_for(lambda: site.answers("web"), 60)
+    with half_sent(site, HALF_A_HEAD, 500):
+        assert fetch(site, "/tools/expensive_greet").status == 200
+    assert "Too many open files" not in site.log.read_text()
 
 
 def test_a_client_that_leaves_within_the_head_is_disconnected_at_once(installation: Installation) -> None:
