@@ -8,6 +8,7 @@ import resource
 import shutil
 import tempfile
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from gunicorn.arbiter import Arbiter
@@ -58,6 +59,7 @@ def on_starting(arbiter: Arbiter) -> None:
     redis_check.check(_settings.redis_url)
     fitness.check(_settings)
     _create_metrics_folder()
+    arbiter.spawn_workers = partial(gunicorn_worker.spawn, arbiter.spawn_workers)  # type: ignore[method-assign]
     if arbiter.cfg.reload:
         return
     arbiter.app.wsgi()  # not through preload_app, which loads it before there is the folder

@@ -1,10 +1,12 @@
-"""The pool of a worker when processes cannot be started, or an operator has removed them."""
+"""The processes of a worker and of the web when the system refuses to start them, or an operator removes them."""
 
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.conftest import Installation, compiled_library, wait_for
+from tests.http import fetch
 from tests.test_fitness import attempts, not_ready
 
 pytestmark = pytest.mark.slow
@@ -54,3 +56,19 @@ def test_a_worker_that_has_no_process_takes_no_jobs(own_installation: Installati
     site.celery.control.pool_grow(1)
     assert attempts(site, [job]) == {("finished", 1)}
     wait_for(lambda: not_ready(site) == "")
+
+
+def test_the_web_goes_on_when_it_cannot_replace_a_process(own_installation: Installation, tmp_path: Path) -> None:
+    """The others answer, and it replaces the process when the system allows it."""
+    site, refuses = own_installation, tmp_path / "refuses"
+    library = compiled_library(tmp_path, REFUSING)
+    site.more_environ = {"web": {"LD_PRELOAD": library, "REFUSES": str(refuses)}}
+    site.start("web")
+    web = psutil.Process(site.pid("web"))
+    wait_for(lambda: len(web.children()) == 2)
+    refuses.touch()
+    web.children()[0].kill()
+    wait_for(lambda: "a process of the web could not be started" in site.log.read_text())
+    refuses.unlink()
+    wait_for(lambda: len(web.children()) == 2)
+    assert fetch(site, "/").status == 200

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import struct
 import time
+from collections.abc import Callable
 from functools import partial
 from selectors import EVENT_READ
 from typing import Any
 
 from gunicorn.http.parser import RequestParser
 from gunicorn.workers.gthread import TConn, ThreadWorker
+
+log = logging.getLogger(__name__)
 
 _HEAD_SECONDS = 5  # for the whole head of a request
 _BODY_SECONDS = 15  # for the next part of a body, as in deploy/nginx
@@ -44,6 +48,18 @@ class Worker(ThreadWorker):
             self.poller.unregister(client)
             self.pending_conns.remove(conn)
             super().enqueue_req(conn)
+
+
+def spawn(spawn_workers: Callable[[], None]) -> None:
+    """Start missing processes, unless the system refuses: then gunicorn, which would exit, tries again a second later.
+
+    Args:
+        spawn_workers: gunicorn's own function.
+    """
+    try:
+        spawn_workers()
+    except OSError as error:
+        log.error("a process of the web could not be started: %s", error)
 
 
 def _has_head(conn: TConn) -> bool:
