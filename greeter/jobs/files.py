@@ -13,12 +13,11 @@ from contextlib import suppress
 from errno import ETIMEDOUT
 from itertools import islice
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Any, NamedTuple
 
 from greeter.jobs.bounds import MAX_FILES, has_too_many_files
 from greeter.jobs.probe import NoAnswer
-from greeter.jobs.trees import remove, sync_path, sync_tree, walk
+from greeter.jobs.trees import disk_time, remove, sync_path, sync_tree, walk
 from greeter.toolkit.job import RESULT_NAME
 
 Inputs = Mapping[str, Path | Sequence[Path]]
@@ -172,8 +171,7 @@ class JobFiles:
 
     def unchanged_for(self, seconds: float) -> Iterator[str]:
         """Yield the ids of jobs whose folders have not changed for this long, by the clock of their disk."""
-        with TemporaryFile(dir=self.root, prefix=".") as file:
-            now = os.fstat(file.fileno()).st_mtime
+        now = disk_time(self.root)
         for path in self.root.glob("[!.]*"):
             with suppress(FileNotFoundError):  # removed in the meantime
                 if path.stat().st_mtime < now - seconds:

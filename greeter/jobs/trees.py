@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryFile
 
 _LONGEST_PATH = 4096  # bytes, with the one at its end: Linux takes no longer one
 
@@ -26,6 +27,12 @@ def walk(root: Path) -> Iterator[Path]:
                 if entry.is_dir(follow_symlinks=False):
                     folders.append(Path(entry))
                 yield Path(entry)
+
+
+def disk_time(folder: Path) -> float:
+    """Return the time by the clock of a folder's disk, which may be that of another host. Raises OSError."""
+    with TemporaryFile(dir=folder, prefix=".") as file:
+        return os.fstat(file.fileno()).st_mtime
 
 
 def remove(root: Path) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-import time
 from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
+
+from greeter.jobs.trees import disk_time
 
 KEPT_SECONDS = 86_400
 _ID = re.compile("[0-9a-f]{32}")
@@ -35,13 +36,17 @@ class Uploads:
         return self.folder / upload_id
 
     def trim(self) -> None:
-        """Remove uploads that are older than a day, and the oldest ones while all together exceed MAX_KEPT_BYTES."""
+        """Remove uploads that are older than a day, and the oldest ones while all together exceed MAX_KEPT_BYTES.
+
+        Their age is by the clock of their disk.
+        """
+        if not self.folder.is_dir():  # there was no upload yet
+            return
+        room, oldest = self._max_bytes, disk_time(self.folder) - KEPT_SECONDS
         found = []
-        with suppress(FileNotFoundError):  # there was no upload yet
-            for path in self.folder.iterdir():
-                with suppress(FileNotFoundError):  # removed in the meantime
-                    found.append((path.stat().st_mtime, path.stat().st_size, path))
-        room, oldest = self._max_bytes, time.time() - KEPT_SECONDS
+        for path in self.folder.iterdir():
+            with suppress(FileNotFoundError):  # removed in the meantime
+                found.append((path.stat().st_mtime, path.stat().st_size, path))
         for modified, size, path in sorted(found, reverse=True):
             room -= size
             if room < 0 or modified < oldest:

@@ -30,6 +30,18 @@ def test_uploads_are_kept_for_a_day(tmp_path: Path) -> None:
     assert (newest.exists(), fresh.exists(), old.exists()) == (True, True, False)
 
 
+def test_the_age_of_an_upload_is_read_from_the_clock_of_its_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A web server whose own clock is a month ahead does not remove the files of a form that is being filled in."""
+    uploads = Uploads(tmp_path / "uploads", 1000)
+    fresh, expired = add(uploads, 1), add(uploads, 1, 87_000)
+    ahead = time.time() + 30 * 86_400
+    monkeypatch.setattr(time, "time", lambda: ahead)
+    uploads.trim()
+    assert (fresh.exists(), expired.exists()) == (True, False)
+
+
 def test_an_id_cannot_be_guessed_or_be_a_path(tmp_path: Path) -> None:
     """It has 128 random bits, and nothing else is looked for on the disk."""
     uploads = Uploads(tmp_path / "uploads", 1000)
