@@ -177,6 +177,16 @@ def test_opening_a_row_stays_on_its_page(path: Path) -> None:
     assert TableView.of(path, {"hits-start": "100"}).opened(3) == {"hits-open": 3, "hits-start": 100}
 
 
+def test_a_page_without_rows_says_what_to_do(path: Path, app: Flask) -> None:
+    """It offers neither their details nor a download of them."""
+    template = app.jinja_env.from_string("")
+    for address, is_empty in (("/?hits-name=nowhere", True), ("/?hits-name=protein", False)):
+        with app.test_request_context(address):
+            html = Previews("a" * 32, [ResultFile(path)]).table("hits.tsv", row=template, details="parts")  # type: ignore[arg-type]
+        assert ("Nothing matches. Use fewer or wider filters, or" in html) == is_empty
+        assert ("Show all parts" in html) == ("these rows in this order" in html) == (not is_empty)
+
+
 def test_a_tool_can_show_rows_with_a_template_of_its_own(path: Path, app: Flask) -> None:
     """The template gets the row with its details, the row above it, and what is shown."""
     template = app.jinja_env.from_string(
