@@ -23,7 +23,7 @@ LONGEST_MAIL = 240  # seconds until the last mail is sent, after attempts that f
 
 _SENT = "exactly one"
 _CUT_OFF = "none, as its worker was lost before the last line"
-_MOST_CUT_OFF = 0.02  # the share of such mails that is allowed
+_MOST_CUT_OFF = 0.005  # the share of such mails that is allowed
 _END_IN_WORDS = {"finished": "has finished", "failed": "has failed", "cancelled": "was cancelled"}
 _ENDS = ("finished", "failed", "cancelled")
 # What tools may fail with: a killed guard looks like a program that failed, and what leaks may fail itself.
