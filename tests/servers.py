@@ -16,6 +16,7 @@ from greeter.embedded_redis import _find_server
 from greeter.jobs.celery_app import CeleryApp
 from tests.conftest import ROOT, Installation, find_program, free_port, listens, wait_for
 
+CERTIFY = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2"
 DURABLE = 'appendonly yes\nappendfsync always\nsave ""\n'
 
 
@@ -73,7 +74,7 @@ def use(site: Installation, **settings: Any) -> None:
 def make_authority(folder: Path, name: str) -> Path:
     """Make a certificate authority, and return the path of its certificate; its key is beside it."""
     certificate = folder / f"{name}.pem"
-    _openssl("req -x509 -newkey rsa:2048 -nodes -days 2", "-subj", f"/CN={name}", "-out", str(certificate))
+    _openssl(CERTIFY, "-subj", f"/CN={name}", "-out", str(certificate))
     return certificate
 
 
@@ -83,7 +84,7 @@ def issue(authority: Path, host: str) -> str:
     key = certificate.with_suffix(".key")
     signed = ["-CA", str(authority), "-CAkey", str(authority.with_suffix(".key")), "-out", str(certificate)]
     name = ["-subj", f"/CN={host}", "-addext", f"subjectAltName=DNS:{host}"]
-    _openssl("req -x509 -newkey rsa:2048 -nodes -days 2", *name, *signed)
+    _openssl(CERTIFY, *name, *signed)
     return f"tls-cert-file {certificate}\ntls-key-file {key}\ntls-ca-cert-file {authority}\ntls-auth-clients no\n"
 
 

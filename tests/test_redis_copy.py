@@ -73,7 +73,7 @@ def test_records_move_to_an_older_redis_and_back(own_installation: Installation,
     assert [site.store.find(job).phase for job in (ended, waiting)] == ["finished", "finished"]
 
 
-@pytest.mark.redis
+@pytest.mark.slow
 def test_a_source_that_changes_is_not_copied(with_redis: Installation, tmp_path: Path) -> None:
     """A worker that still runs is noticed by its heartbeats, and no part of a copy is left over."""
     site, source = with_redis, with_redis.settings.redis_url

@@ -119,7 +119,7 @@ def test_a_failover_loses_nothing_that_was_accepted(
     assert set(starts.values()) == {1}, "a job ran twice"
 
 
-@pytest.mark.redis
+@pytest.mark.slow
 def test_a_late_reply_is_not_taken_for_the_next_one(group: Group) -> None:
     """After a time-out the connection is closed."""
     primary = group.servers[0]
@@ -156,7 +156,7 @@ def test_unsuitable_sentinels_are_refused(group: Group, capsys: pytest.CaptureFi
     redis_check.check(group.url.replace("sentinel://:secret@", f"sentinel://:secret@127.0.0.1:{server},"))
 
 
-@pytest.mark.redis
+@pytest.mark.slow
 @needs("redis-server", "redis-server")  # the embedded Redis has no TLS
 def test_sentinels_and_server_are_reached_over_tls(tmp_path: Path) -> None:
     """With one authority for both; with another one, neither the store nor the broker connects."""

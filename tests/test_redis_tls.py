@@ -61,7 +61,7 @@ def flower_page(site: Installation, path: str) -> str:
         return "".join(flower.getresponse().read().decode().split())
 
 
-@pytest.mark.redis
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("host", "ca", "problem"),
     [

@@ -125,6 +125,7 @@ def test_conflicting_and_impossible_settings_are_refused(name: str, given: dict[
         read_settings(given)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command",
     [*(line.removeprefix("exec ") for line in PROCFILE.values()), "flask check-settings", "flask selftest"],

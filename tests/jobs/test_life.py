@@ -175,7 +175,8 @@ class Life(RuleBasedStateMachine):
 
 @pytest.fixture
 def store(with_redis: Installation) -> Store:
-    """A store that is emptied for each example."""
+    """A store that is emptied for each example, and need not survive anything."""
+    with_redis.redis.config_set("appendfsync", "no")
     return with_redis.store
 
 

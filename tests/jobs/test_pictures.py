@@ -58,8 +58,14 @@ def test_the_first_page_is_drawn_in_a_bounded_size(tmp_path: Path, box: tuple[in
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"\0" * 999, b"%PDF-1.4\ntrailer<</Root 1 0 R>>", pdf([]), pdf([RED])[:60], pdf(["/F Do"], more=LOOP)],
-    ids=["empty", "zeros", "no root", "no page", "cut off", "endless"],
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b"\0" * 999, id="zeros"),
+        pytest.param(b"%PDF-1.4\ntrailer<</Root 1 0 R>>", id="no root"),
+        pytest.param(pdf([]), id="no page"),
+        pytest.param(pdf([RED])[:60], id="cut off"),
+        pytest.param(pdf(["/F Do"], more=LOOP), id="endless", marks=pytest.mark.slow),
+    ],
 )
 def test_a_file_that_cannot_be_drawn_leaves_nothing(tmp_path: Path, content: bytes) -> None:
     """No picture, no process and no exception, and the others are drawn."""

@@ -233,6 +233,7 @@ def test_stopping_ends_the_programs_of_threads(tmp_path: Path) -> None:
     job.run(["true"])
 
 
+@pytest.mark.slow
 def test_a_process_that_keeps_the_output_open_does_not_block_the_job(tmp_path: Path) -> None:
     """It escapes only if the guard is killed; the worker kills it after the job."""
     job = Job(tmp_path)

@@ -60,8 +60,8 @@ def reference(name: str) -> dict[str, str]:
     [
         ("hbb_human", HBB_HUMAN, GLOBINS, 10.0),
         ("strict", HBB_HUMAN, GLOBINS, 1e-50),
-        ("globins45", GLOBINS, GLOBINS, 10.0),
-        ("globins45", GLOBINS, None, 10.0),
+        pytest.param("globins45", GLOBINS, GLOBINS, 10.0, marks=pytest.mark.slow),
+        pytest.param("globins45", GLOBINS, None, 10.0, marks=pytest.mark.slow),
     ],
 )
 def test_the_tables_equal_those_of_the_phmmer_program(
@@ -239,6 +239,7 @@ def test_the_sequences_of_hits_are_those_of_the_input(tmp_path: Path) -> None:
         assert sequence.replace("\n", "") == sequences[name][first - 1 : last]
 
 
+@pytest.mark.slow
 def test_only_so_many_hits_have_alignments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """All are in the table, and the result says that not all have alignments. The text has those of whole queries."""
     monkeypatch.setattr(reporting, "HITS_ALIGNED", 100)
@@ -259,6 +260,7 @@ def test_too_large_an_alignment_is_left_out(tmp_path: Path, monkeypatch: pytest.
     assert re.findall("^#=GF ID (.*)", text(job, "alignments.sto"), re.MULTILINE) == ["sp|P68871|HBB_HUMAN"]
 
 
+@pytest.mark.slow
 def test_the_fallback_has_the_completed_queries(tmp_path: Path) -> None:
     """Rows and tables are a prefix of the complete output, and the tables note how many queries were searched."""
     job = Job(tmp_path)

@@ -31,7 +31,11 @@ def table_rows(text: str) -> list[str]:
 @pytest.mark.parametrize(("kept", "cores"), [(100, 1), (0, 2)])
 @pytest.mark.parametrize(
     ("name", "query", "evalue"),
-    [("hbb_human", HBB_HUMAN, 10.0), ("strict", HBB_HUMAN, 1e-50), ("globins45", GLOBINS, 10.0)],
+    [
+        ("hbb_human", HBB_HUMAN, 10.0),
+        ("strict", HBB_HUMAN, 1e-50),
+        pytest.param("globins45", GLOBINS, 10.0, marks=pytest.mark.slow),
+    ],
 )
 def test_a_database_in_many_blocks_gives_the_tables_of_the_program(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, query: Path, evalue: float, kept: int, cores: int
@@ -57,6 +61,7 @@ def relatives(path: Path, number: int) -> Path:
     return path
 
 
+@pytest.mark.slow
 @needs("phmmer", "hmmer")
 def test_the_hits_of_thousands_of_targets_are_those_of_the_program(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -76,6 +81,7 @@ def test_the_hits_of_thousands_of_targets_are_those_of_the_program(
     assert {name: table_rows(text) for name, text in tables(job).items()} == expected
 
 
+@pytest.mark.slow
 def test_the_progress_of_one_query_is_the_part_of_the_targets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is counted in sequences; that of several queries in queries."""
     monkeypatch.setattr(module, "BLOCK", 500)
@@ -116,6 +122,7 @@ def test_the_time_limit_keeps_complete_queries_and_ends_all_threads(
     assert threading.active_count() == before
 
 
+@pytest.mark.slow
 def test_the_memory_does_not_depend_on_the_number_of_targets(tmp_path: Path) -> None:
     """A file of 100 MB needs far less than its size."""
     (tmp_path / "query").write_text(">q\nMKVLAWTRHM\n")

@@ -28,6 +28,7 @@ def ids(value: object) -> list[str]:
     return [one["@id"] for one in (value if isinstance(value, list) else [value])]
 
 
+@pytest.mark.slow
 def test_the_crate_of_a_sample_has_all_that_the_profile_recommends(client: FlaskClient, tmp_path: Path) -> None:
     """It has the input, the result and its files unchanged, and who, what, when and how."""
     answer = client.get("/jobs/sample-phmmer/job.zip")

@@ -222,6 +222,7 @@ def test_an_index_that_cannot_be_made_is_an_error_with_advice(app: Flask, add: A
     assert is_empty(app)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_a_command_that_is_ended_leaves_nothing_for_long(
     app: Flask, add: Add, tmp_path: Path, number: signal.Signals
@@ -370,6 +371,7 @@ def test_a_description_with_wrong_values_leaves_the_others(
     assert "database.json has wrong values: file (a name, whose SHA-256 is in files)\n" in caplog.text
 
 
+@pytest.mark.slow
 def test_a_disk_that_does_not_answer_delays_no_form_for_long(app: Flask, client: FlaskClient, add: Add) -> None:
     """The form offers what it offered before."""
     add()

@@ -202,6 +202,7 @@ def test_a_list_of_fields_is_refused(run: Any) -> None:
     assert "The field words has fields of its own, which cannot be options." in run("zz_list").stderr
 
 
+@pytest.mark.slow
 def test_ctrl_c_raises_the_time_limit_in_the_tool(tmp_path: Path) -> None:
     """The tool returns its fallback."""
     log = tmp_path / "log"
