@@ -51,11 +51,10 @@ def test_one_rendering_serves_all_who_watch_a_job(with_redis: Installation) -> N
         assert tokens[0] != tokens[1]  # each has a token of its own, so that each can submit the job again
 
 
-def test_one_reading_serves_polls_that_arrive_together(own_installation: Installation) -> None:
+def test_one_reading_serves_polls_that_arrive_together(with_redis: Installation) -> None:
     """But not those that come later, nor the page, nor scripts that ask for the state."""
-    own_installation.start("redis")
-    store, job_id = own_installation.store, own_installation.submit("nap")
-    app, path = create_app(own_installation.settings), f"/jobs/{job_id}"
+    store, job_id = with_redis.store, with_redis.submit("nap")
+    app, path = create_app(with_redis.settings), f"/jobs/{job_id}"
     client, readings = app.test_client(), app.extensions["readings"]
     wait_for(lambda: client.get(f"{path}/progress") and readings.cache_info().hits)
     store.cancel(job_id)
