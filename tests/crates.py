@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import subprocess
 import sys
 from hashlib import sha256
@@ -16,6 +17,8 @@ from requests.structures import CaseInsensitiveDict
 from requests_cache import CachedSession
 from requests_cache.models.request import CachedRequest
 from requests_cache.models.response import CachedResponse
+
+from tests.conftest import UNMEASURED
 
 PROFILE = "process-run-crate-0.5"
 CONTEXT = Path(__file__).with_name("ro_crate_context.json")
@@ -57,7 +60,10 @@ def problems(folder: Path, content: bytes) -> str:
     _cache(folder / "cache")
     command = [str(Path(sys.executable).parent / "rocrate-validator"), "validate", "--offline", "--cache-path", "cache"]
     options = ["--profile-identifier", PROFILE, "--requirement-severity", "recommended", "--verbose", "--no-paging"]
-    ended = subprocess.run([*command, *options, "crate.zip"], cwd=folder, capture_output=True, text=True, check=False)
+    environ = os.environ | UNMEASURED
+    ended = subprocess.run(
+        [*command, *options, "crate.zip"], cwd=folder, env=environ, capture_output=True, text=True, check=False
+    )
     return ended.stdout + ended.stderr if ended.returncode else ""
 
 
