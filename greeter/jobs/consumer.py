@@ -20,6 +20,13 @@ class Consumer(consumer.Consumer):
 
     hub: Any  # missing in the stubs
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        """Create a consumer that does not wait for replies of other workers when it connects.
+
+        Celery would do so for a second, to learn which tasks were revoked, which is in the records here.
+        """
+        super().__init__(*args, **options, without_mingle=True)
+
     def on_send_event_buffered(self) -> None:  # type: ignore[override]  # the stubs have a wrong type
         """Plan to publish the event, and those that follow it."""
         now = time.monotonic()

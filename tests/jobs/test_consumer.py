@@ -1,4 +1,4 @@
-"""The events that a worker publishes."""
+"""The messages between workers, and the events that they publish."""
 
 import json
 from base64 import b64decode
@@ -28,6 +28,17 @@ def test_events_of_several_jobs_are_published_together(installation: Installatio
 
         wait_for(has_all)
     assert 2 * batches < len(found)
+
+
+def test_a_worker_does_not_wait_for_others_when_it_starts(own_installation: Installation) -> None:
+    """It asks them nothing: the only question is that of the test."""
+    own_installation.start("redis")
+    with own_installation.redis.pubsub() as messages:
+        messages.psubscribe("*pidbox*")
+        own_installation.start("worker")
+        received = [one["data"] for one in iter(lambda: messages.get_message(timeout=0.5), None)]
+    asked = [json.loads(b64decode(json.loads(data)["body"])) for data in received if isinstance(data, bytes)]
+    assert {question["method"] for question in asked if "method" in question} == {"ping"}
 
 
 def read(message: bytes) -> list[dict[str, str]]:
