@@ -7,7 +7,8 @@
 - Reading a job: reader, record, phase, progress. samples has the jobs that are kept forever.
 - Files: files has the folders of the jobs, uploads those of forms, trees what both need; bounds limits them;
   result_files, media_types, pictures and pdf_renderer show them.
-- Celery: celery_app, registration, task, request, consumer, transport, and backend, which keeps results in the record.
+- Celery: celery_app, registration, task, request, consumer, pool, transport, and backend, which keeps results in the
+  record.
 - While a job runs: claimed_job, reporting and ticker send heartbeats and enforce limits; interrupts, containment,
   process_state and survivors control its process and what that starts.
 - Recovery: sweeper, intake, watchdog. fitness and probe check the disk, redis_check checks Redis; redis_copy moves it.
