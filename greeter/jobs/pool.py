@@ -41,3 +41,9 @@ class TaskPool(prefork.TaskPool):
     """Celery's default, with this pool."""
 
     Pool = Pool
+
+    def _get_info(self) -> dict[str, Any]:
+        """Return what Flower shows. It has the name of Celery's class, because that of ours has the template's name."""
+        base = prefork.TaskPool
+        inherited = super()._get_info()  # type: ignore[misc]  # missing in the stubs
+        return {**inherited, "implementation": f"{base.__module__}:{base.__name__}"}
