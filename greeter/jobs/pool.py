@@ -1,4 +1,4 @@
-"""The pool of a worker, which goes on when the system refuses to start a process."""
+"""The pool of a worker, which keeps working when the system refuses to start a process."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class TaskPool(prefork.TaskPool):
     Pool = Pool
 
     def _get_info(self) -> dict[str, Any]:
-        """Return what Flower shows. It has the name of Celery's class, because that of ours has the template's name."""
+        """Return what Flower shows, with Celery's class name: ours contains the name of the template."""
         base = prefork.TaskPool
         inherited = super()._get_info()  # type: ignore[misc]  # missing in the stubs
         return {**inherited, "implementation": f"{base.__module__}:{base.__name__}"}

@@ -45,7 +45,7 @@ def receive(stream: BinaryIO, path: Path) -> Path:
         The path.
 
     Raises:
-        ToolError: It is not a gzip file. Of any other file, nobody would notice that its end is missing.
+        ToolError: It is not a gzip file. Only a gzip file shows whether its end is missing.
         OSError: The disk is full.
     """
     with path.open("xb") as file:

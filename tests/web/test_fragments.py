@@ -1,4 +1,4 @@
-"""Tests of how often a job is read and its fragment rendered for those who watch it."""
+"""Tests of how often a job is read and its fragment rendered for its viewers."""
 
 import time
 from collections.abc import Iterator
