@@ -1,7 +1,7 @@
 """Describe an ended job as the run of a process, in the terms of schema.org.
 
-The description conforms to Process Run Crate 0.5 (https://w3id.org/ro/wfrun/process/0.5). It names no person, and not
-the address of the job's page, which would give access to it.
+The description conforms to Process Run Crate 0.5 (https://w3id.org/ro/wfrun/process/0.5). Its agent is an anonymous
+visitor. It does not have the address of the job's page, which would give access to it.
 """
 
 from __future__ import annotations
@@ -30,6 +30,12 @@ _LICENCE = {
     "name": "No licence",
     "description": "Who submitted the job decides how these files may be used. Add a licence before you publish them.",
 }
+_AGENT = {  # the profile recommends an agent: a person or an organization
+    "@id": "#anonymous",
+    "@type": "Person",
+    "name": "Anonymous visitor",
+    "description": "This site has no accounts, and does not record who submits a job.",
+}
 _ENDS = {
     Phase.FINISHED: "The job finished.",
     Phase.STOPPED: "The job was stopped at its time limit.",
@@ -54,7 +60,7 @@ def describe(record: Record, provenance: Provenance, missing: list[Entity]) -> G
         "name": f"Run of {instrument['name']}",
         "description": summary,
         "instrument": reference(instrument),
-        "agent": reference(site),  # no person is known, because the site needs no login
+        "agent": reference(_AGENT),
         "startTime": record.times["started"].isoformat() if "started" in record.times else None,
         "endTime": record.times["ended"].isoformat(),
         "object": [reference(entity) for entity in inputs],
@@ -74,7 +80,7 @@ def describe(record: Record, provenance: Provenance, missing: list[Entity]) -> G
         "conformsTo": reference(_PROFILE),
         "mentions": reference(action),
     }
-    return Graph(root, action, [_PROFILE, _LICENCE, site, instrument, *needed, *inputs])
+    return Graph(root, action, [_PROFILE, _LICENCE, _AGENT, site, instrument, *needed, *inputs])
 
 
 def _extent(record: Record) -> str:

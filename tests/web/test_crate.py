@@ -58,7 +58,9 @@ def test_the_crate_of_a_sample_has_all_that_the_profile_recommends(client: Flask
     versions = {entities[one]["name"]: entities[one]["softwareVersion"] for one in ids(tool["softwareRequirements"])}
     assert versions == record["provenance"]["versions"]
     assert entities["#parameter-evalue"]["value"] == 10.0
-    assert entities[run["agent"]["@id"]]["@type"] == "Organization"
+    agent = entities[run["agent"]["@id"]]
+    assert (agent["@type"], agent["name"]) == ("Person", "Anonymous visitor")
+    assert [entities["./"][role]["@id"] for role in ("author", "publisher")] == ["http://localhost/"] * 2
 
 
 def test_the_sums_are_those_of_the_page(client: FlaskClient) -> None:
@@ -193,7 +195,7 @@ def test_the_archive_of_a_tool_that_is_gone(app: Flask, mafft: Path) -> None:
 
 
 def test_a_site_has_its_own_name_in_the_archive(app: Flask) -> None:
-    """As on the page: it is the agent, and its software has its name."""
+    """As on the page: it is the publisher, and its software has its name."""
     own = app.extensions["greeter"]
     app.extensions["greeter"] = replace(own, settings=replace(own.settings, site_name="Protein lab"))
     entities, files = read_crate(app.test_client().get("/jobs/sample-phmmer/job.zip").data)
