@@ -1,4 +1,7 @@
-"""gunicorn's worker with threads, except that a thread takes a connection only once it has sent a complete head."""
+"""gunicorn's worker with threads, except that neither they nor the main thread wait for slow clients.
+
+A thread takes a connection only once it has sent a complete head, and a client may take its time to close one.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ import socket
 import struct
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
 from functools import partial
 from selectors import EVENT_READ
 from typing import Any
@@ -23,9 +28,10 @@ _LONGEST_PEEK = 65_536  # bytes; a thread reads the rest of a longer head
 
 
 class Worker(ThreadWorker):
-    """A worker whose threads do not wait for the heads of requests.
+    """A worker whose threads do not wait for slow clients.
 
-    With gunicorn's own, each of 64 connections that send nothing more occupies a thread indefinitely.
+    With gunicorn's own, each of 64 connections that send nothing more occupies a thread indefinitely, and each client
+    that does not close its connection after the last response stops the whole process for two seconds.
     """
 
     def enqueue_req(self, conn: TConn) -> None:
@@ -48,6 +54,37 @@ class Worker(ThreadWorker):
             self.poller.unregister(client)
             self.pending_conns.remove(conn)
             super().enqueue_req(conn)
+
+    def finish_request(self, conn: TConn, fs: Future[Any]) -> None:
+        """Keep a connection after a request, or end it: then its client has as long to close it as if it were kept.
+
+        If it were closed at once, while the client still sends, the client would not get the response.
+        """
+        if fs.cancelled() or fs.exception() or fs.result():
+            super().finish_request(conn, fs)
+            return
+        try:
+            conn.sock.shutdown(socket.SHUT_WR)
+        except OSError:  # the client is gone
+            self._close(conn)
+            return
+        conn.sock.setblocking(False)
+        conn.set_timeout()
+        self.keepalived_conns.append(conn)
+        self.poller.register(conn.sock, EVENT_READ, partial(self._drop, conn))
+
+    def _drop(self, conn: TConn, client: Any) -> None:
+        """Drop what a client sends on a connection that has ended, or close it if the client has."""
+        with suppress(OSError):
+            if client.recv(_LONGEST_PEEK):
+                return
+        self.poller.unregister(client)
+        self.keepalived_conns.remove(conn)
+        self._close(conn)
+
+    def _close(self, conn: TConn) -> None:
+        self.nr_conns -= 1
+        conn.close()
 
 
 def spawn(spawn_workers: Callable[[], None]) -> None:
