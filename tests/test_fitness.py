@@ -209,7 +209,7 @@ def test_nothing_is_removed_from_a_folder_that_is_not_the_right_one(with_redis: 
     assert not site.jobs.fitness.problem()
     sweeper._next_sweep = 0
     sweeper.run()
-    assert not orphan.exists()
+    wait_for(lambda: not orphan.exists())
     assert not site.store.files.folder(job).exists()
     assert 'site_workers{queue="celery"} 1.0' in metrics(site)
     assert "site_workers_unfit 0.0" in metrics(site)

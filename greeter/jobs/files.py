@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from greeter.jobs.bounds import MAX_FILES, has_too_many_files
 from greeter.jobs.probe import NoAnswer
-from greeter.jobs.trees import disk_time, remove, sync_path, sync_tree, walk
+from greeter.jobs.trees import GONE, disk_time, remove, set_aside, sync_path, sync_tree, walk
 from greeter.toolkit.job import RESULT_NAME
 
 Inputs = Mapping[str, Path | Sequence[Path]]
@@ -34,6 +34,7 @@ def _is_file(value: object) -> bool:
 
 
 _MOST_COMMANDS = 4000  # bytes that the page of a job shows
+_MOST_MEASURED = 5 * MAX_FILES
 _BLOCK = 4096  # bytes that an empty file or folder takes
 
 
@@ -94,12 +95,12 @@ class JobFiles:
     def sync_attempts(self, job_id: str) -> None:
         """Wait until what the attempts have written is on the disk, as sync() does for all. Raises OSError.
 
-        Too many files are removed instead: a worker that waits for 100,000 files, one by one, would count as hanging.
+        Too many files are set aside instead: a worker that waits for 100,000 files, one by one, would count as hanging.
         """
         attempts = self._attempts(job_id)
         for attempt in attempts.glob("*"):
             if has_too_many_files(attempt):
-                remove(attempt)
+                set_aside(attempt, self.root)
         if any(attempts.glob("*")):
             sync_tree(attempts)
             sync_path(attempts.parent)
@@ -111,9 +112,12 @@ class JobFiles:
         return Space(found.f_bavail * found.f_frsize, found.f_favail if found.f_files else None)
 
     def size(self, job_id: str) -> int:
-        """Return how many bytes the files and folders of a job take, each at least one block."""
+        """Return how many bytes the files and folders of a job take, each at least one block.
+
+        Those of an attempt that was killed may be too many to look at all of them.
+        """
         total = 0
-        for path in walk(self.folder(job_id)):
+        for path in islice(walk(self.folder(job_id)), _MOST_MEASURED):
             with suppress(FileNotFoundError):  # removed in the meantime
                 total += max(path.lstat().st_size, _BLOCK)
         return total
@@ -156,14 +160,23 @@ class JobFiles:
             return commands.read(_MOST_COMMANDS).decode(errors="replace").strip()
 
     def remove_attempts(self, job_id: str) -> None:
-        """Remove the folders of all attempts. If Redis was restored from a backup, one may have the next number."""
+        """Set the folders of all attempts aside. If Redis was restored from a backup, one may have the next number."""
         self._attempts(job_id).mkdir(exist_ok=True)  # an earlier version did not create it with the job
         for folder in self._attempts(job_id).glob("*"):
-            remove(folder)
+            with suppress(FileNotFoundError):  # a file server may show what was removed
+                set_aside(folder, self.root)
 
     def remove(self, job_id: str) -> None:
-        """Remove the folder of a job."""
-        remove(self.folder(job_id))
+        """Remove the folder of a job, and first set it aside, so that another process can complete this."""
+        folder = self.folder(job_id)
+        with suppress(OSError):
+            folder = set_aside(folder, self.root)
+        remove(folder)
+
+    def remove_set_aside(self) -> None:
+        """Remove what was set aside, which may take long."""
+        for path in self.root.glob(f"{GONE}*"):
+            remove(path)
 
     def has_jobs(self) -> bool:
         """Return whether there is the folder of any job."""

@@ -1,4 +1,4 @@
-"""Worker maintenance: requeue lost jobs, kill overdue ones, delete expired ones."""
+"""Worker maintenance: requeue lost jobs, kill overdue ones, and start to delete those that have expired."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from contextlib import suppress
 from celery.worker import state
 from redis import RedisError
 
-from greeter.jobs.errors import UNAVAILABLE, JobNotFound
+from greeter.jobs.cleaner import Cleaner
+from greeter.jobs.errors import UNAVAILABLE
 from greeter.jobs.intake import Intake
 from greeter.jobs.runner import Runner
 from greeter.jobs.service import JobService
@@ -19,7 +20,6 @@ from greeter.toolkit.process_guard import kill_trees
 log = logging.getLogger(__name__)
 
 _SWEEP_INTERVAL = 5  # seconds
-_ORPHAN_INTERVAL = 3600  # seconds
 
 
 class Sweeper:
@@ -34,7 +34,8 @@ class Sweeper:
         self.intake = Intake(queues)
         self._problem: str | None = None
         self._stale: set[tuple[str, str]] = set()
-        self._next_sweep = self._next_orphans = 0.0
+        self._cleaner = Cleaner(jobs)
+        self._next_sweep = 0.0
 
     def run(self) -> None:
         """Send the worker's heartbeat, and sweep when it is time. Called every two seconds."""
@@ -69,15 +70,8 @@ class Sweeper:
         for job_id, worker in previous & self._stale:
             self._jobs.requeue(job_id, Runner(worker), stale=True)
         self._jobs.store.dispatch()
-        if self._problem:
-            return  # what follows removes files
-        for job_id in self._jobs.store.expired():
-            with suppress(JobNotFound):  # another worker was faster
-                self._jobs.delete(job_id)
-        if time.monotonic() >= self._next_orphans:
-            self._next_orphans = time.monotonic() + _ORPHAN_INTERVAL
-            self._jobs.store.remove_orphans()
-            self._jobs.store.uploads.trim()
+        if not self._problem:
+            self._cleaner.start()
 
     def release(self) -> None:
         """End the jobs of this worker, which is stopping, and requeue them without counting the attempt."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from secrets import token_hex
 from tempfile import TemporaryFile
 
+GONE = ".gone-"  # the names of what is being removed start with this
+_OWNER = 0o700  # permissions: the owner of a folder may always set them
 _LONGEST_PATH = 4096  # bytes, with the one at its end: Linux takes no longer one
 
 
@@ -36,15 +37,34 @@ def disk_time(folder: Path) -> float:
 
 
 def remove(root: Path) -> None:
-    """Remove a folder, or as much of it as possible."""
-    try:
-        shutil.rmtree(root)
-    except FileNotFoundError:
-        shutil.rmtree(root, ignore_errors=True)  # another process removes it too
-    except (OSError, RecursionError):
-        # These two programs can do it at any depth, and the owner of a folder may change its permissions.
-        for command in (["chmod", "-R", "u+rwX"], ["rm", "-rf"]):
-            subprocess.run([*command, "--", str(root)], capture_output=True, check=False)  # nosec B603
+    """Remove a file or folder, or as much of it as possible. Another process may remove it too.
+
+    The folders in it are set aside first, so neither the longest path nor the depth of Python's stack is a limit.
+    """
+    if root.is_symlink() or not root.is_dir():
+        with suppress(OSError):
+            root.unlink()
+        return
+    folders = [root]
+    while folders:
+        folder = folders.pop()
+        with suppress(OSError):
+            folder.chmod(_OWNER)
+            for entry in [*os.scandir(folder)]:
+                with suppress(OSError):
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(set_aside(Path(entry), root.parent))
+                    else:
+                        os.unlink(entry)  # noqa: PTH108  without another object for each of many files
+            folder.rmdir()
+
+
+def set_aside(path: Path, folder: Path) -> Path:
+    """Move a file or folder into a folder, in one step and with a new name, and return its path. Raises OSError."""
+    if not path.is_symlink():
+        with suppress(OSError):
+            path.chmod(_OWNER)  # the parent of a folder is an entry in it
+    return path.rename(folder / f"{GONE}{token_hex(8)}")
 
 
 def sync_tree(root: Path) -> None:

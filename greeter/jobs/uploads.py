@@ -36,18 +36,25 @@ class Uploads:
         return self.folder / upload_id
 
     def trim(self) -> None:
-        """Remove uploads that are older than a day, and the oldest ones while all together exceed MAX_KEPT_BYTES.
+        """Remove the oldest uploads while all together exceed MAX_KEPT_BYTES."""
+        room = self._max_bytes
+        for _, size, path in sorted(self._found(), reverse=True):
+            room -= size
+            if room < 0:
+                path.unlink(missing_ok=True)
 
-        Their age is by the clock of their disk.
-        """
-        if not self.folder.is_dir():  # there was no upload yet
-            return
-        room, oldest = self._max_bytes, disk_time(self.folder) - KEPT_SECONDS
+    def expire(self) -> None:
+        """Remove uploads that are older than a day, by the clock of their disk."""
+        if self.folder.is_dir():  # else there was no upload yet
+            oldest = disk_time(self.folder) - KEPT_SECONDS
+            for modified, _, path in self._found():
+                if modified < oldest:
+                    path.unlink(missing_ok=True)
+
+    def _found(self) -> list[tuple[float, int, Path]]:
+        """Return the time, the size and the path of each upload."""
         found = []
-        for path in self.folder.iterdir():
+        for path in self.folder.glob("*"):
             with suppress(FileNotFoundError):  # removed in the meantime
                 found.append((path.stat().st_mtime, path.stat().st_size, path))
-        for modified, size, path in sorted(found, reverse=True):
-            room -= size
-            if room < 0 or modified < oldest:
-                path.unlink(missing_ok=True)
+        return found

@@ -183,9 +183,10 @@ class WorkerStore:
             self._scripts.run("migrate", job_id)
         self._scripts.run("dispatch", "")
 
-    def expired(self) -> list[str]:
-        """Return some of the jobs whose retention time is over."""
-        return texts(self._scripts.run("expired", "", self._settings.retention))
+    def expired(self) -> list[str] | None:
+        """Return some of the jobs whose retention time is over, or None while nothing can be said about any age."""
+        reply = self._scripts.run("expired", "", self._settings.retention)
+        return None if reply is None else texts(reply)
 
     def remove_orphans(self) -> None:
         """Remove folders without a record, left by submissions that got no reply from Redis.

@@ -94,8 +94,8 @@ def test_each_job_has_a_copy_of_its_input(tmp_path: Path) -> None:
     assert [source.read_text() for source in sources] == ["uploads", "examples"]
 
 
-def test_too_many_files_are_removed_instead_of_synced(tmp_path: Path) -> None:
-    """A program that is killed at its hard limit may have written any number."""
+def test_too_many_files_are_set_aside_instead_of_synced(tmp_path: Path) -> None:
+    """A program that is killed at its hard limit may have written any number. A worker removes them later."""
     files = JobFiles(tmp_path / "jobs")
     files.create("job", {})
     for attempt, number in (1, MAX_FILES), (2, MAX_FILES - 1):
@@ -108,3 +108,6 @@ def test_too_many_files_are_removed_instead_of_synced(tmp_path: Path) -> None:
     files.sync_attempts("job")
     assert not files.attempt("job", 1).exists()
     assert len(files.outputs("job", 2)) == MAX_FILES - 1
+    assert len(list(tmp_path.rglob("more.txt"))) == 1
+    files.remove_set_aside()
+    assert not list(tmp_path.rglob("more.txt"))

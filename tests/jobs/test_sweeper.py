@@ -5,9 +5,10 @@ import time
 
 import pytest
 
+from greeter.jobs.cleaner import Cleaner
 from greeter.jobs.runner import Runner
 from greeter.jobs.sweeper import Sweeper
-from tests.conftest import Installation
+from tests.conftest import Installation, wait_for
 
 pytestmark = pytest.mark.redis
 
@@ -44,18 +45,38 @@ def test_expired_jobs_are_deleted_when_redis_is_full(with_redis: Installation) -
     with_redis.redis.zincrby("jobs:ended", -with_redis.settings.retention - 1, job_id)
     with_redis.redis.config_set("maxmemory", "1mb")
     sweep(Sweeper(jobs, "this"))
-    assert not with_redis.redis.exists(f"job:{job_id}")
+    wait_for(lambda: not with_redis.redis.exists(f"job:{job_id}"))
     assert not store.files.folder(job_id).exists()
 
 
-def test_old_uploads_are_removed(with_redis: Installation) -> None:
-    """A worker does so, even if nobody submits anything."""
+def test_a_removal_that_takes_long_does_not_delay_the_heartbeat(with_redis: Installation) -> None:
+    """If the main thread waited for it, the worker would count as hanging, and all its jobs would restart."""
+    root = with_redis.store.files.root
+    assert not with_redis.jobs.fitness.problem()
+    folder = root / ".gone-1"
+    folder.mkdir()
+    for number in range(10_000):
+        (folder / str(number)).touch()
+    sweeper = Sweeper(with_redis.jobs, "this")
+    sweep(sweeper)
+    assert any(folder.iterdir())
+    wait_for(lambda: not folder.exists())
+
+
+def test_old_uploads_are_removed_while_the_clock_is_trusted(with_redis: Installation) -> None:
+    """A worker does so, even if nobody submits anything. An hour after a jump of the clock, it counts as right."""
     uploads = with_redis.store.uploads
+    assert not with_redis.jobs.fitness.problem()
     old, recent = (uploads.path(uploads.new()) for _ in range(2))
     for path, age in ((old, 90_000), (recent, 80_000)):
         path.touch()
         os.utime(path, (time.time() - age,) * 2)
-    sweep(Sweeper(with_redis.jobs, "this"))
+    with_redis.redis.hset("clock", mapping={"last": time.time(), "trusted_from": time.time() + 60})
+    cleaner = Cleaner(with_redis.jobs)
+    cleaner.clean()
+    assert old.exists()
+    with_redis.redis.hset("clock", "trusted_from", 0)
+    cleaner.clean()
     assert (old.exists(), recent.exists()) == (False, True)
 
 

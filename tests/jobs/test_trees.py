@@ -61,3 +61,24 @@ def test_what_is_gone_is_no_problem(tmp_path: Path) -> None:
     """Two workers may remove the same folder."""
     remove(tmp_path / "gone")
     assert list(walk(tmp_path / "gone")) == []
+
+
+def test_a_link_in_the_place_of_a_folder_is_removed_alone(tmp_path: Path) -> None:
+    """A tool may have replaced the folder of its attempt, or one in it. What the link names is not touched."""
+    files = JobFiles(tmp_path / "jobs")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir(mode=0o500)
+    (elsewhere / "kept").touch()
+    files.create("job", {})
+    files.attempt("job", 1).symlink_to(elsewhere)
+    files.attempt("job", 2).mkdir()
+    (files.attempt("job", 2) / "outputs").symlink_to(elsewhere)
+    files.attempt("job", 3).touch()
+    files.remove_attempts("job")
+    assert not list(files.attempt("job", 1).parent.iterdir())
+    files.remove_set_aside()
+    files.folder("link").symlink_to(elsewhere)
+    files.remove("link")
+    files.remove("job")
+    assert not list(files.root.iterdir())
+    assert (list(elsewhere.iterdir()), elsewhere.stat().st_mode & 0o777) == ([elsewhere / "kept"], 0o500)

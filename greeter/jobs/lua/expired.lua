@@ -1,11 +1,11 @@
 #!lua flags=allow-oom
 -- List at most 100 jobs whose retention time is over. Called every few seconds.
 --
--- If the clock has jumped since the last call, the list stays empty for an hour, so that an operator, or the next jump,
--- can correct the clock before results are deleted. After an hour without workers it stays empty for another one too.
+-- If the clock has jumped since the last call, it is not trusted for an hour, so that an operator, or the next jump,
+-- can correct the clock before results are deleted. Nor is it for an hour after an hour without workers.
 --
 -- ARGV: 1 '', 2 seconds
--- Returns: job ids
+-- Returns: job ids; nil if the clock is not trusted
 local _, retention = unpack(ARGV)
 local PAUSE = 3600
 
@@ -14,7 +14,7 @@ local elapsed = now - (last or now)
 trusted_from = math.min(trusted_from or 0, now + PAUSE)
 if elapsed < -CLOCK_TOLERANCE or elapsed > PAUSE then trusted_from = now + PAUSE end
 redis.call('HSET', CLOCK, 'last', now, 'trusted_from', trusted_from)
-if now < trusted_from then return {} end
+if now < trusted_from then return false end
 local expired = {}
 for _, job in ipairs(redis.call('ZRANGEBYSCORE', ENDED, '-inf', now - retention, 'LIMIT', 0, 100)) do
   if redis.call('EXISTS', 'job:' .. job) == 1 then
