@@ -68,26 +68,26 @@ app.conf.result_backend_max_sleep_between_retries_ms = 5000
 
 
 @setup_logging.connect
-def _keep_logging(**_: Any) -> None:
+def _keep_logging(**_: object) -> None:
     """Keep Celery from configuring the log; it does so unless this signal has a receiver."""
 
 
 @celeryd_init.connect
-def _prepare_worker(**_: Any) -> None:
+def _prepare_worker(**_: object) -> None:
     redis_check.check(settings.redis_url)
     containment.prepare_worker(fitness.check(settings))
     watchdog.excuse()
 
 
 @worker_before_create_process.connect
-def _share_memory(**_: Any) -> None:
+def _share_memory(**_: object) -> None:
     # The collector writes to all objects, which would copy the shared memory to each process.
     gc.collect()
     gc.freeze()
 
 
 @worker_process_init.connect
-def _prepare_process(**_: Any) -> None:
+def _prepare_process(**_: object) -> None:
     try:
         app.runner = replace(app.runner, process=os.getpid())
         watchdog.watch()
@@ -100,18 +100,18 @@ def _prepare_process(**_: Any) -> None:
 
 
 @worker_ready.connect
-def _stop_on_hangup(**_: Any) -> None:
+def _stop_on_hangup(**_: object) -> None:
     # Celery would restart and wait for its jobs, without heartbeats and limits.
     signal.signal(signal.SIGHUP, signal.getsignal(signal.SIGTERM))
 
 
 @worker_ready.connect
-def _watch_consumer(sender: Consumer, **_: Any) -> None:
+def _watch_consumer(sender: Consumer, **_: object) -> None:
     sweeper.intake = Intake(queues, sender)
 
 
 @task_unknown.connect
-def _correct_flower(sender: Any, id: str, name: str, **_: Any) -> None:  # noqa: A002  Celery's name
+def _correct_flower(sender: Any, id: str, name: str, **_: object) -> None:  # noqa: A002  Celery's name
     """Report to Flower that a job is waiting again, after Celery has reported that it failed for lack of a task."""
     with suppress(JobNotFound, RedisError):
         if app.jobs.store.find(id).active and sender.event_dispatcher:
@@ -120,14 +120,14 @@ def _correct_flower(sender: Any, id: str, name: str, **_: Any) -> None:  # noqa:
 
 
 @control_command(name="drain")
-def _drain(_state: object, **_: Any) -> int:
+def _drain(_state: object, **_: object) -> int:
     """Take no more jobs, and return how many this worker still has; `flask drain` calls it until there is none."""
     sweeper.intake.drain()
     return len(state.reserved_requests)
 
 
 @heartbeat_sent.connect
-def _sweep(**_: Any) -> None:
+def _sweep(**_: object) -> None:
     watchdog.beat()
     containment.end_orphans()
     sweeper.run()
@@ -135,7 +135,7 @@ def _sweep(**_: Any) -> None:
 
 
 @worker_shutting_down.connect
-def _release(**_: Any) -> None:
+def _release(**_: object) -> None:
     mailer.stop()
     # In a thread, because this runs in a signal handler, and the code that it interrupts may hold a lock.
     Thread(target=sweeper.release, name="release").start()

@@ -20,6 +20,7 @@ from greeter.jobs.probe import NoAnswer, Probe
 from greeter.jobs.staging import staged
 from greeter.jobs.trees import sync_path, sync_tree
 from greeter.toolkit.database import ABOUT, Database
+from greeter.toolkit.tool import Params
 
 SHIPPED = Path(__file__).parents[1] / "databases"
 log = logging.getLogger(__name__)
@@ -29,7 +30,7 @@ class VersionExists(Exception):
     """There is a version with this name already."""
 
 
-def recorded_databases(params: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def recorded_databases(params: Params) -> dict[str, dict[str, Any]]:
     """Return those parameters of a job that are databases, as its record has them."""
     return {name: value.recorded for name, value in params.items() if isinstance(value, Database)}
 

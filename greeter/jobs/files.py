@@ -13,18 +13,19 @@ from contextlib import suppress
 from errno import ETIMEDOUT
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from greeter.jobs.bounds import MAX_FILES, has_too_many_files
 from greeter.jobs.probe import NoAnswer
 from greeter.jobs.trees import GONE, disk_time, remove, set_aside, sync_path, sync_tree, walk
 from greeter.toolkit.job import RESULT_NAME
+from greeter.toolkit.tool import Params
 
 Inputs = Mapping[str, Path | Sequence[Path]]
 """Files by the name of their parameter, which has one or several."""
 
 
-def file_params(params: Mapping[str, Any]) -> Inputs:
+def file_params(params: Params) -> Inputs:
     """Return those parameters of a job that are files."""
     return {name: value for name, value in params.items() if _is_file(value)}
 

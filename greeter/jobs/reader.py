@@ -8,9 +8,7 @@ from typing import Any, Protocol
 
 from greeter.jobs.files import JobFiles
 from greeter.jobs.record import Record
-
-Params = Mapping[str, Any]
-"""The parameters of a job: the values of its form's fields. A file is a Path, and several are a list of Paths."""
+from greeter.toolkit.tool import Params
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,11 @@ from kombu.utils.json import dumps, loads
 
 from greeter.jobs.errors import JobNotFound
 from greeter.jobs.files import JobFiles
-from greeter.jobs.reader import Params, Provenance
+from greeter.jobs.reader import Provenance
 from greeter.jobs.record import Record
 from greeter.jobs.store import Store
 from greeter.toolkit.database import Database
+from greeter.toolkit.tool import Params
 
 _RECORD = "record.json"
 PREFIX = "sample-"

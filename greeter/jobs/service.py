@@ -16,13 +16,12 @@ from redis import RedisError
 from greeter.jobs.errors import JobNotFound, Unfit, failure_result
 from greeter.jobs.fitness import Fitness
 from greeter.jobs.log_fields import LogFields, log_fields
-from greeter.jobs.reader import Params
 from greeter.jobs.runner import Runner
 from greeter.jobs.scripts import Fields
 from greeter.jobs.store import Store
 from greeter.jobs.submission import CancelOutcome, Submission
 from greeter.jobs.worker_store import MAX_ATTEMPTS
-from greeter.toolkit.tool import Tool
+from greeter.toolkit.tool import Params, Tool
 
 log = logging.getLogger("greeter.job")
 

@@ -47,14 +47,14 @@ from greeter.jobs.databases import recorded_databases
 from greeter.jobs.errors import DatabaseRemoved, JobNotFound, QueueFull, StorageFull, TooManyBytes, TooManyJobs
 from greeter.jobs.files import file_params
 from greeter.jobs.probe import NoAnswer
-from greeter.jobs.reader import Params, Provenance
+from greeter.jobs.reader import Provenance
 from greeter.jobs.record import Record
 from greeter.jobs.scripts import flat, texts
 from greeter.jobs.statistics import Statistics
 from greeter.jobs.submission import CancelOutcome, Submission, Usage
 from greeter.jobs.worker_store import WorkerStore
 from greeter.logs import REQUEST
-from greeter.toolkit.tool import DEFAULT_QUEUE, signature
+from greeter.toolkit.tool import DEFAULT_QUEUE, Params, signature
 
 _WORKER_TIMEOUT = 15  # seconds without a heartbeat after which a worker counts as gone
 

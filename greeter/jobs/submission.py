@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
+Filenames = Mapping[str, str | list[str]]
+"""Names of files on the visitor's computer, by the name of the parameter, which has a list for several files."""
+
 
 @dataclass(frozen=True)
 class Submission:
@@ -16,13 +19,13 @@ class Submission:
         label: The name that the user gave the job.
         client: Who submits, to limit the active jobs of one client.
         token: The token of the form, so that submitting it twice creates one job.
-        filenames: The names of the input files on the visitor's computer, by the name of the parameter.
+        filenames: The names of the input files.
     """
 
     label: str = ""
     client: str = ""
     token: str = ""
-    filenames: Mapping[str, str | list[str]] = field(default_factory=dict)
+    filenames: Filenames = field(default_factory=dict)
 
 
 class CancelOutcome(StrEnum):

@@ -20,13 +20,12 @@ from greeter.jobs.containment import contained
 from greeter.jobs.errors import OUT_OF_MEMORY, user_message
 from greeter.jobs.interrupts import interruptible
 from greeter.jobs.pictures import draw_pictures
-from greeter.jobs.reader import Params
 from greeter.jobs.reporting import reporting, retry_until_available, start_reporting
 from greeter.jobs.service import return_delay
 from greeter.logs import JOB, REQUEST
 from greeter.toolkit.errors import ToolError
 from greeter.toolkit.job import Job, Result
-from greeter.toolkit.tool import Tool
+from greeter.toolkit.tool import Params, Tool
 
 log = logging.getLogger(__name__)
 job_log = logging.getLogger("greeter.job")

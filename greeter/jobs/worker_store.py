@@ -18,11 +18,11 @@ from greeter.jobs.log_fields import LogFields, fields_of_reply
 from greeter.jobs.mails import Mails
 from greeter.jobs.naming import Naming
 from greeter.jobs.progress import Report
-from greeter.jobs.reader import Params
 from greeter.jobs.runner import Runner
 from greeter.jobs.scripts import Fields, Scripts, flat, texts
 from greeter.jobs.uploads import Uploads
 from greeter.settings import Settings
+from greeter.toolkit.tool import Params
 
 CANCEL_TIMEOUT = 6  # seconds that a cancelled job has to end on its own
 MAX_ATTEMPTS = 2

@@ -17,6 +17,9 @@ from greeter.toolkit.job import Job, Result
 
 Function = Callable[..., Result]
 
+Params = Mapping[str, Any]
+"""The parameters of a tool: the values of its form's fields. A file is a Path, and several are a list of Paths."""
+
 DEFAULT_POSITION = 100
 DEFAULT_QUEUE = "celery"
 
@@ -55,7 +58,7 @@ class Tool:
     summary: str
     form: type[Form]
     function: Function
-    example: Mapping[str, Any] = field(default_factory=dict)
+    example: Params = field(default_factory=dict)
     action: str = "Run"
     position: int = DEFAULT_POSITION
     duration: str = ""
@@ -73,7 +76,7 @@ class Tool:
         """The name with the parameters. A worker runs only the jobs that were submitted with the same."""
         return signature(self.name, self.form()._fields)
 
-    def __call__(self, job: Job, **params: Any) -> Result:
+    def __call__(self, job: Job, **params: object) -> Result:
         """Call the function, as the worker and tests do.
 
         Args:
@@ -90,7 +93,7 @@ class Tool:
             raise ToolError(problem)
         return self.function(job, **params)
 
-    def memory_problem(self, params: Mapping[str, Any], limit: int) -> str | None:
+    def memory_problem(self, params: Params, limit: int) -> str | None:
         """Return a message for the user if a job with these parameters needs more memory, in bytes; otherwise None."""
         need = self.memory(**params) if self.memory else None
         if need is None or need.bytes <= limit:
@@ -103,7 +106,7 @@ def tool(
     title: str,
     *,
     form: type[Form],
-    example: Mapping[str, Any] | None = None,
+    example: Params | None = None,
     action: str = "Run",
     position: int = DEFAULT_POSITION,
     duration: str = "",

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 from flask import Response
 from kombu.utils.json import dumps
@@ -17,6 +16,7 @@ from greeter.jobs.media_types import media_type
 from greeter.jobs.reader import JobReader, Provenance
 from greeter.jobs.record import Record
 from greeter.jobs.result_files import result_files
+from greeter.toolkit.json_types import JSON
 from greeter.web.crate_graph import METADATA, Entity, Graph
 from greeter.web.crate_run import describe
 from greeter.web.downloads import Entry, Readable, send_zip
@@ -54,7 +54,7 @@ def send(record: Record) -> Response:
     return send_zip(_entries(parts, describe(record, provenance, missing)), record)
 
 
-def result_bytes(result: Any) -> bytes:
+def result_bytes(result: JSON) -> bytes:
     """Return the content of `result.json` for what a tool returned."""
     return json.dumps(result, indent=1).encode()
 

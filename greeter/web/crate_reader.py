@@ -12,7 +12,7 @@ from zipfile import BadZipFile, ZipFile
 
 from kombu.utils.json import loads
 
-from greeter.jobs.reader import Params
+from greeter.toolkit.tool import Params
 from greeter.web.crate import INPUTS, PARAMETERS
 from greeter.web.crate_graph import METADATA, Entity
 

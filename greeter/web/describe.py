@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
 
 import click
 from flask import Flask, current_app, url_for
@@ -12,6 +11,7 @@ from flask.cli import with_appcontext
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
+from greeter.toolkit.json_types import JSONObject
 from greeter.toolkit.tool import Tool
 from greeter.version import __version__
 from greeter.web.services import services
@@ -44,7 +44,7 @@ def data_block(tool: Tool) -> Markup:
     return Markup('<script type="application/ld+json">{}</script>').format(htmlsafe_json_dumps(bioschemas(tool)))
 
 
-def bioschemas(tool: Tool) -> dict[str, Any]:
+def bioschemas(tool: Tool) -> JSONObject:
     """Describe a tool in the terms of https://bioschemas.org/profiles/ComputationalTool/1.0-RELEASE, in JSON-LD.
 
     There is no author, citation or licence: those of a tool and of what it runs are not known.
@@ -70,7 +70,7 @@ def bioschemas(tool: Tool) -> dict[str, Any]:
     }
 
 
-def biotools_entry(tool: Tool) -> dict[str, Any]:
+def biotools_entry(tool: Tool) -> JSONObject:
     """Describe a tool in the terms of biotoolsSchema 3.3 (https://github.com/bio-tools/biotoolsSchema)."""
     url, site = _addresses(tool)
     operations, topics = (

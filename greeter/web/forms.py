@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from decimal import Decimal
 from functools import partial
@@ -17,11 +17,14 @@ from wtforms.i18n import DummyTranslations
 from wtforms.validators import ValidationError
 
 from greeter.toolkit import FileField
-from greeter.toolkit.tool import Tool
+from greeter.toolkit.tool import Params, Tool
 from greeter.toolkit.upload import Upload
 from greeter.web.request_body import UploadRequest, UploadStream
 from greeter.web.services import services
 from greeter.web.template_filters import number, printable
+
+FormData = MultiDict[str, Any]
+"""What a form submits: texts and uploads by the name of the field."""
 
 # Messages of WTForms that do not explain what to do, and our replacements.
 _MESSAGES = {
@@ -46,8 +49,8 @@ _MESSAGES = {
 
 def make_form(
     tool: Tool,
-    formdata: MultiDict[str, Any] | None = None,
-    data: Mapping[str, Any] | None = None,
+    formdata: FormData | None = None,
+    data: Params | None = None,
     new_upload: Callable[[str], Upload] | None = None,
     *,
     takes_paused: bool = False,
@@ -87,13 +90,13 @@ def accept_files(tool: Tool) -> None:
     current_request().limit_files(max(request.max_content_length or 0, limit), long_texts)
 
 
-def submitted_data(tool: Tool) -> MultiDict[str, Any]:
+def submitted_data(tool: Tool) -> FormData:
     """Return what the current request submitted for the form of a tool: the values of the fields by name.
 
     Those that take files have the new ones, and those that the form refers to.
     """
     uploads = current_request().uploads
-    files: MultiDict[str, Any] = MultiDict()
+    files: FormData = MultiDict()
     for name in file_fields(tool):
         streams = [file.stream for file in request.files.getlist(name)]
         sent = [stream.upload for stream in streams if isinstance(stream, UploadStream)]

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from secrets import token_urlsafe
-from typing import Any
 
 from flask import Blueprint, Flask, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from wtforms import Form
 
-from greeter.jobs.reader import Params
-from greeter.jobs.submission import Submission
-from greeter.toolkit.tool import Tool
+from greeter.jobs.submission import Filenames, Submission
+from greeter.toolkit.tool import Params, Tool
 from greeter.web.forms import accept_files, current_request, make_form, submission_limit, submitted_data
 from greeter.web.limits import client_address
 from greeter.web.refusals import Refusal
@@ -72,7 +69,7 @@ def submit(name: str) -> ResponseReturnValue:
     return submit_job(tool, form, form.data, label, filenames_of(form))
 
 
-def submit_job(tool: Tool, form: Form, params: Params, label: str, filenames: Mapping[str, Any]) -> ResponseReturnValue:
+def submit_job(tool: Tool, form: Form, params: Params, label: str, filenames: Filenames) -> ResponseReturnValue:
     """Submit a job with valid parameters.
 
     Args:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
 
 from flask import Response
 
@@ -28,7 +27,9 @@ def error_problem(status: int, title: str, advice: str, headers: Mapping[str, st
     return problem(status, title, _ADVICE.get(status, advice), headers)
 
 
-def problem(status: int, title: str, detail: str, headers: Mapping[str, str] | None = None, **members: Any) -> Response:
+def problem(
+    status: int, title: str, detail: str, headers: Mapping[str, str] | None = None, **members: object
+) -> Response:
     """Make the response to a request that failed.
 
     Args:

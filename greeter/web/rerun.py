@@ -9,7 +9,6 @@ from decimal import Decimal
 from hashlib import file_digest, sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import click
 from flask import Flask
@@ -18,7 +17,7 @@ from flask.cli import with_appcontext
 from greeter.jobs import versions
 from greeter.jobs.result_files import ResultFile
 from greeter.toolkit.job import Result
-from greeter.toolkit.tool import Tool, signature
+from greeter.toolkit.tool import Params, Tool, signature
 from greeter.web.crate import OUTPUTS, RESULT, result_bytes
 from greeter.web.crate_reader import Crate, NotACrate, read
 from greeter.web.run_tool import execute
@@ -78,7 +77,7 @@ def _of_databases(names: Iterable[str]) -> dict[str, str]:
     return {name: one.files[one.file][: versions.DIGITS] if one else "not here" for name, one in found.items()}
 
 
-def _given(params: Mapping[str, Any]) -> dict[str, Any]:
+def _given(params: Params) -> dict[str, bool | list[str]]:
     """Return the parameters whose text is exact. The form shows some of them rounded."""
     exact = {name: value for name, value in params.items() if isinstance(value, str | int | float | Decimal)}
     return {name: value if isinstance(value, bool) else [str(value)] for name, value in exact.items()}

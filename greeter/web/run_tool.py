@@ -19,15 +19,14 @@ from wtforms import BooleanField, Field, FieldList, FormField
 from greeter.jobs.bounds import check_result
 from greeter.jobs.errors import OUT_OF_MEMORY
 from greeter.jobs.files import JobFiles, file_params
-from greeter.jobs.reader import Params
 from greeter.jobs.registration import max_cores
 from greeter.jobs.result_files import ResultFile, result_files
 from greeter.toolkit import FileField, Job, ProgramError, Result, SoftTimeLimitExceeded, ToolError
 from greeter.toolkit.job import Fallback
 from greeter.toolkit.threads import limited_threads
-from greeter.toolkit.tool import Tool
+from greeter.toolkit.tool import Params, Tool
 from greeter.toolkit.upload import Upload
-from greeter.web.form_values import shown_values
+from greeter.web.form_values import Submitted, shown_values
 from greeter.web.forms import make_form
 from greeter.web.services import Services, services
 from greeter.web.terminal import interruptible, progress_bar
@@ -156,7 +155,7 @@ def _check(tool: Tool, given: Mapping[str, Any], shown: Params, folder: Path, ta
     return form.data
 
 
-def _submitted(field: Any, given: Any) -> list[Any]:
+def _submitted(field: Field, given: Any) -> Submitted:
     """Return what a browser would submit for a field: what was given or, otherwise, what the form shows."""
     if isinstance(field, FieldList | FormField):
         problem = (
@@ -167,4 +166,4 @@ def _submitted(field: Any, given: Any) -> list[Any]:
         return shown_values(field) if given is None else ["y"] * given
     if isinstance(field, FileField) and given:
         return [Upload(Path(path), Path(path).name) for path in given]
-    return list(given or shown_values(field))
+    return list(given) if given else shown_values(field)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from errno import EDQUOT, EFBIG, ENOSPC
-from typing import Any
 
 from flask import current_app
 from wtforms import Form
 
 from greeter.jobs.errors import Unfit
-from greeter.jobs.reader import Params
-from greeter.jobs.submission import Submission
+from greeter.jobs.submission import Filenames, Submission
 from greeter.toolkit import FileField
-from greeter.toolkit.tool import Tool
+from greeter.toolkit.tool import Params, Tool
 from greeter.web.availability import availability
 from greeter.web.limits import limits
 from greeter.web.refusals import REFUSALS, Refusal
@@ -61,6 +59,6 @@ def refusal_of(error: Exception) -> Refusal:
     return next(refusal for kind, refusal in REFUSALS.items() if isinstance(error, kind))
 
 
-def filenames_of(form: Form) -> dict[str, Any]:
+def filenames_of(form: Form) -> Filenames:
     """Return the names of a form's files on the visitor's computer, by the name of the parameter."""
     return {field.name: field.filenames for field in form if isinstance(field, FileField)}

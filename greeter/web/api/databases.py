@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
 from greeter.jobs.record import Record
+from greeter.toolkit.json_types import JSONObject
 from greeter.web.api.schemas import COUNT, TEXT, YES, Schema, about, component, list_of, text
 from greeter.web.services import services
 
@@ -28,7 +29,7 @@ _OFFERED: Schema = {
 DATABASE_LIST = component("DatabaseList", {"databases": list_of(component("Database", _DATABASE | _OFFERED))})
 
 
-def databases_of(record: Record) -> dict[str, dict[str, Any]]:
+def databases_of(record: Record) -> Mapping[str, JSONObject]:
     """Return what USED_DATABASE has of the versions of databases that a job used, by the name of the input."""
     provenance = services().provenance(record.id)
     return {name: {"name": provenance.database_names[name], **about} for name, about in provenance.databases.items()}

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import render_template
 
+from greeter.toolkit.json_types import JSONObject
 from greeter.web.api.openapi import document
 from greeter.web.api.operations import bp
 from greeter.web.services import services
 
 
 @bp.get("/api/openapi.json")
-def show_document() -> dict[str, Any]:
+def show_document() -> JSONObject:
     """Show the OpenAPI document."""
     return document()
 

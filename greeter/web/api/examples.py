@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from wtforms import Field
 
 from greeter.toolkit import FileField
+from greeter.toolkit.json_types import JSON, JSONObject
 from greeter.web.api.form_schema import json_value
 from greeter.web.api.operations import PREFIX, Answer, operation
 from greeter.web.api.processes import find_process
@@ -16,7 +17,7 @@ EXECUTE = component("Execute", {"inputs": {"type": "object"}})
 
 
 @operation("GET", f"{PREFIX}/processes/{{processID}}/example", {200: Answer("The example.", EXECUTE)}, errors=(404,))
-def show_example(name: str) -> dict[str, Any]:
+def show_example(name: str) -> JSONObject:
     """Show the example of a tool, as the body of a request that executes it.
 
     Save it, replace the inputs by your own, and send it. Files are texts; those that are not texts are missing.
@@ -27,7 +28,7 @@ def show_example(name: str) -> dict[str, Any]:
     return {"inputs": {key: value for key, value in inputs.items() if value is not None}}
 
 
-def _example_of(field: Any) -> Any:
+def _example_of(field: Field) -> JSON:
     if not isinstance(field, FileField):
         return json_value(field)
     try:

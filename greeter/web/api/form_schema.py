@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from wtforms import (
     BooleanField,
     DateField,
@@ -22,9 +20,10 @@ from wtforms.fields.choices import SelectFieldBase
 from wtforms.validators import DataRequired, Length, NumberRange, Regexp
 
 from greeter.toolkit import DatabaseField, FastaField, FastqField, FileField
+from greeter.toolkit.json_types import JSON
 from greeter.toolkit.tool import Tool
 from greeter.web.api.schemas import Schema
-from greeter.web.form_values import shown_values
+from greeter.web.form_values import shown_texts
 from greeter.web.forms import make_form
 
 _FORMATS = {FastaField: ("format", "fasta"), FastqField: ("format", "fastq")}
@@ -67,17 +66,19 @@ def kind_of(field: Field) -> str:
     return next((kind for cls, kind in _TYPES.items() if isinstance(field, cls)), "string")
 
 
-def json_value(field: Any) -> Any:
+def json_value(field: Field) -> JSON:
     """Return the value of a field that takes no files, as JSON."""
     kind = kind_of(field)
     if kind in ("boolean", "integer"):
-        return field.data
+        value: JSON = field.data
+        return value
     if kind == "number":
         return float(field.data)
-    return shown_values(field) if kind == "array" else shown_values(field)[0]
+    texts = shown_texts(field)
+    return texts if kind == "array" else texts[0]
 
 
-def field_schema(field: Any) -> Schema:
+def field_schema(field: Field) -> Schema:
     """Return the JSON Schema of the value of a field, of a form without input."""
     kind = kind_of(field)
     schema: Schema = {"type": [kind, "null"] if field.flags.optional and kind != "array" else kind}
@@ -95,7 +96,7 @@ def field_schema(field: Any) -> Schema:
         schema |= {"format": "visible-text", "minLength": 1}  # a text of blanks alone would be empty
     for validator in field.validators:
         schema |= _of_validator(validator, kind)
-    shown = shown_values(field) if isinstance(field, SelectFieldBase) else field.data not in (None, "", [])
+    shown = shown_texts(field) if isinstance(field, SelectFieldBase) else field.data not in (None, "", [])
     return schema | ({"default": json_value(field)} if shown else {})
 
 
@@ -103,12 +104,12 @@ def _meanings(field: Field) -> str:
     return "; ".join(f"{value or _EMPTY}: {label}" for value, label in _choices(field).items() if value != label)
 
 
-def _choices(field: Any) -> dict[str, str]:
+def _choices(field: Field) -> dict[str, str]:
     """Return what can be chosen, and its label. A database can be chosen without a version, too."""
-    choices: list[Any] = list(field.iter_choices()) if isinstance(field, SelectFieldBase) else []
+    choices = list(field.iter_choices()) if isinstance(field, SelectFieldBase) else []
     databases = field.databases if isinstance(field, DatabaseField) else []
     newest = {database.id: "the newest version that is not paused" for database in databases}
-    return {str(choice.value): str(choice.label) for choice in choices} | newest
+    return {str(value): str(label) for value, label, *_ in choices} | newest
 
 
 def _of_file(field: FileField) -> Schema:
@@ -124,7 +125,7 @@ def _of_choice(field: SelectFieldBase, kind: str) -> Schema:
     return {"items": {"type": "string", **known}} if kind == "array" else known
 
 
-def _of_validator(validator: Any, kind: str) -> Schema:
+def _of_validator(validator: object, kind: str) -> Schema:
     found: Schema = {}
     if isinstance(validator, NumberRange):
         found = {"minimum": validator.min, "maximum": validator.max}

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import NamedTuple
 
 from flask import request
 from werkzeug.datastructures import MultiDict
 
+from greeter.toolkit.json_types import JSON, JSONObject
 from greeter.toolkit.tool import Tool
 from greeter.toolkit.upload import Upload
 from greeter.web.api.form_schema import LABEL, has_fields, inputs_schema
 from greeter.web.api.json_values import texts_of
 from greeter.web.api.problem import Problem, invalid
 from greeter.web.api.schemas import Schema
-from greeter.web.form_values import shown_values
-from greeter.web.forms import current_request, file_fields, make_form, submitted_data
+from greeter.web.form_values import Submitted, shown_values
+from greeter.web.forms import FormData, current_request, file_fields, make_form, submitted_data
 from greeter.web.template_filters import printable
 
 FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
@@ -25,10 +27,14 @@ _MOST_VALUES = 10_000  # in one request: each takes a hundred times its bytes in
 _TEXT = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 
 
+Given = Mapping[str, Callable[[Schema], Submitted]]
+"""What converts each value that was given, by the schema of its field, to what a form submits, or raises ValueError."""
+
+
 class Inputs(NamedTuple):
     """What an execution takes: the values for the tool's form, and the name of the job."""
 
-    values: MultiDict[str, Any]
+    values: FormData
     label: str
 
 
@@ -38,17 +44,16 @@ def read_inputs(tool: Tool) -> Inputs:
     Raises:
         Problem: The body is not JSON or a form, or has unknown fields or values of the wrong type.
     """
-    convert: Callable[[Schema, Any], list[Any]]
     if request.mimetype == "application/json":
-        label, given, convert = *_read_json(), texts_of
+        label, given = _read_json()
     elif request.mimetype in FORMS:
-        label, given, convert = *_read_form(tool), _from_texts
+        label, given = _read_form(tool)
     else:
         raise Problem(415, "This kind of body is not supported", f"Send application/json, or {' or '.join(FORMS)}.")
-    schema, values, problems = inputs_schema(tool), dict[str, list[Any]](), dict[str, str]()
-    for name, value in given.items():
+    schema, values, problems = inputs_schema(tool), dict[str, Submitted](), dict[str, str]()
+    for name, convert in given.items():
         try:
-            values[name] = convert(_known(schema, name), value)
+            values[name] = convert(_known(schema, name))
         except ValueError as error:
             problems[name] = str(error)
     if len(label) > LABEL["maxLength"]:
@@ -58,22 +63,24 @@ def read_inputs(tool: Tool) -> Inputs:
     return Inputs(MultiDict(_with_defaults(tool, values)), printable(label).strip())
 
 
-def _read_json() -> tuple[str, dict[str, Any]]:
+def _read_json() -> tuple[str, Given]:
     body = _parse(request.get_data())
     if not isinstance(body, dict) or not isinstance(body.get("inputs"), dict) or body.keys() - {"inputs", "label"}:
         example = 'Send a JSON object with "inputs", an object, and optionally "label", a text.'
         raise Problem(400, "This is not a request to execute a tool", example)
     if not isinstance(body.get("label", ""), str):
         raise invalid({"label": "Give a text."})
-    return body.get("label", ""), body["inputs"]
+    return body.get("label", ""), {name: partial(texts_of, value=value) for name, value in body["inputs"].items()}
 
 
-def _parse(body: bytes) -> Any:
+def _parse(body: bytes) -> JSON:
     structure = _TEXT.sub(b"", body)
     try:
         if sum(map(structure.count, (b",", b"[", b"{"))) > _MOST_VALUES:
             raise ValueError("There are too many values")
-        found = json.loads(body.decode("utf-8-sig"), object_pairs_hook=_object)  # as UTF-16, _TEXT would not match
+        found: JSON = json.loads(
+            body.decode("utf-8-sig"), object_pairs_hook=_object
+        )  # as UTF-16, _TEXT would not match
         json.dumps(found, ensure_ascii=False).encode()  # half of a surrogate pair is not a text
     except (ValueError, RecursionError) as error:
         detail = f"{str(error)[:200].rstrip('.')}. Correct the JSON, and send it again."
@@ -81,17 +88,17 @@ def _parse(body: bytes) -> Any:
     return found
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _object(pairs: list[tuple[str, JSON]]) -> JSONObject:
     found = dict(pairs)
     if len(found) < len(pairs):
         raise ValueError("A name is used twice in the same object")
     return found
 
 
-def _read_form(tool: Tool) -> tuple[str, dict[str, Any]]:
+def _read_form(tool: Tool) -> tuple[str, Given]:
     names = {*request.form, *request.files} - {"label"}
     data = submitted_data(tool)
-    return request.form.get("label", ""), {name: data.getlist(name) for name in names}
+    return request.form.get("label", ""), {name: partial(_from_texts, values=data.getlist(name)) for name in names}
 
 
 def _known(schema: Schema, name: str) -> Schema:
@@ -103,7 +110,7 @@ def _known(schema: Schema, name: str) -> Schema:
     raise ValueError(f"There is no field with this name. The fields are {', '.join(schema['properties'])}.")
 
 
-def _from_texts(schema: Schema, values: list[Any]) -> list[Any]:
+def _from_texts(schema: Schema, values: Submitted) -> Submitted:
     """Return the values of a form, or raise ValueError if they cannot be those of the field."""
     if schema["type"] == "boolean" and values not in (["true"], ["false"]):
         raise ValueError("Give true or false.")
@@ -112,7 +119,7 @@ def _from_texts(schema: Schema, values: list[Any]) -> list[Any]:
     return values
 
 
-def _with_defaults(tool: Tool, given: dict[str, list[Any]]) -> dict[str, list[Any]]:
+def _with_defaults(tool: Tool, given: dict[str, Submitted]) -> dict[str, Submitted]:
     """Add what the form shows for the fields that are missing, and write the texts of files to the disk."""
     values = given | {
         field.name: shown_values(field)
@@ -122,7 +129,7 @@ def _with_defaults(tool: Tool, given: dict[str, list[Any]]) -> dict[str, list[An
     return values | {name: list(_files(values[name])) for name in file_fields(tool)}
 
 
-def _files(values: list[Any]) -> Iterator[Upload]:
+def _files(values: Submitted) -> Iterator[Upload]:
     for value in values:
         if isinstance(value, Upload):
             yield value

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import jsonify, request
 from flask.typing import ResponseReturnValue
 
 from greeter.jobs.errors import JobNotFound
 from greeter.jobs.phase import Phase
 from greeter.jobs.record import Record
+from greeter.toolkit.json_types import JSONObject
 from greeter.web import downloads
 from greeter.web.api.operations import PREFIX, Answer, operation
 from greeter.web.api.problem import OGC, Problem
@@ -52,7 +51,7 @@ def show_status(job_id: str) -> ResponseReturnValue:
 
 
 @operation("GET", f"{_JOB}/results", {200: Answer("The result and its files.", RESULTS)}, errors=(404,))
-def show_results(job_id: str) -> dict[str, Any]:
+def show_results(job_id: str) -> JSONObject:
     """Show the results of a job: what the tool returned, its files, and the databases that it used.
 
     While there are none, the status is 404 and the type of the problem is result-not-ready; Retry-After says when to

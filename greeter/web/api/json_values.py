@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TypeGuard
 
+from greeter.toolkit.json_types import JSON
 from greeter.web.api.schemas import Schema
 
 _WORDS = {
@@ -17,7 +18,7 @@ _WORDS = {
 }
 
 
-def texts_of(schema: Schema, value: Any) -> list[Any]:
+def texts_of(schema: Schema, value: JSON) -> list[str]:
     """Return a value of JSON as a form would send it.
 
     Raises ValueError, with what to give, if its type is not that of the field.
@@ -28,17 +29,19 @@ def texts_of(schema: Schema, value: Any) -> list[Any]:
     if value == "" and "null" in kinds and "format" in schema:
         raise ValueError("Give a value, or null.")
     if isinstance(value, list):
-        return value
+        return [str(one) for one in value]
     if isinstance(value, bool):
         return [str(value).lower()]
-    return ["" if value is None else str(int(value) if "integer" in kinds else value)]
+    if isinstance(value, float) and "integer" in kinds:
+        return [str(int(value))]
+    return ["" if value is None else str(value)]
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: object) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-_IS_TYPE: dict[str, Callable[[Any], bool]] = {
+_IS_TYPE: dict[str, Callable[[JSON], bool]] = {
     "string": lambda value: isinstance(value, str),
     "integer": lambda value: _is_number(value) and (isinstance(value, int) or value.is_integer()),
     "number": _is_number,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import url_for
 
 from greeter.web.api.schemas import ADDRESS, TEXT, component
@@ -11,6 +9,6 @@ from greeter.web.api.schemas import ADDRESS, TEXT, component
 LINK = component("Link", {"rel": TEXT, "href": ADDRESS, "type": TEXT})
 
 
-def link(rel: str, endpoint: str, media_type: str = "application/json", **values: Any) -> dict[str, str]:
+def link(rel: str, endpoint: str, media_type: str = "application/json", **values: str) -> dict[str, str]:
     """Return a link, as OGC API Processes has them, to an endpoint with the variables of its route."""
     return {"rel": rel, "href": url_for(endpoint, _external=True, **values), "type": media_type}

@@ -8,6 +8,7 @@ from typing import Any
 from flask import url_for
 
 from greeter.jobs.samples import PREFIX as SAMPLE
+from greeter.toolkit.json_types import JSONObject
 from greeter.toolkit.tool import Tool
 from greeter.version import __version__
 from greeter.web.api.form_schema import LABEL, inputs_schema
@@ -34,9 +35,9 @@ _REQUEST_HEADERS: dict[str, tuple[str, Schema]] = {
 }
 
 
-def document() -> dict[str, Any]:
+def document() -> JSONObject:
     """Make the OpenAPI document of this site."""
-    paths: dict[str, dict[str, Any]] = {}
+    paths: dict[str, JSONObject] = {}
     for operation in OPERATIONS:
         if _EXECUTION in operation.path:
             for tool in services().tools.values():
@@ -83,10 +84,10 @@ def _execution(operation: Operation, tool: Tool) -> dict[str, Any]:
     return described
 
 
-def _bodies(tool: Tool) -> dict[str, Any]:
+def _bodies(tool: Tool) -> JSONObject:
     inputs = inputs_schema(tool)
     whole = {"inputs": inputs, "label": LABEL}
-    body = {"type": "object", "properties": whole, "required": ["inputs"], "additionalProperties": False}
+    body: JSONObject = {"type": "object", "properties": whole, "required": ["inputs"], "additionalProperties": False}
     fields = {name: _as_text(schema) for name, schema in inputs["properties"].items()}
     flat = inputs | {"properties": fields | {"label": LABEL}}
     files = {name: {"contentType": "text/plain, application/octet-stream"} for name in file_fields(tool)}
@@ -111,8 +112,8 @@ def _as_text(schema: Schema) -> Schema:
     return {name: found for name, found in schema.items() if name in _WORDS} | {"anyOf": [value, other]}
 
 
-def _path_parameters(operation: Operation) -> list[dict[str, Any]]:
-    known = {
+def _path_parameters(operation: Operation) -> list[JSONObject]:
+    known: dict[str, tuple[str, Schema]] = {
         "processID": ("The name of a tool.", {"type": "string", "enum": list(services().tools)}),
         "jobID": ("The id of a job.", {"type": "string", "pattern": f"^([0-9a-f]{{32}}|{SAMPLE}[a-z0-9_]+)$"}),
         "fileName": ("The name of a result file.", {"type": "string", "minLength": 1}),
@@ -124,12 +125,12 @@ def _path_parameters(operation: Operation) -> list[dict[str, Any]]:
     ]
 
 
-def _header_parameter(name: str) -> dict[str, Any]:
+def _header_parameter(name: str) -> JSONObject:
     description, schema = _REQUEST_HEADERS[name]
     return {"name": name, "in": "header", "description": description, "schema": schema}
 
 
-def _response(answer: Answer) -> dict[str, Any]:
+def _response(answer: Answer) -> JSONObject:
     media_type = answer.media_type or "application/json"
     schema = {"schema": answer.schema} if answer.schema else {}
     return {"description": answer.description, **_headers(answer.headers, answer.more_headers)} | (
@@ -137,13 +138,13 @@ def _response(answer: Answer) -> dict[str, Any]:
     )
 
 
-def _problem(status: int) -> dict[str, Any]:
+def _problem(status: int) -> JSONObject:
     content = {"application/problem+json": {"schema": PROBLEM}}
     headers = _headers(("Retry-After",) if status in _WAIT else ())
     return {"description": HTTPStatus(status).phrase, **headers, "content": content}
 
 
-def _headers(always: tuple[str, ...], sometimes: tuple[str, ...] = ()) -> dict[str, Any]:
+def _headers(always: tuple[str, ...], sometimes: tuple[str, ...] = ()) -> JSONObject:
     names = (*always, *sometimes)
-    headers = {name: {"required": name in always, "schema": _HEADERS[name]} for name in names}
+    headers: JSONObject = {name: {"required": name in always, "schema": _HEADERS[name]} for name in names}
     return {"headers": headers} if names else {}

@@ -5,9 +5,9 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from flask import Blueprint
+from flask.typing import ResponseReturnValue
 
 from greeter.web.api.schemas import Schema
 
@@ -17,7 +17,7 @@ PREFIX = "/api/v1"
 # The variable of the route for each variable of a path.
 _CONVERTERS = {"{jobID}": "<job_id:job_id>", "{processID}": "<name>", "{fileName}": "<name>"}
 
-View = Callable[..., Any]
+View = Callable[..., ResponseReturnValue]
 
 
 @dataclass(frozen=True)

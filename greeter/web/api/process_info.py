@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from greeter.toolkit.json_types import JSONObject
 from greeter.toolkit.tool import Tool
 from greeter.version import __version__
 from greeter.web.api.form_schema import inputs_schema
@@ -41,7 +40,7 @@ PROCESS = component(
 )
 
 
-def summary_of(tool: Tool) -> dict[str, Any]:
+def summary_of(tool: Tool) -> JSONObject:
     """Return what the list of processes says about a tool."""
     problem = availability().problem(tool)
     return {
@@ -63,7 +62,7 @@ def summary_of(tool: Tool) -> dict[str, Any]:
     }
 
 
-def process_of(tool: Tool) -> dict[str, Any]:
+def process_of(tool: Tool) -> JSONObject:
     """Return all that there is to say about a tool: also its inputs with their limits, and its outputs."""
     schema = inputs_schema(tool)
     required = schema.get("required", [])

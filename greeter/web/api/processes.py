@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import request, url_for
 from flask.typing import ResponseReturnValue
 
 from greeter.jobs.submission import Submission
+from greeter.toolkit.json_types import JSONObject
 from greeter.toolkit.tool import Tool
 from greeter.web.api.inputs import read_inputs
 from greeter.web.api.links import link
@@ -25,7 +24,7 @@ _LONGEST_KEY = 255  # characters of an Idempotency-Key
 
 
 @operation("GET", f"{PREFIX}/processes", {200: Answer("The tools.", PROCESS_LIST)})
-def list_processes() -> dict[str, Any]:
+def list_processes() -> JSONObject:
     """List the tools."""
     return {
         "processes": [summary_of(tool) for tool in services().tools.values()],
@@ -34,7 +33,7 @@ def list_processes() -> dict[str, Any]:
 
 
 @operation("GET", f"{PREFIX}/processes/{{processID}}", {200: Answer("The tool.", PROCESS)}, errors=(404,))
-def describe_process(name: str) -> dict[str, Any]:
+def describe_process(name: str) -> JSONObject:
     """Describe a tool: its inputs with their limits, and its outputs."""
     return process_of(find_process(name))
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from greeter.jobs.record import Record
+from greeter.toolkit.json_types import JSONObject
 from greeter.web.api.databases import USED_DATABASE, databases_of
 from greeter.web.api.links import link
 from greeter.web.api.schemas import ADDRESS, COUNT, TEXT, YES, component, list_of, text
@@ -36,7 +35,7 @@ RESULTS = component(
 )
 
 
-def results_of(record: Record) -> dict[str, Any]:
+def results_of(record: Record) -> JSONObject:
     """Return what RESULTS has of a job that has a result."""
     files = []
     for file in files_of(record):

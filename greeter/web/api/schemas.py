@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-Schema = dict[str, Any]
+Schema = dict[str, Any]  # of JSON values
 
 SCHEMAS: dict[str, Schema] = {}
 """The components of the OpenAPI document, by name."""
@@ -16,12 +16,12 @@ ADDRESS: Schema = {"type": "string", "format": "uri"}
 TIME: Schema = {"type": "string", "format": "date-time"}
 
 
-def about(description: str, schema: Schema, **more: Any) -> Schema:
+def about(description: str, schema: Schema, **more: object) -> Schema:
     """Return a schema with a description and any further members."""
     return schema | {"description": description, **more}
 
 
-def text(description: str, **more: Any) -> Schema:
+def text(description: str, **more: object) -> Schema:
     """Return the schema of a text."""
     return about(description, TEXT, **more)
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from flask import url_for
 
+from greeter.toolkit.json_types import JSONObject
 from greeter.version import __version__
 from greeter.web.api.databases import DATABASE_LIST
 from greeter.web.api.operations import PREFIX, Answer, operation
@@ -51,7 +51,7 @@ SERVICE_INFO = component(
 
 
 @operation("GET", f"{PREFIX}/databases", {200: Answer("The databases.", DATABASE_LIST)})
-def show_databases() -> dict[str, Any]:
+def show_databases() -> JSONObject:
     """List the reference databases that the tools can search, the newest version of each first.
 
     The name of a version is the value of an input that takes a database.
@@ -60,7 +60,7 @@ def show_databases() -> dict[str, Any]:
 
 
 @operation("GET", f"{PREFIX}/limits", {200: Answer("The limits.", LIMITS)})
-def show_limits() -> dict[str, Any]:
+def show_limits() -> JSONObject:
     """Show the limits of this site, and what is left of them for you.
 
     You are the network address from which you ask. When nothing is left of a limit, an execution gets status 429, or
@@ -87,7 +87,7 @@ def show_limits() -> dict[str, Any]:
 
 
 @operation("GET", f"{PREFIX}/health", {200: Answer("A job submitted now would run.", HEALTH)})
-def show_health() -> dict[str, Any]:
+def show_health() -> JSONObject:
     """Show whether a job submitted now would run."""
     if reason := problem():
         raise Problem(503, "Jobs cannot run at the moment", reason, {"Retry-After": "5"})
@@ -95,7 +95,7 @@ def show_health() -> dict[str, Any]:
 
 
 @operation("GET", "/api/ga4gh/service-info", {200: Answer("The service.", SERVICE_INFO)})
-def show_service() -> dict[str, Any]:
+def show_service() -> JSONObject:
     """Describe this site as GA4GH Service Info 1.0.0 does."""
     settings, here = services().settings, url_for("pages.index", _external=True)
     domain = settings.contact.partition("@")[2]

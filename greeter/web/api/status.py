@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from greeter.jobs.phase import Phase
 from greeter.jobs.record import Record
+from greeter.toolkit.json_types import JSONObject
 from greeter.web.api.links import LINK, link
 from greeter.web.api.schemas import COUNT, TEXT, TIME, YES, about, component, list_of, text
 
@@ -46,10 +45,10 @@ STATUS_INFO = component(
 )
 
 
-def status_info(record: Record) -> dict[str, Any]:
+def status_info(record: Record) -> JSONObject:
     """Return what STATUS_INFO has of a job: the members of statusInfo in OGC API Processes, and our own."""
     times = {"created": "submitted", "started": "started", "finished": "ended"}
-    optional = {
+    optional: JSONObject = {
         **{name: record.times[key].isoformat() for name, key in times.items() if key in record.times},
         "progress": 100 if record.phase == Phase.FINISHED else record.percent,
         "ahead": record.ahead,
@@ -66,7 +65,8 @@ def status_info(record: Record) -> dict[str, Any]:
         "label": record.label,
         "partial": record.partial,
         "links": _links(record),
-    } | {name: value for name, value in optional.items() if value is not None}
+        **{name: value for name, value in optional.items() if value is not None},
+    }
 
 
 def message(record: Record) -> str:
