@@ -9,12 +9,13 @@ import textwrap
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import Field, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from greeter.redis_url import RedisUrl
 from greeter.smtp_url import SmtpUrl
 
 T = TypeVar("T")
+Setting: TypeAlias = "Field[Any]"
 
 _HEADER = """\
 # Every setting of greeter with its default. `make run` copies this file to .env and replaces each change-me with a
@@ -40,7 +41,7 @@ def setting(default: str, parse: Callable[[str], T], description: str, section: 
     return field(default=parse(default), metadata=metadata)
 
 
-def read(settings: Iterable[Field[Any]], environ: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
+def read(settings: Iterable[Setting], environ: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
     """Read settings from a mapping.
 
     Args:
@@ -62,12 +63,12 @@ def read(settings: Iterable[Field[Any]], environ: Mapping[str, str]) -> tuple[di
     return values, problems
 
 
-def example(settings: Iterable[Field[Any]]) -> str:
+def example(settings: Iterable[Setting]) -> str:
     """Return the content of `.env.example`: the settings with their descriptions and defaults."""
     return "\n".join([_HEADER, *map(_example_of, settings)])
 
 
-def _example_of(declared: Field[Any]) -> str:
+def _example_of(declared: Setting) -> str:
     """Return the lines of one setting, with the heading of its section if it is the first one there."""
     section, description = declared.metadata["section"], declared.metadata["description"]
     heading = f"# --- {section} ---\n\n" if section else ""

@@ -13,7 +13,6 @@ import traceback
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from logging.config import dictConfig
-from typing import Any
 
 REQUEST: ContextVar[str] = ContextVar("REQUEST", default="")
 """The id of the current request or, in a worker, of the request that submitted the current job."""
@@ -31,7 +30,7 @@ def configure(production: bool) -> None:
     dictConfig(_configuration(production))
 
 
-def _configuration(production: bool) -> dict[str, Any]:
+def _configuration(production: bool) -> dict[str, object]:
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -99,7 +98,7 @@ def _traceback_without_messages(error: BaseException | None) -> str:
     return "\n".join(reversed(parts))
 
 
-def _event_fields(record: logging.LogRecord) -> dict[str, Any]:
+def _event_fields(record: logging.LogRecord) -> dict[str, object]:
     """Return the fields of an event that have a value; the record's own override those of the context."""
     values = {"request": REQUEST.get(), "job": JOB.get()} | vars(record)
     return {name: values[name] for name in _FIELDS if values.get(name) not in (None, "")}

@@ -38,7 +38,7 @@ class RedisUrl:
     nodes: tuple[tuple[str, int], ...]
     login: Mapping[str, str]
     database: int
-    tls: Mapping[str, Any]
+    tls: Mapping[str, str | bool]
     service: str
     sentinel_login: Mapping[str, str]
 
@@ -109,7 +109,7 @@ class RedisUrl:
         }
 
     @property
-    def _sentinel_options(self) -> dict[str, Any]:
+    def _sentinel_options(self) -> dict[str, object]:
         # A page has to report within three seconds that Redis does not answer, and there are several sentinels to ask.
         timeouts = {"socket_connect_timeout": 0.3, "socket_timeout": 0.4, "retry": None}
         return {**timeouts, **self.tls, "ssl": bool(self.tls), **self.sentinel_login}
@@ -132,7 +132,7 @@ def _options(query: str, *, is_tls: bool, is_sentinel: bool) -> dict[str, str]:
     return options
 
 
-def _tls(options: Mapping[str, str]) -> dict[str, Any]:
+def _tls(options: Mapping[str, str]) -> dict[str, str | bool]:
     """Return what redis-py and kombu need for TLS. Raises ValueError, with what the URL should have."""
     files = {name: path for name, path in options.items() if name in _TLS_OPTIONS}
     if missing := [name for name, path in files.items() if not os.access(path, os.R_OK)]:

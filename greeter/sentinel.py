@@ -14,7 +14,7 @@ class SentinelConnection(SentinelManagedConnection):
     (redis/redis-py#4292), and it would stay with a primary that hangs.
     """
 
-    def read_response(self, disable_decoding: bool = False, **options: Any) -> Any:
+    def read_response(self, disable_decoding: bool = False, **options: Any) -> object:
         """Read a reply."""
         return super().read_response(disable_decoding, **{"disconnect_on_error": True, **options})
 

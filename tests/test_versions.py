@@ -75,7 +75,7 @@ def search(site: Installation, seconds: str = "0", **more: str) -> str:
 def result(site: Installation, job: str) -> dict[str, object]:
     """Wait for the end of a job, and return its result, or its user message."""
     record = site.ended(job.removeprefix("/jobs/"), 60)
-    return dict(record.result) if record.has_result else {"failed": record.user_message}
+    return dict(record.result or {}) if record.has_result else {"failed": record.user_message}
 
 
 OLD = {"version": "before", "query": "globin", "seconds": "0"}

@@ -18,6 +18,7 @@ from greeter.jobs.containment import end_orphans
 from greeter.jobs.errors import JobNotFound, ToolChanged, failure_result
 from greeter.jobs.runner import Runner
 from greeter.toolkit.job import Fallback
+from greeter.toolkit.json_types import JSONObject
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +34,7 @@ class JobBackend(BaseBackend):
         self._app = app
         self._jobs = app.jobs
 
-    def prepare_exception(self, exc: Exception, serializer: str | None = None) -> Any:
+    def prepare_exception(self, exc: Exception, serializer: str | None = None) -> JSONObject:
         """Return what is stored of an exception, which includes the user message."""
         return failure_result(exc)
 
@@ -52,16 +53,16 @@ class JobBackend(BaseBackend):
         else:
             super().mark_as_failure(task_id, exc, *args, **kwargs)
 
-    def mark_as_retry(self, task_id: str, *args: Any, **kwargs: Any) -> None:
+    def mark_as_retry(self, task_id: str, *args: object, **kwargs: object) -> None:
         """Requeue a job that Celery cancels during a cold shutdown; its RETRY would never be retried."""
         self._jobs.requeue(task_id, self._runner_of(**kwargs), counted=False)
 
-    def _runner_of(self, request: Any = None, **_: Any) -> Runner:
+    def _runner_of(self, request: object = None, **_: object) -> Runner:
         """Return this process, or in the main process that of a request. Another one may have the job by now."""
         return replace(self._app.runner, process=self._app.runner.process or getattr(request, "worker_pid", None))
 
     def _store_result(
-        self, task_id: str, result: Any, state: str, traceback: Any = None, request: Any = None, **kwargs: Any
+        self, task_id: str, result: object, state: str, traceback: object = None, request: object = None, **_: object
     ) -> None:
         if state == states.PENDING:  # only the job service makes a job wait
             return
@@ -87,14 +88,14 @@ class JobBackend(BaseBackend):
                 raise
             log.warning("Redis is unavailable: state %s of job %s was not stored", state, task_id[:8])
 
-    def _get_task_meta_for(self, task_id: str) -> dict[str, Any]:
+    def _get_task_meta_for(self, task_id: str) -> dict[str, object]:
         try:
             record = self._jobs.store.find(task_id)
         except JobNotFound:
             return {"status": states.PENDING, "result": None}
         fields = self._jobs.store.fields(task_id, "process", "worker", "traceback")
-        meta = {"status": record.state, "result": record.meta if record.active else record.result, "children": []}
-        meta |= {"traceback": fields.get("traceback"), "date_done": None}
+        meta: dict[str, object] = {"status": record.state, "result": record.meta if record.active else record.result}
+        meta |= {"children": [], "traceback": fields.get("traceback"), "date_done": None}
         if not record.active:
             meta["date_done"] = record.times["ended"].isoformat()
         if record.state == states.REVOKED:

@@ -6,7 +6,6 @@ import json
 import logging
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from greeter.jobs.errors import RESULT_TOO_LARGE, TOO_MANY_FILES
 from greeter.jobs.trees import walk
@@ -33,7 +32,7 @@ def check_result(result: object, max_bytes: int) -> Result:
             max_bytes,
         )
         raise ToolError(RESULT_TOO_LARGE)
-    level: list[Any] = [result]
+    level: list[object] = [result]
     for _ in range(_MAX_DEPTH):
         level = [child for value in level for child in _children(value)]
     if level:

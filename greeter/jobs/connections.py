@@ -12,6 +12,7 @@ from redis import ConnectionError as Disconnected
 from redis import ResponseError
 from redis import TimeoutError as TimedOut
 from redis.connection import ConnectionInterface, ConnectionPool
+from redis.typing import EncodableT
 
 
 class Connections:
@@ -26,7 +27,7 @@ class Connections:
         self._pool = pool
         self._idle: deque[ConnectionInterface] = deque()  # whose methods are atomic
 
-    def call(self, *command: Any) -> Any:
+    def call(self, *command: EncodableT) -> Any:
         """Send a command, once more if Redis had closed the connection, and return the reply.
 
         Raises:
@@ -52,7 +53,7 @@ class Connections:
             self._pool.release(connection)  # of the process before a fork, or to the primary before a failover
 
 
-def _ask(connection: Any, command: tuple[Any, ...]) -> Any:
+def _ask(connection: Any, command: tuple[EncodableT, ...]) -> Any:
     try:
         connection.connect()  # unless it is connected; only this asks the sentinels
         _let_the_kernel_wait(connection._sock)
@@ -67,7 +68,7 @@ def _ask(connection: Any, command: tuple[Any, ...]) -> Any:
         raise
 
 
-def _let_the_kernel_wait(found: Any) -> None:
+def _let_the_kernel_wait(found: socket.socket) -> None:
     """Leave the timeout of a socket to the kernel.
 
     Python would wait in a call of its own before each call that sends or reads, and give its global lock away in both.

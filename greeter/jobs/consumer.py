@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from celery.worker import consumer
+from kombu.asynchronous import Hub
 
 _INTERVAL = 0.5  # seconds
 
@@ -18,7 +19,7 @@ class Consumer(consumer.Consumer):
 
     _next_flush = 0.0
 
-    hub: Any  # missing in the stubs
+    hub: Hub  # missing in the stubs
 
     def __init__(self, *args: Any, **options: Any) -> None:
         """Create a consumer that does not wait for replies of other workers when it connects.

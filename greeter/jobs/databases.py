@@ -14,12 +14,12 @@ from contextlib import suppress
 from dataclasses import replace
 from errno import EEXIST, ENOTEMPTY
 from pathlib import Path
-from typing import Any
 
 from greeter.jobs.probe import NoAnswer, Probe
 from greeter.jobs.staging import staged
 from greeter.jobs.trees import sync_path, sync_tree
 from greeter.toolkit.database import ABOUT, Database
+from greeter.toolkit.json_types import JSON, JSONObject
 from greeter.toolkit.tool import Params
 
 SHIPPED = Path(__file__).parents[1] / "databases"
@@ -30,7 +30,7 @@ class VersionExists(Exception):
     """There is a version with this name already."""
 
 
-def recorded_databases(params: Params) -> dict[str, dict[str, Any]]:
+def recorded_databases(params: Params) -> dict[str, JSONObject]:
     """Return those parameters of a job that are databases, as its record has them."""
     return {name: value.recorded for name, value in params.items() if isinstance(value, Database)}
 
@@ -60,7 +60,7 @@ class Databases:
         """Return the version with this name, such as "swissprot/2026_04", or None."""
         return next((database for database in self.published() if database.name == name), None)
 
-    def of_record(self, recorded: Mapping[str, Mapping[str, Any]]) -> dict[str, Database]:
+    def of_record(self, recorded: Mapping[str, Mapping[str, JSON]]) -> dict[str, Database]:
         """Return databases as the record of a job has them, with their files here; these may not exist any more."""
         return {name: self._place(Database.of(about, self.root)) for name, about in recorded.items()}
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import signal
 from errno import EDQUOT, EFBIG, ENOSPC
-from typing import Any
 
 from celery.exceptions import NotRegistered, Reject, SoftTimeLimitExceeded, TimeLimitExceeded, WorkerLostError
 from kombu.exceptions import OperationalError
 from redis import RedisError
 
 from greeter.toolkit.errors import ProgramError, ToolError
+from greeter.toolkit.json_types import JSONObject
 
 _LONGEST_MESSAGE = 1000  # characters
 
@@ -100,7 +100,7 @@ def user_message(error: BaseException) -> str | None:
     return next((message for kind, message in _BY_TYPE.items() if isinstance(error, kind)), None)
 
 
-def failure_result(error: BaseException) -> dict[str, Any]:
+def failure_result(error: BaseException) -> JSONObject:
     """Return the result of a failed job: the error as Celery's backends store it, and what its user sees of it."""
     return {
         "exc_type": type(error).__qualname__,

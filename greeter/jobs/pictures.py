@@ -10,7 +10,8 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from subprocess import DEVNULL
+from typing import NamedTuple
 
 from greeter.jobs.files import listed_outputs
 from greeter.jobs.media_types import PDF, media_type
@@ -53,8 +54,9 @@ def draw_pictures(folder: Path, is_due: Callable[[], bool]) -> None:
 
 def _run(command: list[str], folder: Path, end: float, is_due: Callable[[], bool]) -> object:
     """Run the renderer until it ends or has to, and return its exit status, or None if it had to."""
-    quiet: Any = dict.fromkeys(["stdin", "stdout", "stderr"], subprocess.DEVNULL)
-    process = subprocess.Popen(command, env=environment(folder, cores=1), **quiet)  # our own program  # nosec B603
+    process = subprocess.Popen(  # our own program  # nosec B603
+        command, env=environment(folder, cores=1), stdin=DEVNULL, stdout=DEVNULL, stderr=DEVNULL
+    )
     try:
         while process.poll() is None and time.monotonic() < end and not is_due():
             time.sleep(_POLL)

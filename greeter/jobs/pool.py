@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any
 
+from billiard.process import BaseProcess as Process
 from celery.concurrency import asynpool, prefork
 
 log = logging.getLogger(__name__)
@@ -17,10 +17,10 @@ class Pool(asynpool.AsynPool):
     Celery's own does not forget a process that was not started, and ends the worker, or stays without processes.
     """
 
-    _pool: list[Any]  # these are missing in the stubs
-    _queues: dict[Any, Any]
-    _waiting_to_start: set[Any]
-    _find_worker_queues: Callable[[Any], Any]
+    _pool: list[Process]  # these are missing in the stubs
+    _queues: dict[object, Process | None]
+    _waiting_to_start: set[Process]
+    _find_worker_queues: Callable[[Process], object]
 
     def _repopulate_pool(self, exitcodes: list[int]) -> None:
         try:
@@ -42,7 +42,7 @@ class TaskPool(prefork.TaskPool):
 
     Pool = Pool
 
-    def _get_info(self) -> dict[str, Any]:
+    def _get_info(self) -> dict[str, object]:
         """Return what Flower shows, with Celery's class name: ours contains the name of the template."""
         base = prefork.TaskPool
         inherited = super()._get_info()  # type: ignore[misc]  # missing in the stubs

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import UnionType
 from typing import Any
 
 from greeter.toolkit.steps import Progress, Stage
@@ -22,27 +23,27 @@ class ReportedProgress(Progress):
     seconds: float
 
 
-Report = Mapping[str, Any]
+Report = Mapping[str, object]
 """What the process of a job reports: a ReportedProgress, as far as it is known, and the last lines of the log."""
 
 
-def read_progress(meta: Any) -> ReportedProgress | None:
+def read_progress(meta: object) -> ReportedProgress | None:
     """Return the progress in the meta of Celery's state, which may be any JSON value; None if it has none."""
     if not isinstance(meta, dict):
         return None
-    meta = {"total": None, "unit": "step", "seconds": 0} | meta
-    if not _can_be_shown(meta, _TYPES):
+    known: dict[str, Any] = {"total": None, "unit": "step", "seconds": 0} | meta
+    if not _can_be_shown(known, _TYPES):
         return None
     progress = ReportedProgress(
-        current=meta["current"], total=meta["total"], unit=meta["unit"] or "step", seconds=meta["seconds"]
+        current=known["current"], total=known["total"], unit=known["unit"] or "step", seconds=known["seconds"]
     )
-    stage = meta.get("stage")
+    stage = known.get("stage")
     if isinstance(stage, dict) and _can_be_shown(stage, _STAGE_TYPES):
         progress["stage"] = Stage(name=stage["name"], number=stage["number"], total=stage["total"])
     return progress
 
 
-def _can_be_shown(values: dict[str, Any], types: dict[str, Any]) -> bool:
+def _can_be_shown(values: Mapping[str, object], types: Mapping[str, type | UnionType]) -> bool:
     """Return whether values have these types, and no number is negative or too large."""
     found = [values.get(name) for name in types]
     if not all(isinstance(value, kind) for value, kind in zip(found, types.values(), strict=True)):
@@ -50,7 +51,7 @@ def _can_be_shown(values: dict[str, Any], types: dict[str, Any]) -> bool:
     return all(0 <= value <= _MOST for value in found if isinstance(value, int | float))
 
 
-def read_log(meta: Any) -> str:
+def read_log(meta: object) -> str:
     """Return the end of the log in the meta of Celery's state, or an empty string."""
     log = meta.get("log") if isinstance(meta, dict) else None
     return log if isinstance(log, str) else ""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 from greeter.jobs.files import JobFiles
 from greeter.jobs.record import Record
+from greeter.toolkit.json_types import JSON
 from greeter.toolkit.tool import Params
 
 
@@ -28,7 +29,7 @@ class Provenance:
     checksums: Mapping[str, str | list[str]] = field(default_factory=dict)
     filenames: Mapping[str, str | list[str]] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
-    databases: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    databases: Mapping[str, Mapping[str, JSON]] = field(default_factory=dict)
 
     @property
     def given(self) -> Params:

@@ -6,7 +6,6 @@ import json
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from hashlib import blake2b
-from typing import Any
 
 from celery import states
 
@@ -14,6 +13,8 @@ from greeter.jobs import progress as estimates
 from greeter.jobs.phase import Phase, phase_of
 from greeter.jobs.progress import ReportedProgress, read_log, read_progress
 from greeter.jobs.snapshot import Snapshot, read_json
+from greeter.toolkit.job import Result
+from greeter.toolkit.json_types import JSON
 
 
 class Record:
@@ -149,7 +150,7 @@ class Record:
         return self._fields.get("mail", "")
 
     @cached_property
-    def meta(self) -> Any:
+    def meta(self) -> JSON:
         """The meta of Celery's state, which a tool may set to any JSON value."""
         return read_json(self._fields["progress"]) if "progress" in self._fields else None
 
@@ -189,19 +190,23 @@ class Record:
         return self.times.get("ended", today) + timedelta(days=self._retention_days)
 
     @cached_property
-    def result(self) -> Any:
+    def result(self) -> Result | None:
         """What the tool returned; for a failed job, see `errors.failure_result`; None if there is nothing."""
         return read_json(self._fields["result"]) if "result" in self._fields else None
 
     @property
+    def _failure(self) -> Result:
+        return (self.result or {}) if self.state == states.FAILURE else {}
+
+    @property
     def user_message(self) -> str | None:
         """Why the job failed and what to do; None if it did not fail, or failed because of a bug."""
-        return self.result.get("user_message") if self.state == states.FAILURE else None
+        return self._failure.get("user_message")
 
     @property
     def output(self) -> str:
         """The end of the error output of the program that made the job fail; may be empty."""
-        return self.result.get("output", "") if self.state == states.FAILURE else ""
+        return str(self._failure.get("output", ""))
 
     @property
     def reference(self) -> str:

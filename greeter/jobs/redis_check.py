@@ -8,7 +8,6 @@ import ssl
 import sys
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
-from typing import Any
 
 from redis import AuthenticationError, Redis, RedisError
 from redis.backoff import NoBackoff
@@ -63,7 +62,7 @@ def _problems_of_server(url: RedisUrl) -> list[str]:
     return problems
 
 
-def _problems(info: Mapping[str, Any]) -> Iterator[str]:
+def _problems(info: Mapping[str, str]) -> Iterator[str]:
     """Yield what makes a server unsuitable, given its reply to INFO."""
     mode = info.get("server_mode") or info.get("redis_mode")  # of Valkey, of Redis
     if mode in _NOT_SUPPORTED:

@@ -12,18 +12,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from redis import Redis
+from redis.client import Pipeline
 
 _BATCH = 100  # keys; a result has up to MAX_RESULT_BYTES
 _SILENCE = 3  # seconds in which nothing may change; a worker sends a heartbeat every two
 
-_READ: dict[str, Callable[[Any, bytes], Any]] = {
+_READ: dict[str, Callable[[Pipeline, bytes], object]] = {
     "string": lambda pipeline, key: pipeline.get(key),
     "hash": lambda pipeline, key: pipeline.hgetall(key),
     "list": lambda pipeline, key: pipeline.lrange(key, 0, -1),
     "set": lambda pipeline, key: pipeline.smembers(key),
     "zset": lambda pipeline, key: pipeline.zrange(key, 0, -1, withscores=True),
 }
-_WRITE: dict[str, Callable[[Any, bytes, Any], Any]] = {
+_WRITE: dict[str, Callable[[Pipeline, bytes, Any], object]] = {
     "string": lambda pipeline, key, value: pipeline.set(key, value),
     "hash": lambda pipeline, key, value: pipeline.hset(key, mapping=value),
     "list": lambda pipeline, key, value: pipeline.rpush(key, *value),

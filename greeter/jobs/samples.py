@@ -65,9 +65,9 @@ class Samples:
         databases = {name: Database.of(about, Path()) for name, about in provenance.databases.items()}
         return {**provenance.params, **databases, **files}
 
-    def _read(self, job_id: str) -> dict[str, Any]:
+    def _read(self, job_id: str) -> dict[str, dict[str, Any]]:
         try:
-            kept: dict[str, Any] = loads((self.files.folder(job_id) / _RECORD).read_text())
+            kept: dict[str, dict[str, Any]] = loads((self.files.folder(job_id) / _RECORD).read_text())
         except FileNotFoundError:
             raise JobNotFound(job_id) from None
         return kept

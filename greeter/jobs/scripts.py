@@ -25,6 +25,9 @@ _SHARED = ("prelude", "queue", "finish", "databases")  # prepended to each scrip
 _WITH_PRELUDE_ONLY = ("read", "heartbeat")  # called all the time, and the definitions would take as long as they do
 _CONFIRM_TIMEOUT = 800  # milliseconds that the replicas have to confirm a change; less than the timeout of the socket
 
+Argument = str | bytes | int | float
+"""An argument of a script."""
+
 Fields = Mapping[str, str | bytes | int]
 """Fields of a record."""
 
@@ -42,7 +45,7 @@ class Scripts:
         self._replicas = settings.confirm_replicas
         self._scripts = _load(self.redis)
 
-    def run(self, script: str, *args: Any) -> Any:
+    def run(self, script: str, *args: Argument) -> Any:
         """Run a script and return its reply."""
         found = self._scripts[script]
         try:
@@ -50,7 +53,7 @@ class Scripts:
         except NoScriptError:  # Redis has restarted
             return found(args=args)
 
-    def run_confirmed(self, script: str, *args: Any) -> Any:
+    def run_confirmed(self, script: str, *args: Argument) -> Any:
         """Run a script and wait until CONFIRM_REPLICAS replicas have what it wrote, or raise NotConfirmed."""
         if not self._replicas:
             return self.run(script, *args)

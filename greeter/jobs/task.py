@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from celery import Task
 from celery.exceptions import Ignore, SoftTimeLimitExceeded, TaskPredicate
@@ -143,7 +143,7 @@ class ToolTask(Task):  # type: ignore[type-arg]
                 # SystemExit would end the process, and Celery's Retry or Ignore would end the task without a result.
                 raise RuntimeError(f"the tool raised {error!r}") from None
 
-    def on_failure(self, exc: Exception, task_id: str, args: Any, kwargs: Any, einfo: Any) -> None:
+    def on_failure(self, exc: Exception, task_id: str, args: object, kwargs: object, einfo: object) -> None:
         """Log the traceback of a bug."""
         if user_message(exc) is None:
             fields = {"job": task_id[:8], "request": self.request.get("request_id")}

@@ -6,7 +6,6 @@ import itertools
 import logging
 from collections.abc import Callable
 from queue import Empty
-from typing import Any
 
 from kombu.transport import redis
 
@@ -20,22 +19,20 @@ _EXPECTED: tuple[type[Exception], ...] = (Empty, *itertools.chain(*redis.get_red
 class _Robust:
     """Makes a channel close without Redis, and survive malformed messages of other programs."""
 
-    connection: Any
-
-    def _restore(self, message: Any, leftmost: bool = False) -> None:
+    def _restore(self, message: object, leftmost: bool = False) -> None:
         """Put a message back into the queue. If that fails, a sweep sends it again."""
         try:
             super()._restore(message, leftmost)  # type: ignore[misc]
         except Exception as error:  # Celery expects only errors of the connection, but kombu raises others as well
             log.warning("a message was not put back into the queue: %r", error)
 
-    def _brpop_read(self, **options: Any) -> Any:
+    def _brpop_read(self, **options: object) -> object:
         return self._drop_malformed(super()._brpop_read, **options)  # type: ignore[misc]
 
-    def _receive(self) -> Any:
+    def _receive(self) -> object:
         return self._drop_malformed(super()._receive)  # type: ignore[misc]
 
-    def _drop_malformed(self, read: Callable[..., Any], **options: Any) -> Any:
+    def _drop_malformed(self, read: Callable[..., object], **options: object) -> object:
         try:
             return read(**options)
         except _EXPECTED:  # not those that the connection names: a read that fails may have closed it

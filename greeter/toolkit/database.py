@@ -11,6 +11,7 @@ from typing import Any
 
 from greeter.toolkit.alphabets import ALPHABETS
 from greeter.toolkit.errors import ToolError
+from greeter.toolkit.json_types import JSONObject
 
 ABOUT = "database.json"
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}/[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
@@ -83,12 +84,12 @@ class Database:
         return f"{self.sequences:,} sequence{'s' * (self.sequences != 1)}"
 
     @property
-    def about(self) -> dict[str, Any]:
+    def about(self) -> JSONObject:
         """What `database.json` contains."""
         return {name: value for name, value in asdict(self).items() if name != "folder"}
 
     @property
-    def recorded(self) -> dict[str, Any]:
+    def recorded(self) -> JSONObject:
         """What the record of a job contains: what the version is and, unlike the rest, always will be."""
         return {name: value for name, value in asdict(self).items() if name not in _NOT_RECORDED}
 

@@ -41,7 +41,7 @@ class DatabaseField(SelectField):
     def __init__(
         self,
         label: str | None = None,
-        validators: Sequence[Any] | None = None,
+        validators: Sequence[Callable[..., object]] | None = None,
         *,
         kind: str,
         none: str = "",

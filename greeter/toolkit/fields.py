@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -38,7 +38,7 @@ class FastaField(FileField):
     def __init__(
         self,
         label: str | None = None,
-        validators: Sequence[Any] | None = None,
+        validators: Sequence[Callable[..., object]] | None = None,
         *,
         alphabet: str = "protein",
         gaps: bool = False,
@@ -76,7 +76,9 @@ class FastqField(FileField):
     arguments are those of `FileField`.
     """
 
-    def __init__(self, label: str | None = None, validators: Sequence[Any] | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, label: str | None = None, validators: Sequence[Callable[..., object]] | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(label, validators, **{"paste": True, **kwargs})
 
     def contents(self, source: BinaryIO) -> Iterator[bytes]:

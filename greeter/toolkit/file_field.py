@@ -53,7 +53,7 @@ class FileField(Field):
     def __init__(
         self,
         label: str | None = None,
-        validators: Sequence[Any] | None = None,
+        validators: Sequence[Callable[..., object]] | None = None,
         *,
         suffixes: Sequence[str] = (),
         check: Callable[[Path], object] | None = None,
@@ -73,12 +73,12 @@ class FileField(Field):
             self.render_kw = {"accept": self.browser_endings, **(self.render_kw or {})}
 
     @property
-    def data(self) -> Any:
+    def data(self) -> Path | list[Path] | None:
         """The path of the file, or None."""
         return self.uploads[0].path if self.uploads else None
 
     @property
-    def filenames(self) -> Any:
+    def filenames(self) -> str | list[str]:
         """The name of the file on the visitor's computer; empty for pasted text."""
         return self.uploads[0].name if self.uploads else ""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import wtforms
 from wtforms.fields.core import UnboundField
@@ -47,9 +46,9 @@ def check_form(form: type[wtforms.Form]) -> None:
             raise TypeError(f"{form.__name__}.{name} would lose its file. Use the {ours} of greeter.toolkit instead.")
 
 
-def _inside(field: UnboundField[Any]) -> Iterator[UnboundField[Any]]:
+def _inside(field: UnboundField[wtforms.Field]) -> Iterator[UnboundField[wtforms.Field]]:
     """Yield the fields inside a FieldList or FormField, at any depth."""
-    inner: list[UnboundField[Any]] = []
+    inner: list[UnboundField[wtforms.Field]] = []
     if issubclass(field.field_class, wtforms.FieldList):
         inner = [field.kwargs.get("unbound_field") or field.args[0]]
     elif issubclass(field.field_class, wtforms.FormField):
@@ -59,7 +58,7 @@ def _inside(field: UnboundField[Any]) -> Iterator[UnboundField[Any]]:
         yield from _inside(one)
 
 
-def _fields(form: type[wtforms.Form]) -> dict[str, Any]:
+def _fields(form: type[wtforms.Form]) -> dict[str, UnboundField[wtforms.Field]]:
     """Return the unbound fields of a form class, including those of its bases."""
     found = {name: value for base in reversed(form.__mro__) for name, value in vars(base).items()}
     return {name: value for name, value in found.items() if hasattr(value, "_formfield")}

@@ -15,7 +15,7 @@ from greeter.toolkit.tool import Tool
 from greeter.web.forms import make_form
 from greeter.web.job_context import JobContext
 from greeter.web.services import services
-from greeter.web.uploads import example_paths
+from greeter.web.uploads import paths_in
 
 # The variables of the templates that a tool may have, in addition to those of every template. What others of its
 # templates get depends on where they are included.
@@ -64,7 +64,7 @@ def _problems(tool: Tool) -> Iterator[str]:
     for name, value in tool.example.items():
         if name not in tool.form()._fields:
             yield f"The example of {tool.name} has a value for {name}, which is no field of its form. Remove it."
-        for path in example_paths(value):
+        for path in paths_in(value):
             if not path.is_file():
                 yield f"The example of {tool.name} needs {path}, which does not exist. Add this file."
     for name in current_app.jinja_env.list_templates():

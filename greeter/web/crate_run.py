@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import quote
 
 from flask import request, url_for
@@ -15,6 +16,7 @@ from flask import request, url_for
 from greeter.jobs.phase import Phase
 from greeter.jobs.reader import Provenance
 from greeter.jobs.record import Record
+from greeter.toolkit import Database
 from greeter.web.crate_graph import Entity, Graph, reference
 from greeter.web.services import services
 
@@ -143,15 +145,16 @@ def _data(record: Record, provenance: Provenance) -> Iterator[Entity]:
         version = provenance.versions.get(name, _UNKNOWN)
         yield {"@id": f"#data-{quote(name)}", "@type": "CreativeWork", "name": name, "version": version}
     for name, about in provenance.databases.items():
+        database = Database.of(about, Path())
         yield {
             "@id": f"#database-{quote(name)}",
             "@type": "CreativeWork",
-            "name": about["title"],
-            "version": about["version"],
-            "identifier": provenance.database_names[name],
+            "name": database.title,
+            "version": database.version,
+            "identifier": database.name,
             "description": f"The reference database in {name}.",
-            "sha256": about["files"][about["file"]],
-            "datePublished": about["released"] or None,
-            "url": about["source"] or None,
-            "license": about["licence"] or None,
+            "sha256": database.files[database.file],
+            "datePublished": database.released or None,
+            "url": database.source or None,
+            "license": database.licence or None,
         }

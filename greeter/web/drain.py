@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 import click
 from celery import current_app
@@ -50,12 +49,13 @@ def _drain(worker: str) -> int | None:
     Returns:
         The number, or None if no worker with this name answers.
     """
-    jobs = [reply[worker] for reply in _ask("drain", destination=[worker], limit=0)]  # no limit
-    if any(not isinstance(number, int) for number in jobs):
+    jobs = [reply[worker] for reply in _ask("drain", [worker])]
+    numbers = [number for number in jobs if isinstance(number, int)]
+    if len(numbers) < len(jobs):
         raise click.ClickException(
             f"{worker} has a version that cannot drain. deploy/README.md says what to do instead."
         )
-    return sum(jobs) if jobs else None
+    return sum(numbers) if numbers else None
 
 
 def _is_redis_down() -> bool:
@@ -71,8 +71,8 @@ def _names() -> str:
     return ", ".join(sorted(name for reply in _ask("ping") for name in reply))
 
 
-def _ask(command: str, **options: Any) -> list[dict[str, Any]]:
+def _ask(command: str, destination: list[str] | None = None) -> list[dict[str, object]]:
     try:
-        return current_app.control.broadcast(command, reply=True, timeout=1, **options) or []
+        return current_app.control.broadcast(command, destination=destination, limit=0, reply=True, timeout=1) or []
     except UNAVAILABLE:
         return []

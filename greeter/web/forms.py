@@ -122,9 +122,9 @@ def submission_limit(tool: Tool) -> int:
     return max(configured, sum(limit or configured for limit in limits)) if any(limits) else configured
 
 
-def _bind_field(form: Form, unbound: UnboundField[Any], options: dict[str, Any]) -> Field:
+def _bind_field(form: Form, unbound: UnboundField[Field], options: dict[str, Any]) -> Field:
     """Check numbers, and remove unprintable characters from text fields."""
-    field: Field = unbound.bind(form=form, **options)
+    field = unbound.bind(form=form, **options)
     field.validators = [_make_comparable, *field.validators, _require_finite]
     if isinstance(field, StringField):
         keep = "\n\t" if isinstance(field, TextAreaField) else ""

@@ -14,7 +14,6 @@ from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
 from selectors import EVENT_READ
-from typing import Any
 
 from gunicorn.http.parser import RequestParser
 from gunicorn.workers.gthread import TConn, ThreadWorker
@@ -48,7 +47,7 @@ class Worker(ThreadWorker):
         self.pending_conns.append(conn)
         self.poller.register(conn.sock, EVENT_READ, partial(self.on_pending_socket_readable, conn))
 
-    def on_pending_socket_readable(self, conn: TConn, client: Any) -> None:
+    def on_pending_socket_readable(self, conn: TConn, client: socket.socket) -> None:
         """Hand a connection to a thread if its head is complete now."""
         if _has_head(conn):
             self.poller.unregister(client)

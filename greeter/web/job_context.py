@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from secrets import token_urlsafe
-from typing import Any, NotRequired, TypedDict
+from typing import Never, NotRequired, TypedDict
 
 from markupsafe import Markup
 
@@ -13,6 +13,7 @@ from greeter.jobs.progress import ReportedProgress
 from greeter.jobs.reader import Provenance
 from greeter.jobs.record import Record
 from greeter.jobs.result_files import ResultFile, result_files
+from greeter.toolkit.json_types import JSON
 from greeter.toolkit.tool import signature
 from greeter.web import downloads
 from greeter.web.previews import Previews
@@ -43,10 +44,10 @@ class JobStatus(TypedDict):
     phase: Phase
     active: bool
     ahead: int | None
-    progress: ReportedProgress | Mapping[str, Any]
+    progress: ReportedProgress | dict[str, Never]
     elapsed: int
-    result: Any
-    databases: Mapping[str, Mapping[str, Any]]
+    result: JSON
+    databases: Mapping[str, Mapping[str, JSON]]
     problem: str | None
     output: str
     log: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from functools import lru_cache
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from flask import (
     Blueprint,
@@ -23,6 +23,7 @@ from werkzeug.routing import BaseConverter
 from greeter.jobs.record import Record
 from greeter.jobs.result_files import ResultFile
 from greeter.jobs.samples import PREFIX
+from greeter.toolkit.tool import Params
 from greeter.web import crate, downloads
 from greeter.web.errors import not_found
 from greeter.web.forms import make_form
@@ -161,7 +162,7 @@ def again(job_id: str) -> ResponseReturnValue:
     return submit_job(tool, make_form(tool, data=_form_data(job_id)), params, record.label, filenames)
 
 
-def _form_data(job_id: str) -> dict[str, Any]:
+def _form_data(job_id: str) -> Params:
     """Return the input of a job for the form."""
     reader = services().reader_for(job_id)
     return of_job(reader.params(job_id), job_id, reader.provenance(job_id).filenames)

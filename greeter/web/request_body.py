@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Collection
 from functools import cached_property, partial
-from typing import IO, Any, BinaryIO, cast
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
 
 from flask import Flask, Request
 from werkzeug.exceptions import BadRequest
@@ -15,6 +15,9 @@ from greeter.toolkit.upload import Upload
 from greeter.web.multipart import MultipartReader
 from greeter.web.services import services
 from greeter.web.uploads import RequestUploads
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 
 def init_app(app: Flask) -> None:
@@ -83,7 +86,7 @@ class _FormParser(FormDataParser):
 
     long_texts: Collection[str] = ()
 
-    def parse(self, stream: Any, mimetype: str, content_length: int | None, options: Any = None) -> Any:
+    def parse(self, stream: IO[bytes], mimetype: str, content_length: int | None, options: Any = None) -> Any:
         self.silent = False
         try:
             if mimetype != "multipart/form-data":
@@ -107,7 +110,7 @@ class UploadRequest(Request):
     form_data_parser_class = _FormParser
     _long_texts: Collection[str] = ()
 
-    def __init__(self, environ: dict[str, Any], *args: Any, **kwargs: Any) -> None:
+    def __init__(self, environ: WSGIEnvironment, *args: bool, **kwargs: bool) -> None:
         # gunicorn ends the body where the connection ends. Without its promise, Werkzeug compares the two lengths.
         if environ.get("CONTENT_LENGTH"):
             environ.pop("wsgi.input_terminated", None)

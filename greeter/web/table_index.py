@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from greeter.toolkit.columns import MAX_COLUMNS, Column, check_columns
+from greeter.toolkit.json_types import JSON
 from greeter.toolkit.table import index_of, line
 from greeter.web.paging import LONGEST_CELL, ROWS_PER_PAGE
 
@@ -22,6 +23,10 @@ _MOST_DETAILS = 4_000_000  # characters, of the rows of a page together
 
 class BrokenIndex(Exception):
     """The index cannot be read."""
+
+
+Row = dict[str, Any]
+"""A row of a table; see `TableIndex.page`."""
 
 
 class Where(NamedTuple):
@@ -85,7 +90,7 @@ class TableIndex:
         found = [str(text) for (text,) in self._read(sql)]
         return found if len(found) <= MOST_CHOICES else None
 
-    def page(self, where: Where, order: str, start: int) -> list[dict[str, Any]]:
+    def page(self, where: Where, order: str, start: int) -> list[Row]:
         """Read up to 100 rows.
 
         Args:
@@ -106,7 +111,7 @@ class TableIndex:
         details = self._details([row["number"] for row in rows])
         return [row | {"details": details.get(row["number"])} for row in rows]
 
-    def _details(self, numbers: Sequence[Any]) -> dict[Any, Any]:
+    def _details(self, numbers: Sequence[int]) -> dict[int, JSON]:
         marks, details, size = ", ".join("?" * len(numbers)), {}, 0
         sql = f"SELECT number, json FROM details WHERE number IN ({marks})"  # nosec B608
         for number, text in self._read(sql, numbers):
@@ -132,7 +137,7 @@ class TableIndex:
             return "number"
         return f'"{name}" COLLATE NOCASE {"DESC" if order.startswith("-") else "ASC"} NULLS LAST, number'
 
-    def _read(self, sql: str, values: Sequence[Any] = ()) -> Iterator[Any]:
+    def _read(self, sql: str, values: Sequence[str | float] = ()) -> Iterator[Any]:
         self._deadline = time.monotonic() + _SECONDS
         cursor = self._connection.execute(sql, values)
         while rows := cursor.fetchmany(ROWS_PER_PAGE):

@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from flask import Response
 
 from greeter.toolkit.columns import Column
 from greeter.web.paging import ROWS_PER_PAGE, cut
-from greeter.web.table_index import TableIndex, Where
+from greeter.web.table_index import Row, TableIndex, Where
 from greeter.web.table_query import TableQuery
 
 
@@ -32,7 +31,7 @@ class TableView:
     columns: dict[str, Column]
     query: TableQuery
     choices: dict[str, list[str]]
-    rows: list[dict[str, Any]]
+    rows: list[Row]
     total: int
     matches: int
 
@@ -71,7 +70,7 @@ class TableView:
         start = self.query.start + len(self.rows)
         return self.query.params(start=start) if self.rows and start < self.matches else None
 
-    def is_open(self, row: Mapping[str, Any]) -> bool:
+    def is_open(self, row: Row) -> bool:
         """Return whether the details of a row are shown."""
         return self.query.open in ("all", str(row["number"]))
 

@@ -4,7 +4,7 @@ import mimetypes
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from flask import Flask
 from humanize import naturalsize, precisedelta
@@ -34,7 +34,7 @@ def init_app(app: Flask) -> None:
     mimetypes.add_type("text/plain", ".fa")  # so that a browser shows an example instead of downloading it
 
 
-def _common_variables() -> dict[str, Any]:
+def _common_variables() -> dict[str, object]:
     release = {"version": __version__, "released": RELEASED}
     return {"settings": services().settings, "sample_of": services().samples.of} | release
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from greeter.jobs.probe import NoAnswer
-from greeter.toolkit.tool import Tool
+from greeter.jobs.submission import Filenames
+from greeter.toolkit.tool import Params, Tool
 from greeter.toolkit.upload import Upload
 from greeter.web.services import Services
 from greeter.web.template_filters import printable
@@ -74,11 +74,11 @@ class RequestUploads:
         if kind == "upload":
             return self._services.jobs.store.uploads.path(key)
         if kind == "example":
-            return _list(tool.example[field])[number]
+            return paths_in(tool.example[field])[number]
         is_job = len(key) == 32 and set(key) <= set("0123456789abcdef")
         if kind != "job" or not (is_job or key in map(self._services.samples.of, self._services.tools)):
             raise LookupError
-        return _list(self._services.reader_for(key).files.inputs(key)[field])[number]
+        return paths_in(self._services.reader_for(key).files.inputs(key)[field])[number]
 
     def close(self) -> None:
         """Remove the files that no form refers to."""
@@ -91,22 +91,22 @@ class RequestUploads:
                 self._services.jobs.store.uploads.trim()
 
 
-def of_job(params: Mapping[str, Any], job_id: str, filenames: Mapping[str, Any]) -> dict[str, Any]:
+def of_job(params: Params, job_id: str, filenames: Filenames) -> dict[str, object]:
     """Return the parameters of a job as the values for a form, with uploads instead of Paths."""
     return {name: _referring("job", job_id, value, filenames.get(name, "")) for name, value in params.items()}
 
 
-def of_example(tool: Tool) -> dict[str, Any]:
+def of_example(tool: Tool) -> dict[str, object]:
     """Return the example of a tool as the values for its form, with uploads instead of Paths.
 
     Those whose files do not exist are left out: `flask check-tools` names these.
     """
-    found = {name: value for name, value in tool.example.items() if all(map(Path.is_file, example_paths(value)))}
+    found = {name: value for name, value in tool.example.items() if all(map(Path.is_file, paths_in(value)))}
     return {name: _referring("example", "", value, _names(value)) for name, value in found.items()}
 
 
-def example_paths(value: Any) -> list[Path]:
-    """Return the files in a value of an example."""
+def paths_in(value: object) -> list[Path]:
+    """Return the files in the value of a parameter."""
     return [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, Path)]
 
 
@@ -126,10 +126,3 @@ def _referring(kind: str, key: str, value: Any, names: Any) -> Any:
 
 def _reference(kind: str, key: str, number: int, name: str) -> str:
     return f"{kind}/{key}/{number}/{name}"
-
-
-def _list(value: Any) -> list[Path]:
-    paths = value if isinstance(value, list) else [value]
-    if not all(isinstance(path, Path) for path in paths):
-        raise LookupError
-    return paths

@@ -30,7 +30,7 @@ class Model:
         self.attempts = 0
         self.cancel = False
         self.left = False  # cancelled while it waited
-        self.result: str | None = None
+        self.result: object = None
 
     def end(self, state: str, result: str | None = None) -> None:
         """End the job; a requested cancel decides how."""

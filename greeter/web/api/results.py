@@ -37,7 +37,7 @@ RESULTS = component(
 
 def results_of(record: Record) -> JSONObject:
     """Return what RESULTS has of a job that has a result."""
-    files = []
+    files: list[JSONObject] = []
     for file in files_of(record):
         href = link("item", "api.download_file", file.media_type, job_id=record.id, name=file.name)
         files.append(href | {"name": file.name, "title": file.about, "bytes": file.size})
