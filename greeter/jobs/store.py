@@ -34,9 +34,9 @@ Celery's broker has keys of its own: a list for each queue, which has its name, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
-from hashlib import file_digest, sha256
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,7 @@ from greeter.jobs.statistics import Statistics
 from greeter.jobs.submission import CancelOutcome, Submission, Usage
 from greeter.jobs.worker_store import WorkerStore
 from greeter.logs import REQUEST
+from greeter.toolkit.checksums import sha256_of
 from greeter.toolkit.tool import DEFAULT_QUEUE, Params, signature
 
 _WORKER_TIMEOUT = 15  # seconds without a heartbeat after which a worker counts as gone
@@ -189,19 +190,16 @@ class Store(WorkerStore):
 def _fields(tool: str, params: Params, submission: Submission) -> dict[str, str]:
     """Return what the record of a new job has of its input."""
     files, databases = file_params(params), recorded_databases(params)
+    sums = {
+        name: sha256_of(value) if isinstance(value, Path) else list(map(sha256_of, value))
+        for name, value in files.items()
+    }
     return {
         "signature": signature(tool, params),
         "params": dumps({name: value for name, value in params.items() if name not in {*files, *databases}}),
         "databases": dumps(databases),
-        "checksums": dumps({name: _checksum(value) for name, value in files.items()}),
+        "checksums": dumps(sums),
         "filenames": dumps({name: value for name, value in submission.filenames.items() if name in files}),
         "label": submission.label,
         "request": REQUEST.get(),
     }
-
-
-def _checksum(value: Path | Sequence[Path]) -> Any:
-    if not isinstance(value, Path):
-        return [_checksum(path) for path in value]
-    with value.open("rb") as file:
-        return file_digest(file, "sha256").hexdigest()

@@ -3,7 +3,7 @@
 - A tool: tool; declarations, form_check and installed check it when it is loaded; json_types.
 - Its job: job, with steps, log, programs, program, process_guard and threads; table and columns for results; errors.
 - Form fields: fields, file_field, files_field, database_field; file_rules, upload and text check files.
-- Sequences: alphabets, fasta, fastq, sequence_files. Reference databases: database, database_build.
+- Sequences: alphabets, fasta, fastq, sequence_files. Reference databases: database, database_build, checksums.
 """
 
 from celery.exceptions import SoftTimeLimitExceeded

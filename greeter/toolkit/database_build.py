@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
-from hashlib import file_digest
 from pathlib import Path
 from shutil import copyfile, copyfileobj
 from typing import BinaryIO
 
 from greeter.toolkit.alphabets import ALPHABETS
+from greeter.toolkit.checksums import sha256_of
 from greeter.toolkit.database import ABOUT
 from greeter.toolkit.database_field import DatabaseField
 from greeter.toolkit.errors import ToolError
@@ -116,9 +116,4 @@ def _sequences(kind: str, fields: list[DatabaseField], source: BinaryIO) -> Iter
 
 def _sums(folder: Path) -> dict[str, str]:
     """Return the SHA-256 of each file in a folder by its name."""
-    return {str(path.relative_to(folder)): _sum(path) for path in sorted(folder.rglob("*")) if path.is_file()}
-
-
-def _sum(path: Path) -> str:
-    with path.open("rb") as file:
-        return file_digest(file, "sha256").hexdigest()
+    return {str(path.relative_to(folder)): sha256_of(path) for path in sorted(folder.rglob("*")) if path.is_file()}

@@ -62,7 +62,7 @@ def init_app(app: Flask) -> None:
 @bp.get("/jobs/<job_id:job_id>")
 def job(job_id: str) -> ResponseReturnValue:
     """Show a job: its progress, its result when there is one, and its log open if the address ends in `?log`."""
-    record = _find(job_id)
+    record = services().find(job_id)
     page = render_template("job.html", **context_of(record), tag=_tag(record), log_is_open="log" in request.args)
     return page, wait_headers(record)
 
@@ -84,7 +84,7 @@ def progress(job_id: str) -> ResponseReturnValue:
 @bp.get("/jobs/<job_id:job_id>.json")
 def status(job_id: str) -> tuple[JobStatus, dict[str, str]]:
     """Return the state of a job for scripts."""
-    record = _find(job_id)
+    record = services().find(job_id)
     return status_of(record), wait_headers(record)
 
 
@@ -96,7 +96,7 @@ def file(job_id: str, name: str) -> ResponseReturnValue:
     those of a table on the page of a job, a table that `Job.table` has written has only the rows that match, sorted as
     on the page.
     """
-    record = _find(job_id)
+    record = services().find(job_id)
     found = next((file for file in files_of(record) if file.name == name), None) or _is_missing(record)
     if "picture" in request.args:
         picture = found.picture or abort(404)
@@ -112,14 +112,14 @@ def file(job_id: str, name: str) -> ResponseReturnValue:
 @bp.get("/jobs/<job_id:job_id>/job.zip")
 def archive(job_id: str) -> ResponseReturnValue:
     """Download the files of an ended job, and how they were made, as an RO-Crate."""
-    record = _find(job_id)
+    record = services().find(job_id)
     return _is_missing(record) if record.active else crate.send(record)
 
 
 @bp.post("/jobs/<job_id:job_id>/cancel")
 def cancel(job_id: str) -> ResponseReturnValue:
     """Cancel a job, unless it has ended."""
-    if _find(job_id).active:
+    if services().find(job_id).active:
         services().jobs.cancel(job_id)
     return redirect(url_for(".job", job_id=job_id), 303)
 
@@ -127,7 +127,7 @@ def cancel(job_id: str) -> ResponseReturnValue:
 @bp.get("/jobs/<job_id:job_id>/delete")
 def confirm_delete(job_id: str) -> ResponseReturnValue:
     """Ask whether an ended job should be deleted."""
-    record = _find(job_id)
+    record = services().find(job_id)
     if record.active or not record.kept_until:
         return redirect(url_for(".job", job_id=job_id), 303)
     return render_template("delete.html", **context_of(record))
@@ -136,7 +136,7 @@ def confirm_delete(job_id: str) -> ResponseReturnValue:
 @bp.post("/jobs/<job_id:job_id>/delete")
 def delete(job_id: str) -> ResponseReturnValue:
     """Delete an ended job with all its files; neither an active job nor a sample."""
-    if not _find(job_id).kept_until or not services().jobs.delete(job_id):
+    if not services().find(job_id).kept_until or not services().jobs.delete(job_id):
         return redirect(url_for(".job", job_id=job_id), 303)
     return render_template("deleted.html")
 
@@ -144,7 +144,7 @@ def delete(job_id: str) -> ResponseReturnValue:
 @bp.get("/jobs/<job_id:job_id>/edit")
 def edit(job_id: str) -> str:
     """Show the form of a job's tool, filled with the input of the job."""
-    record = _find(job_id)
+    record = services().find(job_id)
     tool, reader = find_tool(record.tool), services().reader_for(job_id)
     problem = "" if reader.files.has_inputs(job_id, reader.provenance(job_id).checksums) else _FILES_GONE
     return form_page(tool, make_form(tool, data=_form_data(job_id)), record.label, problem)
@@ -153,7 +153,7 @@ def edit(job_id: str) -> str:
 @bp.post("/jobs/<job_id:job_id>/again")
 def again(job_id: str) -> ResponseReturnValue:
     """Submit the input of a job as a new job."""
-    record = _find(job_id)
+    record = services().find(job_id)
     tool = find_tool(record.tool)
     params = services().reader_for(job_id).params(job_id)
     if not can_run_again(record, services().reader_for(job_id).provenance(job_id)):
@@ -168,14 +168,9 @@ def _form_data(job_id: str) -> Params:
     return of_job(reader.params(job_id), job_id, reader.provenance(job_id).filenames)
 
 
-def _find(job_id: str) -> Record:
-    services().jobs.fitness.refresh()  # so that what needs files is refused instead of waiting for the disk
-    return services().reader_for(job_id).find(job_id)
-
-
 def _reading(job_id: str, period: int) -> Record:
     """Read a record for all polls in a period of READING_SECONDS."""
-    return _find(job_id)
+    return services().find(job_id)
 
 
 def _tag(record: Record) -> str:

@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
-from hashlib import file_digest, sha256
+from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,6 +16,7 @@ from flask.cli import with_appcontext
 
 from greeter.jobs import versions
 from greeter.jobs.result_files import ResultFile
+from greeter.toolkit.checksums import sha256_of
 from greeter.toolkit.job import Result
 from greeter.toolkit.tool import Params, Tool, signature
 from greeter.web.crate import OUTPUTS, RESULT, result_bytes
@@ -86,11 +87,8 @@ def _given(params: Params) -> dict[str, bool | list[str]]:
 def _sums(result: Result, files: Iterable[ResultFile]) -> dict[str, str]:
     """Return the SHA-256 of each file of a result, by its path in an archive."""
     stored = json.loads(json.dumps(result))  # as it comes out of the record of a job
-    sums = {RESULT: sha256(result_bytes(stored)).hexdigest()}
-    for file in files:
-        with file.path.open("rb") as content:
-            sums[OUTPUTS + file.name] = file_digest(content, "sha256").hexdigest()
-    return sums
+    own = {RESULT: sha256(result_bytes(stored)).hexdigest()}
+    return own | {OUTPUTS + file.name: sha256_of(file.path) for file in files}
 
 
 def _compare(then: Mapping[str, str], now: Mapping[str, str]) -> Iterator[tuple[str, str]]:

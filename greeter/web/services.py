@@ -11,6 +11,7 @@ from flask import Flask, current_app
 from greeter.jobs.celery_app import CeleryApp
 from greeter.jobs.databases import Databases
 from greeter.jobs.reader import JobReader, Provenance
+from greeter.jobs.record import Record
 from greeter.jobs.samples import PREFIX, Samples
 from greeter.jobs.service import JobService
 from greeter.settings import Settings
@@ -49,6 +50,11 @@ class Services:
     def reader_for(self, job_id: str) -> JobReader:
         """Return what reads a job or a sample, which need not exist."""
         return self.samples if job_id.startswith(PREFIX) else self.jobs.store
+
+    def find(self, job_id: str) -> Record:
+        """Read the record of a job or a sample. Raises JobNotFound."""
+        self.jobs.fitness.refresh()  # so that what needs files is refused instead of waiting for the disk
+        return self.reader_for(job_id).find(job_id)
 
     def provenance(self, job_id: str) -> Provenance:
         """Read how the result of a job was made. Its software has the name of the site."""

@@ -121,9 +121,8 @@ def delete_job(job_id: str) -> ResponseReturnValue:
 
 
 def _find(job_id: str) -> Record:
-    services().jobs.fitness.refresh()  # so that what needs files is refused instead of waiting for the disk
     try:
-        return services().reader_for(job_id).find(job_id)
+        return services().find(job_id)
     except JobNotFound:
         detail = "It may have been deleted, or its address may be incomplete. Check the address, or start a new job."
         raise Problem(404, "There is no such job", detail, type=f"{OGC}no-such-job") from None
