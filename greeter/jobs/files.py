@@ -18,7 +18,7 @@ from typing import NamedTuple
 from greeter.jobs.bounds import MAX_FILES, has_too_many_files
 from greeter.jobs.probe import NoAnswer
 from greeter.jobs.trees import GONE, disk_time, remove, set_aside, sync_path, sync_tree, walk
-from greeter.toolkit.job import RESULT_NAME
+from greeter.toolkit.outputs import RESULT_NAME
 from greeter.toolkit.tool import Params
 
 Inputs = Mapping[str, Path | Sequence[Path]]

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from greeter.jobs.files import JobFiles
 from greeter.jobs.media_types import PDF, Kind, format_of, kind_of, media_type
 from greeter.jobs.pictures import Picture, find_picture
-from greeter.toolkit.job import ABOUT, LONGEST_ABOUT
-
-_MAX_ABOUT_BYTES = 1_000_000
+from greeter.toolkit.outputs import read_sentences
 
 
 @dataclass(frozen=True)
@@ -62,17 +58,3 @@ def result_files(files: JobFiles, job_id: str, attempt: int) -> list[ResultFile]
     """Return the result files of an attempt, sorted by name, with what its tool says about them."""
     sentences = read_sentences(files.attempt(job_id, attempt))
     return [ResultFile(path, sentences.get(path.name, "")) for path in files.outputs(job_id, attempt)]
-
-
-def read_sentences(folder: Path) -> dict[str, str]:
-    """Return the last sentence about each file of an attempt, by name. A program may have written anything there."""
-    path = folder / ABOUT
-    if not path.is_file() or path.is_symlink():
-        return {}
-    sentences = {}
-    with path.open("rb") as file:
-        for line in file.read(_MAX_ABOUT_BYTES).splitlines():
-            with suppress(ValueError, TypeError, RecursionError):
-                name, about = json.loads(line)
-                sentences[str(name)] = str(about)[:LONGEST_ABOUT]
-    return sentences

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -11,15 +9,13 @@ from typing import IO, Any
 
 from greeter.toolkit.columns import Column
 from greeter.toolkit.declarations import require_list
+from greeter.toolkit.outputs import Outputs
 from greeter.toolkit.program import Command, Stream, environment
 from greeter.toolkit.programs import Programs
 from greeter.toolkit.steps import Item, Progress, Steps
 from greeter.toolkit.table import Table
 
 Result = dict[str, Any]  # what a tool returns: JSON values, with None instead of NaN and infinity
-RESULT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
-ABOUT = "about.jsonl"  # in the job's folder: a line [name, sentence] for each call of Job.about
-LONGEST_ABOUT = 300  # characters
 
 
 class Fallback(Result):
@@ -41,6 +37,7 @@ class Job:
         self.memory = memory
         self.cores = cores
         self._steps = Steps()
+        self._outputs = Outputs(folder)
         self._programs = Programs(folder)
 
     def track(self, iterable: Iterable[Item], total: int | None = None, unit: str = "step") -> Iterator[Item]:
@@ -131,7 +128,7 @@ class Job:
         """
         if about:
             self.about(name, about)
-        return self._output(name).open(mode, encoding=None if "b" in mode else "utf-8")
+        return self._outputs.path(name).open(mode, encoding=None if "b" in mode else "utf-8")
 
     def table(self, name: str, columns: Mapping[str, Column], *, about: str = "") -> Table:
         """Write a table of results, which the job's page can sort, filter and offer for download.
@@ -147,7 +144,7 @@ class Job:
         Raises:
             ValueError: The name of the file or a column breaks the rules.
         """
-        table = Table(self._output(name), columns)
+        table = Table(self._outputs.path(name), columns)
         if about:
             self.about(name, about)
         return table
@@ -162,9 +159,7 @@ class Job:
         Raises:
             ValueError: The name is not valid.
         """
-        line = json.dumps([self._output(name).name, sentence[:LONGEST_ABOUT]]) + "\n"
-        with (self.folder / ABOUT).open("a", encoding="utf-8") as file:
-            file.write(line)
+        self._outputs.describe(name, sentence)
 
     def run(
         self,
@@ -207,7 +202,7 @@ class Job:
             ValueError: `stdout` is not a valid name.
         """
         require_list("words of a command", argv)
-        folder = self._outputs
+        folder = self._outputs.folder
         with self.open(stdout, "wb") if stdout is not None else nullcontext() as out:
             command = Command(
                 argv=[str(word) for word in argv],
@@ -228,16 +223,3 @@ class Job:
     def close(self) -> None:
         """Refuse to start more programs. The worker calls this when the tool has ended."""
         self._programs.close()
-
-    def _output(self, name: str) -> Path:
-        if not RESULT_NAME.fullmatch(name.removeprefix("_")):
-            rule = "Use up to 80 letters, digits and ._- and start with a letter, digit or underscore."
-            raise ValueError(f"{name!r} is not a valid name for a result file. {rule}")
-        return self._outputs / name
-
-    @property
-    def _outputs(self) -> Path:
-        outputs = self.folder / "outputs"
-        for folder in (self.folder, outputs):  # not its parents: if they are gone, the disk is not mounted any more
-            folder.mkdir(exist_ok=True)
-        return outputs

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from greeter.jobs.files import JobFiles
-from greeter.jobs.result_files import read_sentences, result_files
+from greeter.jobs.result_files import result_files
 from greeter.toolkit import Job
+from greeter.toolkit.outputs import read_sentences
 
 
 def test_each_file_has_the_last_sentence_about_it(tmp_path: Path) -> None:

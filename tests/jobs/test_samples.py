@@ -11,10 +11,10 @@ import pytest
 
 from greeter import tools
 from greeter.jobs.errors import JobNotFound
-from greeter.jobs.result_files import read_sentences
 from greeter.jobs.samples import Samples
 from greeter.jobs.submission import Submission
 from greeter.toolkit import Job
+from greeter.toolkit.outputs import read_sentences
 from tests.conftest import Installation
 
 SAMPLES = Samples(tools.SAMPLES)
