@@ -5,6 +5,7 @@ import gc
 import logging
 import os
 import resource
+import select
 import shutil
 import tempfile
 from contextlib import suppress
@@ -30,7 +31,7 @@ resource.setrlimit(resource.RLIMIT_NOFILE, (_descriptors, _hard))
 _memory = Path("/dev/shm")  # gunicorn's files there have no name  # nosec B108
 
 bind = f"{_host}:{_settings.web_port}"
-worker_class = gunicorn_worker.Worker
+worker_class = gunicorn_worker.Worker if hasattr(select, "epoll") else "gthread"  # macOS, for development, has none
 workers = 2
 threads = 32  # a poll takes milliseconds, but a slow client occupies a thread while it sends a body
 worker_connections = min(1000, _descriptors // 2)  # a process exits when it has no descriptor for one; others wait

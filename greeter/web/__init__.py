@@ -7,6 +7,7 @@
 - Provenance: crate, crate_graph and crate_run write the archive of a job, crate_reader reads it; describe describes
   tools for registries.
 - Scripts and monitors: api/, problems, health, metrics.
-- Every request: request_log, limits, security, compression, gunicorn_worker; pages: availability, template_filters.
+- Every request: request_log, limits, security, compression, gunicorn_worker with gunicorn_client; pages:
+  availability, template_filters.
 - Commands: cli, drain, database_commands, check_tools, run_tool with terminal, rerun.
 """

@@ -1,89 +1,135 @@
-"""gunicorn's worker with threads, except that neither they nor the main thread wait for slow clients.
-
-A thread takes a connection only once it has sent a complete head, and a client may take its time to close one.
-"""
+"""gunicorn's worker with threads, except that the threads wait for requests themselves, and only for complete heads."""
 
 from __future__ import annotations
 
 import logging
+import select
 import socket
 import struct
+import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
-from contextlib import suppress
-from functools import partial
-from selectors import EVENT_READ
 
-from gunicorn.http.parser import RequestParser
+from gunicorn.http.message import Request
 from gunicorn.workers.gthread import TConn, ThreadWorker
+
+from greeter.web.gunicorn_client import Client
 
 log = logging.getLogger(__name__)
 
 _HEAD_SECONDS = 5  # for the whole head of a request
 _BODY_SECONDS = 15  # for the next part of a body, as in deploy/nginx
 _READ_SECONDS = 5  # for a client to read what fills a buffer; up to three times, because the kernel takes some more
-_LONGEST_PEEK = 65_536  # bytes; a thread reads the rest of a longer head
+_CLOSE_SECONDS = 2  # for a client to read the end of its last response
 
 
 class Worker(ThreadWorker):
-    """A worker whose threads do not wait for slow clients.
+    """A worker whose threads wait for all connections together. A request wakes one of them, which answers it.
 
-    With gunicorn's own, each of 64 connections that send nothing more occupies a thread indefinitely, and each client
-    that does not close its connection after the last response stops the whole process for two seconds.
+    With gunicorn's own, a request wakes the main thread, which hands the connection to another one and later takes it
+    back; each of 64 connections that send only a part of a head occupies a thread indefinitely; and the main thread
+    waits for each client that does not close its connection after the last response.
+
+    The main thread accepts connections and closes those that have waited for too long. There are only as many threads
+    as have been busy at once.
     """
 
-    def enqueue_req(self, conn: TConn) -> None:
-        """Hand a connection to a thread, or wait for its head without one.
+    def run(self) -> None:
+        """Run until the process should end."""
+        self._requests = select.epoll()  # reports each connection once, to one thread
+        # By descriptor. The thread that takes a client out of it may serve or close it, and no other.
+        self._waiting: dict[int, Client] = {}
+        self._free: set[int] = set()  # the threads that wait
+        self._threads = 0
+        self._add_thread()
+        super().run()
 
-        If the head is not complete after _HEAD_SECONDS, gunicorn's murder_pending() closes the connection.
-        """
+    def enqueue_req(self, conn: TConn) -> None:
+        """Wait for the first request of a new connection."""
         for option, seconds in ((socket.SO_RCVTIMEO, _BODY_SECONDS), (socket.SO_SNDTIMEO, _READ_SECONDS)):
             conn.sock.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", seconds, 0))
-        if _has_head(conn):
-            super().enqueue_req(conn)
-            return
-        conn.timeout = time.monotonic() + _HEAD_SECONDS
-        self.pending_conns.append(conn)
-        self.poller.register(conn.sock, EVENT_READ, partial(self.on_pending_socket_readable, conn))
+        conn.init()
+        client = Client(conn, time.monotonic() + _HEAD_SECONDS)
+        self._waiting[conn.sock.fileno()] = client
+        self._requests.register(conn.sock, select.EPOLLIN | select.EPOLLONESHOT)
 
-    def on_pending_socket_readable(self, conn: TConn, client: socket.socket) -> None:
-        """Hand a connection to a thread if its head is complete now."""
-        if _has_head(conn):
-            self.poller.unregister(client)
-            self.pending_conns.remove(conn)
-            super().enqueue_req(conn)
+    def _wait(self, client: Client, seconds: float | None = None) -> None:
+        """Wait for more from a client, for at most this time, or as long as before."""
+        if seconds is not None:
+            client.until = time.monotonic() + seconds
+        is_sent = client.has_head() and not client.is_ending  # the next request, with the last one
+        event = select.EPOLLOUT if is_sent else select.EPOLLIN
+        descriptor = client.conn.sock.fileno()
+        self._waiting[descriptor] = client
+        self._requests.modify(descriptor, event | select.EPOLLONESHOT)
 
-    def finish_request(self, conn: TConn, fs: Future[Any]) -> None:
-        """Keep a connection after a request, or end it: then its client has as long to close it as if it were kept.
+    def _serve(self) -> None:
+        """Answer requests until the process ends."""
+        thread = threading.get_ident()
+        while True:
+            self._free.add(thread)
+            events = self._requests.poll(maxevents=1)
+            self._free.discard(thread)
+            if not self._free and self._threads < self.cfg.threads:
+                self.method_queue.defer(self._add_thread)
+            for descriptor, _ in events:
+                if client := self._waiting.pop(descriptor, None):
+                    self._read(client)
 
-        If it were closed at once, while the client still sends, the client would not get the response.
-        """
-        if fs.cancelled() or fs.exception() or fs.result():
-            super().finish_request(conn, fs)
-            return
+    def _add_thread(self) -> None:
+        if not self._free and self._threads < self.cfg.threads:
+            self._threads += 1
+            threading.Thread(target=self._serve, daemon=True).start()
+
+    def _read(self, client: Client) -> None:
+        """Take what a client has sent, and answer its request if the head is complete."""
+        is_first = not client.unread.tell()
         try:
-            conn.sock.shutdown(socket.SHUT_WR)
-        except OSError:  # the client is gone
-            self._close(conn)
-            return
-        conn.sock.setblocking(False)
-        conn.set_timeout()
-        self.keepalived_conns.append(conn)
-        self.poller.register(conn.sock, EVENT_READ, partial(self._drop, conn))
+            is_connected = client.receive()
+            if client.has_head() and not client.is_ending:
+                self._answer(client)
+            elif is_connected:
+                self._wait(client, _HEAD_SECONDS if is_first and not client.is_ending else None)
+            else:
+                self._close(client)
+        except OSError:  # the client has left
+            self._close(client)
+        except BaseException:
+            log.exception("a connection is closed because of an error")
+            self._close(client)
 
-    def _drop(self, conn: TConn, client: Any) -> None:
-        """Drop what a client sends on a connection that has ended, or close it if the client has."""
-        with suppress(OSError):
-            if client.recv(_LONGEST_PEEK):
-                return
-        self.poller.unregister(client)
-        self.keepalived_conns.remove(conn)
-        self._close(conn)
+    def _answer(self, client: Client) -> None:
+        if self.handle(client.conn):
+            self._wait(client, self.cfg.keepalive)
+        else:
+            client.conn.sock.shutdown(socket.SHUT_WR)
+            client.is_ending = True
+            self._wait(client, _CLOSE_SECONDS)
 
-    def _close(self, conn: TConn) -> None:
+    def _close(self, client: Client) -> None:
+        client.conn.close()
+        self.method_queue.defer(self._count_out)
+
+    def _count_out(self) -> None:
         self.nr_conns -= 1
-        conn.close()
+
+    def handle_request(self, req: Request, conn: TConn) -> bool:
+        """Answer a request, and close the connection after it if too many wait for their next request."""
+        if len(self._waiting) >= self.max_keepalived:
+            req.force_close()
+        return bool(super().handle_request(req, conn))
+
+    def murder_keepalived(self, force: bool = False) -> None:
+        """Close the connections that have waited for too long, or all that wait."""
+        now = time.monotonic()
+        for descriptor, client in self._waiting.copy().items():
+            is_over = force or client.until < now
+            if is_over and self._waiting.pop(descriptor, None) is client:
+                self._close(client)
+
+    def _cap_keepalive(self, deadline: float) -> None:
+        for client in self._waiting.copy().values():
+            client.until = min(client.until, deadline)
 
 
 def spawn(spawn_workers: Callable[[], None]) -> None:
@@ -96,20 +142,3 @@ def spawn(spawn_workers: Callable[[], None]) -> None:
         spawn_workers()
     except OSError as error:
         log.error("a process of the web could not be started: %s", error)
-
-
-def _has_head(conn: TConn) -> bool:
-    """Return whether a connection has sent the head of a request, or cannot send more of it."""
-    if isinstance(conn.parser, RequestParser) and conn.parser.unreader.buf.getvalue():  # pipelined behind a body
-        return True
-    try:
-        sent = conn.sock.recv(_LONGEST_PEEK, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True
-    expected = conn.sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT)
-    complete = b"\r\n\r\n" in sent.lstrip(b"\r\n") or len(sent) == _LONGEST_PEEK or len(sent) < expected
-    # The poller reports the socket again when it has more than this, or is closed.
-    conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1 if complete else len(sent) + 1)
-    return complete

@@ -1,0 +1,46 @@
+"""A connection of a client with a gunicorn worker, between its requests."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+from io import BytesIO
+
+from gunicorn.workers.gthread import TConn
+
+_LONGEST_HEAD = 65_536  # bytes; a thread reads the rest of a longer head
+
+
+@dataclass(eq=False)
+class Client:
+    """A connection.
+
+    Attributes:
+        conn: gunicorn's object for it.
+        until: When to close it if its client sends nothing.
+        is_ending: Whether the last response is sent, and only the client has yet to close the connection.
+    """
+
+    conn: TConn
+    until: float
+    is_ending: bool = False
+
+    @property
+    def unread(self) -> BytesIO:
+        """The buffer from which gunicorn's parser reads before it reads from the socket."""
+        return self.conn.parser.unreader.buf  # type: ignore[union-attr]
+
+    def receive(self) -> bool:
+        """Add what the client has sent to the buffer, and return whether it is still connected."""
+        try:
+            sent = self.conn.sock.recv(_LONGEST_HEAD, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return True
+        if not self.is_ending:
+            self.unread.write(sent)
+        return bool(sent)
+
+    def has_head(self) -> bool:
+        """Return whether the buffer has the head of a request."""
+        unread = self.unread.getvalue()
+        return b"\r\n\r\n" in unread.lstrip(b"\r\n") or len(unread) >= _LONGEST_HEAD
