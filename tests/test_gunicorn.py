@@ -90,6 +90,19 @@ def test_many_connections_end_no_process(own_installation: Installation) -> None
     assert "Too many open files" not in site.log.read_text()
 
 
+def test_a_refused_thread_ends_no_process(own_installation: Installation) -> None:
+    """The threads that a process has answer the requests. A new one would need 8 MiB for its stack."""
+    site = own_installation
+    site.start("web")
+    processes = psutil.Process(site.pid("web")).children()
+    for process in processes:
+        process.rlimit(resource.RLIMIT_AS, (process.memory_info().vms + 6 * 2**20,) * 2)
+    with ThreadPoolExecutor(32) as clients:
+        assert {fetched.status for fetched in clients.map(lambda _: fetch(site, "/health/live"), range(200))} == {200}
+    assert psutil.Process(site.pid("web")).children() == processes
+    assert "a thread of the web could not be started" in site.log.read_text()
+
+
 def test_a_client_that_leaves_within_the_head_is_disconnected_at_once(installation: Installation) -> None:
     """Nothing waits for the rest of its request."""
     began = time.monotonic()

@@ -78,8 +78,11 @@ class Worker(ThreadWorker):
 
     def _add_thread(self) -> None:
         if not self._free and self._threads < self.cfg.threads:
-            self._threads += 1
-            threading.Thread(target=self._serve, daemon=True).start()
+            try:
+                threading.Thread(target=self._serve, daemon=True).start()
+                self._threads += 1
+            except RuntimeError as error:  # at a limit of threads or memory; a later request tries again
+                log.error("a thread of the web could not be started: %s", error)
 
     def _read(self, client: Client) -> None:
         """Take what a client has sent, and answer its request if the head is complete."""
