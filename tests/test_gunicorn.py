@@ -94,12 +94,15 @@ def test_a_refused_thread_ends_no_process(own_installation: Installation) -> Non
     """The threads that a process has answer the requests. A new one would need 8 MiB for its stack."""
     site = own_installation
     site.start("web")
-    processes = psutil.Process(site.pid("web")).children()
+    master = psutil.Process(site.pid("web"))
+    wait_for(lambda: len(master.children()) == 2, 10)
+    processes = master.children()
     for process in processes:
         process.rlimit(resource.RLIMIT_AS, (process.memory_info().vms + 6 * 2**20,) * 2)
     with ThreadPoolExecutor(32) as clients:
-        assert {fetched.status for fetched in clients.map(lambda _: fetch(site, "/health/live"), range(200))} == {200}
-    assert psutil.Process(site.pid("web")).children() == processes
+        statuses = {fetched.status for fetched in clients.map(lambda _: fetch(site, "/health/live"), range(200))}
+    assert statuses == {200}, site.log.read_text()
+    assert master.children() == processes
     assert "a thread of the web could not be started" in site.log.read_text()
 
 
