@@ -1,13 +1,14 @@
 """The web application. Only the entry points import it.
 
 - The application: app creates it; services has what all views share; site and site_pages are the operator's own parts.
-- Pages: pages (the front page, help and forms), jobs with job_context (the page of a job), mail, errors.
+- Pages: pages (the front page, help and forms), jobs with job_context (the page of a job), mail, errors,
+  explanations.
 - Forms: forms, form_values, uploads, request_body, multipart. submitting submits a job, and refusals says why not.
 - Results: previews, downloads, residues; for tables paging, table_index, table_query, table_view.
 - Provenance: crate, crate_graph and crate_run write the archive of a job, crate_reader reads it; describe describes
   tools for registries.
 - Scripts and monitors: api/, problems, health, metrics.
-- Every request: request_log, limits, security, compression, gunicorn_worker with gunicorn_client; pages:
+- Every request: request_log, limits, security, compression, gunicorn_worker with gunicorn_client, malformed; pages:
   availability, template_filters.
 - Commands: cli, drain, database_commands, check_tools, run_tool with terminal, rerun.
 """

@@ -20,49 +20,12 @@ from werkzeug.exceptions import (
 from greeter.jobs.errors import UNAVAILABLE, JobNotFound
 from greeter.jobs.probe import NoAnswer
 from greeter.logs import REQUEST
+from greeter.web.explanations import explain
 from greeter.web.problems import error_problem
 from greeter.web.refusals import RETRY_AFTER
 from greeter.web.request_log import UNLOGGED_ENDPOINTS
 
 _REFRESH = 15  # seconds, until the error page of a job is loaded again
-
-
-# Title and advice by HTTP status.
-_ERROR_PAGES = {
-    400: (
-        "This request was not understood",
-        "It may not have arrived completely. Open this site at its usual address, then try again from there.",
-    ),
-    403: (
-        "This request did not come from a page of this site",
-        "Nothing was changed. If you wanted to make this change, open this site and make it there.",
-    ),
-    404: (
-        "Page not found",
-        "The address may be incomplete, or the job may have been deleted. Check the address, or start a new job.",
-    ),
-    413: (
-        "This submission is too large",
-        "Go back to the form, which still contains your input. Submit less data, or upload a file instead of pasting "
-        "text. The form shows the limits.",
-    ),
-    415: (
-        "Compressed requests are not supported",
-        "Send the request again without a Content-Encoding header.",
-    ),
-    429: (
-        "Too many requests",
-        "Wait a minute, then reload this page. The jobs that you have submitted are not affected.",
-    ),
-    500: (
-        "Something went wrong on our side",
-        "Try again. If it happens again, write to the address below with the reference {reference}.",
-    ),
-    503: (
-        "This page is unavailable at the moment",
-        "The jobs that you have submitted are safe. Wait a few seconds, then reload this page.",
-    ),
-}
 
 
 def init_app(app: Flask) -> None:
@@ -125,7 +88,7 @@ def _internal_error(error: Exception) -> ResponseReturnValue:
 
 def _error_page(error: HTTPException, **details: str) -> ResponseReturnValue:
     status = error.code or 500
-    title, advice = _ERROR_PAGES.get(status, (error.name, "Go back and try again, or start from the front page."))
+    title, advice = explain(status)
     if not request_ctx.url_adapter:  # Flask has none for an untrusted or missing host, but url_for needs one
         request_ctx.url_adapter = current_app.url_map.bind("", script_name=request.root_path)
     headers = {name: value for name, value in error.get_headers() if name != "Content-Type"}

@@ -9,6 +9,8 @@ import struct
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
 
 from gunicorn.http.message import Request
 from gunicorn.workers.gthread import TConn, ThreadWorker
@@ -34,6 +36,21 @@ class Worker(ThreadWorker):
     as have been busy at once.
     """
 
+    def load_wsgi(self) -> None:
+        """Load the application."""
+        super().load_wsgi()
+        from greeter.web import malformed  # with Flask and Prometheus, which gunicorn.conf.py has to precede
+
+        self._malformed = malformed
+
+    def handle_error(self, req: Request | None, client: socket.socket, addr: Any, exc: BaseException) -> None:
+        """Answer a request that gunicorn cannot parse as the application would."""
+        if not isinstance(exc, self._malformed.Malformed):
+            super().handle_error(req, client, addr, exc)
+            return
+        with suppress(OSError):  # the client is gone
+            client.sendall(exc.answer)
+
     def run(self) -> None:
         """Run until the process should end."""
         self._requests = select.epoll()  # reports each connection once, to one thread
@@ -48,6 +65,7 @@ class Worker(ThreadWorker):
         """Wait for the first request of a new connection."""
         for option, seconds in ((socket.SO_RCVTIMEO, _BODY_SECONDS), (socket.SO_SNDTIMEO, _READ_SECONDS)):
             conn.sock.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", seconds, 0))
+        conn.parser = self._malformed.Parser(self.cfg, conn.sock, conn.client)
         conn.init()
         client = Client(conn, time.monotonic() + _HEAD_SECONDS)
         self._waiting[conn.sock.fileno()] = client

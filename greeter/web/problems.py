@@ -15,9 +15,13 @@ _ADVICE = {
     404: "Check the address against the description of the API at /api. A job may also have been deleted.",
     405: "Use one of the methods in the header Allow of this response.",
     413: "Send less data. The limits are at /api/v1/limits.",
+    414: "Shorten the address, then send the request again.",
     416: "Send the request without the header Range, or ask for bytes that the file has.",
+    417: "Send the request without the header Expect.",
     429: "Wait for the seconds in the header Retry-After, then send it again. Your jobs are not affected.",
+    431: "Send fewer or shorter headers, then send the request again.",
     500: "Try again. If it happens again, write to the contact in /api/openapi.json, with the reference.",
+    501: "Send the body with a Content-Length, or in chunks, without any other Transfer-Encoding.",
     503: "Your jobs are safe. Wait for the seconds in the header Retry-After, then send the request again.",
 }
 

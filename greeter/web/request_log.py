@@ -25,9 +25,14 @@ def init_app(app: Flask) -> None:
     app.teardown_request(_end_request)
 
 
-def _start_request() -> None:
+def new_id() -> str:
+    """Return an id for a request."""
     # Our own, because a client could forge one. It is no secret, and os.urandom would release the interpreter lock.
-    REQUEST.set(f"{getrandbits(48):012x}")  # nosec B311
+    return f"{getrandbits(48):012x}"  # nosec B311
+
+
+def _start_request() -> None:
+    REQUEST.set(new_id())
     g.started = time.perf_counter()
 
 

@@ -1,0 +1,74 @@
+"""The answers to requests that gunicorn cannot parse, which the application never gets."""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import Any
+
+from flask import Response
+from gunicorn.http import errors as http
+from gunicorn.http.message import Request
+from gunicorn.http.parser import RequestParser
+
+from greeter.logs import REQUEST
+from greeter.web.explanations import explain
+from greeter.web.problems import error_problem
+from greeter.web.request_log import new_id
+
+log = logging.getLogger(__name__)
+
+_STATUSES = {
+    http.LimitRequestLine: 414,
+    http.ExpectationFailed: 417,
+    http.LimitRequestHeaders: 431,
+    http.UnsupportedTransferCoding: 501,
+}
+_TO_THE_API = re.compile(rb"\s*(?:\S* )?(?:\w+://[^/\s]*)?/api/")
+
+
+class Malformed(Exception):
+    """A request is not valid HTTP.
+
+    Attributes:
+        answer: The response, after which the connection has to be closed.
+    """
+
+    def __init__(self, error: http.ParseException, start: bytes) -> None:
+        super().__init__(error)
+        token = REQUEST.set(new_id())
+        self.answer = _answer(_STATUSES.get(type(error), 400), bool(_TO_THE_API.match(start)))
+        log.warning("a request is not valid HTTP: %s", type(error).__name__)
+        REQUEST.reset(token)
+
+
+class Parser(RequestParser):
+    """gunicorn's parser, except that it keeps the start of a request until the request is parsed."""
+
+    def __next__(self) -> Request:
+        """Return the next request, or raise Malformed."""
+        start = self.unreader.read()
+        self.unreader.unread(start)
+        try:
+            return super().__next__()
+        except http.ParseException as error:
+            raise Malformed(error, start) from error
+
+    def finish_body(self, *args: Any, **kwargs: Any) -> bool:  # type: ignore[override]
+        """Skip the rest of a body, and return whether the next request can be read."""
+        try:
+            return bool(super().finish_body(*args, **kwargs))
+        except http.ParseException:  # the request was answered already
+            return False
+
+
+def _answer(status: int, is_api: bool) -> bytes:
+    title, advice = explain(status)
+    response = (
+        error_problem(status, title, advice, {})
+        if is_api
+        else Response(f"{title}. {advice}\n", status, content_type="text/plain; charset=utf-8")
+    )
+    response.headers |= {"X-Content-Type-Options": "nosniff", "Connection": "close"}
+    response.content_length = len(response.data)
+    return b"HTTP/1.1 %s\r\n%s%s" % (response.status.encode(), str(response.headers).encode(), response.data)
