@@ -11,6 +11,7 @@ from greeter.toolkit.alphabets import ALPHABETS
 from greeter.toolkit.errors import ToolError
 
 _LONGEST_HEADER = 1000  # characters
+_NEXT_TITLE = "\x01"  # between the titles of identical sequences, which NCBI stores once
 _SHORTEST_NUCLEOTIDES = 10  # letters: fewer that look like DNA may well be a peptide
 _HEADER = re.compile(r"^>.*\n?", re.MULTILINE)
 _BLANKS = str.maketrans("", "", " \t\n")
@@ -160,6 +161,9 @@ class FastaCheck:
 def _check_header(line: int, header: str) -> None:
     if not header.strip():
         raise FastaError(f"Line {line}: the record has no name. Write one directly after the >.")
+    if _NEXT_TITLE in header:
+        problem = f"Line {line}: the header has the titles of several identical sequences, as in nr of NCBI."
+        raise FastaError(rf"{problem} Keep only the first: run sed 's/\x01.*//' on the file.")
     if len(header) > _LONGEST_HEADER:
         raise FastaError(f"Line {line}: the header is longer than {_LONGEST_HEADER:,} characters. Shorten it.")
     if not header.replace("\t", " ").isprintable():

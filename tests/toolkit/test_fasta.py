@@ -52,6 +52,11 @@ def check(text: str, alphabet: str = "protein", limits: Limits = LIMITS, *, gaps
         (">gene\nACGTACGTAC\n", "Line 1, record 'gene': this looks like DNA or RNA"),
         (">gene\nacguacguac\n", "Line 1, record 'gene': this looks like DNA or RNA"),
         (">a\x1b[31m\nMKV", "Line 1: the header has a character that cannot be shown"),
+        (
+            ">a globin\x01b globin" + "\x01c" * 999 + "\nMKV",
+            "Line 1: the header has the titles of several identical sequences, as in nr of NCBI. Keep only the first: "
+            r"run sed 's/\x01.*//' on the file.",
+        ),
         (">a \u202egpj\nMKV", "Line 1: the header has a character that cannot be shown"),
         (">a\nM\n>b\nM\n>c\nM\n>d\nM\n", "Line 7, record 'd': here the input exceeds the limits of 3 sequences"),
         (">a\nMKV\n>b\n***\n", "Line 3, record 'b': the header has no sequence"),
