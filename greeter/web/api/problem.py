@@ -14,6 +14,7 @@ from greeter.web.forms import current_request
 from greeter.web.problems import problem
 from greeter.web.submitting import Refused
 
+_MOST_ERRORS, _LONGEST_NAME = 20, 80  # characters; a request can have thousands of wrong fields
 OGC = "http://www.opengis.net/def/exceptions/ogcapi-processes-1/1.0/"
 
 PROBLEM = component(
@@ -51,8 +52,12 @@ class Problem(Exception):
 
 def invalid(problems: Mapping[str, str], status: int = 422) -> Problem:
     """Return the problem of inputs that are not valid, given what is wrong with each field, and what to do."""
-    errors = [{"field": name, "detail": detail} for name, detail in problems.items()]
+    errors = [{"field": name[:_LONGEST_NAME], "detail": detail} for name, detail in problems.items()]
+    others = len(errors) - _MOST_ERRORS
+    del errors[_MOST_ERRORS:]
     detail = " ".join(f"{error['field']}: {error['detail']}" for error in errors)
+    if others > 0:
+        detail += f" Correct these first; there are {others:,} others."
     return Problem(status, "The inputs are not valid", detail, errors=errors)
 
 

@@ -29,6 +29,16 @@ def refusal(answer: Any, status: int) -> dict[str, Any]:
     return dict(answer.json)
 
 
+def test_many_unknown_fields_are_not_all_repeated(client: FlaskClient) -> None:
+    """The first ones are, and of a long name its start."""
+    inputs = {"a" * 5000: 1} | {f"b{number:04}": 1 for number in range(5000)}
+    answer = client.post(GREET, json={"inputs": {"person": "Ada"} | inputs})
+    problem = refusal(answer, 422)
+    assert [error["field"] for error in problem["errors"]] == ["a" * 80, *(f"b{number:04}" for number in range(19))]
+    assert problem["detail"].endswith(" Correct these first; there are 4,981 others.")
+    assert len(answer.data) < 10_000
+
+
 @pytest.mark.parametrize(
     ("tool", "inputs", "field", "detail"),
     [
