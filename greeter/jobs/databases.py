@@ -1,7 +1,7 @@
 """The reference databases on disk: `databases/<id>/<version>/` has the files of a version and `database.json`.
 
 A version appears with all its files at once, and these never change. Only `database.json` is replaced, as a whole, when
-the version is paused, or is no longer the default. Names that start with a dot belong to `staging`.
+the version is paused, or when the default changes. Names that start with a dot belong to `staging`.
 """
 
 from __future__ import annotations
@@ -102,10 +102,11 @@ class Databases:
         _describe(replace(database, paused=reason))
 
     def prefer(self, database: Database) -> None:
-        """Stop the other databases of its kind from being the default."""
+        """Make a database, with all its versions, the default of its kind."""
         for other in self.published():
-            if other.default and other.kind == database.kind and other.id != database.id:
-                _describe(replace(other, default=False))
+            default = other.id == database.id
+            if other.kind == database.kind and other.default != default and not self.is_shipped(other):
+                _describe(replace(other, default=default))
 
     def remove(self, database: Database) -> None:
         """Remove a version. It is out of every list before its first file is removed."""

@@ -28,7 +28,7 @@ class Database:
         id: The id of the database, such as "swissprot".
         version: The version, such as "2026_04".
         title: The name for people, such as "Swiss-Prot".
-        kind: "protein", "dna" or "rna"; or another kind, whose files are not sequences.
+        kind: "protein", "dna", "rna" or "any"; or another kind, whose files are not sequences.
         file: The name of the main file, which `path` has.
         files: The SHA-256 of each file, indexes included, by its name.
         sequences: The number of sequences. This and the next two are None if the files are not sequences.

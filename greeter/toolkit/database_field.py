@@ -28,7 +28,8 @@ class DatabaseField(SelectField):
     Args:
         label: The label of the field.
         validators: A list of WTForms validators.
-        kind: The kind of database. "protein", "dna" and "rna" are FASTA files; any other word is a kind of your own.
+        kind: The kind of database. "protein", "dna", "rna" and "any", which takes the letters of all three, are FASTA
+            files; any other word is a kind of your own.
         none: The option for no database, such as "None". Empty: a database is needed.
         longest: The maximum length of a sequence in residues: `flask add-database` refuses longer ones.
         check: For a kind of your own, a function that gets the Path of a new file, and raises `ToolError`.

@@ -10,5 +10,5 @@
 - Scripts and monitors: api/, problems, health, metrics.
 - Every request: request_log, limits, security, compression, gunicorn_worker with gunicorn_client, malformed; pages:
   availability, template_filters.
-- Commands: cli, drain, database_commands, check_tools, run_tool with terminal, rerun.
+- Commands: cli, drain, add_database and database_commands, check_tools, run_tool with terminal, rerun.
 """

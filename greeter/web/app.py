@@ -13,6 +13,7 @@ from greeter import tools
 from greeter.settings import Settings
 from greeter.settings_loader import load_settings
 from greeter.web import (
+    add_database,
     api,
     availability,
     check_tools,
@@ -82,6 +83,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         health,
         metrics,
         cli,
+        add_database,
         database_commands,
         check_tools,
         run_tool,

@@ -1,88 +1,28 @@
-"""Commands for the reference databases. `add-database` works while everything runs; nothing needs a restart."""
+"""Commands for the reference databases that there are. Nothing needs a restart."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from datetime import date
-from pathlib import Path
+from contextlib import contextmanager
 from subprocess import CalledProcessError
 
 import click
 from flask import Flask
 from flask.cli import with_appcontext
 
-from greeter.jobs.databases import VersionExists
 from greeter.jobs.errors import UNAVAILABLE
-from greeter.jobs.staging import staged
-from greeter.toolkit import DatabaseField, ToolError
-from greeter.toolkit.database import NAME, Database
-from greeter.toolkit.database_build import build, receive
+from greeter.toolkit.database import Database
 from greeter.web.services import services
-
-_STDIN = Path("-")
 
 
 def init_app(app: Flask) -> None:
     """Add the commands to `flask`."""
-    for command in (add_database, list_databases, pause_database, resume_database, remove_database):
+    for command in (list_databases, prefer_database, pause_database, resume_database, remove_database):
         app.cli.add_command(command)
 
 
-@click.command("add-database")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
-@click.option("--id", "id_", required=True, help="Such as swissprot.")
-@click.option("--version", required=True, help="Such as 2026_04. A version is never changed: add a new one instead.")
-@click.option("--kind", default="protein", show_default=True, help="protein, dna, rna, or a kind that a tool names.")
-@click.option("--title", help="Such as Swiss-Prot. Default: the id.")
-@click.option("--description", default="", help="A sentence about it.")
-@click.option("--source", default="", help="The address from which you downloaded it.")
-@click.option("--licence", default="", help="Such as 'CC BY 4.0'.")
-@click.option("--released", type=click.DateTime(["%Y-%m-%d"]), help="The date of the release, such as 2026-10-14.")
-@click.option(
-    "--default", is_flag=True, help="Let forms choose it, and later its newer versions, unless the user does."
-)
-@with_appcontext
-def add_database(
-    file: Path, id_: str, version: str, kind: str, title: str | None, released: date | None, **about: str
-) -> None:
-    """Check a file, index it, and let jobs use it.
-
-    The FILE may be a gzip file. With - as FILE, a gzip file is read from standard input:
-    curl -fL ADDRESS | flask add-database - --id swissprot --version 2026_04
-    """
-    fields = _fields(kind)
-    if not NAME.fullmatch(f"{id_}/{version}"):
-        raise click.UsageError("An id has up to 40 of a-z, 0-9, _ and -; a version may also have A-Z and the dot.")
-    if not fields:
-        raise click.UsageError(f"No tool uses databases of the kind {kind!r}.")
-    databases = services().databases
-    if databases.find(f"{id_}/{version}"):
-        raise _exists(id_, version)
-    try:
-        with _explained("added"), staged(databases.root) as parent:
-            source = receive(sys.stdin.buffer, parent / id_) if file == _STDIN else file
-            folder = parent / ".new"  # which no id is
-            folder.mkdir()
-            made = build(source, folder, kind, fields)
-            known = {"id": id_, "version": version, "title": title or id_, "kind": kind, **about, **made}
-            known["released"] = f"{released:%Y-%m-%d}" if released else ""
-            with suppress(*UNAVAILABLE):  # then jobs can name it at most an hour later
-                services().jobs.store.naming.allow(f"{id_}/{version}")
-            database = Database.of(known, databases.root)
-            if database.default:
-                databases.prefer(database)  # first: if this fails, the command can be run again
-            databases.publish(folder, database)
-    except ToolError as error:
-        raise click.ClickException(f"{file}: {error} Nothing was added.") from None
-    except VersionExists:
-        raise _exists(id_, version) from None
-    click.echo(f"Added {_line(database)}. Forms offer it now.")
-
-
 @contextmanager
-def _explained(done: str) -> Iterator[None]:
+def explained(done: str) -> Iterator[None]:
     """Explain an error of the disk, or of a program that makes an index."""
     try:
         yield
@@ -91,14 +31,9 @@ def _explained(done: str) -> Iterator[None]:
         raise click.ClickException(f"{str(error).removesuffix('.')}. {advice}") from None
 
 
-def _exists(id_: str, version: str) -> click.ClickException:
-    return click.ClickException(f"There is {id_}/{version} already. Give this one another version.")
-
-
-def _fields(kind: str) -> list[DatabaseField]:
-    """Return the fields of all tools that take a kind of database."""
-    fields = [field for tool in services().tools.values() for field in tool.form()]
-    return [field for field in fields if isinstance(field, DatabaseField) and field.kind == kind]
+def line_of(database: Database) -> str:
+    """Describe a database in a line."""
+    return ", ".join(filter(None, [f"{database.name}: {database.title}", database.kind, database.size]))
 
 
 @click.command("list-databases")
@@ -111,11 +46,18 @@ def list_databases() -> None:
         except UNAVAILABLE:
             jobs = "jobs that name it: unknown, Redis does not answer"
         notes = ["default"] * database.default + [f"paused: {database.paused}"] * bool(database.paused)
-        click.echo("; ".join([_line(database), jobs, *notes]))
+        click.echo("; ".join([line_of(database), jobs, *notes]))
 
 
-def _line(database: Database) -> str:
-    return ", ".join(filter(None, [f"{database.name}: {database.title}", database.kind, database.size]))
+@click.command("prefer-database")
+@click.argument("name")
+@with_appcontext
+def prefer_database(name: str) -> None:
+    """Let forms choose the database of a version, such as swissprot/2026_04, unless the user does."""
+    database = _find(name)
+    with explained("changed"):
+        services().databases.prefer(database)
+    click.echo(f"Forms choose the newest version of {database.id} that is not paused.")
 
 
 @click.command("pause-database")
@@ -126,7 +68,7 @@ def pause_database(name: str, reason: str) -> None:
     """Let no new job use a version, such as swissprot/2026_04. Jobs that wait or run go on."""
     if not reason.strip():
         raise click.UsageError("Give a reason. Forms show it.")
-    with _explained("changed"):
+    with explained("changed"):
         services().databases.pause(_find(name), reason)
     click.echo(f"Paused {name}. Forms show the reason.")
 
@@ -136,7 +78,7 @@ def pause_database(name: str, reason: str) -> None:
 @with_appcontext
 def resume_database(name: str) -> None:
     """Let new jobs use a version again that was paused."""
-    with _explained("changed"):
+    with explained("changed"):
         services().databases.pause(_find(name), "")
     click.echo(f"New jobs can use {name} again.")
 
@@ -157,7 +99,7 @@ def remove_database(name: str) -> None:
             f"Jobs that name {name}: {jobs}, with ended ones whose input can be used again. Pause it with "
             f"`flask pause-database`, and try again when they are gone: {days} days after the last of them ended."
         )
-    with _explained("removed"):
+    with explained("removed"):
         services().databases.remove(database)
     click.echo(f"Removed {name}.")
 

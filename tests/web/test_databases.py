@@ -257,7 +257,7 @@ def test_a_version_is_never_changed(app: Flask, add: Add) -> None:
     assert described(app).path.read_text() == FASTA
 
 
-def test_a_form_offers_the_newest_version_first(client: FlaskClient, add: Add) -> None:
+def test_a_form_offers_the_newest_version_first(client: FlaskClient, add: Add, run: Run) -> None:
     """Those that come with greeter are the last. The newest of the database that was the last default is chosen."""
     for version in ("9", "10", "2"):
         add(FASTA, "swissprot", version)
@@ -271,6 +271,9 @@ def test_a_form_offers_the_newest_version_first(client: FlaskClient, add: Add) -
     assert '<option selected value="zinc/2">' in client.get("/tools/count_database").text
     add(FASTA, "zz", "1", "--default")
     assert '<option selected value="zz/1">' in client.get("/tools/count_database").text
+    assert run("prefer-database", "pdb/1.5").output == "Forms choose the newest version of pdb that is not paused.\n"
+    assert '<option selected value="pdb/1.5">' in client.get("/tools/count_database").text
+    assert [line.endswith("default") for line in run("list-databases").output.splitlines()].count(True) == 1
     add(FASTA, "swissprot", "11", "--title", "A title that only this version has")
     assert offered(client)[:4] == ["swissprot/11", "swissprot/10", "swissprot/9", "swissprot/2"]
     assert "This site has no database for this yet." in client.get("/tools/read_words").text
@@ -327,7 +330,9 @@ def test_the_shell_takes_a_database_by_its_name(app: Flask, add: Add, run: Run) 
     assert result == {"name": "swissprot/2", "longest": 18, "records": 2, "index": [">a", ">b"]}
 
 
-@pytest.mark.parametrize("command", [["pause-database", "--reason", "No."], ["resume-database"], ["remove-database"]])
+@pytest.mark.parametrize(
+    "command", [["pause-database", "--reason", "No."], ["resume-database"], ["remove-database"], ["prefer-database"]]
+)
 def test_only_what_was_added_can_be_changed(run: Run, command: list[str]) -> None:
     """What comes with greeter is part of its code."""
     assert "There is no swissprot/1. `flask list-databases`" in run(*command, "swissprot/1").output

@@ -15,7 +15,7 @@ _DATABASE: Schema = {
     "version": TEXT,
     "name": text("The value of an input that takes a database: the id and the version."),
     "title": TEXT,
-    "kind": text("protein, dna, rna, or a kind of its own."),
+    "kind": text("protein, dna, rna or any, or a kind of its own."),
     "file": text("The name of its main file."),
     "files": {"type": "object", "description": "The SHA-256 of each file.", "additionalProperties": TEXT},
     **dict.fromkeys(_COUNTS, COUNT | {"type": ["integer", "null"]}),
