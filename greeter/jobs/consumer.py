@@ -24,7 +24,7 @@ class Consumer(consumer.Consumer):
     def __init__(self, *args: Any, **options: Any) -> None:
         """Create a consumer that does not wait for replies of other workers when it connects.
 
-        Celery would do so for a second, to learn which tasks were revoked, which is in the records here.
+        Celery waits for a second, to learn which tasks were revoked. Here, the records have that.
         """
         super().__init__(*args, **options, without_mingle=True)
 

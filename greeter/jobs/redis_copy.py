@@ -1,6 +1,6 @@
 """Copy all records from one Redis server to another, whatever their versions.
 
-Redis 7 reads neither the files of Valkey 9 nor its replies to DUMP, so this reads and writes the values of the keys.
+Redis 7 cannot read the files of Valkey 9, or its replies to DUMP. So this copies the values of the keys.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def copy(source: Redis, target: Redis, *, replace: bool) -> Counter[str]:
         RedisError: A server does not answer, or refuses a command.
     """
     if _identity(source) == _identity(target):
-        raise CopyRefused("Both URLs name the same database. Set REDIS_URL to the server that is to have the records.")
+        raise CopyRefused("Both URLs name the same database. Set REDIS_URL to the server that will get the records.")
     if not source.exists("installation"):
         raise CopyRefused(
             "The server to copy from has no records of a site. Check the number of the database at the end of its URL."

@@ -42,7 +42,7 @@ def reporting(job: Job, claimed: ClaimedJob, soft_limit: float, hard_limit: floa
     what it has. When it does not, or when the job was given to another process, this process is killed. Celery enforces
     the hard limit as well: it can end a process that is suspended, but not while the main process of the worker hangs.
 
-    The final report waits until Redis is available, as the result will: they belong together.
+    The final report waits until Redis is available, because it belongs to the result, which waits too.
 
     Args:
         job: The job that the tool works on.

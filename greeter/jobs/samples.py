@@ -36,7 +36,7 @@ class Samples:
     def keep(self, store: Store, job_id: str) -> str:
         """Make a finished job the sample of its tool, and return the id of the sample. Raises JobNotFound.
 
-        The sample has neither the label nor the names of the files, which its user chose.
+        The sample has no label and no names of files, because the user of the job chose these.
         """
         record = store.find(job_id)
         sample_id = PREFIX + record.tool

@@ -39,7 +39,7 @@ def return_delay() -> float:
 
 
 class JobService:
-    """Changes jobs, and logs it."""
+    """Changes jobs, and logs each change."""
 
     def __init__(self, store: Store, min_free_bytes: int) -> None:
         self.store = store
@@ -115,11 +115,11 @@ class JobService:
     def _resend_later(self, job_id: str) -> None:
         timer = Timer(return_delay(), self.resend, [job_id])
         timer.daemon = True
-        with suppress(RuntimeError):  # no thread can be started: then the sweep of a worker does it
+        with suppress(RuntimeError):  # no thread can be started: a sweep sends it later
             timer.start()
 
     def resend(self, job_id: str) -> None:
-        """Send the message of a waiting job again. If Redis is unavailable, the sweep of a worker does so."""
+        """Send the message of a waiting job again. If Redis is unavailable, a sweep sends it later."""
         with suppress(RedisError):
             self.store.resend(job_id)
 

@@ -1,4 +1,4 @@
-"""The records of jobs in Redis. Only this module, the scripts in lua/ and the rate limiter use Redis keys of our own.
+"""The records of jobs in Redis. Only this module, the scripts in lua/ and the rate limiter use these keys.
 
 | key | type | what it has |
 |---|---|---|
@@ -188,7 +188,7 @@ class Store(WorkerStore):
 
 
 def _fields(tool: str, params: Params, submission: Submission) -> dict[str, str]:
-    """Return what the record of a new job has of its input."""
+    """Return the fields of a new record that describe the input."""
     files, databases = file_params(params), recorded_databases(params)
     sums = {
         name: sha256_of(value) if isinstance(value, Path) else list(map(sha256_of, value))

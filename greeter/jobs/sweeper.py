@@ -23,7 +23,7 @@ _SWEEP_INTERVAL = 5  # seconds
 
 
 class Sweeper:
-    """Maintenance in the main process of a worker. Every worker does it, and all of it may be done twice."""
+    """Maintenance in the main process of a worker. Every worker does it, and each step may run twice."""
 
     def __init__(
         self, jobs: JobService, worker: str, queues: Collection[str] = (), tools: Collection[str] = ()

@@ -148,9 +148,10 @@ class WorkerStore:
         return texts(self._scripts.run("worker_heartbeat", "", worker, unfit, *counts, *queues, *tools, *jobs))
 
     def fail_unknown(self, job_id: str, result: str) -> bool:
-        """Fail a waiting job if no worker has had its tool for SILENCE_LIMIT, and return whether it failed.
+        """Fail a waiting job with this result (JSON) if no worker has had its tool for SILENCE_LIMIT.
 
-        It gets this result, which is JSON.
+        Returns:
+            Whether it failed.
         """
         return bool(self._scripts.run("fail_unknown", job_id, self._settings.silence_limit, result))
 

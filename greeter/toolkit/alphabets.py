@@ -8,7 +8,7 @@ _MOST_LISTED = 12  # wrong letters
 
 
 def listed(letters: list[str]) -> str:
-    """List letters, of which there is at least one: the first 12, and how many others there are."""
+    """List one or more letters: the first 12, and how many others there are."""
     shown = [repr(letter) for letter in letters[:_MOST_LISTED]]
     if others := len(letters) - len(shown):
         shown.append(f"{others} others")
@@ -25,7 +25,7 @@ class Alphabet(NamedTuple):
     other: str = ""  # what the other nucleic acid has instead of the last letter
 
     def refuse(self, wrong: list[str]) -> str:
-        """Return the message about wrong letters, of which there is at least one."""
+        """Return the message about one or more wrong letters."""
         advice = self.advice
         if {letter.upper() for letter in wrong} == {self.other}:
             advice = self.letters[-1]

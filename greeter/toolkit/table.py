@@ -46,7 +46,7 @@ class Table:
         self._names = tuple(columns)
         self._file = path.open("wb")
         index_of(path).unlink(missing_ok=True)
-        # If the process dies, so does its attempt, whose files nobody reads: a journal would be useless.
+        # If the process dies, nobody reads the files of its attempt, so a journal would be useless.
         self._index = sqlite3.connect(index_of(path), isolation_level=None)
         self._index.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; BEGIN")
         cells = ", ".join(f'"{name}"' for name in columns)  # the check allows no quotation mark

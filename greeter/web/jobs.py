@@ -135,7 +135,7 @@ def confirm_delete(job_id: str) -> ResponseReturnValue:
 
 @bp.post("/jobs/<job_id:job_id>/delete")
 def delete(job_id: str) -> ResponseReturnValue:
-    """Delete an ended job with all its files; neither an active job nor a sample."""
+    """Delete an ended job with all its files, unless it is a sample."""
     if not services().find(job_id).kept_until or not services().jobs.delete(job_id):
         return redirect(url_for(".job", job_id=job_id), 303)
     return render_template("deleted.html")

@@ -86,7 +86,7 @@ class _Jobs(Collector):
 
 
 def _queues(statistics: Statistics) -> Iterator[Metric]:
-    """Yield the metrics of the queues, including those of tools that have neither jobs nor workers."""
+    """Yield the metrics of the queues, including those of tools without jobs and workers."""
     waiting = GaugeMetricFamily("site_jobs_waiting", "Waiting jobs by queue.", labels=["queue"])
     running = GaugeMetricFamily("site_jobs_running", "Running jobs by queue.", labels=["queue"])
     workers = GaugeMetricFamily("site_workers", "Workers that take jobs from a queue.", labels=["queue"])

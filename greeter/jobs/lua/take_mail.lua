@@ -1,12 +1,12 @@
 #!lua flags=allow-oom
 -- Take a mail that has to be sent. Nobody else takes it for a while, unless the clock is set back; begin_mail.lua
--- decides. If a process has begun to send a mail, and was lost before it knew the outcome, nobody will know it.
+-- decides. If a process is lost while it sends a mail, the outcome stays unknown.
 --
 -- ARGV: 1 '', 2 a new token of who takes it, 3 seconds for which it is taken, 4 maximum of seconds that a mail waits
 -- Returns: the job id, the mail address and the address of the job's page; nil if there is nothing to send
 local _, token, lease, longest = unpack(ARGV)
 
--- Returns the mail if it is to be sent. Otherwise nobody can send it any more.
+-- Returns the mail if it has to be sent. Otherwise, it can no longer be sent.
 local function take(job)
   local record, mail = 'job:' .. job, 'mail:' .. job
   local address, page = unpack(redis.call('HMGET', mail, 'address', 'page'))

@@ -63,7 +63,7 @@ def summary_of(tool: Tool) -> JSONObject:
 
 
 def process_of(tool: Tool) -> JSONObject:
-    """Return all that there is to say about a tool: also its inputs with their limits, and its outputs."""
+    """Return the summary of a tool with its inputs, their limits, and its outputs."""
     schema = inputs_schema(tool)
     required = schema.get("required", [])
     inputs = {
