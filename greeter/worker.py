@@ -9,7 +9,6 @@ from contextlib import suppress
 from dataclasses import replace
 from secrets import token_hex
 from socket import gethostname
-from threading import Thread
 from typing import Any
 
 from celery.signals import (
@@ -20,6 +19,7 @@ from celery.signals import (
     worker_before_create_process,
     worker_process_init,
     worker_ready,
+    worker_shutdown,
     worker_shutting_down,
 )
 from celery.worker import state
@@ -77,6 +77,7 @@ def _prepare_worker(**_: object) -> None:
     redis_check.check(settings.redis_url)
     containment.prepare_worker(fitness.check(settings))
     watchdog.excuse()
+    sweeper.prepare_release()
 
 
 @worker_before_create_process.connect
@@ -135,7 +136,11 @@ def _sweep(**_: object) -> None:
 
 
 @worker_shutting_down.connect
-def _release(**_: object) -> None:
+def _stop(**_: object) -> None:
     mailer.stop()
-    # In a thread, because this runs in a signal handler, and the code that it interrupts may hold a lock.
-    Thread(target=sweeper.release, name="release").start()
+    sweeper.release()
+
+
+@worker_shutdown.connect
+def _wait_for_release(**_: object) -> None:
+    sweeper.wait_for_release()

@@ -167,6 +167,39 @@ def compiled_library(folder: Path, source: str) -> str:
     return str(library)
 
 
+REFUSING = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static int refuses(void) { return access(getenv("REFUSES"), F_OK) == 0; }
+
+pid_t fork(void) {
+  pid_t (*real)(void) = dlsym(RTLD_NEXT, "fork");
+  errno = EAGAIN;
+  return refuses() ? -1 : real();
+}
+
+pid_t vfork(void) { return fork(); }
+
+int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*function)(void *), void *argument) {
+  int (*real)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *) = dlsym(RTLD_NEXT, "pthread_create");
+  return refuses() ? EAGAIN : real(thread, attributes, function, argument);
+}
+"""
+
+
+def refusing(folder: Path) -> dict[str, str]:
+    """Return variables for processes to which the system refuses processes and threads while a file exists.
+
+    That is the file REFUSES.
+    """
+    return {"LD_PRELOAD": compiled_library(folder, REFUSING), "REFUSES": str(folder / "refuses")}
+
+
 @contextmanager
 def small_disk(folder: Path, size: str) -> Iterator[Path]:
     """Mount a small file system in memory while the body runs.

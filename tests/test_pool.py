@@ -1,44 +1,25 @@
 """The processes of a worker and of the web when the system refuses to start them, or an operator removes them."""
 
+import signal
 from pathlib import Path
 
 import psutil
 import pytest
 
-from tests.conftest import Installation, compiled_library, wait_for
+from tests.conftest import Installation, refusing, wait_for
 from tests.http import fetch
 from tests.test_fitness import attempts, not_ready
 
 pytestmark = pytest.mark.slow
 
-REFUSING = """
-#define _GNU_SOURCE
-#include <dlfcn.h>
-#include <errno.h>
-#include <pthread.h>
-#include <stdlib.h>
-#include <unistd.h>
-
-static int refuses(void) { return access(getenv("REFUSES"), F_OK) == 0; }
-
-pid_t fork(void) {
-  pid_t (*real)(void) = dlsym(RTLD_NEXT, "fork");
-  errno = EAGAIN;
-  return refuses() ? -1 : real();
-}
-
-int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*function)(void *), void *argument) {
-  int (*real)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *) = dlsym(RTLD_NEXT, "pthread_create");
-  return refuses() ? EAGAIN : real(thread, attributes, function, argument);
-}
-"""
-
 
 def test_a_worker_that_has_no_process_takes_no_jobs(own_installation: Installation, tmp_path: Path) -> None:
-    """Whether the system refuses threads and processes, or an operator has shrunk the pool. It resumes by itself."""
+    """Whether the system refuses threads and processes, or an operator has shrunk the pool. It resumes by itself.
+
+    A job that failed for this reason runs again, and so does one of a worker that is stopped then.
+    """
     site, refuses = own_installation, tmp_path / "refuses"
-    library = compiled_library(tmp_path, REFUSING)
-    site.more_environ = {"worker": {"LD_PRELOAD": library, "REFUSES": str(refuses)}}
+    site.more_environ = {"worker": refusing(tmp_path)}
     site.start("redis", "worker", "web")
     assert not_ready(site) == ""
 
@@ -57,12 +38,25 @@ def test_a_worker_that_has_no_process_takes_no_jobs(own_installation: Installati
     assert attempts(site, [job]) == {("finished", 1)}
     wait_for(lambda: not_ready(site) == "")
 
+    crowded = site.submit("crowd", times=1)
+    wait_for(lambda: "returned a job that failed: No thread can be started." in site.log.read_text())
+    wait_for(lambda: not_ready(site))  # so that no attempt fails after the next line, which would count
+    refuses.unlink()
+    assert attempts(site, [crowded]) == {("finished", 1)}
+
+    running = site.submit("nap")
+    wait_for(lambda: site.store.find(running).phase == "running")
+    refuses.touch()
+    site.signal("worker", signal.SIGTERM)
+    wait_for(lambda: not site.is_running("worker"))
+    assert "Signal handler" not in site.log.read_text()  # as Celery says when one raises an exception
+    assert (site.store.find(running).phase, site.store.find(running).attempts) == ("waiting", 0)
+
 
 def test_the_web_goes_on_when_it_cannot_replace_a_process(own_installation: Installation, tmp_path: Path) -> None:
     """The others answer, and it replaces the process when the system allows it."""
     site, refuses = own_installation, tmp_path / "refuses"
-    library = compiled_library(tmp_path, REFUSING)
-    site.more_environ = {"web": {"LD_PRELOAD": library, "REFUSES": str(refuses)}}
+    site.more_environ = {"web": refusing(tmp_path)}
     site.start("web")
     web = psutil.Process(site.pid("web"))
     wait_for(lambda: len(web.children()) == 2)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from errno import EDQUOT, EFBIG, ENOSPC
+from errno import EAGAIN, EDQUOT, EFBIG, ENFILE, ENOMEM, ENOSPC
 
 from celery.exceptions import NotRegistered, Reject, SoftTimeLimitExceeded, TimeLimitExceeded, WorkerLostError
 from kombu.exceptions import OperationalError
@@ -27,6 +27,10 @@ RESULT_TOO_LARGE = (
 TOO_MANY_FILES = f"The job wrote too many files. {_SMALLER} If that does not help, write to the operators of this site."
 DISK_FULL = (
     "There is not enough disk space for this job. "
+    "Try again later; if it happens again, write to the operators of this site."
+)
+NO_PROCESS = (
+    "The machine that ran this job could start no more processes. "
     "Try again later; if it happens again, write to the operators of this site."
 )
 TOOL_REMOVED = "This tool is no longer available here. Choose another one on the front page."
@@ -79,7 +83,8 @@ class DatabaseRemoved(Exception):
 
 # A library in C often does not notice that memory was refused, and crashes.
 _CRASHES = (signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT)
-_BY_ERRNO = {ENOSPC: DISK_FULL, EDQUOT: DISK_FULL, EFBIG: FILE_TOO_LARGE}
+_BY_ERRNO = {ENOSPC: DISK_FULL, EDQUOT: DISK_FULL, EFBIG: FILE_TOO_LARGE, ENOMEM: OUT_OF_MEMORY}
+_NO_PROCESS = (EAGAIN, ENFILE)
 _BY_TYPE: dict[type[BaseException], str] = {
     SoftTimeLimitExceeded: TIME_LIMIT_REACHED,
     TimeLimitExceeded: TIME_LIMIT_REACHED,
@@ -93,11 +98,20 @@ def user_message(error: BaseException) -> str | None:
     """Return the message for the user of a job that failed with `error`, or None if the error is a bug."""
     if isinstance(error, ToolError):
         return _text(error)
+    if is_shortage(error):
+        return NO_PROCESS
     if isinstance(error, OSError) and error.errno in _BY_ERRNO:
         return _BY_ERRNO[error.errno]
     if isinstance(error, WorkerLostError) and any(crash.name in str(error) for crash in _CRASHES):
         return CRASHED
     return next((message for kind, message in _BY_TYPE.items() if isinstance(error, kind)), None)
+
+
+def is_shortage(error: BaseException) -> bool:
+    """Return whether the system refused to start a process or a thread, or to open any more files."""
+    if isinstance(error, OSError):
+        return error.errno in _NO_PROCESS
+    return type(error) is RuntimeError and str(error) == "can't start new thread"  # as CPython says
 
 
 def failure_result(error: BaseException) -> JSONObject:

@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from secrets import token_hex
 from tempfile import TemporaryDirectory, TemporaryFile
+from threading import Thread
 
 from redis import RedisError
 
@@ -136,6 +137,15 @@ def problem(store: Store) -> str | None:
         return None if same_owner else _OTHER_USER
     except OSError as error:
         return None if error.errno in _IGNORED else _UNUSABLE.format(error.strerror)
+
+
+def thread_problem() -> str | None:
+    """Return why this process cannot start a thread, or None."""
+    try:
+        Thread(target=int, daemon=True).start()
+    except RuntimeError:
+        return NO_THREAD
+    return None
 
 
 def pair(store: Store) -> str | None:

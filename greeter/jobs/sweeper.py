@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Collection
 from contextlib import suppress
+from threading import Event, Thread
 
 from celery.worker import state
 from redis import RedisError
@@ -36,6 +37,8 @@ class Sweeper:
         self._stale: set[tuple[str, str]] = set()
         self._cleaner = Cleaner(jobs)
         self._next_sweep = 0.0
+        self._stopping = Event()
+        self._releasing = Thread(target=self._release, name="release", daemon=True)
 
     def run(self) -> None:
         """Send the worker's heartbeat, and sweep when it is time. Called every two seconds."""
@@ -73,8 +76,24 @@ class Sweeper:
         if not self._problem:
             self._cleaner.start()
 
+    def prepare_release(self) -> None:
+        """Start the thread for release(), because the system may refuse to start one when the worker stops."""
+        self._releasing.start()
+
     def release(self) -> None:
-        """End the jobs of this worker, which is stopping, and requeue them without counting the attempt."""
+        """End the jobs of this worker, which is stopping, and requeue them without counting the attempt.
+
+        This is done in a thread, because a signal handler calls it, and may interrupt code that holds a lock.
+        """
+        self._stopping.set()
+
+    def wait_for_release(self) -> None:
+        """Wait until the jobs are requeued, if release() was called."""
+        if self._stopping.is_set():
+            self._releasing.join()
+
+    def _release(self) -> None:
+        self._stopping.wait()
         while state.should_stop is None and state.should_terminate is None:
             time.sleep(0.01)  # until it takes no new jobs
         jobs = _active_jobs()

@@ -17,7 +17,7 @@ from greeter.jobs.bounds import check_files, check_result
 from greeter.jobs.celery_app import CeleryApp
 from greeter.jobs.claimed_job import ClaimedJob
 from greeter.jobs.containment import contained
-from greeter.jobs.errors import OUT_OF_MEMORY, user_message
+from greeter.jobs.errors import OUT_OF_MEMORY, is_shortage, user_message
 from greeter.jobs.interrupts import interruptible
 from greeter.jobs.pictures import draw_pictures
 from greeter.jobs.reporting import reporting, retry_until_available, start_reporting
@@ -63,7 +63,7 @@ class ToolTask(Task):  # type: ignore[type-arg]
             return self._run(job_id)
         except Exception as error:
             if not isinstance(error, TaskPredicate):
-                self._return_if_unfit(job_id, error)
+                self._return(job_id, error)
             raise
         finally:
             JOB.set("")
@@ -93,11 +93,18 @@ class ToolTask(Task):  # type: ignore[type-arg]
             ToolTask.fit_until = time.monotonic() + _FIT_SECONDS
         return problem
 
-    def _return_if_unfit(self, job_id: str, error: Exception) -> None:
-        """Requeue a job whose failure may be that of the machine. The attempt does not count."""
-        if problem := self._problem():
-            log.warning("returned a job that failed: %s", problem, exc_info=error)
-            requeue = partial(self.app.jobs.requeue, job_id, self.app.runner, counted=False)
+    def _return(self, job_id: str, error: Exception) -> None:
+        """Requeue a job whose failure may be that of the machine.
+
+        The attempt counts if the machine seems fit now: a job that has used up all processes fails in the end.
+        """
+        problem, shortage = self._problem(), is_shortage(error)
+        if shortage and not (self.app.process_state and self.app.process_state.change()):
+            problem = problem or fitness.thread_problem()
+        if problem or shortage:
+            log.warning("returned a job that failed: %s", problem or error, exc_info=error)
+            time.sleep(return_delay())
+            requeue = partial(self.app.jobs.requeue, job_id, self.app.runner, counted=not problem, reason=error)
             retry_until_available(requeue)
             raise Ignore from None
 

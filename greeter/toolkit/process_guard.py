@@ -25,10 +25,14 @@ import psutil
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # from <linux/prctl.h>
 _GRACE = 1  # second between TERM and KILL
+NO_PROCESS_SIGNAL = signal.SIGUSR2
 
 
 def main() -> int:
-    """Run the program, and return its exit status: negative if a signal ended it."""
+    """Run the program, and return its exit status: negative if a signal ended it.
+
+    If the system refuses to start it, this process ends by a signal of its own, because a program may have any status.
+    """
     memory, file_size, *command = sys.argv[1:]
     adopt_orphans()
     # The programs get the same TERM. A handler, unlike SIG_IGN, is not inherited by them.
@@ -40,10 +44,15 @@ def main() -> int:
         _limit(resource.RLIMIT_CORE, 0)
         die_with_parent()
 
-    program = subprocess.Popen(  # the job chose the command  # nosec B603
-        command, stdin=subprocess.DEVNULL, preexec_fn=limit_program
-    )
-    threading.Thread(target=_kill_when_the_job_ends, daemon=True).start()
+    try:
+        program = subprocess.Popen(  # the job chose the command  # nosec B603
+            command, stdin=subprocess.DEVNULL, preexec_fn=limit_program
+        )
+        threading.Thread(target=_kill_when_the_job_ends, daemon=True).start()
+    except (BlockingIOError, RuntimeError):  # the limit of processes is reached
+        kill_descendants()
+        os.kill(os.getpid(), NO_PROCESS_SIGNAL)
+        raise
     status = program.wait()
     kill_descendants()
     return status

@@ -10,10 +10,11 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from errno import EAGAIN
 from pathlib import Path
 from typing import IO, Literal
 
-from greeter.toolkit.process_guard import kill_trees
+from greeter.toolkit.process_guard import NO_PROCESS_SIGNAL, kill_trees
 from greeter.toolkit.threads import thread_variables
 
 _PROCESS_GUARD = Path(__file__).with_name("process_guard.py")
@@ -113,11 +114,13 @@ class Program:
         """Wait for the end, and return the exit status. If a signal ended the program, 128 plus its number.
 
         Raises ChildProcessError if the tool has ignored SIGCHLD or waited for all its children, so that the status is
-        lost. Popen.wait would return 0.
+        lost. Popen.wait would return 0. Raises BlockingIOError if the system refused to start the program.
         """
         if self._guard.returncode is None:
             os.waitid(os.P_PID, self._guard.pid, os.WEXITED | os.WNOWAIT)
         status = self._guard.wait()
+        if status == -NO_PROCESS_SIGNAL:
+            raise BlockingIOError(EAGAIN, os.strerror(EAGAIN))
         return status if status >= 0 else 128 - status  # negative if the guard itself was killed
 
     def stop(self) -> None:

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from greeter.toolkit import Job, ProgramError, SoftTimeLimitExceeded
-from tests.conftest import wait_for
+from tests.conftest import refusing, wait_for
 
 CORES = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"]
 
@@ -269,3 +269,15 @@ def test_anything_can_be_logged(tmp_path: Path) -> None:
     job.log("file \udcff")
     assert job.last_lines == "3\nfile ?"
     assert (tmp_path / "log").read_text() == "3\nfile ?\n"
+
+
+def test_a_program_that_the_system_refuses_to_start_has_not_failed(tmp_path: Path) -> None:
+    """The limit of processes is reached in the guard, which has no way to report it but its own end."""
+    environ = refusing(tmp_path)
+    job = Job(tmp_path / "a" / "b" / "job")
+    job.folder.parent.mkdir(parents=True)
+    Path(environ["REFUSES"]).touch()
+    with pytest.raises(BlockingIOError):
+        job.run(["touch", "started"], env=environ)
+    Path(environ["REFUSES"]).unlink()
+    job.run(["touch", "started"], env=environ)

@@ -1,9 +1,11 @@
 """Tools that fail in different ways, or that a test can observe and interrupt."""
 
+import mmap
 import os
 import signal
 import time
 from contextlib import suppress
+from errno import EAGAIN
 from pathlib import Path
 from typing import IO, Any
 
@@ -39,6 +41,19 @@ def mumble(job: Job) -> dict[str, Any]:
 def gorge(job: Job) -> dict[str, Any]:
     """Raise a MemoryError."""
     raise MemoryError
+
+
+@tool("Maps too much memory", form=Nothing)
+def sprawl(job: Job) -> dict[str, Any]:
+    """Map more memory than there are addresses."""
+    mmap.mmap(-1, 2**60)
+    return {}
+
+
+@tool("Finds no room for a process", form=Nothing)
+def squeeze(job: Job) -> dict[str, Any]:
+    """Raise what fork raises at the limit of processes."""
+    raise BlockingIOError(EAGAIN, os.strerror(EAGAIN))
 
 
 @tool("Ignores the soft time limit", form=Nothing, soft_time_limit=1)

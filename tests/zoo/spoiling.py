@@ -73,6 +73,24 @@ def litter(job: Job, files: int) -> dict[str, Any]:
     return {}
 
 
+class Times(Form):
+    """How often."""
+
+    times = IntegerField()
+
+
+@tool("Finds no room for a process at first", form=Times)
+def crowd(job: Job, times: int) -> dict[str, Any]:
+    """Run a program that the system refuses to start in the first attempts; see `refusing` in conftest.py."""
+    tried = job.folder.parents[1] / "tried"
+    with tried.open("a") as file:
+        file.write("x")
+    if len(tried.read_text()) <= times:
+        Path(os.environ["REFUSES"]).touch()
+    job.run(["true"])
+    return {}
+
+
 class Depth(Seconds):
     """How deep, and the duration after that."""
 
