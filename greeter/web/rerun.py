@@ -21,7 +21,7 @@ from greeter.toolkit.job import Result
 from greeter.toolkit.tool import Params, Tool, signature
 from greeter.web.crate import OUTPUTS, RESULT, result_bytes
 from greeter.web.crate_reader import Crate, NotACrate, read
-from greeter.web.run_tool import execute
+from greeter.web.run_tool import Given, execute
 from greeter.web.services import services
 
 
@@ -78,7 +78,7 @@ def _of_databases(names: Iterable[str]) -> dict[str, str]:
     return {name: one.files[one.file][: versions.DIGITS] if one else "not here" for name, one in found.items()}
 
 
-def _given(params: Params) -> dict[str, bool | list[str]]:
+def _given(params: Params) -> dict[str, Given]:
     """Return the parameters whose text is exact. The form shows some of them rounded."""
     exact = {name: value for name, value in params.items() if isinstance(value, str | int | float | Decimal)}
     return {name: value if isinstance(value, bool) else [str(value)] for name, value in exact.items()}

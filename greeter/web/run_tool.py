@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from secrets import token_hex
 from tempfile import TemporaryDirectory, mkdtemp
-from typing import Any
+from typing import TypeAlias
 
 import click
 from flask import Flask
@@ -30,6 +30,9 @@ from greeter.web.form_values import Submitted, shown_values
 from greeter.web.forms import make_form
 from greeter.web.services import Services, services
 from greeter.web.terminal import interruptible, progress_bar
+
+Given: TypeAlias = bool | Sequence[str] | None
+"""The value of an option: texts or paths; for a check box, whether it is checked; None if the option is missing."""
 
 
 def init_app(app: Flask) -> None:
@@ -78,7 +81,7 @@ def _option(field: Field) -> click.Option:
     return click.Option([name, f"--{name}"], multiple=True, type=kind, help=text)
 
 
-def _run(tool: Tool, /, _example: bool, **given: Any) -> None:
+def _run(tool: Tool, /, _example: bool, **given: Given) -> None:
     """Run a tool with the values that were given for its fields, checked as on the web."""
     result, files = execute(tool, given, tool.example if _example else {})
     click.echo(json.dumps(result, indent=1, ensure_ascii=False))
@@ -89,13 +92,13 @@ def _run(tool: Tool, /, _example: bool, **given: Any) -> None:
 
 
 def execute(
-    tool: Tool, given: Mapping[str, Any], shown: Params, *, takes_paused: bool = False
+    tool: Tool, given: Mapping[str, Given], shown: Params, *, takes_paused: bool = False
 ) -> tuple[Result, list[ResultFile]]:
     """Run a tool in a new temporary folder, with a progress bar.
 
     Args:
         tool: The tool.
-        given: The values that were given for fields: a list of texts or paths; for a check box, whether it is checked.
+        given: The values that were given for fields.
         shown: What the form shows in the other fields.
         takes_paused: Whether databases can be used that are paused.
 
@@ -141,7 +144,7 @@ def _call(tool: Tool, job: Job, params: Params) -> Result:
         ) from None
 
 
-def _check(tool: Tool, given: Mapping[str, Any], shown: Params, folder: Path, takes_paused: bool) -> Params:
+def _check(tool: Tool, given: Mapping[str, Given], shown: Params, folder: Path, takes_paused: bool) -> Params:
     """Return the parameters for values of the form. Raises UsageError if it rejects them. New files are in `folder`."""
 
     def new_upload(name: str) -> Upload:
@@ -155,15 +158,15 @@ def _check(tool: Tool, given: Mapping[str, Any], shown: Params, folder: Path, ta
     return form.data
 
 
-def _submitted(field: Field, given: Any) -> Submitted:
+def _submitted(field: Field, given: Given) -> Submitted:
     """Return what a browser would submit for a field: what was given or, otherwise, what the form shows."""
     if isinstance(field, FieldList | FormField):
         problem = (
             f"The field {field.name} has fields of its own, which cannot be options. Call the tool in a test instead."
         )
         raise click.UsageError(problem)
-    if isinstance(field, BooleanField):
-        return shown_values(field) if given is None else ["y"] * given
-    if isinstance(field, FileField) and given:
-        return [Upload(Path(path), Path(path).name) for path in given]
-    return list(given) if given else shown_values(field)
+    if isinstance(given, bool):
+        return ["y"] * given
+    if not given:
+        return shown_values(field)
+    return [Upload(Path(path), Path(path).name) for path in given] if isinstance(field, FileField) else list(given)
