@@ -27,11 +27,12 @@ Inputs = Mapping[str, Path | Sequence[Path]]
 
 def file_params(params: Params) -> Inputs:
     """Return those parameters of a job that are files."""
-    return {name: value for name, value in params.items() if _is_file(value)}
+    return {name: value for name, value in params.items() if paths_in(value)}
 
 
-def _is_file(value: object) -> bool:
-    return isinstance(value, Path) or (isinstance(value, list) and bool(value) and isinstance(value[0], Path))
+def paths_in(value: object) -> list[Path]:
+    """Return the files in the value of a parameter."""
+    return [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, Path)]
 
 
 _MOST_COMMANDS = 4000  # bytes that the page of a job shows

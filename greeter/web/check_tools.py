@@ -11,11 +11,11 @@ from flask import Flask, current_app
 from flask.cli import with_appcontext
 from jinja2 import BaseLoader, TemplateSyntaxError, meta
 
+from greeter.jobs.files import paths_in
 from greeter.toolkit.tool import Tool
 from greeter.web.forms import make_form
 from greeter.web.job_context import JobContext
 from greeter.web.services import services
-from greeter.web.uploads import paths_in
 
 # The variables of the templates that a tool may have, in addition to those of every template. What others of its
 # templates get depends on where they are included.

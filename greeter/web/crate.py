@@ -12,6 +12,7 @@ from pathlib import Path
 from flask import Response
 from kombu.utils.json import dumps
 
+from greeter.jobs.files import paths_in
 from greeter.jobs.media_types import media_type
 from greeter.jobs.reader import JobReader, Provenance
 from greeter.jobs.record import Record
@@ -63,7 +64,7 @@ def _inputs(record: Record, reader: JobReader, provenance: Provenance) -> Iterat
     """Yield each input file, without content if it was removed."""
     is_there = provenance.checksums and reader.files.has_inputs(record.id, provenance.checksums)
     stored = reader.files.inputs(record.id) if is_there else {}
-    paths = {name: value if isinstance(value, list) else [value] for name, value in stored.items()}
+    paths = {name: paths_in(value) for name, value in stored.items()}
     for number, (name, filename, checksum) in enumerate(provenance.files):
         kind = media_type(filename) if filename else "text/plain"
         entity = _file(f"#input-{number}", filename or name, kind, f"Input: {name}.") | {"sha256": checksum}

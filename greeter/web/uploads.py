@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
+from greeter.jobs.files import paths_in
 from greeter.jobs.probe import NoAnswer
 from greeter.jobs.submission import Filenames
 from greeter.toolkit.tool import Params, Tool
@@ -102,26 +102,20 @@ def of_example(tool: Tool) -> dict[str, object]:
     Those whose files do not exist are left out: `flask check-tools` names these.
     """
     found = {name: value for name, value in tool.example.items() if all(map(Path.is_file, paths_in(value)))}
-    return {name: _referring("example", "", value, _names(value)) for name, value in found.items()}
+    return {
+        name: _referring("example", "", value, [path.name for path in paths_in(value)]) for name, value in found.items()
+    }
 
 
-def paths_in(value: object) -> list[Path]:
-    """Return the files in the value of a parameter."""
-    return [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, Path)]
-
-
-def _names(value: Any) -> Any:
-    return [_names(one) for one in value] if isinstance(value, list) else getattr(value, "name", "")
-
-
-def _referring(kind: str, key: str, value: Any, names: Any) -> Any:
-    if isinstance(value, Path):
-        return Upload(value, names, _reference(kind, key, 0, names))
-    if not isinstance(value, list) or not all(isinstance(one, Path) for one in value):
+def _referring(kind: str, key: str, value: object, names: str | list[str]) -> object:
+    """Return a value with uploads instead of Paths, which have these names."""
+    paths = paths_in(value)
+    listed = [names] * len(paths) if isinstance(names, str) else names or [""] * len(paths)
+    pairs = enumerate(zip(paths, listed, strict=True))
+    uploads = [Upload(path, name, _reference(kind, key, number, name)) for number, (path, name) in pairs]
+    if not uploads:
         return value
-    names = names or [""] * len(value)
-    pairs = enumerate(zip(value, names, strict=True))
-    return [Upload(path, name, _reference(kind, key, number, name)) for number, (path, name) in pairs]
+    return uploads if isinstance(value, list) else uploads[0]
 
 
 def _reference(kind: str, key: str, number: int, name: str) -> str:
