@@ -1,4 +1,4 @@
-"""What is not kept any more is removed by every worker, and all of it may be removed twice."""
+"""Remove what is no longer kept. Every worker does it, and each step may run twice."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ class Databases:
         return next((database for database in self.published() if database.name == name), None)
 
     def of_record(self, recorded: Mapping[str, Mapping[str, JSON]]) -> dict[str, Database]:
-        """Return databases as the record of a job has them, with their files here; these may not exist any more."""
+        """Return databases as the record of a job has them, with their files here, which may no longer exist."""
         return {name: self._place(Database.of(about, self.root)) for name, about in recorded.items()}
 
     def is_shipped(self, database: Database) -> bool:

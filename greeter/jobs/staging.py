@@ -38,7 +38,7 @@ def staged(root: Path) -> Iterator[Path]:
 
 @contextmanager
 def _locked(root: Path) -> Iterator[None]:
-    """Hold the lock, after removing what nobody uses any more."""
+    """Hold the lock, after removing what is no longer used."""
     with (root / ".lock").open("a+") as lock:
         with suppress(OSError):  # others hold the lock, or the file system has no locks
             flock(lock, LOCK_EX | LOCK_NB)

@@ -161,7 +161,7 @@ class WorkerStore:
         Without further attempts, the job fails with this result (JSON).
 
         Returns:
-            The new Celery state, or None if the job does not run there any more, or had a heartbeat since.
+            The new Celery state, or None if the job no longer runs there, or had a heartbeat since.
         """
         self.measure(job_id)
         silence = self._settings.silence_limit if stale else ""

@@ -73,7 +73,7 @@ class Database:
         """The main file. An index of it is in the same folder. Raises ToolError if it no longer exists."""
         path = self.folder / self.file
         if not path.is_file():
-            raise ToolError(f'{self} is not here any more. Choose "Edit and run again", and another database.')
+            raise ToolError(f'{self} is no longer here. Choose "Edit and run again", and another database.')
         return path
 
     @property

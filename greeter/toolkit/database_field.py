@@ -14,7 +14,7 @@ from wtforms.validators import ValidationError
 
 from greeter.toolkit.database import Database
 
-_GONE = "This database is not here any more. Choose another one."
+_GONE = "This database is no longer here. Choose another one."
 _NONE_YET = "This site has no database for this yet."
 
 

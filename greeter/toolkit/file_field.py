@@ -19,7 +19,7 @@ from greeter.toolkit.text import read_text
 from greeter.toolkit.upload import Upload, shown_reference
 
 SHOWN_TEXT = 65_536  # characters: a longer text is not shown in the form, because it would make the browser slow
-_GONE = "This file is not kept any more. Choose it again."
+_GONE = "This file is no longer kept. Choose it again."
 
 Value = str | Path | Upload | None
 

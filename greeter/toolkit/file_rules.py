@@ -37,8 +37,8 @@ class FileRules:
         contents: Yields the contents of the file that the tool gets from those of an unpacked file. None: the tool gets
             the file as it is, or unpacked if it is packed and `unpack` is true.
         check: Raises ToolError for an unsuitable file.
-        unpack: Whether gzip files are unpacked. Those stay packed whose ending in `suffixes` is .gz or .bgz, or that
-            have the ending of a format such as .bam.
+        unpack: Whether gzip files are unpacked. A file stays packed if its ending in `suffixes` is .gz or .bgz, or
+            that of a format such as .bam.
     """
 
     suffixes: tuple[str, ...]

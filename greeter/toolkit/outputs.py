@@ -23,10 +23,7 @@ class Outputs:
     def folder(self) -> Path:
         """Their folder, which is created."""
         outputs = self._job_folder / "outputs"
-        for folder in (
-            self._job_folder,
-            outputs,
-        ):  # not its parents: if they are gone, the disk is not mounted any more
+        for folder in (self._job_folder, outputs):  # not its parents: if they are gone, the disk is not mounted
             folder.mkdir(exist_ok=True)
         return outputs
 

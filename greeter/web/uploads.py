@@ -59,7 +59,7 @@ class RequestUploads:
             raise NoAnswer
 
     def find(self, reference: str, tool: Tool, field: str) -> Upload:
-        """Find a file to which a field of a tool's form refers. Its path may not exist any more."""
+        """Find a file to which a field of a tool's form refers. Its path may no longer exist."""
         kind, key, number, name = (reference.split("/", 3) + [""] * 4)[:4]
         upload = Upload(Path(), printable(name)[:_LONGEST_NAME], reference)
         try:

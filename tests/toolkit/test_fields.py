@@ -140,7 +140,7 @@ def test_the_good_ones_of_several_files_are_kept(meta: Meta) -> None:
     assert [upload.name for upload in form.several.kept] == ["1", "3"]
     assert [path.read_bytes() for path in form.several.data] == [b"1\n", b"3"]
     form = filled(meta, several=[files[0], Upload(Path(), "old", "reference")])
-    assert form.errors == {"several": ["old: This file is not kept any more. Choose it again."]}
+    assert form.errors == {"several": ["old: This file is no longer kept. Choose it again."]}
     assert [upload.name for upload in form.several.kept] == ["1"]
 
 
@@ -244,7 +244,7 @@ def test_what_is_new_replaces_what_was_kept(meta: Meta) -> None:
 def test_a_file_that_is_not_kept_any_more_is_asked_for_again(meta: Meta) -> None:
     """The field counts as empty."""
     form = filled(meta, bases=Upload(Path(), "old.fa", "reference"))
-    assert form.errors == {"bases": ["This file is not kept any more. Choose it again."]}
+    assert form.errors == {"bases": ["This file is no longer kept. Choose it again."]}
 
 
 def test_a_file_that_could_not_be_stored_is_not_an_error_of_the_field(meta: Meta) -> None:

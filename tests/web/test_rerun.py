@@ -306,4 +306,4 @@ def test_the_database_of_a_job_is_described_and_compared(again: Again) -> None:
     gone = again.rerun()
     assert gone.exit_code == 2
     assert f"Version of pdb/1: {then} then, not here now.\n" in gone.stdout
-    assert "--database: This database is not here any more." in gone.stderr
+    assert "--database: This database is no longer here." in gone.stderr

@@ -148,7 +148,7 @@ def test_a_wrong_reference_is_an_error_of_the_field(client: FlaskClient, referen
     """Nobody gets a file whose id they do not know, nor anything that is no upload."""
     answer = send(client, "", **{"targets-kept": reference})
     assert answer.status_code == 422
-    assert "This file is not kept any more. Choose it again." in answer.text
+    assert "This file is no longer kept. Choose it again." in answer.text
 
 
 def test_a_form_may_refer_to_the_example_and_to_a_sample(client: FlaskClient) -> None:
@@ -323,7 +323,7 @@ def test_a_large_input_is_edited_and_run_again_without_sending_it_again(installa
     fetch(installation, job + "/delete", "POST")
     gone = post(installation, "", **{"targets-kept": unescape(reference)})
     assert gone.status == 422
-    assert "This file is not kept any more" in gone.body
+    assert "This file is no longer kept" in gone.body
 
 
 @pytest.mark.slow
