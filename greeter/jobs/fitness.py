@@ -9,6 +9,7 @@ import logging
 import os
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from errno import EDQUOT, EEXIST, EMFILE, ENOSPC, ENOTEMPTY
 from functools import partial
@@ -54,21 +55,11 @@ class Fitness:
 
     def problem(self) -> str | None:
         """Check now, for up to 5 seconds, and return the problem."""
-        try:
-            return self._probe.fresh()
-        except NoThread:
-            return NO_THREAD
-        except NoAnswer:
-            return HANGS
+        return _answer(self._probe.fresh)
 
     def last_problem(self) -> str | None:
         """Return the problem that the last check found, and start the next one."""
-        try:
-            return self._probe.last()
-        except NoThread:
-            return NO_THREAD
-        except NoAnswer:
-            return HANGS
+        return _answer(self._probe.last)
 
     def refresh(self) -> None:
         """Start a check if the last one is old, so that it is known whether DATA_DIR answers."""
@@ -93,6 +84,16 @@ class Fitness:
         """Raise OSError unless `has_space`."""
         if not self.has_space():
             raise OSError(ENOSPC, "less than MIN_FREE_BYTES, or room for fewer than 10,000 files, is free")
+
+
+def _answer(ask: Callable[[], str | None]) -> str | None:
+    """Return the problem that a probe has found, or why it has no answer."""
+    try:
+        return ask()
+    except NoThread:
+        return NO_THREAD
+    except NoAnswer:
+        return HANGS
 
 
 def check(settings: Settings) -> str:
