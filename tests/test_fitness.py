@@ -330,13 +330,20 @@ def test_a_process_that_a_job_spoiled_is_replaced(own_installation: Installation
 
 @pytest.mark.slow
 def test_a_job_that_uses_all_descriptors_fails_alone(own_installation: Installation) -> None:
-    """It is not run again and again, and the next jobs do not fail."""
+    """It is not run again and again, and the next jobs do not fail.
+
+    One that changes a module cannot be noticed before a bug: then its process is replaced.
+    """
     site = own_installation
     site.start("redis", "worker")
     limit_descriptors(site)
     greedy = [site.submit("exhaust") for _ in range(2)]
     assert attempts(site, greedy) == {("failed", 1)}
     assert attempts(site, [site.submit("write_often", seconds=0.1) for _ in range(4)]) == {("finished", 1)}
+
+    site.ended(site.submit("spoil", what="modules"))
+    after = [site.submit("write_often", seconds=0.1) for _ in range(10)]
+    assert sorted(site.ended(job).phase for job in after) == ["failed"] + 9 * ["finished"]
 
 
 @pytest.mark.slow

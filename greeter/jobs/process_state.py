@@ -18,11 +18,18 @@ class ProcessState:
 
     def __init__(self) -> None:
         """Remember the state of this process."""
+        self._is_suspect = False
         self._settings = _settings()
         self._descriptors, self._threads = _descriptors(), threading.active_count()
 
+    def suspect(self) -> None:
+        """Have this process replaced because of a bug: a job may have changed what cannot be seen, such as modules."""
+        self._is_suspect = True
+
     def change(self) -> str | None:
         """Return what jobs have changed that would affect others, or None."""
+        if self._is_suspect:
+            return "perhaps what led to a bug"
         try:
             if _descriptors() > self._descriptors + _MAX_NEW_DESCRIPTORS:
                 return "open files"

@@ -59,7 +59,7 @@ class ToolTask(Task):  # type: ignore[type-arg]
         JOB.set(job_id[:8])
         REQUEST.set(self.request.get("request_id") or "")
         try:
-            self._check_fitness(job_id)
+            self._check_process(job_id)
             return self._run(job_id)
         except Exception as error:
             if not isinstance(error, TaskPredicate):
@@ -68,6 +68,15 @@ class ToolTask(Task):  # type: ignore[type-arg]
         finally:
             JOB.set("")
             REQUEST.set("")
+
+    def _check_process(self, job_id: str) -> None:
+        try:
+            self._check_fitness(job_id)
+        except Exception as error:
+            if isinstance(error, TaskPredicate):
+                raise
+            # The job is not claimed yet, so it could not fail, and would wait forever.
+            _replace_process(f"it cannot be checked: {type(error).__name__}")
 
     def _check_fitness(self, job_id: str) -> None:
         """Leave a job that is not claimed yet to another process if this one cannot run it."""
@@ -151,8 +160,10 @@ class ToolTask(Task):  # type: ignore[type-arg]
                 raise RuntimeError(f"the tool raised {error!r}") from None
 
     def on_failure(self, exc: Exception, task_id: str, args: object, kwargs: object, einfo: object) -> None:
-        """Log the traceback of a bug."""
+        """Log the traceback of a bug, and have this process replaced."""
         if user_message(exc) is None:
+            if self.app.process_state:
+                self.app.process_state.suspect()
             fields = {"job": task_id[:8], "request": self.request.get("request_id")}
             log.error("bug in the tool %s", self.name, exc_info=exc, extra=fields)
 
