@@ -1,4 +1,4 @@
-"""The entry point of Flower, which needs no tools: `celery --app greeter.monitor flower`."""
+"""The app of Flower, which needs no tools: `python -m greeter.celery_command --app greeter.monitor flower`."""
 
 from greeter.jobs.celery_app import CeleryApp
 from greeter.logs import configure

@@ -1,4 +1,4 @@
-"""The entry point of a worker: `celery --app greeter.worker worker`."""
+"""The app of a worker: `python -m greeter.celery_command --app greeter.worker worker`."""
 
 import gc
 import logging

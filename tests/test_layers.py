@@ -142,8 +142,23 @@ def test_the_web_does_not_load_a_second_client_of_redis() -> None:
     assert loaded_by("wsgi") & {"redis", "valkey"} == {"redis"}
 
 
-def loaded_by(module: str) -> set[str]:
-    """Return the names of all modules that are loaded when one is imported in a new process."""
-    code = f"import sys, {module}; print(*sys.modules)"
+@pytest.mark.parametrize(
+    ("app", "command", "others"),
+    [
+        ("greeter.worker", "worker", {"flower", "tornado", "prompt_toolkit"}),
+        ("greeter.monitor", "flower", {"celery.bin.worker", "prompt_toolkit"}),
+    ],
+)
+def test_a_worker_and_flower_do_not_load_other_commands(app: str, command: str, others: set[str]) -> None:
+    """They take 20 MiB in the stack. The command `celery` loads them all."""
+    call = f"greeter.celery_command.main(['--app', '{app}', '{command}', '--help'], standalone_mode=False)"
+    loaded = loaded_by("greeter.celery_command", call)
+    assert app in loaded
+    assert loaded & others == set()
+
+
+def loaded_by(module: str, call: str = "") -> set[str]:
+    """Return the names of all modules that are loaded when one is imported in a new process, and a call is made."""
+    code = f"import sys, {module}\n{call}\nprint(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     return set(loaded.stdout.split())

@@ -23,7 +23,7 @@ while IFS= read -r line || [[ -n $line ]]; do # NAME=value without quotes
     [[ $line == [A-Z]*=* ]] && export "${line?}"
 done <"${GREETER_ENV:-/etc/greeter.env}"
 
-celery --quiet --app greeter.worker worker --hostname "$name" &
+python -m greeter.celery_command --app greeter.worker worker --hostname "$name" &
 worker=$!
 
 drain() {

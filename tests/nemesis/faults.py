@@ -174,7 +174,7 @@ def deployment_faults(site: Site, elsewhere: Path) -> list[Fault]:
 
     def start_a_worker_without_the_folder() -> None:
         environ = os.environ | site.environ | {"DATA_DIR": str(elsewhere)}
-        command = [sys.executable, "-m", *PROCFILE["worker"].split()[1:]]
+        command = [sys.executable, *PROCFILE["worker"].split()[2:]]
         with suppress(subprocess.TimeoutExpired):  # Redis is unavailable
             ended = subprocess.run(command, cwd=ROOT, env=environ, timeout=20, capture_output=True, check=False)
             assert ended.returncode == os.EX_CONFIG, ended.stderr
