@@ -17,6 +17,7 @@ from greeter.web.submitting import Refused
 _MOST_ERRORS, _LONGEST_NAME = 20, 80  # characters; a request can have thousands of wrong fields
 OGC = "http://www.opengis.net/def/exceptions/ogcapi-processes-1/1.0/"
 
+_ERROR = object_of({"field": text("The name of the field."), "detail": text("What to do.")})
 PROBLEM = component(
     "Problem",
     {
@@ -27,7 +28,7 @@ PROBLEM = component(
     },
     {
         "type": text("The kind of problem; about:blank if it is missing.", format="uri-reference"),
-        "errors": list_of(object_of({"field": text("The name of the field."), "detail": text("What to do.")})),
+        "errors": about("The inputs that are not valid, 20 at most; missing if no single input is.", list_of(_ERROR)),
     },
 )
 
