@@ -59,6 +59,15 @@ def test_front_page_shows_the_release_and_what_to_cite(client: FlaskClient) -> N
     assert 'href="/help#cite"' in page
 
 
+def script_of(installation: Installation, tool: str, kind: str) -> str:
+    """Return a script of the help page."""
+    page = fetch(installation, "/help").body
+    (script,) = re.findall(
+        rf"<summary>{tool} from a script: {kind}</summary>.*?<pre[^>]*>\n(.*?)</pre>", page, re.DOTALL
+    )
+    return unescape(script)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("kind", "command"), [("Python", [sys.executable, "-c"]), ("shell with curl", ["sh", "-c"])])
 @pytest.mark.parametrize(
@@ -68,15 +77,31 @@ def test_the_scripts_work_as_they_are_printed(
     installation: Installation, tmp_path: Path, kind: str, command: list[str], tool: str, shown: str
 ) -> None:
     """They submit the example, wait for its end, and print its result; they have at most 20 lines."""
-    page = fetch(installation, "/help").body
-    (script,) = re.findall(
-        rf"<summary>{tool} from a script: {kind}</summary>.*?<pre[^>]*>\n(.*?)</pre>", page, re.DOTALL
-    )
+    script = script_of(installation, tool, kind)
     assert len(script.splitlines()) <= 20
-    run = [*command, unescape(script)]
+    run = [*command, script]
     done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert shown in done.stdout
     if tool == "phmmer protein search":
         assert "/files/targets.tbl" in done.stdout
         assert kind == "Python" or (tmp_path / "targets.tbl").stat().st_size > 100
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("old", "new", "shown"),
+    [
+        ("\njob,", "\nexample['inputs']['person'] = ''\njob,", "Fill in this field."),
+        ("/api/v1", "/no-such-page", "Page not found"),
+    ],
+)
+def test_the_python_script_shows_why_a_request_is_refused(
+    installation: Installation, old: str, new: str, shown: str
+) -> None:
+    """Also if the response is a page, such as that of a proxy."""
+    script = script_of(installation, "Greeting", "Python").replace(old, new)
+    run = [sys.executable, "-c", script]
+    done = subprocess.run(run, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False), done.stderr
+    assert shown in done.stderr
