@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import NamedTuple, Protocol, TypedDict
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
-from flask import Response, send_from_directory, url_for
+from flask import Response, request, send_from_directory, url_for
 from werkzeug.utils import secure_filename
 
 from greeter.jobs.media_types import INLINE, Kind, kind_of
@@ -80,6 +80,8 @@ def describe(file: ResultFile, record: Record) -> Download:
 def send(file: ResultFile, record: Record, *, inline: bool) -> Response:
     """Send a result file of a job. With `inline`, a browser may show it, if it is an image or a PDF."""
     media_type = file.media_type
+    if (parts := request.range) and (parts.units != "bytes" or len(parts.ranges) > 1):
+        del request.environ["HTTP_RANGE"]  # to be ignored (RFC 9110), where Werkzeug answers 416
     response = send_from_directory(
         file.path.parent,
         file.name,

@@ -140,6 +140,9 @@ def test_other_mistakes_are_explained(client: FlaskClient) -> None:
     assert "at /api." in refusal(client.get("/api/nowhere"), 404)["detail"]
     table = "/api/v1/jobs/sample-phmmer/files/targets.tbl"
     assert "Range" in refusal(client.get(table, headers={"Range": "bytes=999999999-"}), 416)["detail"]
+    for ignored in ("lines=1-2", "bytes=0-1,3-4"):
+        with client.get(table, headers={"Range": ignored}) as answer:
+            assert (answer.status_code, len(answer.data)) == (200, 2913)
     refusal(client.get("/api/v1/jobs/1"), 404)
     wrong_method = client.delete("/api/v1/processes")
     assert "Allow" in wrong_method.headers
