@@ -27,7 +27,7 @@ _MOST_VALUES = 10_000  # in one request: each takes a hundred times its bytes in
 _TEXT = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 
 
-Given = Mapping[str, Callable[[Schema], Submitted]]
+Converters = Mapping[str, Callable[[Schema], Submitted]]
 """What converts each value that was given, by the schema of its field, to what a form submits, or raises ValueError."""
 
 
@@ -63,7 +63,7 @@ def read_inputs(tool: Tool) -> Inputs:
     return Inputs(MultiDict(_with_defaults(tool, values)), printable(label).strip())
 
 
-def _read_json() -> tuple[str, Given]:
+def _read_json() -> tuple[str, Converters]:
     body = _parse(request.get_data())
     if not isinstance(body, dict) or not isinstance(body.get("inputs"), dict) or body.keys() - {"inputs", "label"}:
         example = 'Send a JSON object with "inputs", an object, and optionally "label", a text.'
@@ -95,7 +95,7 @@ def _object(pairs: list[tuple[str, JSON]]) -> JSONObject:
     return found
 
 
-def _read_form(tool: Tool) -> tuple[str, Given]:
+def _read_form(tool: Tool) -> tuple[str, Converters]:
     names = {*request.form, *request.files} - {"label"}
     data = submitted_data(tool)
     return request.form.get("label", ""), {name: partial(_from_texts, values=data.getlist(name)) for name in names}
