@@ -332,7 +332,7 @@ def test_a_process_that_a_job_spoiled_is_replaced(own_installation: Installation
 def test_a_job_that_uses_all_descriptors_fails_alone(own_installation: Installation) -> None:
     """It is not run again and again, and the next jobs do not fail.
 
-    One that changes a module cannot be noticed before a bug: then its process is replaced.
+    One that changes a module cannot be noticed before a bug, of its tool or in Celery: then its process is replaced.
     """
     site = own_installation
     site.start("redis", "worker")
@@ -344,6 +344,9 @@ def test_a_job_that_uses_all_descriptors_fails_alone(own_installation: Installat
     site.ended(site.submit("spoil", what="modules"))
     after = [site.submit("write_often", seconds=0.1) for _ in range(10)]
     assert sorted(site.ended(job).phase for job in after) == ["failed"] + 9 * ["finished"]
+
+    site.ended(site.submit("spoil", what="celery"))
+    assert attempts(site, [site.submit("write_often", seconds=0.1) for _ in range(4)]) == {("finished", 1)}
 
 
 @pytest.mark.slow

@@ -10,11 +10,11 @@ from typing import Any
 import redis
 from celery import states
 from celery.backends.base import BaseBackend
-from celery.exceptions import NotRegistered, TaskRevokedError, WorkerLostError
+from celery.exceptions import NotRegistered, TaskRevokedError, TimeLimitExceeded, WorkerLostError
 
 from greeter.jobs.bounds import LONGEST_TRACEBACK, MAX_PROGRESS_BYTES
 from greeter.jobs.celery_app import CeleryApp
-from greeter.jobs.containment import end_orphans
+from greeter.jobs.containment import end_orphans, end_pool_process
 from greeter.jobs.errors import JobNotFound, ToolChanged, failure_result
 from greeter.jobs.runner import Runner
 from greeter.toolkit.job import Fallback
@@ -45,13 +45,16 @@ class JobBackend(BaseBackend):
     def mark_as_failure(self, task_id: str, exc: Exception, *args: Any, **kwargs: Any) -> None:
         """Store a failure, unless another process can still run the job."""
         is_main = self._app.runner.process is None  # in a pool process, the tool itself has raised the exception
-        if is_main and isinstance(exc, WorkerLostError):
-            end_orphans()  # before the next attempt starts
-            self._jobs.requeue(task_id, self._runner_of(**kwargs), counted=not _is_stopping(), reason=exc)
-        elif is_main and isinstance(exc, (NotRegistered, ToolChanged)):
+        if not is_main or isinstance(exc, TimeLimitExceeded):
+            super().mark_as_failure(task_id, exc, *args, **kwargs)
+        elif isinstance(exc, (NotRegistered, ToolChanged)):
             self._jobs.return_unknown(task_id, exc)
         else:
-            super().mark_as_failure(task_id, exc, *args, **kwargs)
+            runner = self._runner_of(**kwargs)
+            if not isinstance(exc, WorkerLostError):  # Celery failed outside the task, as it would with every job
+                end_pool_process(runner.process)
+            end_orphans()  # before the next attempt starts
+            self._jobs.requeue(task_id, runner, counted=not _is_stopping(), reason=exc)
 
     def mark_as_retry(self, task_id: str, *args: object, **kwargs: object) -> None:
         """Requeue a job that Celery cancels during a cold shutdown; its RETRY would never be retried."""

@@ -20,7 +20,7 @@ import psutil
 
 from greeter.jobs import survivors
 from greeter.toolkit.job import Job
-from greeter.toolkit.process_guard import adopt_orphans, die_with_parent, kill_descendants, kill_orphans
+from greeter.toolkit.process_guard import adopt_orphans, die_with_parent, kill_descendants, kill_orphans, kill_trees
 from greeter.toolkit.threads import limited_threads, thread_variables
 
 log = logging.getLogger(__name__)
@@ -94,6 +94,12 @@ def end_orphans() -> None:
     pool = {process.pid for process in billiard.active_children() if process.pid}
     kill_orphans(pool.union(_helpers))
     survivors.end_survivors()
+
+
+def end_pool_process(pid: int | None) -> None:
+    """Kill the process with this id if it belongs to the pool of this worker. The pool replaces it."""
+    if pid and pid in {process.pid for process in billiard.active_children()}:
+        kill_trees(pid)
 
 
 def _allow_multiprocessing() -> None:

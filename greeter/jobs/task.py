@@ -169,5 +169,7 @@ class ToolTask(Task):  # type: ignore[type-arg]
 
 
 def _replace_process(reason: str) -> NoReturn:
-    log.warning("this process is replaced, because %s", reason)
-    os._exit(os.EX_TEMPFAIL)  # the main process sends the message again
+    try:
+        log.warning("this process is replaced, because %s", reason)
+    finally:  # also if a job has broken the log
+        os._exit(os.EX_TEMPFAIL)  # the main process sends the message again

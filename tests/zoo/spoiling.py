@@ -56,6 +56,9 @@ def spoil(job: Job, what: str) -> dict[str, Any]:
             sys.stderr.close()
         case "modules":
             Job.track = None  # type: ignore[assignment, method-assign]
+        case "celery":
+            for name in [name for name in sys.modules if name.startswith("celery.")]:
+                del sys.modules[name]
         case "limit":
             resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
     return {}
