@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
@@ -68,9 +69,11 @@ class CompiledTemplates(BytecodeCache):
 
 
 def pytest_configure() -> None:
-    """Give the tests settings of their own, whatever those of the adopter are, and one cache of templates."""
+    """Give the tests settings of their own, whatever those of the adopter are, and code that is compiled only once."""
     for declared in fields(Settings):
         os.environ.pop(declared.name.upper(), None)
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # often set in containers; the tests start hundreds of processes
+    sys.dont_write_bytecode = False
     Flask.jinja_options = {"bytecode_cache": CompiledTemplates()}
 
 
@@ -85,6 +88,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         timeouts = [mark.args[0] for mark in item.iter_markers("timeout")]
         durations[item.path] = max(durations[item.path], *timeouts, bool(item.get_closest_marker("slow")))
     items.sort(key=lambda item: -durations[item.path])
+
+
+def pytest_collection_finish() -> None:
+    """Exclude what was imported from the garbage collections of the tests, which would visit it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def wait_for(what: Callable[[], Any], seconds: float = 20) -> Any:
