@@ -46,7 +46,7 @@ CHROMIUM = Path("/usr/bin/chromium")
 QUIET = ["--disable-quic", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 NAMES = "--host-resolver-rules=MAP *.test 127.0.0.1"  # unlike localhost, not a secure context
 
-# The environment of processes whose coverage is not measured, which halves the CPU time of thousands of requests.
+# The environment of processes that are left out of coverage, which halves the CPU time of their start.
 UNMEASURED = {"COVERAGE_PROCESS_CONFIG": ""}
 
 # The misbehaving tools of the tests are found like any others: as files in a folder of tools.
@@ -424,6 +424,14 @@ class Installation:
 
     def _flower_answers(self, name: str) -> bool:
         return listens(self.settings.flower_port)
+
+
+@pytest.fixture(autouse=True)
+def without_coverage(request: pytest.FixtureRequest) -> None:
+    """Leave out of coverage the processes that a test with the mark `unmeasured` starts."""
+    if request.node.get_closest_marker("unmeasured"):
+        for name, value in UNMEASURED.items():
+            request.getfixturevalue("monkeypatch").setenv(name, value)
 
 
 @pytest.fixture(scope="session")

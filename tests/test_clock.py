@@ -46,7 +46,7 @@ time_t time(time_t *now) {
 }
 """
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.unmeasured]
 
 
 def fake_clock(site: Installation, folder: Path, more: str = "") -> Path:

@@ -25,6 +25,7 @@ SECONDS = int(os.environ.get("NEMESIS_SECONDS", "60"))
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(SECONDS + 900),
+    pytest.mark.unmeasured,
     # aiosmtpd leaves connections open when it is stopped.
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]

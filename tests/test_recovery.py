@@ -18,7 +18,7 @@ from greeter.jobs.record import Record
 from greeter.jobs.runner import Runner
 from tests.conftest import Installation, wait_for
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.unmeasured]
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from tests.test_recovery import running
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.unmeasured,
     needs("munged", "munge"),
     needs("slurmctld", "slurmctld"),
     needs("slurmd", "slurmd"),

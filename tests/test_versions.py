@@ -11,7 +11,7 @@ from greeter.jobs.errors import TOOL_CHANGED
 from tests.conftest import ROOT, Installation, wait_for
 from tests.http import fetch, post, submit, wait_for_end
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.unmeasured]
 
 TOOL = '''
 """A tool of one version of the code."""

@@ -18,7 +18,7 @@ from greeter.jobs.errors import TIME_LIMIT_REACHED, TOOL_REMOVED
 from tests.conftest import Installation, wait_for
 from tests.test_recovery import diary, process_of, running
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.unmeasured]
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ import psutil
 import pytest
 from redis import RedisError
 
-from tests.conftest import UNMEASURED, Installation, small_disk, wait_for
+from tests.conftest import Installation, small_disk, wait_for
 from tests.http import fetch
 from tests.mail import MailServer
 
@@ -53,11 +53,7 @@ class Site(Installation):
         )
         self.view, self.mount = folder / "view", folder / "mount"
         self.log = folder / "log"
-        self.more_environ = {
-            "web": UNMEASURED,
-            "worker": UNMEASURED | {"DIARY": str(folder / "diary")},
-            MOVABLE: {"DATA_DIR": str(self.view)},
-        }
+        self.more_environ = {"worker": {"DIARY": str(folder / "diary")}, MOVABLE: {"DATA_DIR": str(self.view)}}
         self.exits: Counter[tuple[str, int]] = Counter()
         self.slow: Counter[str] = Counter()
 

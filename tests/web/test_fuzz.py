@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from werkzeug.routing import Rule
 
 from greeter import create_app
-from tests.conftest import UNMEASURED, Installation
+from tests.conftest import Installation
 from tests.http import fetch
 from tests.web.test_template_filters import CONTROL, TURNING
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.no_cover]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.no_cover, pytest.mark.unmeasured]
 
 ROUNDS = 3
 FASTA = ">q one\nVHLTPEEKSAVTALWGKVNVDEVGGEALGRLLVVYPWTQRF\n"
@@ -136,7 +136,6 @@ def site(tmp_path: Path) -> Iterator[Installation]:
     """An installation that trusts one proxy, accepts only small forms, and has a short queue."""
     limits = {"max_upload_bytes": 1, "max_waiting": 3, "soft_time_limit": 1, "worker_concurrency": 1}
     with closing(Installation(tmp_path, proxy_hops=1, **limits)) as installation:
-        installation.more_environ = {"web": UNMEASURED, "worker": UNMEASURED}
         installation.start("redis", "worker", "web")
         yield installation
 
