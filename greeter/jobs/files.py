@@ -100,10 +100,11 @@ class JobFiles:
         Too many files are set aside instead: a worker that waits for 100,000 files, one by one, would count as hanging.
         """
         attempts = self._attempts(job_id)
-        for attempt in attempts.glob("*"):
+        found = list(attempts.glob("*"))
+        for attempt in found:
             if has_too_many_files(attempt):
                 set_aside(attempt, self.root)
-        if any(attempts.glob("*")):
+        if found:
             sync_tree(attempts)
             sync_path(attempts.parent)
 
@@ -119,9 +120,9 @@ class JobFiles:
         Those of an attempt that was killed may be too many to look at all of them.
         """
         total = 0
-        for path in islice(walk(self.folder(job_id)), _MOST_MEASURED):
+        for entry in islice(walk(self.folder(job_id)), _MOST_MEASURED):
             with suppress(FileNotFoundError):  # removed in the meantime
-                total += max(path.lstat().st_size, _BLOCK)
+                total += max(entry.stat(follow_symlinks=False).st_size, _BLOCK)
         return total
 
     def has_inputs(self, job_id: str, names: Iterable[str]) -> bool:
@@ -164,7 +165,7 @@ class JobFiles:
     def remove_attempts(self, job_id: str) -> None:
         """Set the folders of all attempts aside. If Redis was restored from a backup, one may have the next number."""
         self._attempts(job_id).mkdir(exist_ok=True)  # an earlier version did not create it with the job
-        for folder in self._attempts(job_id).glob("*"):
+        for folder in self._attempts(job_id).iterdir():
             with suppress(FileNotFoundError):  # a file server may show what was removed
                 set_aside(folder, self.root)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 _MAX_NEW_DESCRIPTORS = 32  # that jobs may leave open in a process
 _MAX_NEW_THREADS = 8
+_LIMITS = [number for name, number in vars(resource).items() if name.startswith("RLIMIT_")]
 
 
 class ProcessState:
@@ -42,17 +43,16 @@ class ProcessState:
 
 
 def _descriptors() -> int:
-    return len(list(Path("/dev/fd").iterdir()))
+    return len(os.listdir("/dev/fd"))  # noqa: PTH208  for each job, and it takes half as long
 
 
 def _settings() -> dict[str, object]:
     umask = os.umask(0o077)
     os.umask(umask)
-    limits = (name for name in dir(resource) if name.startswith("RLIMIT_"))
     return {
         "working directory": Path.cwd(),
         "umask": umask,
-        "resource limits": [resource.getrlimit(getattr(resource, name)) for name in limits],
+        "resource limits": [resource.getrlimit(limit) for limit in _LIMITS],
         "priority": os.getpriority(os.PRIO_PROCESS, 0),
         # macOS has no affinity.
         "CPU affinity": os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None,

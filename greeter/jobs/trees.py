@@ -14,20 +14,20 @@ _OWNER = 0o700  # permissions: the owner of a folder may always set them
 _LONGEST_PATH = 4096  # bytes, with the one at its end: Linux takes no longer one
 
 
-def walk(root: Path) -> Iterator[Path]:
+def walk(root: Path) -> Iterator[os.DirEntry[str]]:
     """Yield all files and folders below a folder, but not what cannot be read or has too long a path.
 
     Unlike that of Python 3.11, it does not fail at a depth of a thousand folders.
     """
-    folders = [root]
+    folders = [str(root)]
     while folders:
         with suppress(OSError), os.scandir(folders.pop()) as entries:
             for entry in entries:
                 if len(os.fsencode(entry.path)) >= _LONGEST_PATH:
                     continue
                 if entry.is_dir(follow_symlinks=False):
-                    folders.append(Path(entry))
-                yield Path(entry)
+                    folders.append(entry.path)
+                yield entry
 
 
 def disk_time(folder: Path) -> float:
@@ -72,7 +72,7 @@ def sync_tree(root: Path) -> None:
 
     An empty folder needs nothing more: the folder that names it is synced.
     """
-    paths = [*walk(root)]
+    paths = [Path(entry) for entry in walk(root)]
     filled = {path.parent for path in paths}
     for path in (root, *paths):
         if path in filled or not path.is_dir():
