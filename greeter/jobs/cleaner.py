@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from contextlib import suppress
 
 from greeter.jobs.errors import UNAVAILABLE, JobNotFound
 from greeter.jobs.probe import Probe
@@ -43,8 +42,12 @@ class Cleaner:
         if expired is None:
             return
         for job_id in expired:
-            with suppress(JobNotFound):  # another worker was faster
+            try:
                 self._jobs.delete(job_id)
+            except JobNotFound:  # another worker was faster
+                continue
+            except OSError as error:
+                log.warning("an expired job is kept: %s", error)
         if time.monotonic() >= self._next_ages:
             self._next_ages = time.monotonic() + _AGE_INTERVAL
             store.remove_orphans()

@@ -135,7 +135,7 @@ class JobService:
             self._log_event("ended" if outcome == CancelOutcome.CANCELLED else "cancel requested", job_id)
 
     def delete(self, job_id: str) -> bool:
-        """Delete the record and the files of a job, or return False if it is active. Raises JobNotFound."""
+        """Delete the record and the files of a job, or return False if it is active. Raises as Store.delete does."""
         if deleted := self.store.delete(job_id):
             log.info("deleted", extra={"job": job_id[:8]})
         return deleted

@@ -36,6 +36,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from errno import EBUSY
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -156,10 +157,17 @@ class Store(WorkerStore):
         return outcome
 
     def delete(self, job_id: str) -> bool:
-        """Delete the folder and the record of a job, unless it is active; return whether it did. Raises JobNotFound."""
+        """Delete the folder and the record of a job, unless it is active, and return whether it did.
+
+        Raises:
+            JobNotFound: There is no such job.
+            NoAnswer: Its folder cannot be removed, for example because the disk is read-only.
+        """
         if self.find(job_id).active:
             return False
         self.files.remove(job_id)  # first: if Redis fails now, the record is still there for the next try
+        if self.files.folder(job_id).exists():
+            raise NoAnswer(EBUSY, f"the folder of job {job_id[:8]} cannot be removed")
         self._scripts.run("delete", job_id)
         return True
 

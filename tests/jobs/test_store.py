@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 import redis
 
+from greeter.jobs.cleaner import Cleaner
 from greeter.jobs.errors import JobNotFound, QueueFull, StorageFull, TooManyBytes, TooManyJobs
 from greeter.jobs.log_fields import log_fields
+from greeter.jobs.probe import NoAnswer
 from greeter.jobs.record import Record
 from greeter.jobs.runner import Runner
 from greeter.jobs.scripts import Fields
@@ -21,7 +23,7 @@ from greeter.jobs.store import Store
 from greeter.jobs.submission import Submission
 from greeter.jobs.worker_store import Claim
 from greeter.settings import Settings
-from tests.conftest import Installation, free_port
+from tests.conftest import Installation, free_port, small_disk
 
 pytestmark = pytest.mark.redis
 
@@ -188,6 +190,23 @@ def test_expired_jobs_and_orphaned_folders_are_found(store: Store) -> None:
     assert not store.files.folder("a" * 32).exists()
     with pytest.raises(JobNotFound):
         store.find("a" * 32)
+
+
+def test_a_job_whose_files_cannot_be_removed_is_not_deleted(with_redis: Installation) -> None:
+    """A page must not say that the files are deleted when they are still on the disk."""
+    store = with_redis.store
+    job, other = (with_redis.submit("nap") for _ in range(2))
+    for one in (job, other):
+        store.cancel(one)
+        with_redis.redis.zincrby("jobs:ended", -with_redis.settings.retention - 1, one)
+    store.files.remove(job)
+    with small_disk(store.files.folder(job), "1m"):
+        with pytest.raises(NoAnswer):
+            store.delete(job)
+        Cleaner(with_redis.jobs).clean()
+        assert store.find(job).phase == "cancelled"
+        assert not store.files.folder(other).exists()
+    assert store.delete(job)
 
 
 def test_records_that_were_deleted_by_hand_do_not_keep_others_from_expiring(store: Store) -> None:
