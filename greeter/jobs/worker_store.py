@@ -26,6 +26,7 @@ from greeter.toolkit.tool import Params
 
 CANCEL_TIMEOUT = 6  # seconds that a cancelled job has to end on its own
 MAX_ATTEMPTS = 2
+MAX_STARTS = 100  # also those that do not count
 PROGRESS = "PROGRESS"
 
 
@@ -165,7 +166,8 @@ class WorkerStore:
         """
         self.measure(job_id)
         silence = self._settings.silence_limit if stale else ""
-        state = self._scripts.run("requeue", job_id, *runner.args, silence, int(counted), MAX_ATTEMPTS, result)
+        limits = (MAX_ATTEMPTS, MAX_STARTS)
+        state = self._scripts.run("requeue", job_id, *runner.args, silence, int(counted), *limits, result)
         return state.decode() if state else None
 
     def stale(self) -> list[tuple[str, str]]:

@@ -21,7 +21,7 @@ from greeter.jobs.runner import Runner
 from greeter.jobs.scripts import Fields
 from greeter.jobs.store import Store
 from greeter.jobs.submission import Submission
-from greeter.jobs.worker_store import Claim
+from greeter.jobs.worker_store import MAX_STARTS, Claim
 from greeter.settings import Settings
 from tests.conftest import Installation, free_port, small_disk
 
@@ -367,3 +367,15 @@ def test_a_job_with_several_messages_does_not_fail_sooner(store: Store) -> None:
         store.fail_unknown("a" * 32, "{}")
     counted = int(store.redis.hget(f"job:{'a' * 32}", "unknown") or 0)
     assert 1 <= counted <= store.redis.time()[0] - start + 2
+
+
+def test_a_job_does_not_start_for_ever(store: Store) -> None:
+    """It may stop its worker each time, or run longer than any worker on its cluster."""
+    create(store, "a" * 32)
+    starts = 0
+    while store.find("a" * 32).phase == "waiting" and starts < 1000:
+        claim(store, "a" * 32, Runner("worker", 1))
+        store.requeue("a" * 32, Runner("worker"), stale=False, counted=False, result='{"user_message": "lost"}')
+        starts += 1
+    record = store.find("a" * 32)
+    assert (record.phase, record.user_message, starts) == ("failed", "lost", MAX_STARTS)

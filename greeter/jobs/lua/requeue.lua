@@ -2,15 +2,18 @@
 -- Make a running job wait again after its process was lost, or end it if it was cancelled or this was its last attempt.
 --
 -- ARGV: 1 job id, 2 worker, 3 process or '', 4 seconds without a heartbeat that the job must have or '', 5 '1' if
---   the attempt counts, 6 maximum of attempts, 7 result after the last one (JSON)
+--   the attempt counts, 6 maximum of attempts, 7 maximum of all, 8 result after the last one (JSON)
 -- Returns: the new Celery state; nil if the job had a heartbeat, or does not run there
-local _, worker, process, silence, counts, most_attempts, result = unpack(ARGV)
+local _, worker, process, silence, counts, most_attempts, most_starts, result = unpack(ARGV)
 
 if not is_run_by(worker, process) then return false end
 if silence ~= '' and not is_older(last_heartbeat(), silence) then return false end
 if get('cancel_requested') then
   finish('REVOKED')
-elseif counts == '1' and tonumber(get('attempts')) >= tonumber(most_attempts) then
+elseif
+  counts == '1' and tonumber(get('attempts')) >= tonumber(most_attempts)
+  or tonumber(get('claims') or 0) >= tonumber(most_starts)
+then
   finish('FAILURE', 'result', result)
 else
   if counts ~= '1' then redis.call('HINCRBY', key, 'attempts', -1) end
