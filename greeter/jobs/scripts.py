@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from hashlib import blake2b
 from pathlib import Path
 from secrets import token_bytes
 from typing import Any
 
 import redis
-from redis import Redis
 from redis.backoff import NoBackoff
-from redis.commands.core import Script
 from redis.exceptions import NoScriptError
 from redis.retry import Retry
 
@@ -43,7 +42,7 @@ class Scripts:
         self.redis = url.connect(socket_timeout=1, socket_connect_timeout=1, retry=retry)
         self._connections = Connections(self.redis.connection_pool)
         self._replicas = settings.confirm_replicas
-        self._scripts = _load(self.redis)
+        self._scripts = {name: self.redis.register_script(source) for name, source in _sources().items()}
 
     def run(self, script: str, *args: Argument) -> Any:
         """Run a script and return its reply."""
@@ -72,9 +71,10 @@ class Scripts:
         return blake2b(text.encode(), key=key, digest_size=16).hexdigest() if text else ""
 
 
-def _load(redis: Redis) -> dict[str, Script]:
+@cache
+def _sources() -> dict[str, str]:
     names = {path.stem for path in _FOLDER.glob("*.lua")}
-    return {name: redis.register_script(_source(name)) for name in names.difference(_SHARED)}
+    return {name: _source(name) for name in names.difference(_SHARED)}
 
 
 def _source(name: str) -> str:
