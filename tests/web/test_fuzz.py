@@ -71,6 +71,18 @@ HEADERS = {
     "X-\u00fc": HOSTILE,
 }
 
+# Strategies are made here once, because making and validating them for each request would take half of the time.
+NUMBERS = st.integers(0, 9)
+ANY_BYTES = st.binary(max_size=200) | st.just(b"a" * 100_000)
+TOKENS = st.sampled_from(["", "", "a"])
+OTHER_FIELDS = st.dictionaries(mostly(*FORM, "token"), mostly("3", "10000"), max_size=2)
+FILE_NAMES = st.none() | HOSTILE
+JOBS, FILES, TOOL_NAMES = mostly("JOB"), mostly("targets.tbl"), mostly(*TOOLS)
+UNQUOTED = st.sampled_from(["", "/"])
+QUERIES = st.just("example") | TABLE | HOSTILE
+NO_HEADER: st.SearchStrategy[list[str]] = st.just([])
+HEADER_NAMES = NO_HEADER | st.lists(st.sampled_from(sorted(HEADERS)), max_size=3, unique=True)
+
 
 class Request(NamedTuple):
     """A raw request, in which JOB is a placeholder for a job id."""
@@ -85,20 +97,16 @@ class Request(NamedTuple):
 @st.composite
 def bodies(draw: st.DrawFn) -> tuple[str, bytes]:
     """A content type and a body: mostly a form as browsers send it, sometimes arbitrary bytes."""
-    if draw(st.integers(0, 9)) == 0:
-        return draw(HOSTILE), draw(st.binary(max_size=200) | st.just(b"a" * 100_000))
-    fields = (
-        FORM
-        | {"token": draw(st.sampled_from(["", "", "a"]))}
-        | draw(st.dictionaries(mostly(*FORM, "token"), mostly("3", "10000"), max_size=2))
-    )
+    if draw(NUMBERS) == 0:
+        return draw(HOSTILE), draw(ANY_BYTES)
+    fields = FORM | {"token": draw(TOKENS)} | draw(OTHER_FIELDS)
     fields.pop(draw(mostly(*fields)), None)
     if draw(st.booleans()):
         form = urlencode(fields, encoding="utf-8", errors="surrogatepass")
         return "application/x-www-form-urlencoded", form.encode()
     parts = []
     for name, value in fields.items():
-        file = draw(st.none() | HOSTILE)
+        file = draw(FILE_NAMES)
         named = "" if file is None else f'; filename="{file}"'
         parts.append(f'--cut\r\nContent-Disposition: form-data; name="{name}"{named}\r\n\r\n{value}\r\n')
     return "multipart/form-data; boundary=cut", ("".join(parts) + "--cut--\r\n").encode(errors="surrogatepass")
@@ -107,19 +115,17 @@ def bodies(draw: st.DrawFn) -> tuple[str, bytes]:
 @st.composite
 def requests(draw: st.DrawFn, rule: Rule, method: str) -> Request:
     """A request for a route, with arbitrary headers and body."""
-    values = {"job_id": mostly("JOB"), "name": mostly(*(["targets.tbl"] if "files" in rule.rule else TOOLS))}
+    values = {"job_id": JOBS, "name": FILES if "files" in rule.rule else TOOL_NAMES}
 
     def fill(variable: re.Match[str]) -> str:
-        return quote(
-            draw(values.get(variable[1], HOSTILE)), safe=draw(st.sampled_from(["", "/"])), errors="surrogatepass"
-        )
+        return quote(draw(values.get(variable[1], HOSTILE)), safe=draw(UNQUOTED), errors="surrogatepass")
 
     path = re.sub(r"<(?:\w+:)?(\w+)>", fill, rule.rule)
     if draw(st.booleans()):
-        path += "?" + quote(draw(st.just("example") | TABLE | HOSTILE), safe="=&", errors="surrogatepass")
+        path += "?" + quote(draw(QUERIES), safe="=&", errors="surrogatepass")
     kind, body = draw(bodies()) if method != "GET" else ("", b"")
     headers = {"Host": "localhost", "Content-Length": str(len(body)), "Content-Type": kind, "Connection": "close"}
-    chosen = draw(st.just([]) | st.lists(st.sampled_from(sorted(HEADERS)), max_size=3, unique=True))
+    chosen = draw(HEADER_NAMES)
     headers |= {name: draw(HEADERS[name]) for name in chosen}
     lines = [f"{name}: {one_line(value)}" for name, value in headers.items()]
     head = "\r\n".join([f"{method} {path} HTTP/1.1", *lines, "", ""])
