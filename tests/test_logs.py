@@ -72,6 +72,7 @@ def test_production_logs_tracebacks_without_exception_messages() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.unmeasured
 def test_the_log_follows_each_job_and_contains_no_user_input(own_installation: Installation) -> None:
     """Each event of a job is logged once, as JSON, from the request to its end, without input, secrets or whole ids."""
     site = own_installation

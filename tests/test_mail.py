@@ -17,7 +17,7 @@ from tests.conftest import Installation, wait_for
 from tests.http import fetch, post, submit, wait_for_end
 from tests.mail import MailServer
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.unmeasured]
 
 TOKEN = "a-token-of-the-operator"
 

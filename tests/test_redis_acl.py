@@ -18,6 +18,7 @@ from tests.test_redis_tls import flower_page
 
 
 @pytest.mark.slow
+@pytest.mark.unmeasured
 def test_an_installation_runs_as_the_documented_user(
     own_installation: Installation, mail_server: MailServer, tmp_path: Path
 ) -> None:

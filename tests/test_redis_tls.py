@@ -38,6 +38,7 @@ def remote(tmp_path: Path, authority: Path) -> Iterator[Server]:
 
 
 @pytest.mark.slow
+@pytest.mark.unmeasured
 def test_everything_connects_over_tls(own_installation: Installation, remote: Server, authority: Path) -> None:
     """Store, broker, rate limits, worker, web, Flower and `flask selftest` verify the certificate."""
     site = own_installation
