@@ -18,6 +18,8 @@ pytestmark = pytest.mark.slow
 
 HALF_A_HEAD = b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: "
 LAST_REQUEST = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+LONG_HEAD = HALF_A_HEAD + b"a: b\r\n" * 20_000
+AHEAD = b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + HALF_A_HEAD
 HALF_A_BODY = (
     b"POST /tools/expensive_greet HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n"
     b"Content-Type: application/x-www-form-urlencoded\r\n\r\nperson=Ada&"
@@ -40,8 +42,16 @@ def half_sent(installation: Installation, request: bytes, number: int) -> Iterat
 
 @pytest.mark.parametrize(
     ("request_so_far", "clients"),
-    [(HALF_A_HEAD, 200), (b"", 200), (b"\r\n\r\nGET", 200), (HALF_A_BODY, 12), (LAST_REQUEST, 200)],
-    ids=["head", "nothing", "empty lines", "body", "not closed"],
+    [
+        (HALF_A_HEAD, 200),
+        (b"", 200),
+        (b"\r\n\r\nGET", 200),
+        (LONG_HEAD, 100),
+        (AHEAD, 100),
+        (HALF_A_BODY, 12),
+        (LAST_REQUEST, 200),
+    ],
+    ids=["head", "nothing", "empty lines", "long head", "sent ahead", "body", "not closed"],
 )
 def test_slow_clients_do_not_delay_others(installation: Installation, request_so_far: bytes, clients: int) -> None:
     """While slow clients are connected, more than there are threads, other requests need not wait until they leave."""

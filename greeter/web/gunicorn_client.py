@@ -8,7 +8,7 @@ from io import BytesIO
 
 from gunicorn.workers.gthread import TConn
 
-_LONGEST_HEAD = 65_536  # bytes; a thread reads the rest of a longer head
+_LONGEST_HEAD = 65_536  # bytes; a longer one is refused
 
 
 @dataclass(eq=False)

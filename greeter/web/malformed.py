@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 import re
+import socket
 from typing import Any
 
 from flask import Response
+from gunicorn.config import Config
 from gunicorn.http import errors as http
 from gunicorn.http.message import Request
 from gunicorn.http.parser import RequestParser
+from gunicorn.http.unreader import SocketUnreader
 
 from greeter.logs import REQUEST
 from greeter.web.explanations import explain
@@ -42,17 +45,34 @@ class Malformed(Exception):
         REQUEST.reset(token)
 
 
+class _Unreader(SocketUnreader):
+    """Reads a body from the socket, but no head: the worker hands a request over when it has read all of the head."""
+
+    in_head = False
+
+    def chunk(self, *args: Any) -> bytes:
+        if self.in_head:
+            raise http.LimitRequestHeaders("the head is longer than the worker reads")
+        return super().chunk(*args)
+
+
 class Parser(RequestParser):
-    """gunicorn's parser, except that it keeps the start of a request until the request is parsed."""
+    """gunicorn's parser, except that it keeps the start of a request, and does not wait for the rest of a head."""
+
+    def __init__(self, cfg: Config, source: socket.socket, source_addr: Any) -> None:
+        super().__init__(cfg, source, source_addr)
+        self.unreader: _Unreader = _Unreader(source)
 
     def __next__(self) -> Request:
         """Return the next request, or raise Malformed."""
-        start = self.unreader.read()
-        self.unreader.unread(start)
+        start = self.unreader.buf.getvalue()
+        self.unreader.in_head = True
         try:
             return super().__next__()
         except http.ParseException as error:
             raise Malformed(error, start) from error
+        finally:
+            self.unreader.in_head = False
 
     def finish_body(self, *args: Any, **kwargs: Any) -> bool:  # type: ignore[override]
         """Skip the rest of a body, and return whether the next request can be read."""

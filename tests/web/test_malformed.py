@@ -20,6 +20,7 @@ HEADS = {
     "long address": (414, b"GET %s?" + b"a" * 5000 + b" HTTP/1.1\r\n\r\n"),
     "long header": (431, b"GET %s HTTP/1.1\r\nX-Long: " + b"a" * 9000 + b"\r\n\r\n"),
     "many headers": (431, b"GET %s HTTP/1.1\r\n" + b"X-A: a\r\n" * 60 + b"\r\n"),
+    "no end": (431, b"GET %s HTTP/1.1\r\n" + b"X-A: a\r\n" * 20_000),
     "no header": (400, b"GET %s HTTP/1.1\r\nA header\r\n\r\n"),
     "two hosts": (400, b"GET %s HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"),
     "expectation": (417, b"POST %s HTTP/1.1\r\nExpect: more\r\n" + BODY + b"\r\n"),
