@@ -55,6 +55,8 @@ class MultipartReader:
             decoder.receive_data(data)
             while not isinstance(event := decoder.next_event(), Epilogue | NeedData):
                 if isinstance(event, Field | File):
+                    if event.name is None:  # not a str, as its type says
+                        raise ValueError("a part of the form has no name")
                     self._part = event
                     self._file = self._open_file(event.filename) if isinstance(event, File) else None
                 elif isinstance(event, Data):

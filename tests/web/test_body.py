@@ -79,12 +79,18 @@ def test_a_malformed_body_that_is_too_large_is_refused(installation: Installatio
 
 @pytest.mark.parametrize(
     ("kind", "body"),
-    [(MULTIPART, FIELDS[MULTIPART].replace(b"--cut--", b"")), (MULTIPART, b"x"), ("multipart/form-data", b"x")],
-    ids=["no end", "no part", "no boundary"],
+    [
+        (MULTIPART, FIELDS[MULTIPART].replace(b"--cut--", b"")),
+        (MULTIPART, FIELDS[MULTIPART].replace(b'; name="total"', b"")),
+        (MULTIPART, b"x"),
+        ("multipart/form-data", b"x"),
+    ],
+    ids=["no end", "no name", "no part", "no boundary"],
 )
 def test_a_body_that_is_no_form_is_refused(client: FlaskClient, kind: str, body: bytes) -> None:
     """It is not taken for an empty form."""
-    assert client.post("/tools/expensive_greet", data=body, content_type=kind).status_code == 400
+    for path in ("/tools/expensive_greet", "/api/v1/processes/expensive_greet/execution"):
+        assert client.post(path, data=body, content_type=kind).status_code == 400
     assert client.post("/tools/expensive_greet", data=b"person=\xff", content_type=URLENCODED).status_code == 400
 
 
