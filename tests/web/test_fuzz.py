@@ -160,7 +160,7 @@ class Visitor:
         assert status or len(request.body) > 10_000, "closed without an answer although the body is small"
         assert status < 500 or status == 501 or (status == 503 and "Retry-After: " in answer), answer
         self.jobs += re.findall(r"^Location: \S*/jobs/([0-9a-f]{32})\r$", answer, re.MULTILINE)
-        if "<h1>The job has been deleted" in answer or answer.startswith("HTTP/1.1 204 "):
+        if "<h1>The job has been deleted" in answer or status == 204:
             self.removed.add(job)
 
     def answer_to(self, request: bytes) -> str:
