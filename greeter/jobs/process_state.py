@@ -52,6 +52,7 @@ def _settings() -> dict[str, object]:
     return {
         "working directory": Path.cwd(),
         "umask": umask,
+        "user": (os.geteuid(), os.getegid()),
         "resource limits": [resource.getrlimit(limit) for limit in _LIMITS],
         "priority": os.getpriority(os.PRIO_PROCESS, 0),
         # macOS has no affinity.

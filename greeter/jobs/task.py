@@ -87,11 +87,9 @@ class ToolTask(Task):  # type: ignore[type-arg]
             start_reporting()
         except RuntimeError as error:  # the limit of processes, or of memory, is reached
             _replace_process(str(error))
-        if problem := self._recent_problem():
-            log.warning("left the job to another worker: %s", problem)
+        if problem := self._recent_problem():  # perhaps only of this process
             time.sleep(return_delay())
-            self.app.jobs.resend(job_id)
-            raise Ignore
+            _replace_process(problem)
 
     def _recent_problem(self) -> str | None:
         """Return the problem, unless there was none in the last second: a job that fails is checked again."""
