@@ -10,6 +10,7 @@ import shutil
 import tempfile
 from contextlib import suppress
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 from gunicorn.arbiter import Arbiter
@@ -64,6 +65,7 @@ def on_starting(arbiter: Arbiter) -> None:
     if arbiter.cfg.reload:
         return
     arbiter.app.wsgi()  # not through preload_app, which loads it before there is the folder
+    import_module("greeter.web.malformed")  # which each process needs too
     # The collector writes to every object that it visits, and so would copy the shared memory to each process.
     gc.collect()
     gc.freeze()
