@@ -113,14 +113,13 @@ class JobService:
         self._resend_later(job_id)
 
     def _resend_later(self, job_id: str) -> None:
-        timer = Timer(return_delay(), self.resend, [job_id])
+        timer = Timer(return_delay(), self._resend, [job_id])
         timer.daemon = True
         with suppress(RuntimeError):  # no thread can be started: a sweep sends it later
             timer.start()
 
-    def resend(self, job_id: str) -> None:
-        """Send the message of a waiting job again. If Redis is unavailable, a sweep sends it later."""
-        with suppress(RedisError):
+    def _resend(self, job_id: str) -> None:
+        with suppress(RedisError):  # a sweep sends it later
             self.store.resend(job_id)
 
     def end(self, job_id: str, runner: Runner, state: str, fields: Fields) -> None:
