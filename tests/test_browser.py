@@ -664,7 +664,7 @@ def test_everything_works_without_javascript(installation: Installation, browser
     page.click("button")
     page.wait_for_selector("text=11 hits for 3 queries")
     page.click("text=Show 3 alignments")
-    assert page.locator("pre").first.is_visible()
+    page.locator("pre").first.wait_for()
     page.click("text=Downloads (9 files)")
     with page.expect_download():
         page.click("text=domains.tbl")

@@ -114,7 +114,7 @@ def test_processes_share_the_memory_of_what_they_load(own_installation: Installa
     for process in [forked for main in mains for forked in main.children()]:
         wait_for(partial(_has_loaded_everything, process))
         memory = process.memory_full_info()
-        assert memory.uss < memory.rss / 4, process.cmdline()
+        assert memory.uss < memory.rss / 3, process.cmdline()
 
 
 def _has_loaded_everything(process: psutil.Process) -> bool:

@@ -70,6 +70,8 @@ class Worker(ThreadWorker):
         client = Client(conn, time.monotonic() + _HEAD_SECONDS)
         self._waiting[conn.sock.fileno()] = client
         self._requests.register(conn.sock, select.EPOLLIN | select.EPOLLONESHOT)
+        if not self._threads:  # the first one was refused
+            self._add_thread()
 
     def _wait(self, client: Client, seconds: float | None = None) -> None:
         """Wait for more from a client, for at most this time, or as long as before."""

@@ -231,7 +231,8 @@ def test_a_command_that_is_ended_leaves_nothing_for_long(
     words, root = tmp_path / "words", app.extensions["greeter"].databases.root
     words.write_text("wait\n")
     flask = str(Path(sys.executable).parent / "flask")
-    command = [flask, "--app", "tests.entries:web", "add-database", str(words)]
+    command = ["env", "--default-signal=HUP"]  # the tests may be run by nohup
+    command += [flask, "--app", "tests.entries:web", "add-database", str(words)]
     command += ["--id", "own", "--version", "1", "--kind", "words"]
     environ = os.environ | {"DATA_DIR": str(tmp_path), "REDIS_URL": app.extensions["greeter"].settings.redis_url}
     process = subprocess.Popen(command, cwd=ROOT, env=environ)
