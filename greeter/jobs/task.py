@@ -59,7 +59,7 @@ class ToolTask(Task):  # type: ignore[type-arg]
         JOB.set(job_id[:8])
         REQUEST.set(self.request.get("request_id") or "")
         try:
-            self._check_process(job_id)
+            self._check_process()
             return self._run(job_id)
         except Exception as error:
             if not isinstance(error, TaskPredicate):
@@ -69,27 +69,26 @@ class ToolTask(Task):  # type: ignore[type-arg]
             JOB.set("")
             REQUEST.set("")
 
-    def _check_process(self, job_id: str) -> None:
+    def _check_process(self) -> None:
+        """Replace this process if it cannot run jobs. Another one gets the job, which is not claimed yet."""
         try:
-            self._check_fitness(job_id)
-        except Exception as error:
-            if isinstance(error, TaskPredicate):
-                raise
-            # The job is not claimed yet, so it could not fail, and would wait forever.
-            _replace_process(f"it cannot be checked: {type(error).__name__}")
+            reason = self._reason_to_replace()
+        except Exception as error:  # if it were raised, the job would wait forever
+            reason = f"it cannot be checked: {type(error).__name__}"
+        if reason:
+            _replace_process(reason)
 
-    def _check_fitness(self, job_id: str) -> None:
-        """Leave a job that is not claimed yet to another process if this one cannot run it."""
+    def _reason_to_replace(self) -> str | None:
         state = self.app.process_state
         if state and (change := state.change()):
-            _replace_process(f"a job has changed it: {change}")
+            return f"a job has changed it: {change}"
         try:
             start_reporting()
         except RuntimeError as error:  # the limit of processes, or of memory, is reached
-            _replace_process(str(error))
+            return str(error)
         if problem := self._recent_problem():  # perhaps only of this process
             time.sleep(return_delay())
-            _replace_process(problem)
+        return problem
 
     def _recent_problem(self) -> str | None:
         """Return the problem, unless there was none in the last second: a job that fails is checked again."""
