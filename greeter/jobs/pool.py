@@ -1,20 +1,24 @@
-"""The pool of a worker, which keeps working when the system refuses to start a process."""
+"""The pool of a worker, which replaces a process as soon as it has ended and the system allows it."""
 
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable
 
 from billiard.process import BaseProcess as Process
 from celery.concurrency import asynpool, prefork
+from kombu.asynchronous import Hub
 
 log = logging.getLogger(__name__)
 
 
 class Pool(asynpool.AsynPool):
-    """A pool that tries again, every five seconds, to replace a process that has ended.
+    """A pool that replaces a process at once when it has ended, and tries every five seconds if that was refused.
 
-    Celery's own does not forget a process that was not started, and ends the worker, or stays without processes.
+    Celery's own does not forget a process that was not started, and ends the worker, or stays without processes. It
+    also waits on a pipe that is closed shortly before the process has ended, or not at all while a program that the
+    process started holds it: the process is then replaced up to five seconds later.
     """
 
     _pool: list[Process]  # these are missing in the stubs
@@ -30,6 +34,11 @@ class Pool(asynpool.AsynPool):
             for process in [one for one in self._pool if one.pid is None]:
                 self._pool.remove(process)
                 self._queues[self._find_worker_queues(process)] = None
+
+    def _track_child_process(self, process: Process, hub: Hub) -> None:
+        if process.pid and "_sentinel_poll" not in vars(process) and hasattr(os, "pidfd_open"):  # Linux
+            vars(process)["_sentinel_poll"] = os.pidfd_open(process.pid)
+        super()._track_child_process(process, hub)  # type: ignore[misc]  # missing in the stubs
 
     @property
     def has_process(self) -> bool:

@@ -19,7 +19,7 @@ def test_async_result_follows_a_job(installation: Installation) -> None:
     result: AsyncResult[Any] = AsyncResult(job_id, app=installation.celery)
     seen = wait_for(lambda: str(result.state) == "PROGRESS" and result.info["current"] and result.info)
     assert seen == {"current": seen["current"], "total": 3, "unit": "step", "seconds": seen["seconds"]}
-    assert result.get(timeout=10) == {"greeting": "Greetings, Ada!"}
+    assert result.get(timeout=60) == {"greeting": "Greetings, Ada!"}
     assert result.state == "SUCCESS"
     record = installation.ended(job_id)
     assert (record.phase, record.progress["current"], record.progress["total"]) == ("finished", 3, 3)
@@ -81,7 +81,7 @@ def test_async_result_raises_the_error_of_the_tool(installation: Installation) -
     """AsyncResult.get raises the exception that the tool raised."""
     result: AsyncResult[Any] = AsyncResult(installation.submit("blame"), app=installation.celery)
     with pytest.raises(ToolError, match="no gene"):
-        result.get(timeout=10)
+        result.get(timeout=60)
 
 
 def test_the_log_has_no_user_input(installation: Installation) -> None:

@@ -1,0 +1,63 @@
+"""How a worker notices that one of its processes has ended."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from billiard.context import ForkProcess
+from kombu.asynchronous import Hub
+
+from greeter.jobs.pool import Pool
+from tests.conftest import wait_for
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="only Linux has descriptors of processes")
+
+
+class Watching(Pool):
+    """A pool without processes of its own, that notes with which exit code one was noticed."""
+
+    def __init__(self) -> None:
+        self.noticed: list[int | None] = []
+
+    def _event_process_exit(self, hub: Hub, process: ForkProcess) -> None:
+        self.noticed.append(process.exitcode)
+        hub.remove(vars(process)["_sentinel_poll"])
+
+
+@pytest.fixture
+def hub() -> Iterator[Hub]:
+    """An event loop, as that of a worker."""
+    one = Hub()
+    yield one
+    one.close()
+
+
+def close_everything(ended: Path) -> None:
+    """Close all descriptors, as the end of a process does first, and end later."""
+    os.closerange(3, 1024)
+    time.sleep(0.3)
+    ended.touch()
+
+
+def leave_a_child(ended: Path) -> None:
+    """End, and leave a child that has all descriptors until the file is removed."""
+    ended.touch()
+    if not os.fork():
+        wait_for(lambda: not ended.exists())
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("function", [close_everything, leave_a_child])
+def test_the_end_of_a_process_is_noticed_at_once(hub: Hub, tmp_path: Path, function: Callable[[Path], None]) -> None:
+    """Not before, when it has only closed its descriptors, and although a child of it goes on."""
+    ended, pool = tmp_path / "ended", Watching()
+    process = ForkProcess(target=function, args=(ended,))
+    process.start()
+    pool._track_child_process(process, hub)
+    pool._track_child_process(process, hub)  # as after a new connection
+    while not pool.noticed:
+        hub.run_once()
+    assert (ended.exists(), pool.noticed) == (True, [0])
+    ended.unlink()
