@@ -45,6 +45,8 @@ class SecureResponse(Response):
         is_job = environ["PATH_INFO"].startswith(_JOB_PATHS)  # by path, so that impossible ids look like deleted jobs
         if is_job:
             self.headers.remove("Cache-Control")
+        if self.response in ([], [b""]):  # such as that to OPTIONS, for which Flask would say text/html
+            self.headers.remove("Content-Type")
         body, status, headers = super().get_wsgi_response(environ)
         if self.status_code != 304:  # it has no content, and the browser keeps the headers that came with the content
             is_https, has_policy = environ["wsgi.url_scheme"] == "https", _POLICY in self.headers  # of a result file

@@ -110,6 +110,17 @@ def test_every_response_has_the_security_headers_outside_the_score(every_answer:
         assert all(len(answer.headers.getlist(name)) == 1 for name, _ in answer.headers)
 
 
+def test_a_response_without_content_has_no_type(client: FlaskClient) -> None:
+    """What OPTIONS gets is not an HTML page, but an error is."""
+    for path in ("/", "/static/style.css", "/tools/expensive_greet", "/api/v1/processes", "/api/v1/jobs/sample-phmmer"):
+        answer = client.options(path)
+        assert (answer.status_code, answer.data, answer.headers.get("Content-Type")) == (200, b"", None)
+        assert "OPTIONS" in answer.headers["Allow"]
+        with client.get(path) as whole, client.head(path) as head:
+            assert (head.data, head.status_code, head.content_type) == (b"", 200, whole.content_type)
+    assert client.options("/nowhere").content_type == "text/html; charset=utf-8"
+
+
 def test_hsts_is_not_sent_over_http(client: FlaskClient) -> None:
     """HSTS over http would make a lab server without a certificate unreachable."""
     assert "Strict-Transport-Security" not in client.get("/").headers
