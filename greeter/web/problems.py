@@ -11,7 +11,7 @@ from greeter.logs import REQUEST
 
 # What a script does next, by HTTP status, where the page of the error speaks of a form or of reloading.
 _ADVICE = {
-    400: "Check the request against the description of the API at /api, then send it again.",
+    400: "Check the host name, and the request against the description of the API at /api, then send it again.",
     404: "Check the address against the description of the API at /api. A job may also have been deleted.",
     405: "Use one of the methods in the header Allow of this response.",
     413: "Send less data. The limits are at /api/v1/limits.",

@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from flask import Flask, Response, current_app, request
-from werkzeug.exceptions import Forbidden, RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.exceptions import BadRequest, Forbidden, RequestEntityTooLarge, UnsupportedMediaType
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -64,6 +64,8 @@ def init_app(app: Flask) -> None:
 
 def _check_request() -> None:
     environ = request.environ
+    if not request.host:  # it is not valid, so there would be none in links
+        raise BadRequest
     # Nothing here decompresses requests, so that a small one cannot expand into a large one.
     if environ.get("HTTP_CONTENT_ENCODING", "") not in ("", "identity"):
         raise UnsupportedMediaType
