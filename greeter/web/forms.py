@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from decimal import Decimal
@@ -11,10 +12,10 @@ from typing import Any, cast
 
 from flask import request
 from werkzeug.datastructures import CombinedMultiDict, MultiDict
-from wtforms import Field, Form, StringField, TextAreaField
+from wtforms import Field, Form, SelectMultipleField, StringField, TextAreaField
 from wtforms.fields.core import UnboundField
 from wtforms.i18n import DummyTranslations
-from wtforms.validators import ValidationError
+from wtforms.validators import StopValidation, ValidationError
 
 from greeter.toolkit import FileField
 from greeter.toolkit.tool import Params, Tool
@@ -123,13 +124,28 @@ def submission_limit(tool: Tool) -> int:
 
 
 def _bind_field(form: Form, unbound: UnboundField[Field], options: dict[str, Any]) -> Field:
-    """Check numbers, and remove unprintable characters from text fields."""
+    """Check numbers and how many values there are, and remove unprintable characters from text fields."""
     field = unbound.bind(form=form, **options)
-    field.validators = [_make_comparable, *field.validators, _require_finite]
+    field.validators = [_require_one_value, _make_comparable, *field.validators, _require_finite]
     if isinstance(field, StringField):
         keep = "\n\t" if isinstance(field, TextAreaField) else ""
         field.filters = (*field.filters, partial(printable, keep=keep))
     return field
+
+
+def _require_one_value(form: Form, field: Field) -> None:
+    """Refuse several values where all but the first would be ignored. A file may have the text that it replaces."""
+    if isinstance(field, SelectMultipleField) or getattr(field, "multiple", False):
+        return
+    kinds = Counter(value.is_new if isinstance(value, Upload) else None for value in field.raw_data or ())
+    if (most := max(kinds.values(), default=1)) > 1:
+        field.errors = []  # about the first value
+        raise StopValidation(several_problem(most))
+
+
+def several_problem(values: int) -> str:
+    """Return what to do about several values for a field that takes one."""
+    return f"Give one value, not {values}."
 
 
 def _make_comparable(form: Form, field: Field) -> None:

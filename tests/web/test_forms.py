@@ -51,6 +51,36 @@ def test_a_redisplayed_form_has_no_unprintable_characters(client: FlaskClient) -
     assert not set(page) & set(TURNING + CONTROL)
 
 
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("line", ["a", "b"]),
+        ("line", ["", "b"]),
+        ("number", ["", "0.5"]),
+        ("matrix", ["PAM30", "BLOSUM62"]),
+        ("fast", ["y", "y"]),
+        ("day", ["2027-01-09", "2027-01-10"]),
+        ("reads", ["@r", "@r"]),
+        ("table", [(io.BytesIO(b"a"), "a.tsv"), (io.BytesIO(b"b"), "b.tsv")]),
+    ],
+)
+def test_several_values_for_a_field_that_takes_one_are_refused(
+    client: FlaskClient, name: str, values: list[object]
+) -> None:
+    """All but the first would be ignored. The error is at the field, and the first value is still there."""
+    answer = client.post("/tools/report", data={name: values})
+    assert (answer.status_code, answer.text.count("Give one value, not 2.")) == (422, 2)
+    assert f'href="#{name}"' in answer.text
+
+
+def test_a_field_for_several_values_takes_them(app: Flask, client: FlaskClient) -> None:
+    """So do several files, and a file may come with the text that it replaces, as from a browser."""
+    values = {"organisms": ["9606", "7955"], "several": [(io.BytesIO(b"a"), "a"), (io.BytesIO(b"b"), "b")]}
+    assert client.post("/tools/report", data=values).status_code == 503  # there is no Redis
+    values = {"reads": ["@old\nA\n+\nI\n", (io.BytesIO(b"@new\nA\n+\nI\n"), "reads.fq")]}
+    assert client.post("/tools/report", data=values).status_code == 503
+
+
 def test_a_file_sent_for_a_text_field_is_ignored(client: FlaskClient) -> None:
     """The field counts as empty, and the request does not fail."""
     answer = client.post("/tools/expensive_greet", data={"person": (io.BytesIO(b"Ada"), "p"), "total": "1"})

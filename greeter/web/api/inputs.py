@@ -19,7 +19,7 @@ from greeter.web.api.json_values import texts_of
 from greeter.web.api.problem import Problem, invalid
 from greeter.web.api.schemas import Schema
 from greeter.web.form_values import Submitted, shown_values
-from greeter.web.forms import FormData, current_request, file_fields, make_form, submitted_data
+from greeter.web.forms import FormData, current_request, file_fields, make_form, several_problem, submitted_data
 from greeter.web.template_filters import printable
 
 FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
@@ -50,7 +50,8 @@ def read_inputs(tool: Tool) -> Inputs:
         label, given = _read_form(tool)
     else:
         raise Problem(415, "This kind of body is not supported", f"Send application/json, or {' or '.join(FORMS)}.")
-    schema, values, problems = inputs_schema(tool), dict[str, Submitted](), dict[str, str]()
+    schema, values = inputs_schema(tool), dict[str, Submitted]()
+    problems = dict.fromkeys(request.args, "Send this in the body, not in the address.")
     for name, convert in given.items():
         try:
             values[name] = convert(_known(schema, name))
@@ -98,7 +99,10 @@ def _object(pairs: list[tuple[str, JSON]]) -> JSONObject:
 def _read_form(tool: Tool) -> tuple[str, Converters]:
     names = {*request.form, *request.files} - {"label"}
     data = submitted_data(tool)
-    return request.form.get("label", ""), {name: partial(_from_texts, values=data.getlist(name)) for name in names}
+    labels = request.form.getlist("label") or [""]
+    if len(labels) > 1:
+        raise invalid({"label": several_problem(len(labels))})
+    return labels[0], {name: partial(_from_texts, values=data.getlist(name)) for name in names}
 
 
 def _known(schema: Schema, name: str) -> Schema:
@@ -116,6 +120,9 @@ def _from_texts(schema: Schema, values: Submitted) -> Submitted:
         raise ValueError("Give true or false.")
     if not values:
         raise ValueError("This field takes no file. Send its value as a text.")
+    texts = sum(isinstance(value, str) for value in values)
+    if texts > 1 and "array" not in schema["type"]:  # the form does not see this for fields inside of others
+        raise ValueError(several_problem(texts))
     return values
 
 

@@ -129,6 +129,40 @@ def test_wrong_forms_are_refused_with_the_field(client: FlaskClient, data: dict[
     assert refusal(client.post(GREET, data=data), 422)["errors"][0]["field"] == field
 
 
+READS = "@r\nA\n+\nI\n"
+
+
+@pytest.mark.parametrize("kind", ["multipart/form-data", "application/x-www-form-urlencoded"])
+@pytest.mark.parametrize(
+    "values", [{"line": ["A", "B"]}, {"line": ["", "B"]}, {"label": ["A", "B"]}, {"whole": [1, 1]}]
+)
+def test_a_parameter_of_a_form_is_given_once(client: FlaskClient, kind: str, values: dict[str, list[Any]]) -> None:
+    """Otherwise, all but one value would be ignored. JSON with a name twice cannot be read either."""
+    problem = refusal(client.post(REPORT, data=values, content_type=kind), 422)
+    assert problem["errors"] == [{"field": next(iter(values)), "detail": "Give one value, not 2."}]
+
+
+@pytest.mark.parametrize("texts", [[], [""], [READS]])
+@pytest.mark.parametrize("files", [1, 2])
+def test_a_field_for_one_file_takes_one(client: FlaskClient, texts: list[str], files: int) -> None:
+    """Either a file, with which a browser may send an empty text, or a text."""
+    values = [*texts, *((io.BytesIO(READS.encode()), "reads.fq") for _ in range(files))]
+    answer = client.post(REPORT, data={"reads": values})
+    if (given := files + texts.count(READS)) == 1:
+        refusal(answer, 503)  # there is no Redis
+    else:
+        error = {"field": "reads", "detail": f"Give one value, not {given}."}
+        assert refusal(answer, 422)["errors"] == [error]
+
+
+def test_inputs_in_the_address_are_refused(client: FlaskClient) -> None:
+    """They would be ignored, whatever the kind of body."""
+    for body in ({"json": {"inputs": {"person": "Ada"}}}, {"data": {"person": "Ada"}}):
+        problem = refusal(client.post(f"{GREET}?total=5&person=Bob", **body), 422)
+        assert [error["field"] for error in problem["errors"]] == ["total", "person"]
+        assert problem["errors"][0]["detail"] == "Send this in the body, not in the address."
+
+
 def test_a_box_of_a_form_is_true_or_false(client: FlaskClient) -> None:
     """Another text would count as true."""
     assert refusal(client.post(REPORT, data={"fast": "0"}), 422)["errors"][0]["field"] == "fast"
