@@ -2,12 +2,14 @@
 
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from greeter.settings import Settings
 from tests.conftest import ROOT, Installation, free_port, listens, needs, wait_for
-from tests.deploy.test_nginx import FORM, request
+from tests.deploy.test_nginx import FORM, refusal, request
 from tests.http import Response
 
 CADDYFILE = ROOT / "deploy" / "caddy" / "Caddyfile"
@@ -15,18 +17,18 @@ CADDYFILE = ROOT / "deploy" / "caddy" / "Caddyfile"
 pytestmark = [pytest.mark.slow, needs("caddy", "caddy")]
 
 
-@pytest.fixture(scope="module")
-def port(tmp_path_factory: pytest.TempPathFactory, site: Installation) -> Iterator[int]:
-    """Start Caddy without TLS and without its admin API, and return its port."""
+@contextmanager
+def caddy(folder: Path, site: Installation, web_port: int) -> Iterator[int]:
+    """Start Caddy without TLS and without its admin API, and yield its port."""
     port = free_port()
     text = (
         CADDYFILE.read_text()
         .replace("{\n", "{\n\tadmin off\n", 1)
         .replace("your.host {", f"http://your.host:{port} {{")
     )
-    text = text.replace("127.0.0.1:5554", f"127.0.0.1:{site.settings.web_port}")
+    text = text.replace("127.0.0.1:5554", f"127.0.0.1:{web_port}")
     text = text.replace("127.0.0.1:5555", f"127.0.0.1:{site.settings.flower_port}")
-    ours = tmp_path_factory.mktemp("caddy") / "Caddyfile"
+    ours = folder / "Caddyfile"
     ours.write_text(text)
     with subprocess.Popen(["caddy", "run", "--config", ours], env={"HOME": str(ours.parent)}) as running:
         try:
@@ -34,6 +36,13 @@ def port(tmp_path_factory: pytest.TempPathFactory, site: Installation) -> Iterat
             yield port
         finally:
             running.terminate()
+
+
+@pytest.fixture(scope="module")
+def port(tmp_path_factory: pytest.TempPathFactory, site: Installation) -> Iterator[int]:
+    """Start Caddy in front of the site, and return its port."""
+    with caddy(tmp_path_factory.mktemp("caddy"), site, site.settings.web_port) as port:
+        yield port
 
 
 def test_caddyfile_is_valid_and_formatted() -> None:
@@ -68,3 +77,15 @@ def test_oversized_upload_gets_greeters_error_page(port: int) -> None:
     """An upload slightly above MAX_UPLOAD_BYTES passes Caddy and gets greeter's own 413 page."""
     large = ask(port, "/tools/phmmer", b"query=" + b"A" * (Settings().max_upload_bytes + 1_500_000), **FORM)
     assert (large.status, "submission is too large" in large.body) == (413, True)
+
+
+def test_scripts_get_problems_from_caddy_too(tmp_path: Path, port: int, site: Installation) -> None:
+    """Under /api, what Caddy refuses, and what nothing answers, is a problem in the words of greeter."""
+    api = "/api/v1/processes/phmmer/execution"
+    refusal(ask(port, api, b"query=" + b"A" * 12_100_000, **FORM), 413)
+    assert "There is no tool" in ask(port, "/api/v1/processes/none").body
+    with caddy(tmp_path, site, free_port()) as alone:
+        for path in (api, "/api/openapi.json", "/api/v1/jobs/sample-phmmer/files/targets.tbl"):
+            refusal(ask(alone, path), 503)
+        page = ask(alone, "/help")
+        assert (page.status, page.body) == (502, "")

@@ -3,6 +3,7 @@
 Only what depends on the machine is replaced: the ports, the certificate, the log folder and the IPv6 listeners.
 """
 
+import json
 import os
 import re
 import shutil
@@ -12,6 +13,7 @@ import subprocess
 import time
 from base64 import b64encode
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPSConnection
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,8 @@ from typing import Any
 import pytest
 
 from greeter.settings import Settings
+from greeter.web.explanations import explain
+from greeter.web.problems import error_problem
 from tests.conftest import ROOT, Installation, find_program, free_port, listens, needs, wait_for
 from tests.http import Response
 
@@ -63,11 +67,11 @@ def request(port: int, path: str, body: str | bytes | None, source: str, **heade
 class Proxy:
     """nginx in front of an installation: ports `http` and `https` are the site, `below` is the one under /greeter/."""
 
-    def __init__(self, folder: Path, site: Installation) -> None:
+    def __init__(self, folder: Path, site: Installation, web_port: int) -> None:
         self.folder, self.site = folder, site
         self.http, self.https, self.below = free_port(), free_port(), free_port()
         replacements = {
-            r"127.0.0.1:5554": f"127.0.0.1:{site.settings.web_port}",
+            r"127.0.0.1:5554": f"127.0.0.1:{web_port}",
             r"127.0.0.1:5555": f"127.0.0.1:{site.settings.flower_port}",
             r"listen 80;": f"listen 127.0.0.1:{self.http};",
             r"listen 443": f"listen 127.0.0.1:{self.https}",
@@ -88,6 +92,17 @@ class Proxy:
         subprocess.run([*certificate, *keys], check=True, capture_output=True)
         self.command = [str(NGINX), "-p", str(folder), "-c", str(folder / "nginx.conf")]
 
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Start nginx, and stop it at the end."""
+        subprocess.run([*self.command, "-t"], check=True)
+        with subprocess.Popen(self.command) as process:
+            try:
+                wait_for(lambda: listens(self.https))
+                yield
+            finally:
+                process.terminate()
+
     def ask(
         self, path: str, body: str | bytes | None = None, *, port: int = 0, source: str = "127.0.0.1", **headers: str
     ) -> Response:
@@ -98,14 +113,9 @@ class Proxy:
 @pytest.fixture(scope="module")
 def proxy(tmp_path_factory: pytest.TempPathFactory, site: Installation) -> Iterator[Proxy]:
     """Start nginx in front of the site."""
-    proxy = Proxy(tmp_path_factory.mktemp("nginx"), site)
-    subprocess.run([*proxy.command, "-t"], check=True)
-    with subprocess.Popen(proxy.command) as running:
-        try:
-            wait_for(lambda: listens(proxy.https))
-            yield proxy
-        finally:
-            running.terminate()
+    proxy = Proxy(tmp_path_factory.mktemp("nginx"), site, site.settings.web_port)
+    with proxy.running():
+        yield proxy
 
 
 def test_http_redirects_to_https(proxy: Proxy) -> None:
@@ -139,6 +149,35 @@ def test_oversized_upload_gets_greeters_error_page(proxy: Proxy) -> None:
     for size, ours in ((most + 1_500_000, True), (2 * most, False)):
         answer = proxy.ask("/tools/phmmer", b"query=" + b"A" * size, **FORM)
         assert (answer.status, "submission is too large" in answer.body) == (413, ours)
+
+
+def refusal(answer: Response, status: int) -> dict[str, Any]:
+    """Return the problem in a response of a proxy, which has the members of those of greeter."""
+    problem: dict[str, Any] = json.loads(answer.body)
+    assert (answer.status, problem["status"]) == (status, status)
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert ("Retry-After" in answer.headers) == (status == 503)
+    assert set(problem) == {"title", "status", "detail", "reference"}
+    title, advice = explain(status)
+    ours = json.loads(error_problem(status, title, advice, {}).data)
+    assert [problem[name] for name in ("title", "detail")] == [ours[name] for name in ("title", "detail")]
+    return problem
+
+
+def test_scripts_get_problems_from_nginx_too(tmp_path: Path, proxy: Proxy, site: Installation) -> None:
+    """Under /api, what nginx refuses, and what nothing answers, is a problem in the words of greeter."""
+    api, large = "/api/v1/processes/phmmer/execution", b"query=" + b"A" * 2 * Settings().max_upload_bytes
+    references = set()
+    for prefix, port in (("", 0), ("/greeter", proxy.below)):
+        references.add(refusal(proxy.ask(prefix + api, large, port=port, **FORM), 413)["reference"])
+        assert proxy.ask(f"{prefix}/api/v1/processes/none", port=port).body.count("There is no tool") == 1
+    wait_for(lambda: references <= set((proxy.folder / "greeter.log").read_text().split()))
+    alone = Proxy(tmp_path, site, free_port())
+    with alone.running():
+        for prefix, port in (("", 0), ("/greeter", alone.below)):
+            for path in (api, "/api/openapi.json", "/api/v1/jobs/sample-phmmer/files/targets.tbl"):
+                refusal(alone.ask(prefix + path, port=port), 503)
+            assert "text/html" in alone.ask(f"{prefix}/help", port=port).headers["Content-Type"]
 
 
 def test_all_urls_have_the_prefix_when_served_under_a_path(proxy: Proxy) -> None:
@@ -206,5 +245,5 @@ def test_access_log_contains_visitors_but_no_polls_and_no_complete_job_ids(proxy
     for path in (job, job + "/progress", "/static/style.css", "/health/ready", "/tools/phmmer?example"):
         proxy.ask(path)
     log = wait_for(lambda: "phmmer" in (text := (proxy.folder / "greeter.log").read_text()) and text)
-    assert re.search(r'127.0.0.1 20\S+ "GET /jobs/01234567" (404|503) \d+ [\d.]+\n', log)
+    assert re.search(r'127.0.0.1 20\S+ "GET /jobs/01234567" (404|503) \d+ [\d.]+ [0-9a-f]{32}\n', log)
     assert not re.search("0123456789|progress|static/style|/health/|example", log)
