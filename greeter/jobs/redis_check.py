@@ -1,4 +1,4 @@
-"""The check, when the web or a worker starts, that Redis and its client libraries keep jobs safe."""
+"""The check that Redis and its client libraries keep jobs safe, when the web or a worker starts and while they run."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import ssl
 import sys
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
+from typing import Any
 
 from redis import AuthenticationError, Redis, RedisError
 from redis.backoff import NoBackoff
@@ -23,6 +24,8 @@ _NOT_SUPPORTED = {
     "cluster": "it is a node of a cluster, which is not supported",
     "sentinel": "it is a sentinel, whose URL starts with sentinel://",
 }
+_FIX = "Fix its configuration or name another server in REDIS_URL, as docs/redis.md describes"
+_UNKNOWN = "it does not show its appendfsync, and unless that is always, a crash can lose the last accepted jobs"
 
 
 def check(redis_url: str) -> None:
@@ -44,8 +47,19 @@ def check(redis_url: str) -> None:
     if problems:
         _exit(
             f"The Redis server in REDIS_URL cannot be used: {'; '.join(problems)}.",
-            "Fix its configuration or name another server in REDIS_URL, as docs/redis.md describes, and start again.",
+            f"{_FIX}, and start again.",
         )
+
+
+def risk(server: Redis) -> str:
+    """Return why this server may lose accepted jobs, and what to do; empty if it shows no reason.
+
+    Its configuration can change while it runs, and Sentinel can promote a server with another one. Raises
+    redis.RedisError.
+    """
+    info = server.info()
+    found = "; ".join(_problems(info)) or _weakness(info, server)
+    return f"The Redis server in REDIS_URL may lose jobs: {found}. {_FIX}." if found else ""
 
 
 def _exit(problem: str, advice: str) -> None:
@@ -56,13 +70,14 @@ def _exit(problem: str, advice: str) -> None:
 def _problems_of_server(url: RedisUrl) -> list[str]:
     """Return what makes the server, or the current primary, unsuitable. Raises redis.RedisError."""
     with url.connect(socket_timeout=1, socket_connect_timeout=1, retry=Retry(NoBackoff(), 0)) as server:
-        problems = list(_problems(server.info()))
-        if not problems and (weakness := _weakness(server)):
-            log.warning("%s. Use appendonly yes and appendfsync always.", weakness)
+        info = server.info()
+        problems = list(_problems(info))
+        if not problems and (weakness := _weakness(info, server, unknown=_UNKNOWN)):
+            log.warning("a crash of Redis may lose jobs: %s. Use appendonly yes and appendfsync always.", weakness)
     return problems
 
 
-def _problems(info: Mapping[str, str]) -> Iterator[str]:
+def _problems(info: Mapping[str, Any]) -> Iterator[str]:
     """Yield what makes a server unsuitable, given its reply to INFO."""
     mode = info.get("server_mode") or info.get("redis_mode")  # of Valkey, of Redis
     if mode in _NOT_SUPPORTED:
@@ -107,16 +122,16 @@ def _lasting_problem(error: BaseException | None) -> str:
     return _lasting_problem(error.__cause__ or error.__context__)
 
 
-def _weakness(server: Redis) -> str:
-    """Return why a crash of this server can lose accepted jobs; empty if it cannot."""
-    if not server.info("persistence")["aof_enabled"]:
-        return "Redis has appendonly off: when it restarts, it loses the jobs since its last snapshot"
+def _weakness(info: Mapping[str, Any], server: Redis, unknown: str = "") -> str:
+    """Return why a crash of this server can lose accepted jobs; empty if it cannot, `unknown` if it does not say."""
+    if not info["aof_enabled"]:
+        return "it has appendonly off, and when it restarts, it loses the jobs since its last snapshot"
     try:
         policy = server.config_get("appendfsync")["appendfsync"]
-    except (RedisError, KeyError):  # managed servers often deny CONFIG
-        return "Redis does not show its appendfsync: unless it is always, a crash can lose the last accepted jobs"
+    except (ResponseError, KeyError):
+        return unknown
     if policy != "always":
-        return f"Redis has appendfsync {policy}: a crash can lose the jobs accepted in the last seconds"
+        return f"it has appendfsync {policy}, and a crash can lose the jobs accepted in the last seconds"
     return ""
 
 

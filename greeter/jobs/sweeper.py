@@ -11,6 +11,7 @@ from threading import Event, Thread
 from celery.worker import state
 from redis import RedisError
 
+from greeter.jobs import redis_check
 from greeter.jobs.cleaner import Cleaner
 from greeter.jobs.errors import UNAVAILABLE
 from greeter.jobs.intake import Intake
@@ -34,6 +35,7 @@ class Sweeper:
         self._tools = tools
         self.intake = Intake(queues)
         self._problem: str | None = None
+        self._risk = ""
         self._stale: set[tuple[str, str]] = set()
         self._cleaner = Cleaner(jobs)
         self._next_sweep = 0.0
@@ -66,6 +68,13 @@ class Sweeper:
         send = self._jobs.store.worker_heartbeat
         _kill(send(self._worker, queues, self._tools, _active_jobs(), self._problem or ""))
 
+    def _check_redis(self) -> None:
+        """Warn when the configuration of Redis starts to endanger jobs: it can change while this worker runs."""
+        risk = redis_check.risk(self._jobs.store.redis)
+        if risk != self._risk:
+            log.warning("%s", risk or "The configuration of Redis loses no jobs any more.")
+        self._risk = risk
+
     def _sweep(self) -> None:
         # A job is requeued only if two sweeps in a row find it stale. The first may come right after the whole machine
         # was suspended, before a healthy worker could send a heartbeat.
@@ -73,6 +82,7 @@ class Sweeper:
         for job_id, worker in previous & self._stale:
             self._jobs.requeue(job_id, Runner(worker), stale=True)
         self._jobs.store.dispatch()
+        self._check_redis()
         if not self._problem:
             self._cleaner.start()
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from flask import Blueprint, Flask
 from flask.typing import ResponseReturnValue
 from redis import RedisError
 
+from greeter.jobs.redis_check import risk
 from greeter.jobs.statistics import Statistics
 from greeter.web.services import services
 
@@ -29,9 +32,11 @@ def ready() -> ResponseReturnValue:
 
     Returns:
         200 if there is disk space, Redis accepts writes, and a worker takes jobs. Otherwise 503 with the reason and
-        what to do. The 200 has a notice if a tool file cannot be used, because all other tools work.
+        what to do. The 200 has a notice if a tool file cannot be used, because all other tools work, or if the
+        configuration of Redis may lose jobs.
     """
-    return _health(problem(), _notice())
+    reason = problem()
+    return _health(reason, "" if reason else _notice())
 
 
 def problem() -> str:
@@ -62,9 +67,12 @@ def _missing_workers(statistics: Statistics) -> str:
 
 
 def _notice() -> str:
-    """Return a notice that names the files whose tools are missing; empty if there are none."""
+    """Return what an operator should correct although jobs run; empty if there is nothing."""
     names = ", ".join(file.name for file in services().unusable)
-    return f"The tools in {names} cannot be used. Run flask check-tools to see why." if names else ""
+    unusable = f"The tools in {names} cannot be used. Run flask check-tools to see why." if names else ""
+    with suppress(RedisError):  # it has just gone away
+        return " ".join(filter(None, (risk(services().jobs.store.redis), unusable)))
+    return unusable
 
 
 def _health(reason: str, notice: str = "") -> ResponseReturnValue:

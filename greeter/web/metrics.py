@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 from redis import RedisError
 
 from greeter.jobs.phase import Phase
+from greeter.jobs.redis_check import risk
 from greeter.jobs.service import JobService
 from greeter.jobs.statistics import QueueStatistics, Statistics
 from greeter.web import health
@@ -66,10 +67,12 @@ class _Jobs(Collector):
             yield GaugeMetricFamily("site_disk_free_bytes", "Free bytes in DATA_DIR.", free)
         try:
             statistics = self._jobs.store.statistics()
+            is_safe = not risk(self._jobs.store.redis)
         except RedisError:
             yield GaugeMetricFamily("site_redis_up", "Whether Redis answers.", 0)
             return
         yield GaugeMetricFamily("site_redis_up", "Whether Redis answers.", 1)
+        yield GaugeMetricFamily("site_redis_safe", "Whether the configuration of Redis loses no job.", is_safe)
         yield from _queues(statistics)
         yield GaugeMetricFamily("site_workers_unfit", "Workers that cannot run jobs.", len(statistics.unfit))
         jobs = CounterMetricFamily("site_jobs_ended", "Ended jobs by tool and phase.", labels=["tool", "phase"])

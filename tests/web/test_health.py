@@ -1,5 +1,6 @@
 """Tests of the health endpoints while Redis and the worker stop and start."""
 
+import dataclasses
 import json
 import signal
 import time
@@ -9,7 +10,9 @@ import pytest
 from flask.testing import FlaskClient
 
 from greeter import create_app
+from greeter.jobs.sweeper import Sweeper
 from greeter.settings import Settings
+from greeter.tools import load
 from tests.conftest import Installation, free_port, wait_for
 from tests.http import fetch
 
@@ -34,6 +37,45 @@ def test_readiness_survives_a_folder_that_cannot_be_read(tmp_path: Path) -> None
     """The answer has a reason, as for any other problem."""
     settings = Settings(data_dir=tmp_path / ("a" * 300), redis_url=f"redis://127.0.0.1:{free_port()}/0")
     assert create_app(settings).test_client().get("/health/ready").status_code == 503
+
+
+@pytest.mark.redis
+@pytest.mark.parametrize(
+    ("setting", "value", "problem"),
+    [
+        ("appendfsync", "everysec", "appendfsync everysec"),
+        ("appendonly", "no", "appendonly off"),
+        ("maxmemory-policy", "allkeys-lru", "maxmemory-policy is allkeys-lru"),
+    ],
+)
+def test_a_redis_whose_configuration_becomes_unsafe_is_reported(
+    with_redis: Installation, caplog: pytest.LogCaptureFixture, setting: str, value: str, problem: str
+) -> None:
+    """By readiness, the metrics and the log of a worker, while everything runs, because no restart would notice."""
+    token = "a token of sixteen or more"
+    client = create_app(dataclasses.replace(with_redis.settings, metrics_token=token)).test_client()
+    sweeper = Sweeper(with_redis.jobs, "this", {tool.queue for tool in load().values()})
+
+    def seen() -> tuple[str, bool, bool]:
+        sweeper._next_sweep = 0
+        caplog.clear()
+        sweeper.run()
+        sweeper.run()
+        ready = client.get("/health/ready")
+        assert ready.status_code == 200
+        metrics = client.get("/metrics", headers={"Authorization": f"Bearer {token}"}).text
+        return ready.json.get("notice", ""), "site_redis_safe 1.0" in metrics, "may lose jobs" in caplog.text
+
+    assert not with_redis.jobs.fitness.problem()
+    assert seen() == ("", True, False)
+    before = str(with_redis.redis.config_get(setting)[setting])
+    with_redis.redis.config_set(setting, value)
+    notice, is_safe, is_logged = seen()
+    assert problem in notice
+    assert notice.endswith("as docs/redis.md describes.")
+    assert (is_safe, is_logged) == (False, True)
+    with_redis.redis.config_set(setting, before)
+    assert seen() == ("", True, False)
 
 
 @pytest.mark.slow
