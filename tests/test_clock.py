@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from greeter.jobs.cleaner import Cleaner
 from tests.conftest import Installation, compiled_library, wait_for
 from tests.test_recovery import running
 
@@ -136,3 +139,20 @@ def test_results_survive_a_clock_that_jumps_beyond_their_retention(
     assert site.store.files.folder(job).exists()
     site.redis.hset("clock", "trusted_from", 0)
     wait_for(lambda: not site.store.files.folder(job).exists())
+
+
+def test_files_survive_a_clock_of_their_disk_that_jumps(
+    own_installation: Installation, set_clock: Callable[[int], None]
+) -> None:
+    """That of the host which sweeps a shared disk, for example; the clock of Redis, which is right, is behind it."""
+    set_clock(-9 * DAY)
+    store = own_installation.store
+    assert not own_installation.jobs.fitness.problem()
+    upload, folder = store.uploads.path(store.uploads.new()), store.files.folder("a" * 32)
+    upload.touch()
+    folder.mkdir()
+    for path in (upload, folder):
+        os.utime(path, (time.time() - 9 * DAY,) * 2)
+    Cleaner(own_installation.jobs).clean()
+    assert upload.exists()
+    assert folder.exists()

@@ -51,5 +51,5 @@ class Cleaner:
         if time.monotonic() >= self._next_ages:
             self._next_ages = time.monotonic() + _AGE_INTERVAL
             store.remove_orphans()
-            store.uploads.expire()
+            store.uploads.expire(store.time())
             store.uploads.trim()

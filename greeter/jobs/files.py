@@ -185,9 +185,9 @@ class JobFiles:
         """Return whether there is the folder of any job."""
         return any(self.root.glob("[!.]*"))
 
-    def unchanged_for(self, seconds: float) -> Iterator[str]:
-        """Yield the ids of jobs whose folders have not changed for this long, by the clock of their disk."""
-        now = disk_time(self.root)
+    def unchanged_for(self, seconds: float, latest: float) -> Iterator[str]:
+        """Yield the ids of jobs whose folders have not changed for this long; see `disk_time`."""
+        now = disk_time(self.root, latest)
         for path in self.root.glob("[!.]*"):
             with suppress(FileNotFoundError):  # removed in the meantime
                 if path.stat().st_mtime < now - seconds:

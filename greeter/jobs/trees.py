@@ -30,10 +30,13 @@ def walk(root: Path) -> Iterator[os.DirEntry[str]]:
                 yield entry
 
 
-def disk_time(folder: Path) -> float:
-    """Return the time by the clock of a folder's disk, which may be that of another host. Raises OSError."""
+def disk_time(folder: Path, latest: float) -> float:
+    """Return the time by the clock of a folder's disk, which may be that of another host. Raises OSError.
+
+    That clock may have jumped ahead, so this is not after `latest`, the time by another clock.
+    """
     with TemporaryFile(dir=folder, prefix=".") as file:
-        return os.fstat(file.fileno()).st_mtime
+        return min(os.fstat(file.fileno()).st_mtime, latest)
 
 
 def remove(root: Path) -> None:

@@ -43,10 +43,10 @@ class Uploads:
             if room < 0:
                 path.unlink(missing_ok=True)
 
-    def expire(self) -> None:
-        """Remove uploads that are older than a day, by the clock of their disk."""
+    def expire(self, latest: float) -> None:
+        """Remove uploads that are older than a day; see `disk_time`."""
         if self.folder.is_dir():  # else there was no upload yet
-            oldest = disk_time(self.folder) - KEPT_SECONDS
+            oldest = disk_time(self.folder, latest) - KEPT_SECONDS
             for modified, _, path in self._found():
                 if modified < oldest:
                     path.unlink(missing_ok=True)

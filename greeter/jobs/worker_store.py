@@ -191,12 +191,17 @@ class WorkerStore:
         reply = self._scripts.run("expired", "", self._settings.retention)
         return None if reply is None else texts(reply)
 
+    def time(self) -> float:
+        """Return the time by the clock of Redis."""
+        seconds, microseconds = self.redis.time()
+        return seconds + microseconds / 1e6
+
     def remove_orphans(self) -> None:
         """Remove folders without a record, left by submissions that got no reply from Redis.
 
         They are kept for the retention time, in case REDIS_URL names the wrong server.
         """
-        for job_id in self.files.unchanged_for(self._settings.retention):
+        for job_id in self.files.unchanged_for(self._settings.retention, self.time()):
             if not self.redis.exists(f"job:{job_id}"):
                 self.files.remove(job_id)
 

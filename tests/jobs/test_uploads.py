@@ -3,6 +3,7 @@
 import os
 import re
 import time
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -22,11 +23,11 @@ def test_uploads_are_kept_for_a_day(tmp_path: Path) -> None:
     """Older ones are removed, and then the oldest ones while there is too much."""
     uploads = Uploads(tmp_path / "uploads", 1000)
     uploads.trim()
-    uploads.expire()
+    uploads.expire(latest=inf)
     fresh, old, expired = add(uploads, 400), add(uploads, 500, 80_000), add(uploads, 1, 87_000)
     uploads.trim()
     assert expired.exists()
-    uploads.expire()
+    uploads.expire(latest=inf)
     assert (fresh.exists(), old.exists(), expired.exists()) == (True, True, False)
     newest = add(uploads, 600)
     uploads.trim()
@@ -41,7 +42,7 @@ def test_the_age_of_an_upload_is_read_from_the_clock_of_its_disk(
     fresh, expired = add(uploads, 1), add(uploads, 1, 87_000)
     ahead = time.time() + 30 * 86_400
     monkeypatch.setattr(time, "time", lambda: ahead)
-    uploads.expire()
+    uploads.expire(latest=inf)
     assert (fresh.exists(), expired.exists()) == (True, False)
 
 
