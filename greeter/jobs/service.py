@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
+from errno import EBUSY
 from random import uniform
 from secrets import token_hex
 from threading import Timer
@@ -16,6 +17,7 @@ from redis import RedisError
 from greeter.jobs.errors import JobNotFound, Unfit, failure_result
 from greeter.jobs.fitness import Fitness
 from greeter.jobs.log_fields import LogFields, log_fields
+from greeter.jobs.probe import NoAnswer
 from greeter.jobs.runner import Runner
 from greeter.jobs.scripts import Fields
 from greeter.jobs.store import Store
@@ -134,7 +136,12 @@ class JobService:
             self._log_event("ended" if outcome == CancelOutcome.CANCELLED else "cancel requested", job_id)
 
     def delete(self, job_id: str) -> bool:
-        """Delete the record and the files of a job, or return False if it is active. Raises as Store.delete does."""
+        """Delete the record and the files of a job, or return False if it is active. Raises as Store.delete does.
+
+        That is also NoAnswer while DATA_DIR cannot be used: if it is not mounted, only the record would be deleted.
+        """
+        if problem := self.fitness.problem():
+            raise NoAnswer(EBUSY, problem)
         if deleted := self.store.delete(job_id):
             log.info("deleted", extra={"job": job_id[:8]})
         return deleted

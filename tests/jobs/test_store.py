@@ -209,6 +209,27 @@ def test_a_job_whose_files_cannot_be_removed_is_not_deleted(with_redis: Installa
     assert store.delete(job)
 
 
+def test_a_job_is_not_deleted_while_its_disk_is_not_mounted(with_redis: Installation) -> None:
+    """Its files would come back with the disk, and no record would name them."""
+    jobs, store = with_redis.jobs, with_redis.store
+    assert not jobs.fitness.problem()
+    job = with_redis.submit("nap")
+    store.cancel(job)
+    with_redis.redis.zincrby("jobs:ended", -with_redis.settings.retention - 1, job)
+    mounted = store.files.root.rename(with_redis.settings.data_dir / "mounted")
+    with pytest.raises(NoAnswer):
+        jobs.delete(job)
+    Cleaner(jobs).clean()
+    store.files.root.mkdir()  # the folder on which it was mounted
+    with pytest.raises(NoAnswer):
+        jobs.delete(job)
+    Cleaner(jobs).clean()
+    assert store.find(job).phase == "cancelled"
+    mounted.rename(store.files.root)
+    assert jobs.delete(job)
+    assert not store.files.folder(job).exists()
+
+
 def test_records_that_were_deleted_by_hand_do_not_keep_others_from_expiring(store: Store) -> None:
     """However many they are."""
     create(store, "a" * 32)
