@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,7 +20,6 @@ Function = Callable[..., Result]
 Params = Mapping[str, Any]
 """The parameters of a tool: the values of its form's fields. A file is a Path, and several are a list of Paths."""
 
-DEFAULT_POSITION = 100
 DEFAULT_QUEUE = "celery"
 
 
@@ -43,24 +42,44 @@ def signature(tool: str, parameters: Iterable[str]) -> str:
     return f"{tool}({', '.join(sorted(parameters))})"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Tool:
-    """A tool of the site, made by the decorator `tool`, which describes the other attributes.
+@dataclass(frozen=True)
+class Declaration:
+    """What the author of a tool declares: the arguments of the decorator `tool`, and attributes of a `Tool`.
 
-    Attributes:
-        name: The name of the function, which identifies the tool in URLs and in Celery.
-        summary: One sentence for the front page: the first line of the function's docstring.
-        function: The function that computes the result.
+    Args:
+        title: The title of the tool's pages.
+        form: A subclass of `wtforms.Form`.
+        example: Values that fill the form on request. A file may be a pathlib.Path.
+        action: What the button of the form says: a verb such as "Search".
+        position: Its place on the front page and the help page: 1 is the first. Those with the same place are sorted
+            by file; without one, a tool comes last.
+        duration: The usual duration of a job in words, such as "10 seconds".
+        soft_time_limit: Seconds until `SoftTimeLimitExceeded` is raised. None: the setting SOFT_TIME_LIMIT.
+        queue: The queue in which its jobs wait. WORKER_QUEUES says which queues a worker serves.
+        libraries: The names of installed packages whose versions each job's page shows.
+        programs: The programs that the tool runs, each with the arguments that make it print its version, such as
+            `{"mafft": "--version"}`. Each job's page shows the versions, and the tool is not available where a program
+            is not installed.
+        data: The reference data that the tool uses, each with a file whose first line is its release, which each job's
+            page shows, such as `{"Swiss-Prot": Path("/data/swissprot/reldate.txt")}`.
+        edam: The operations and topics of EDAM that say what the tool does, each with its label, such as
+            `{"operation_0346": "Sequence similarity search"}`.
+        cores: The number of processor cores that a job can use. The setting JOB_CORES limits it: see `Job.cores`.
+        memory: A function that estimates the memory that a job needs in the worst case. It takes the parameters of the
+            tool's function without the job (see `longest_sequence`). The form refuses a job that needs more than the
+            setting JOB_MEMORY.
+
+    Raises:
+        TypeError: The programs or EDAM terms are not a dict, or the libraries are not a list.
+        ValueError: The name of the queue, the arguments of a program, an EDAM term or a number cannot be used.
     """
 
-    name: str
     title: str
-    summary: str
+    _: KW_ONLY
     form: type[Form]
-    function: Function
     example: Params = field(default_factory=dict)
     action: str = "Run"
-    position: int = DEFAULT_POSITION
+    position: int = 100
     duration: str = ""
     soft_time_limit: int | None = None
     queue: str = DEFAULT_QUEUE
@@ -70,6 +89,48 @@ class Tool:
     edam: Mapping[str, str] = field(default_factory=dict)
     cores: int = 1
     memory: Callable[..., MemoryNeed] | None = None
+
+    def __post_init__(self) -> None:
+        check_queue(self.queue)
+        require_list("libraries", self.libraries)
+        require_positive("number of cores", self.cores)
+        require_positive("soft time limit", self.soft_time_limit)
+        check_programs(self.programs)
+        check_edam(self.edam)
+
+
+class tool(Declaration):  # noqa: N801  a decorator
+    """Turn a function into a tool of the site. `Declaration` describes the arguments.
+
+    The function takes a `Job` and one parameter for each field of the form. It returns a dict of JSON values, up to
+    MAX_RESULT_BYTES, or raises `ToolError` if the user can fix the cause. Its name identifies the tool.
+    """
+
+    def __call__(self, function: Function) -> Tool:
+        """Turn a function into a tool.
+
+        Raises:
+            TypeError: The form has a field that cannot be one, or the function's parameters are not a job followed by
+                the fields of the form.
+        """
+        _check_parameters(function, self.form)
+        summary = (inspect.getdoc(function) or "").partition("\n")[0]
+        return Tool(**vars(self), name=function.__name__, summary=summary, function=function)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tool(Declaration):
+    """A tool of the site, made by the decorator `tool`.
+
+    Attributes:
+        name: The name of the function, which identifies the tool in URLs and in Celery.
+        summary: One sentence for the front page: the first line of the function's docstring.
+        function: The function that computes the result.
+    """
+
+    name: str
+    summary: str
+    function: Function
 
     @property
     def signature(self) -> str:
@@ -100,91 +161,6 @@ class Tool:
             return None
         sizes = f"{need.bytes / 2**30:,.1f} GiB of memory, but a job may use {limit / 2**30:,.1f} GiB"
         return f"{need.because} may need {sizes}. {need.advice}"
-
-
-def tool(
-    title: str,
-    *,
-    form: type[Form],
-    example: Params | None = None,
-    action: str = "Run",
-    position: int = DEFAULT_POSITION,
-    duration: str = "",
-    soft_time_limit: int | None = None,
-    queue: str = DEFAULT_QUEUE,
-    libraries: Sequence[str] = (),
-    programs: Mapping[str, str] | None = None,
-    data: Mapping[str, Path] | None = None,
-    edam: Mapping[str, str] | None = None,
-    cores: int = 1,
-    memory: Callable[..., MemoryNeed] | None = None,
-) -> Callable[[Function], Tool]:
-    """Turn a function into a tool of the site.
-
-    The function takes a `Job` and one parameter for each field of the form. It returns a dict of JSON values, up to
-    MAX_RESULT_BYTES, or raises `ToolError` if the user can fix the cause. Its name identifies the tool.
-
-    Args:
-        title: The title of the tool's pages.
-        form: A subclass of `wtforms.Form`.
-        example: Values that fill the form on request. A file may be a pathlib.Path.
-        action: What the button of the form says: a verb such as "Search".
-        position: Its place on the front page and the help page: 1 is the first. Those with the same place are sorted
-            by file; without one, a tool comes last.
-        duration: The usual duration of a job in words, such as "10 seconds".
-        soft_time_limit: Seconds until `SoftTimeLimitExceeded` is raised. None: the setting SOFT_TIME_LIMIT.
-        queue: The queue in which its jobs wait. WORKER_QUEUES says which queues a worker serves.
-        libraries: The names of installed packages whose versions each job's page shows.
-        programs: The programs that the tool runs, each with the arguments that make it print its version, such as
-            `{"mafft": "--version"}`. Each job's page shows the versions, and the tool is not available where a program
-            is not installed.
-        data: The reference data that the tool uses, each with a file whose first line is its release, which each job's
-            page shows, such as `{"Swiss-Prot": Path("/data/swissprot/reldate.txt")}`.
-        edam: The operations and topics of EDAM that say what the tool does, each with its label, such as
-            `{"operation_0346": "Sequence similarity search"}`.
-        cores: The number of processor cores that a job can use. The setting JOB_CORES limits it: see `Job.cores`.
-        memory: A function that estimates the memory that a job needs in the worst case. It takes the parameters of the
-            tool's function without the job (see `longest_sequence`). The form refuses a job that needs more than the
-            setting JOB_MEMORY.
-
-    Returns:
-        A decorator that turns the function into a `Tool`.
-
-    Raises:
-        TypeError: The form has a field that cannot be one, or the function's parameters are not a job followed by the
-            fields of the form, or the programs or EDAM terms are not a dict, or the libraries are not a list.
-        ValueError: The name of the queue, the arguments of a program, an EDAM term or a number cannot be used.
-    """
-    check_queue(queue)
-    require_list("libraries", libraries)
-    require_positive("number of cores", cores)
-    require_positive("soft time limit", soft_time_limit)
-    check_programs({} if programs is None else programs)
-    check_edam({} if edam is None else edam)
-
-    def decorate(function: Function) -> Tool:
-        _check_parameters(function, form)
-        return Tool(
-            name=function.__name__,
-            title=title,
-            summary=(inspect.getdoc(function) or "").partition("\n")[0],
-            form=form,
-            function=function,
-            example=example or {},
-            action=action,
-            position=position,
-            duration=duration,
-            soft_time_limit=soft_time_limit,
-            queue=queue,
-            libraries=tuple(libraries),
-            programs=programs or {},
-            data=data or {},
-            edam=edam or {},
-            cores=cores,
-            memory=memory,
-        )
-
-    return decorate
 
 
 def _check_parameters(function: Function, form: type[Form]) -> None:
