@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import IO, Any
@@ -12,7 +12,7 @@ from greeter.toolkit.declarations import require_list
 from greeter.toolkit.outputs import Outputs
 from greeter.toolkit.program import Command, Stream, environment
 from greeter.toolkit.programs import Programs
-from greeter.toolkit.steps import Item, Progress, Steps
+from greeter.toolkit.steps import Steps
 from greeter.toolkit.table import Table
 
 Result = dict[str, Any]  # what a tool returns: JSON values, with None instead of NaN and infinity
@@ -22,8 +22,8 @@ class Fallback(Result):
     """A partial result: what a tool returns at its soft time limit or when its job is cancelled."""
 
 
-class Job:
-    """The job that a tool's function works on: reports progress, writes result files, runs programs.
+class Job(Steps):
+    """The job that a tool's function works on: reports progress, as `Steps`, writes result files, runs programs.
 
     Args:
         folder: The job's own folder, with the result files in its subfolder `outputs`. A test passes an empty one.
@@ -33,49 +33,12 @@ class Job:
     """
 
     def __init__(self, folder: Path, memory: int = 4 * 2**30, cores: int = 1) -> None:
+        super().__init__()
         self.folder = folder
         self.memory = memory
         self.cores = cores
-        self._steps = Steps()
         self._outputs = Outputs(folder)
         self._programs = Programs(folder)
-
-    def track(self, iterable: Iterable[Item], total: int | None = None, unit: str = "step") -> Iterator[Item]:
-        """Show the progress of a loop on the job's page. Wraps an iterable as `tqdm` does.
-
-        An item counts as done when the loop requests the next one. In nested loops, only the outermost is shown.
-
-        Args:
-            iterable: The items to loop over.
-            total: The number of items, if `iterable` has no length. Without it, the page shows only a count.
-            unit: The name of one item in the singular, such as "query".
-
-        Returns:
-            An iterator over the items of `iterable`.
-        """
-        return self._steps.track(iterable, total, unit)
-
-    def at(self, done: int, total: int | None = None, unit: str = "step") -> None:
-        """Show how much is done, where no loop can count it, as in a function that gets the lines of a program.
-
-        In a loop over `track`, the loop is shown instead.
-
-        Args:
-            done: The number of items that are done.
-            total: The number of all items. Without it, the page shows only a count.
-            unit: The name of one item in the singular, such as "sequence".
-        """
-        self._steps.count(done, total, unit)
-
-    def stage(self, name: str, number: int | None = None, total: int | None = None) -> None:
-        """Start a stage of the job. What `track` and `at` show from now on is the progress of this stage.
-
-        Args:
-            name: The name of the stage, such as "Searching".
-            number: Which one it is, counted from 1, if that is known.
-            total: How many stages there are, if that is known.
-        """
-        self._steps.start_stage(name, number, total)
 
     def log(self, message: object) -> None:
         """Add a message to the log of the job, whose last lines its page shows.
@@ -84,16 +47,6 @@ class Job:
             message: One or more lines for the user, or a value, shown as `str` does.
         """
         self._programs.write(str(message))
-
-    @property
-    def progress(self) -> Progress | None:
-        """The progress of the outermost loop over `track`, or of `at`, or None before the first of them."""
-        return self._steps.progress
-
-    @property
-    def seconds(self) -> float:
-        """The time in seconds since the steps that `progress` describes started."""
-        return self._steps.seconds
 
     @property
     def last_lines(self) -> str:

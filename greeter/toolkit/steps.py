@@ -39,20 +39,25 @@ class _Loop:
 
 
 class Steps:
-    """Counts the steps of a job. `Job` documents the methods."""
+    """Counts the steps of a job."""
 
     def __init__(self) -> None:
         self._shown: _Loop | None = None
         self._stage: Stage | None = None
 
-    def start_stage(self, name: str, number: int | None, total: int | None) -> None:
-        """Start a stage, whose steps are counted from 0."""
-        numbers = [None if one is None else int(one) for one in (number, total)]
-        self._stage = {"name": str(name)[:_LONGEST_NAME], "number": numbers[0], "total": numbers[1]}
-        self._shown = None
+    def track(self, iterable: Iterable[Item], total: int | None = None, unit: str = "step") -> Iterator[Item]:
+        """Show the progress of a loop on the job's page. Wraps an iterable as `tqdm` does.
 
-    def track(self, iterable: Iterable[Item], total: int | None, unit: str) -> Iterator[Item]:
-        """Count the items of a loop."""
+        An item counts as done when the loop requests the next one. In nested loops, only the outermost is shown.
+
+        Args:
+            iterable: The items to loop over.
+            total: The number of items, if `iterable` has no length. Without it, the page shows only a count.
+            unit: The name of one item in the singular, such as "query".
+
+        Yields:
+            The items of `iterable`.
+        """
         # The loop only counts; a thread of the worker reads the count a few times a second. This costs less per step
         # than reading the clock here, and shows the last step of a loop that has become slow.
         if total is None and isinstance(iterable, Sized):
@@ -67,8 +72,16 @@ class Steps:
         finally:
             loop.ended = True
 
-    def count(self, done: int, total: int | None, unit: str) -> None:
-        """Set the count, unless a loop is shown."""
+    def at(self, done: int, total: int | None = None, unit: str = "step") -> None:
+        """Show how much is done, where no loop can count it, as in a function that gets the lines of a program.
+
+        In a loop over `track`, the loop is shown instead.
+
+        Args:
+            done: The number of items that are done.
+            total: The number of all items. Without it, the page shows only a count.
+            unit: The name of one item in the singular, such as "sequence".
+        """
         if self._is_in_loop():
             return
         loop, shown = _Loop(total, unit, ended=True), self._shown
@@ -77,12 +90,24 @@ class Steps:
         loop.done = int(done)
         self._shown = loop
 
+    def stage(self, name: str, number: int | None = None, total: int | None = None) -> None:
+        """Start a stage of the job. What `track` and `at` show from now on is the progress of this stage.
+
+        Args:
+            name: The name of the stage, such as "Searching".
+            number: Which one it is, counted from 1, if that is known.
+            total: How many stages there are, if that is known.
+        """
+        numbers = [None if one is None else int(one) for one in (number, total)]
+        self._stage = {"name": str(name)[:_LONGEST_NAME], "number": numbers[0], "total": numbers[1]}
+        self._shown = None
+
     def _is_in_loop(self) -> bool:
         return self._shown is not None and not self._shown.ended
 
     @property
     def progress(self) -> Progress | None:
-        """What is shown, or None if nothing was counted yet."""
+        """The progress of the outermost loop over `track`, or of `at`; None at the start."""
         shown, stage = self._shown, self._stage
         if shown:
             progress: Progress = {"current": shown.done, "total": shown.total, "unit": shown.unit}
@@ -94,5 +119,5 @@ class Steps:
 
     @property
     def seconds(self) -> float:
-        """The time in seconds since the loop that is shown started."""
+        """The time in seconds since the steps that `progress` describes started."""
         return round(time.monotonic() - self._shown.started, 1) if self._shown else 0
