@@ -3,7 +3,7 @@
 - Changes: service submits, cancels, requeues and deletes jobs, as submission and runner describe; errors has the
   messages for users.
 - The record in Redis: store and worker_store, which only the scripts in lua/ change; scripts and connections call them;
-  snapshot, statistics and log_fields are what they return.
+  statistics and log_fields are what they return.
 - Reading a job: reader, record, phase, progress. samples has the jobs that are kept forever.
 - Files: files has the folders of the jobs, uploads those of forms, trees what both need; bounds limits them;
   result_files, media_types, pictures and pdf_renderer show them.

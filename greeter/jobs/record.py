@@ -3,25 +3,78 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from hashlib import blake2b
+from typing import Any, TypeVar
 
 from celery import states
 
 from greeter.jobs import progress as estimates
 from greeter.jobs.phase import Phase, phase_of
 from greeter.jobs.progress import ReportedProgress, read_log, read_progress
-from greeter.jobs.snapshot import Snapshot, read_json
 from greeter.toolkit.job import Result
 from greeter.toolkit.json_types import JSON
 
+Value = TypeVar("Value")
+
+
+def _field(name: str, kind: Callable[..., Value]) -> cached_property[Value]:
+    """Return a property with a field of the snapshot. Without the field, it is what `kind` returns for no argument."""
+
+    def read(record: Record) -> Value:
+        return kind(record._fields[name]) if name in record._fields else kind()
+
+    return cached_property(read)
+
+
+def _decoded(text: str = "null") -> Any:
+    """Decode what a tool stored; NaN and Infinity, which are not JSON, become None."""
+    return json.loads(text, parse_constant=lambda name: None)
+
 
 class Record:
-    """One reading of a job's record. It is decoded only when needed, because most polls compare the tag alone."""
+    """One reading of a job's record. It is decoded only when needed, because most polls compare the tag alone.
+
+    Attributes:
+        id: The id of the job.
+        snapshot: The JSON that lua/read.lua returns. Times in it are seconds since the epoch, by the clock of Redis.
+        state: Celery's state of the task.
+        tool: The name of the job's tool.
+        label: The name that the user gave the job; may be empty.
+        request: The id of the request that submitted the job; may be empty.
+        attempts: How often the job has started, not counting attempts that an orderly stop of their worker ended.
+        attempt: The number of the attempt whose files count; 0 if there was none. Never used again for another attempt.
+        cancel_requested: Whether the job was cancelled but is still running.
+        partial: Whether the result is a fallback.
+        queue: The name of the job's queue.
+        workers: How many workers of the job's queue sent a heartbeat recently.
+        elapsed: Seconds since the job started, or was submitted if it is waiting. Whole minutes after the first.
+        silence: Seconds since the last heartbeat of a running job; 0 if there was one within 30 seconds.
+        mail: The `MailState` of its mail; may be empty.
+        meta: The meta of Celery's state, which a tool may set to any JSON value.
+        result: What the tool returned; for a failed job, see `errors.failure_result`; None if there is nothing.
+    """
+
+    state = _field("state", str)
+    tool = _field("tool", str)
+    label = _field("label", str)
+    request = _field("request", str)
+    attempts = _field("attempts", int)
+    attempt = _field("claims", int)
+    cancel_requested = _field("cancel_requested", bool)
+    partial = _field("partial", bool)
+    queue = _field("queue", str)
+    workers = _field("workers", int)
+    elapsed = _field("elapsed", int)
+    silence = _field("silence", int)
+    mail = _field("mail", str)
+    meta: cached_property[JSON] = _field("progress", _decoded)
+    result: cached_property[Result | None] = _field("result", _decoded)
 
     def __init__(self, job_id: str, snapshot: bytes, retention_days: int | None) -> None:
-        """Take the JSON of a Snapshot; `retention_days` is None for a job that is kept forever."""
+        """Take a snapshot; `retention_days` is None for a job that is kept forever."""
         self.id = job_id
         self.snapshot = snapshot
         self._retention_days = retention_days
@@ -38,14 +91,9 @@ class Record:
         return blake2b(self.snapshot, digest_size=9).hexdigest()
 
     @cached_property
-    def _fields(self) -> Snapshot:
-        fields: Snapshot = json.loads(self.snapshot)
+    def _fields(self) -> dict[str, Any]:
+        fields: dict[str, Any] = json.loads(self.snapshot)
         return fields
-
-    @property
-    def state(self) -> str:
-        """Celery's state of the task."""
-        return self._fields["state"]
 
     @cached_property
     def phase(self) -> Phase:
@@ -80,41 +128,6 @@ class Record:
         return self.state not in states.READY_STATES
 
     @property
-    def tool(self) -> str:
-        """The name of the job's tool."""
-        return self._fields["tool"]
-
-    @property
-    def label(self) -> str:
-        """The name that the user gave the job; may be empty."""
-        return self._fields.get("label", "")
-
-    @property
-    def request(self) -> str:
-        """The id of the request that submitted the job; may be empty."""
-        return self._fields.get("request", "")
-
-    @property
-    def attempts(self) -> int:
-        """How often the job has started, not counting attempts that an orderly stop of their worker ended."""
-        return int(self._fields["attempts"])
-
-    @property
-    def attempt(self) -> int:
-        """The number of the attempt whose files count; 0 if there was none. Never used again for another attempt."""
-        return int(self._fields.get("claims", 0))
-
-    @property
-    def cancel_requested(self) -> bool:
-        """Whether the job was cancelled but is still running."""
-        return "cancel_requested" in self._fields
-
-    @property
-    def partial(self) -> bool:
-        """Whether the result is a fallback."""
-        return "partial" in self._fields
-
-    @property
     def has_result(self) -> bool:
         """Whether the tool returned a result, complete or partial."""
         return "result" in self._fields and self.state != states.FAILURE
@@ -123,36 +136,6 @@ class Record:
     def ahead(self) -> int | None:
         """How many jobs are ahead of this one in the queue; None unless it is waiting."""
         return self._fields.get("ahead")
-
-    @property
-    def queue(self) -> str:
-        """The name of the job's queue."""
-        return self._fields["queue"]
-
-    @property
-    def workers(self) -> int:
-        """How many workers of the job's queue sent a heartbeat recently."""
-        return self._fields["workers"]
-
-    @property
-    def elapsed(self) -> int:
-        """Seconds since the job started, or was submitted if it is waiting. Whole minutes after the first."""
-        return int(self._fields["elapsed"])
-
-    @property
-    def silence(self) -> int:
-        """Seconds since the last heartbeat of a running job; 0 if there was one within 30 seconds."""
-        return int(self._fields.get("silence", 0))
-
-    @property
-    def mail(self) -> str:
-        """The `MailState` of its mail; may be empty."""
-        return self._fields.get("mail", "")
-
-    @cached_property
-    def meta(self) -> JSON:
-        """The meta of Celery's state, which a tool may set to any JSON value."""
-        return read_json(self._fields["progress"]) if "progress" in self._fields else None
 
     @property
     def log(self) -> str:
@@ -177,8 +160,7 @@ class Record:
     @property
     def times(self) -> dict[str, datetime]:
         """When the job was submitted, started and ended, without what has not happened yet."""
-        fields = self._fields
-        stamps = {"submitted": fields["submitted"], "started": fields.get("started"), "ended": fields.get("ended")}
+        stamps = {name: self._fields.get(name) for name in ("submitted", "started", "ended")}
         return {name: datetime.fromtimestamp(int(float(stamp)), UTC) for name, stamp in stamps.items() if stamp}
 
     @cached_property
@@ -188,11 +170,6 @@ class Record:
             return None
         today = date(1970, 1, 1) + timedelta(days=self._fields["today"])
         return self.times.get("ended", today) + timedelta(days=self._retention_days)
-
-    @cached_property
-    def result(self) -> Result | None:
-        """What the tool returned; for a failed job, see `errors.failure_result`; None if there is nothing."""
-        return read_json(self._fields["result"]) if "result" in self._fields else None
 
     @property
     def _failure(self) -> Result:

@@ -3,7 +3,7 @@
 -- It has no flags line: with one, Redis would treat it as a script that writes, and refuse it when writes are refused.
 --
 -- ARGV: 1 job id, 2 seconds after which a worker without a heartbeat is not counted
--- Returns: a JSON object (snapshot.py), or nil for an unknown job. The text changes only when the page does:
+-- Returns: a JSON object (record.py), or nil for an unknown job. The text changes only when the page does:
 --   `elapsed` is in whole minutes after the first one, and so is `silence`, which is left out below 30 seconds
 local _, worker_timeout = unpack(ARGV)
 local fields = {
