@@ -4,7 +4,7 @@
   messages for users.
 - The record in Redis: store and worker_store, which only the scripts in lua/ change; scripts and connections call them;
   statistics and log_fields are what they return.
-- Reading a job: reader, record, phase, progress. samples has the jobs that are kept forever.
+- Reading a job: reader, record, phase, progress, params. samples has the jobs that are kept forever.
 - Files: files has the folders of the jobs, uploads those of forms, trees what both need; bounds limits them;
   result_files, media_types, pictures and pdf_renderer show them.
 - Celery: celery_app, registration, task, request, consumer, pool, transport, and backend, which keeps results in the

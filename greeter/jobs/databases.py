@@ -19,8 +19,7 @@ from greeter.jobs.probe import NoAnswer, Probe
 from greeter.jobs.staging import staged
 from greeter.jobs.trees import sync_path, sync_tree
 from greeter.toolkit.database import ABOUT, Database
-from greeter.toolkit.json_types import JSON, JSONObject
-from greeter.toolkit.tool import Params
+from greeter.toolkit.json_types import JSON
 
 SHIPPED = Path(__file__).parents[1] / "databases"
 log = logging.getLogger(__name__)
@@ -28,11 +27,6 @@ log = logging.getLogger(__name__)
 
 class VersionExists(Exception):
     """There is a version with this name already."""
-
-
-def recorded_databases(params: Params) -> dict[str, JSONObject]:
-    """Return those parameters of a job that are databases, as its record has them."""
-    return {name: value.recorded for name, value in params.items() if isinstance(value, Database)}
 
 
 class Databases:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from errno import ETIMEDOUT
 from itertools import islice
@@ -16,24 +16,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from greeter.jobs.bounds import MAX_FILES, has_too_many_files
+from greeter.jobs.params import Inputs
 from greeter.jobs.probe import NoAnswer
 from greeter.jobs.trees import GONE, disk_time, remove, set_aside, sync_path, sync_tree, walk
 from greeter.toolkit.outputs import RESULT_NAME
-from greeter.toolkit.tool import Params
-
-Inputs = Mapping[str, Path | Sequence[Path]]
-"""Files by the name of their parameter, which has one or several."""
-
-
-def file_params(params: Params) -> Inputs:
-    """Return those parameters of a job that are files."""
-    return {name: value for name, value in params.items() if paths_in(value)}
-
-
-def paths_in(value: object) -> list[Path]:
-    """Return the files in the value of a parameter."""
-    return [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, Path)]
-
 
 _MOST_COMMANDS = 4000  # bytes that the page of a job shows
 _MOST_MEASURED = 5 * MAX_FILES

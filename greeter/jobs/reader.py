@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from greeter.jobs.files import JobFiles
+from greeter.jobs.params import file_params, recorded_databases
 from greeter.jobs.record import Record
+from greeter.jobs.submission import Filenames
+from greeter.toolkit.checksums import sha256_of
 from greeter.toolkit.json_types import JSON
 from greeter.toolkit.tool import Params
 
@@ -27,9 +31,24 @@ class Provenance:
 
     params: Params = field(default_factory=dict)
     checksums: Mapping[str, str | list[str]] = field(default_factory=dict)
-    filenames: Mapping[str, str | list[str]] = field(default_factory=dict)
+    filenames: Filenames = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     databases: Mapping[str, Mapping[str, JSON]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, params: Params, filenames: Filenames) -> Provenance:
+        """Return what is known when a job is submitted: everything but the versions."""
+        files, databases = file_params(params), recorded_databases(params)
+        sums = {
+            name: sha256_of(value) if isinstance(value, Path) else list(map(sha256_of, value))
+            for name, value in files.items()
+        }
+        return cls(
+            params={name: value for name, value in params.items() if name not in {*files, *databases}},
+            checksums=sums,
+            filenames={name: value for name, value in filenames.items() if name in files},
+            databases=databases,
+        )
 
     @property
     def given(self) -> Params:

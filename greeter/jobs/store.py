@@ -38,15 +38,13 @@ from collections.abc import Mapping
 from contextlib import suppress
 from errno import EBUSY
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import redis
 from kombu.utils.json import dumps, loads
 
-from greeter.jobs.databases import recorded_databases
 from greeter.jobs.errors import DatabaseRemoved, JobNotFound, QueueFull, StorageFull, TooManyBytes, TooManyJobs
-from greeter.jobs.files import file_params
+from greeter.jobs.params import file_params
 from greeter.jobs.probe import NoAnswer
 from greeter.jobs.reader import Provenance
 from greeter.jobs.record import Record
@@ -55,7 +53,6 @@ from greeter.jobs.statistics import Statistics
 from greeter.jobs.submission import CancelOutcome, Submission, Usage
 from greeter.jobs.worker_store import WorkerStore
 from greeter.logs import REQUEST
-from greeter.toolkit.checksums import sha256_of
 from greeter.toolkit.tool import DEFAULT_QUEUE, Params, signature
 
 _WORKER_TIMEOUT = 15  # seconds without a heartbeat after which a worker counts as gone
@@ -93,7 +90,10 @@ class Store(WorkerStore):
             NotConfirmed: Too few replicas have the job. It is kept, as after a lost reply, because another submission
                 of the same form may have been accepted as this job.
         """
-        fields = {"tool": tool, "queue": queue, **_fields(tool, params, submission)}
+        provenance = vars(Provenance.of(params, submission.filenames))
+        fields = {"tool": tool, "queue": queue, "signature": signature(tool, params), "label": submission.label}
+        fields |= {name: dumps(value) for name, value in provenance.items() if name != "versions"}
+        fields["request"] = REQUEST.get()
         # First, so that no files are written while Redis is unavailable.
         owner = self._scripts.keyed_hash(submission.client)
         self.files.create(job_id, file_params(params))
@@ -193,21 +193,3 @@ class Store(WorkerStore):
     def forget_installation(self) -> None:
         """Remove the id of the installation."""
         self.redis.delete("installation")
-
-
-def _fields(tool: str, params: Params, submission: Submission) -> dict[str, str]:
-    """Return the fields of a new record that describe the input."""
-    files, databases = file_params(params), recorded_databases(params)
-    sums = {
-        name: sha256_of(value) if isinstance(value, Path) else list(map(sha256_of, value))
-        for name, value in files.items()
-    }
-    return {
-        "signature": signature(tool, params),
-        "params": dumps({name: value for name, value in params.items() if name not in {*files, *databases}}),
-        "databases": dumps(databases),
-        "checksums": dumps(sums),
-        "filenames": dumps({name: value for name, value in submission.filenames.items() if name in files}),
-        "label": submission.label,
-        "request": REQUEST.get(),
-    }

@@ -11,7 +11,7 @@ from flask import Flask, current_app
 from flask.cli import with_appcontext
 from jinja2 import BaseLoader, TemplateSyntaxError, meta
 
-from greeter.jobs.files import paths_in
+from greeter.jobs.params import paths_in
 from greeter.toolkit.tool import Tool
 from greeter.web.forms import make_form
 from greeter.web.job_context import JobContext

@@ -12,8 +12,8 @@ from pathlib import Path
 from flask import Response
 from kombu.utils.json import dumps
 
-from greeter.jobs.files import paths_in
 from greeter.jobs.media_types import media_type
+from greeter.jobs.params import paths_in
 from greeter.jobs.reader import JobReader, Provenance
 from greeter.jobs.record import Record
 from greeter.jobs.result_files import result_files

@@ -18,7 +18,8 @@ from wtforms import BooleanField, Field, FieldList, FormField
 
 from greeter.jobs.bounds import check_result
 from greeter.jobs.errors import OUT_OF_MEMORY
-from greeter.jobs.files import JobFiles, file_params
+from greeter.jobs.files import JobFiles
+from greeter.jobs.params import file_params
 from greeter.jobs.registration import max_cores
 from greeter.jobs.result_files import ResultFile, result_files
 from greeter.toolkit import FileField, Job, ProgramError, Result, SoftTimeLimitExceeded, ToolError

@@ -6,7 +6,7 @@ import math
 from contextlib import suppress
 from pathlib import Path
 
-from greeter.jobs.files import paths_in
+from greeter.jobs.params import paths_in
 from greeter.jobs.probe import NoAnswer
 from greeter.jobs.submission import Filenames
 from greeter.toolkit.tool import Params, Tool
