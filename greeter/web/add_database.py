@@ -8,7 +8,6 @@ from datetime import date
 from pathlib import Path
 
 import click
-from flask import Flask
 from flask.cli import with_appcontext
 
 from greeter.jobs.databases import VersionExists
@@ -21,11 +20,6 @@ from greeter.web.database_commands import explained, line_of
 from greeter.web.services import services
 
 _STDIN = Path("-")
-
-
-def init_app(app: Flask) -> None:
-    """Add the command to `flask`."""
-    app.cli.add_command(add_database)
 
 
 @click.command("add-database")

@@ -13,13 +13,10 @@ from greeter import tools
 from greeter.settings import Settings
 from greeter.settings_loader import load_settings
 from greeter.web import (
-    add_database,
     api,
     availability,
-    check_tools,
     cli,
     compression,
-    database_commands,
     describe,
     errors,
     health,
@@ -30,8 +27,6 @@ from greeter.web import (
     pages,
     request_body,
     request_log,
-    rerun,
-    run_tool,
     security,
     services,
     site,
@@ -67,30 +62,12 @@ def create_app(settings: Settings | None = None) -> Flask:
         tools.report(files)
     services.init_app(app, settings, files)
     request_log.init_app(app)  # first, so that it measures the whole request
-    for module in (
-        errors,
-        request_body,
-        limits,
-        security,
-        compression,
-        template_filters,
-        site,
-        availability,
-        pages,
-        jobs,
-        api,
-        mail,
-        health,
-        metrics,
-        cli,
-        add_database,
-        database_commands,
-        check_tools,
-        run_tool,
-        rerun,
-        describe,
-    ):
+    requests = (errors, request_body, limits, security, compression)
+    templates = (template_filters, site, availability, describe)
+    for module in (*requests, *templates, jobs, api, cli):
         module.init_app(app)
+    for blueprint in (pages.bp, mail.bp, health.bp, metrics.bp):
+        app.register_blueprint(blueprint)
     return app
 
 

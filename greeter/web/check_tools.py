@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import cast
 
 import click
-from flask import Flask, current_app
+from flask import current_app
 from flask.cli import with_appcontext
 from jinja2 import BaseLoader, TemplateSyntaxError, meta
 
@@ -24,11 +24,6 @@ _VARIABLES = {
     "_about.html": {"tool", "form", "label", "token", "problem", "limit"},
     "_help.html": {"tool", "tools"},
 }
-
-
-def init_app(app: Flask) -> None:
-    """Add the command to `flask`."""
-    app.cli.add_command(check_tools)
 
 
 @click.command("check-tools")

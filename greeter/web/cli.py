@@ -17,17 +17,32 @@ from greeter.jobs import fitness, redis_check, redis_copy
 from greeter.jobs.errors import UNAVAILABLE, JobNotFound, QueueFull, StorageFull, Unfit
 from greeter.redis_url import RedisUrl
 from greeter.toolkit.tool import Tool
+from greeter.web.add_database import add_database
 from greeter.web.availability import availability
+from greeter.web.check_tools import check_tools
+from greeter.web.database_commands import (
+    list_databases,
+    pause_database,
+    prefer_database,
+    remove_database,
+    resume_database,
+)
+from greeter.web.describe import describe
 from greeter.web.drain import drain
 from greeter.web.forms import make_form
+from greeter.web.rerun import rerun
+from greeter.web.run_tool import run_tool
 from greeter.web.services import services
 from greeter.web.site import template_problems
 from greeter.web.uploads import RequestUploads
 
 
 def init_app(app: Flask) -> None:
-    """Add the commands to `flask`."""
-    for command in (check_settings, selftest, keep_sample, pair_storage, drain, copy_redis):
+    """Add all commands to `flask`."""
+    of_site = (check_settings, selftest, keep_sample, pair_storage, drain, copy_redis)
+    of_tools = (check_tools, run_tool, rerun, describe)
+    of_databases = (add_database, list_databases, prefer_database, pause_database, resume_database, remove_database)
+    for command in (*of_site, *of_tools, *of_databases):
         app.cli.add_command(command)
 
 

@@ -7,18 +7,11 @@ from contextlib import contextmanager
 from subprocess import CalledProcessError
 
 import click
-from flask import Flask
 from flask.cli import with_appcontext
 
 from greeter.jobs.errors import UNAVAILABLE
 from greeter.toolkit.database import Database
 from greeter.web.services import services
-
-
-def init_app(app: Flask) -> None:
-    """Add the commands to `flask`."""
-    for command in (list_databases, prefer_database, pause_database, resume_database, remove_database):
-        app.cli.add_command(command)
 
 
 @contextmanager

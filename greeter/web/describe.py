@@ -23,8 +23,7 @@ _LONGEST_NAME, _LONGEST_DESCRIPTION = 100, 1000  # characters
 
 
 def init_app(app: Flask) -> None:
-    """Add the command to `flask`, and the function that describes a tool on its page."""
-    app.cli.add_command(describe)
+    """Add the function that describes a tool on its page."""
     app.jinja_env.globals["data_block"] = data_block
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from flask import Blueprint, Flask
+from flask import Blueprint
 from flask.typing import ResponseReturnValue
 from redis import RedisError
 
@@ -13,11 +13,6 @@ from greeter.jobs.statistics import Statistics
 from greeter.web.services import services
 
 bp = Blueprint("health", __name__, url_prefix="/health")
-
-
-def init_app(app: Flask) -> None:
-    """Add the health checks to the app."""
-    app.register_blueprint(bp)
 
 
 @bp.get("/live")

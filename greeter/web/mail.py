@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from flask import Blueprint, Flask, abort, redirect, render_template, request, url_for
+from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import TooManyRequests
 
@@ -30,11 +30,6 @@ _TOO_FAST = "You have reached the limit of submissions per minute. Wait a minute
 _UNAVAILABLE = "The address could not be stored. Wait a few seconds, then try again."
 
 bp = Blueprint("mail", __name__)
-
-
-def init_app(app: Flask) -> None:
-    """Add the page to the app."""
-    app.register_blueprint(bp)
 
 
 @bp.get("/jobs/<job_id:job_id>/mail")

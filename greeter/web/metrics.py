@@ -8,7 +8,7 @@ from contextlib import suppress
 from hmac import compare_digest
 from itertools import accumulate
 
-from flask import Blueprint, Flask, Response, abort, request
+from flask import Blueprint, Response, abort, request
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -27,11 +27,6 @@ _ENDS = (Phase.FINISHED, Phase.STOPPED, Phase.FAILED, Phase.CANCELLED)
 REQUEST_SECONDS = Histogram("site_request_seconds", "Time to answer a request.", ["route", "status"], registry=None)
 
 bp = Blueprint("metrics", __name__)
-
-
-def init_app(app: Flask) -> None:
-    """Add the metrics to the app."""
-    app.register_blueprint(bp)
 
 
 @bp.get("/metrics")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from secrets import token_urlsafe
 
-from flask import Blueprint, Flask, abort, redirect, render_template, request, url_for
+from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from wtforms import Form
 
@@ -22,11 +22,6 @@ from greeter.web.uploads import of_example
 _MAX_LABEL_LENGTH = 80
 
 bp = Blueprint("pages", __name__)
-
-
-def init_app(app: Flask) -> None:
-    """Add the pages to the app."""
-    app.register_blueprint(bp)
 
 
 @bp.get("/")

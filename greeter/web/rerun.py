@@ -11,7 +11,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import click
-from flask import Flask
 from flask.cli import with_appcontext
 
 from greeter.jobs import versions
@@ -23,11 +22,6 @@ from greeter.web.crate import OUTPUTS, RESULT, result_bytes
 from greeter.web.crate_reader import Crate, NotACrate, read
 from greeter.web.run_tool import Given, execute
 from greeter.web.services import services
-
-
-def init_app(app: Flask) -> None:
-    """Add the command to `flask`."""
-    app.cli.add_command(rerun)
 
 
 @click.command()

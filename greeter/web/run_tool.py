@@ -11,7 +11,6 @@ from tempfile import TemporaryDirectory, mkdtemp
 from typing import TypeAlias
 
 import click
-from flask import Flask
 from flask.cli import ScriptInfo, with_appcontext
 from werkzeug.datastructures import MultiDict
 from wtforms import BooleanField, Field, FieldList, FormField
@@ -34,11 +33,6 @@ from greeter.web.terminal import interruptible, progress_bar
 
 Given: TypeAlias = bool | Sequence[str] | None
 """The value of an option: texts or paths; for a check box, whether it is checked; None if the option is missing."""
-
-
-def init_app(app: Flask) -> None:
-    """Add the command to `flask`."""
-    app.cli.add_command(run_tool)
 
 
 class _Tools(click.Group):
