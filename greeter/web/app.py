@@ -14,14 +14,12 @@ from greeter.settings import Settings
 from greeter.settings_loader import load_settings
 from greeter.web import (
     api,
-    availability,
     cli,
     compression,
     describe,
     errors,
     health,
     jobs,
-    limits,
     mail,
     metrics,
     pages,
@@ -62,8 +60,9 @@ def create_app(settings: Settings | None = None) -> Flask:
         tools.report(files)
     services.init_app(app, settings, files)
     request_log.init_app(app)  # first, so that it measures the whole request
-    requests = (errors, request_body, limits, security, compression)
-    templates = (template_filters, site, availability, describe)
+    app.before_request(app.extensions["greeter"].limits.count_request)
+    requests = (errors, request_body, security, compression)
+    templates = (template_filters, site, describe)
     for module in (*requests, *templates, jobs, api, cli):
         module.init_app(app)
     for blueprint in (pages.bp, mail.bp, health.bp, metrics.bp):

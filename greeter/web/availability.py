@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import cast
 
-from flask import Flask, current_app
 from redis import RedisError
 
 from greeter.jobs.store import Store
@@ -53,14 +51,3 @@ class Availability:
                 self._announced = set()
             self._expires = time.monotonic() + _MAX_AGE
         return self._announced
-
-
-def availability() -> Availability:
-    """Return the availability of the tools of the current application."""
-    return cast(Availability, current_app.extensions["availability"])
-
-
-def init_app(app: Flask) -> None:
-    """Add the availability of the tools to the app and its templates."""
-    app.extensions["availability"] = Availability(app.extensions["greeter"].jobs.store)
-    app.context_processor(lambda: {"unavailable": availability().problem})

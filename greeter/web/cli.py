@@ -18,7 +18,6 @@ from greeter.jobs.errors import UNAVAILABLE, JobNotFound, QueueFull, StorageFull
 from greeter.redis_url import RedisUrl
 from greeter.toolkit.tool import Tool
 from greeter.web.add_database import add_database
-from greeter.web.availability import availability
 from greeter.web.check_tools import check_tools
 from greeter.web.database_commands import (
     list_databases,
@@ -66,7 +65,7 @@ def selftest(seconds: int) -> None:
     """
     failed = False
     for tool in services().tools.values():
-        if missing := availability().problem(tool):
+        if missing := services().availability.problem(tool):
             click.echo(f"{tool.name}: left out. {missing}")
             continue
         started = time.monotonic()

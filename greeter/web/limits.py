@@ -5,17 +5,16 @@ from __future__ import annotations
 import time
 from functools import lru_cache
 from ipaddress import ip_address, ip_network
-from typing import cast
 from urllib.parse import urlsplit
 
-from flask import Flask, current_app, request
+from flask import request
 from limits import RateLimitItemPerMinute
 from limits.storage import RedisStorage
 from limits.strategies import FixedWindowRateLimiter
-from redis import RedisError
+from redis import ConnectionPool, RedisError
 from werkzeug.exceptions import TooManyRequests
 
-from greeter.web.services import Services
+from greeter.settings import Settings
 
 _RETRY_AFTER = 60  # seconds
 
@@ -46,8 +45,8 @@ class _Storage(RedisStorage):
 class Limits:
     """Counts per minute: requests in this process; submissions in Redis, or in this process if it is unavailable."""
 
-    def __init__(self, services: Services) -> None:
-        settings, pool = services.settings, services.jobs.store.redis.connection_pool
+    def __init__(self, settings: Settings, pool: ConnectionPool) -> None:
+        """Count in the Redis to which these connections lead."""
         self._requests = _Counter(settings.requests_per_minute)
         self._submissions = _Counter(settings.submits_per_minute)
         self._per_minute = RateLimitItemPerMinute(settings.submits_per_minute, namespace="submissions")
@@ -77,17 +76,6 @@ class Limits:
 def _minute() -> str:
     """Return the current minute, which names a counter: after a clock was set back, an old one would last too long."""
     return str(int(time.time() / 60))
-
-
-def limits() -> Limits:
-    """Return the limits of the current application."""
-    return cast(Limits, current_app.extensions["limits"])
-
-
-def init_app(app: Flask) -> None:
-    """Count every request to the app."""
-    app.extensions["limits"] = Limits(app.extensions["greeter"])
-    app.before_request(app.extensions["limits"].count_request)
 
 
 def client_address() -> str:

@@ -12,7 +12,7 @@ from greeter.jobs.errors import UNAVAILABLE
 from greeter.jobs.mails import MailState
 from greeter.jobs.record import Record
 from greeter.web.job_context import context_of
-from greeter.web.limits import client_address, limits
+from greeter.web.limits import client_address
 from greeter.web.services import services
 
 _LONGEST = 254  # characters of a mail address (RFC 5321)
@@ -45,7 +45,7 @@ def ask(job_id: str) -> ResponseReturnValue:
     record = _find(job_id)
     address = request.form.get("address", "").strip()
     try:
-        limits().count_submission()
+        services().limits.count_submission()
         if "remove" in request.form:
             services().jobs.store.mails.drop(job_id)
         elif len(address) > _LONGEST or not _ADDRESS.fullmatch(address):

@@ -1,4 +1,4 @@
-"""What the views share: the settings, tools, jobs and samples of the application."""
+"""What the views share: the settings, tools, jobs, samples and limits of the application."""
 
 from __future__ import annotations
 
@@ -17,11 +17,13 @@ from greeter.jobs.service import JobService
 from greeter.settings import Settings
 from greeter.toolkit.tool import Tool
 from greeter.tools import SAMPLES, ToolFile, usable
+from greeter.web.availability import Availability
+from greeter.web.limits import Limits
 
 
 @dataclass(frozen=True)
 class Services:
-    """The settings, tools, jobs and samples of the application.
+    """What the views share.
 
     Attributes:
         settings: The settings of the installation.
@@ -29,6 +31,8 @@ class Services:
         tools: The tools by name, in the order of the front page.
         jobs: The job service.
         samples: The sample results of the tools.
+        availability: Whether the programs of the tools are installed.
+        limits: The counts of what each client does.
     """
 
     settings: Settings
@@ -36,6 +40,8 @@ class Services:
     tools: dict[str, Tool]
     jobs: JobService
     samples: Samples
+    availability: Availability
+    limits: Limits
 
     @property
     def databases(self) -> Databases:
@@ -77,4 +83,6 @@ def init_app(app: Flask, settings: Settings, files: list[ToolFile]) -> None:
     celery_app = CeleryApp(settings)
     celery_app.set_default()  # so that AsyncResult(job_id) works without an app argument
     by_position = dict(sorted(usable(files).items(), key=lambda item: item[1].position))
-    app.extensions["greeter"] = Services(settings, files, by_position, celery_app.jobs, Samples(SAMPLES))
+    jobs = celery_app.jobs
+    availability, limits = Availability(jobs.store), Limits(settings, jobs.store.redis.connection_pool)
+    app.extensions["greeter"] = Services(settings, files, by_position, jobs, Samples(SAMPLES), availability, limits)

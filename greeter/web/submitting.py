@@ -11,8 +11,6 @@ from greeter.jobs.errors import Unfit
 from greeter.jobs.submission import Filenames, Submission
 from greeter.toolkit import FileField
 from greeter.toolkit.tool import Params, Tool
-from greeter.web.availability import availability
-from greeter.web.limits import limits
 from greeter.web.refusals import REFUSALS, Refusal
 from greeter.web.services import services
 
@@ -40,12 +38,12 @@ def submit(tool: Tool, params: Params, submission: Submission) -> str:
     Raises:
         Refused: The tool is not available, the job needs too much memory, a limit is reached, or it cannot be stored.
     """
-    if problem := availability().problem(tool):
+    if problem := services().availability.problem(tool):
         raise Refused(Refusal(503, _RETRY_AFTER, problem))
     if problem := tool.memory_problem(params, services().settings.job_memory):
         raise Refused(Refusal(422, None, problem))
     try:
-        limits().count_submission()
+        services().limits.count_submission()
         return services().jobs.submit(tool, params, submission)
     except tuple(REFUSALS) as error:
         raise Refused(refusal_of(error)) from error

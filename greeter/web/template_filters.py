@@ -36,7 +36,8 @@ def init_app(app: Flask) -> None:
 
 def _common_variables() -> dict[str, object]:
     release = {"version": __version__, "released": RELEASED}
-    return {"settings": services().settings, "sample_of": services().samples.of} | release
+    tools = {"sample_of": services().samples.of, "unavailable": services().availability.problem}
+    return {"settings": services().settings, **tools, **release}
 
 
 def count(progress: ReportedProgress | None) -> str:

@@ -8,7 +8,6 @@ from greeter.version import __version__
 from greeter.web.api.form_schema import inputs_schema
 from greeter.web.api.links import LINK, link
 from greeter.web.api.schemas import COUNT, TEXT, YES, Schema, about, component, list_of, object_of, text
-from greeter.web.availability import availability
 from greeter.web.forms import submission_limit
 from greeter.web.services import services
 
@@ -42,7 +41,7 @@ PROCESS = component(
 
 def summary_of(tool: Tool) -> JSONObject:
     """Return what the list of processes says about a tool."""
-    problem = availability().problem(tool)
+    problem = services().availability.problem(tool)
     return {
         "id": tool.name,
         "title": tool.title,

@@ -13,7 +13,7 @@ from greeter.web.api.operations import PREFIX, Answer, operation
 from greeter.web.api.problem import Problem
 from greeter.web.api.schemas import ADDRESS, COUNT, TEXT, Schema, about, component, object_of
 from greeter.web.health import problem
-from greeter.web.limits import client_address, limits
+from greeter.web.limits import client_address
 from greeter.web.services import services
 from greeter.web.site import own_site
 
@@ -73,7 +73,7 @@ def show_limits() -> JSONObject:
         "keptBytes": (settings.max_client_bytes, used.client_bytes),
         "waitingJobsOfAll": (settings.max_waiting, used.waiting),
         "keptBytesOfAll": (settings.max_total_bytes, used.all_bytes),
-        "submissionsPerMinute": (settings.submits_per_minute, limits().submissions()),
+        "submissionsPerMinute": (settings.submits_per_minute, services().limits.submissions()),
     }
     return {
         **{name: {"limit": most, "left": max(most - number, 0)} for name, (most, number) in counted.items()},
