@@ -20,22 +20,22 @@ from greeter.web.site import own_site
 _NOT_IN_AN_ID = re.compile(r"[^a-z0-9]+")
 
 _LIMIT: Schema = object_of({"limit": COUNT}, {"left": COUNT})
-LIMITS = component(
-    "Limits",
-    {
-        "activeJobs": about("Your jobs that are waiting or running.", _LIMIT),
-        "keptBytes": about("The bytes of the files of all your jobs, until they are deleted.", _LIMIT),
-        "waitingJobsOfAll": about("The waiting jobs of all visitors.", _LIMIT),
-        "keptBytesOfAll": about("The bytes of the files of the jobs of all visitors.", _LIMIT),
-        "submissionsPerMinute": about("Your submissions in this minute.", _LIMIT),
-        "requestsPerMinute": about("Your requests of any kind, for each process of the web.", _LIMIT),
-        "submissionBytes": about("The bytes of one submission, unless a tool has another limit.", _LIMIT),
-        "sequencesOfField": about("The sequences in one field.", _LIMIT),
-        "residuesOfField": about("The residues in one field, all its sequences together.", _LIMIT),
-        "secondsOfJob": about("How long a job may run, unless its tool has another limit.", _LIMIT),
-        "daysKept": about("How long a job is kept after its end.", _LIMIT),
-    },
-)
+_LIMITS = {
+    "activeJobs": ("max_active", "Your jobs that are waiting or running."),
+    "keptBytes": ("max_client_bytes", "The bytes of the files of all your jobs, until they are deleted."),
+    "waitingJobsOfAll": ("max_waiting", "The waiting jobs of all visitors."),
+    "keptBytesOfAll": ("max_total_bytes", "The bytes of the files of the jobs of all visitors."),
+    "submissionsPerMinute": ("submits_per_minute", "Your submissions in this minute."),
+    "requestsPerMinute": ("requests_per_minute", "Your requests of any kind, for each process of the web."),
+    "submissionBytes": ("max_upload_bytes", "The bytes of one submission, unless a tool has another limit."),
+    "sequencesOfField": ("max_records", "The sequences in one field."),
+    "residuesOfField": ("max_residues", "The residues in one field, all its sequences together."),
+    "secondsOfJob": ("soft_time_limit", "How long a job may run, unless its tool has another limit."),
+    "daysKept": ("retention_days", "How long a job is kept after its end."),
+}
+"""The setting of each limit, and its description."""
+
+LIMITS = component("Limits", {name: about(text, _LIMIT) for name, (_, text) in _LIMITS.items()})
 HEALTH = component("Health", {"status": {"const": "ok"}})
 SERVICE_INFO = component(
     "ServiceInfo",
@@ -66,24 +66,17 @@ def show_limits() -> JSONObject:
     You are the network address from which you ask. When nothing is left of a limit, an execution gets status 429, or
     503 if it is a limit of all visitors together.
     """
-    settings = services().settings
-    used = services().jobs.store.usage(client_address())
-    counted = {
-        "activeJobs": (settings.max_active, used.active),
-        "keptBytes": (settings.max_client_bytes, used.client_bytes),
-        "waitingJobsOfAll": (settings.max_waiting, used.waiting),
-        "keptBytesOfAll": (settings.max_total_bytes, used.all_bytes),
-        "submissionsPerMinute": (settings.submits_per_minute, services().limits.submissions()),
+    usage = services().jobs.store.usage(client_address())
+    used = {
+        "activeJobs": usage.active,
+        "keptBytes": usage.client_bytes,
+        "waitingJobsOfAll": usage.waiting,
+        "keptBytesOfAll": usage.all_bytes,
+        "submissionsPerMinute": services().limits.submissions(),
     }
-    return {
-        **{name: {"limit": most, "left": max(most - number, 0)} for name, (most, number) in counted.items()},
-        "requestsPerMinute": {"limit": settings.requests_per_minute},
-        "submissionBytes": {"limit": settings.max_upload_bytes},
-        "sequencesOfField": {"limit": settings.max_records},
-        "residuesOfField": {"limit": settings.max_residues},
-        "secondsOfJob": {"limit": settings.soft_time_limit},
-        "daysKept": {"limit": settings.retention_days},
-    }
+    limits: dict[str, int] = {name: getattr(services().settings, setting) for name, (setting, _) in _LIMITS.items()}
+    left = {name: {"left": max(limits[name] - number, 0)} for name, number in used.items()}
+    return {name: {"limit": limit, **left.get(name, {})} for name, limit in limits.items()}
 
 
 @operation("GET", f"{PREFIX}/health", {200: Answer("A job submitted now would run.", HEALTH)})
