@@ -18,27 +18,21 @@ UNAVAILABLE = (OperationalError, RedisError)
 """The exceptions raised when Redis is down, does not answer, or refuses to write."""
 
 _SMALLER = "Submit the data in smaller parts, each as a new job."
+_OR_WRITE = "If that does not help, write to the operators of this site."
+_LATER = "Try again later; if it happens again, write to the operators of this site."
 OUT_OF_MEMORY = f"The job ran out of memory. {_SMALLER}"
 TIME_LIMIT_REACHED = f"The job reached its time limit without a result. {_SMALLER}"
 FILE_TOO_LARGE = f"A file grew larger than a job may write. {_SMALLER}"
-RESULT_TOO_LARGE = (
-    f"The result is too large to be shown. {_SMALLER} If that does not help, write to the operators of this site."
-)
-TOO_MANY_FILES = f"The job wrote too many files. {_SMALLER} If that does not help, write to the operators of this site."
-DISK_FULL = (
-    "There is not enough disk space for this job. "
-    "Try again later; if it happens again, write to the operators of this site."
-)
-NO_PROCESS = (
-    "The machine that ran this job could start no more processes. "
-    "Try again later; if it happens again, write to the operators of this site."
-)
+RESULT_TOO_LARGE = f"The result is too large to be shown. {_SMALLER} {_OR_WRITE}"
+TOO_MANY_FILES = f"The job wrote too many files. {_SMALLER} {_OR_WRITE}"
+DISK_FULL = f"There is not enough disk space for this job. {_LATER}"
+NO_PROCESS = f"The machine that ran this job could start no more processes. {_LATER}"
 TOOL_REMOVED = "This tool is no longer available here. Choose another one on the front page."
 TOOL_CHANGED = (
     "This tool was updated, and no worker has the version that this job was submitted for. Your input is kept: "
     'choose "Edit and run again". If that job fails too, write to the operators of this site.'
 )
-CRASHED = "The process running this job crashed on every attempt, most likely because it ran out of memory. " + _SMALLER
+CRASHED = f"The process running this job crashed on every attempt, most likely because it ran out of memory. {_SMALLER}"
 LOST = f"The process running this job was lost on every attempt, possibly because it ran out of memory. {_SMALLER}"
 
 
