@@ -44,35 +44,7 @@ def signature(tool: str, parameters: Iterable[str]) -> str:
 
 @dataclass(frozen=True)
 class Declaration:
-    """What the author of a tool declares: the arguments of the decorator `tool`, and attributes of a `Tool`.
-
-    Args:
-        title: The title of the tool's pages.
-        form: A subclass of `wtforms.Form`.
-        example: Values that fill the form on request. A file may be a pathlib.Path.
-        action: What the button of the form says: a verb such as "Search".
-        position: Its place on the front page and the help page: 1 is the first. Those with the same place are sorted
-            by file; without one, a tool comes last.
-        duration: The usual duration of a job in words, such as "10 seconds".
-        soft_time_limit: Seconds until `SoftTimeLimitExceeded` is raised. None: the setting SOFT_TIME_LIMIT.
-        queue: The queue in which its jobs wait. WORKER_QUEUES says which queues a worker serves.
-        libraries: The names of installed packages whose versions each job's page shows.
-        programs: The programs that the tool runs, each with the arguments that make it print its version, such as
-            `{"mafft": "--version"}`. Each job's page shows the versions, and the tool is not available where a program
-            is not installed.
-        data: The reference data that the tool uses, each with a file whose first line is its release, which each job's
-            page shows, such as `{"Swiss-Prot": Path("/data/swissprot/reldate.txt")}`.
-        edam: The operations and topics of EDAM that say what the tool does, each with its label, such as
-            `{"operation_0346": "Sequence similarity search"}`.
-        cores: The number of processor cores that a job can use. The setting JOB_CORES limits it: see `Job.cores`.
-        memory: A function that estimates the memory that a job needs in the worst case. It takes the parameters of the
-            tool's function without the job (see `longest_sequence`). The form refuses a job that needs more than the
-            setting JOB_MEMORY.
-
-    Raises:
-        TypeError: The programs or EDAM terms are not a dict, or the libraries are not a list.
-        ValueError: The name of the queue, the arguments of a program, an EDAM term or a number cannot be used.
-    """
+    """The arguments of the decorator `tool`, which describes them, and attributes of a `Tool`."""
 
     title: str
     _: KW_ONLY
@@ -100,10 +72,37 @@ class Declaration:
 
 
 class tool(Declaration):  # noqa: N801  a decorator
-    """Turn a function into a tool of the site. `Declaration` describes the arguments.
+    """Turn a function into a tool of the site.
 
     The function takes a `Job` and one parameter for each field of the form. It returns a dict of JSON values, up to
     MAX_RESULT_BYTES, or raises `ToolError` if the user can fix the cause. Its name identifies the tool.
+
+    Args:
+        title: The title of the tool's pages.
+        form: A subclass of `wtforms.Form`.
+        example: Values that fill the form on request. A file may be a pathlib.Path.
+        action: What the button of the form says: a verb such as "Search".
+        position: Its place on the front page and the help page: 1 is the first. Those with the same place are sorted
+            by file; without one, a tool comes last.
+        duration: The usual duration of a job in words, such as "10 seconds".
+        soft_time_limit: Seconds until `SoftTimeLimitExceeded` is raised. None: the setting SOFT_TIME_LIMIT.
+        queue: The queue in which its jobs wait. WORKER_QUEUES says which queues a worker serves.
+        libraries: The names of installed packages whose versions each job's page shows.
+        programs: The programs that the tool runs, each with the arguments that make it print its version, such as
+            `{"mafft": "--version"}`. Each job's page shows the versions, and the tool is not available where a program
+            is not installed.
+        data: The reference data that the tool uses, each with a file whose first line is its release, which each job's
+            page shows, such as `{"Swiss-Prot": Path("/data/swissprot/reldate.txt")}`.
+        edam: The operations and topics of EDAM that say what the tool does, each with its label, such as
+            `{"operation_0346": "Sequence similarity search"}`.
+        cores: The number of processor cores that a job can use. The setting JOB_CORES limits it: see `Job.cores`.
+        memory: A function that estimates the memory that a job needs in the worst case. It takes the parameters of the
+            tool's function without the job (see `longest_sequence`). The form refuses a job that needs more than the
+            setting JOB_MEMORY.
+
+    Raises:
+        TypeError: The programs or EDAM terms are not a dict, or the libraries are not a list.
+        ValueError: The name of the queue, the arguments of a program, an EDAM term or a number cannot be used.
     """
 
     def __call__(self, function: Function) -> Tool:
