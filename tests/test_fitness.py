@@ -17,7 +17,7 @@ import pytest
 from greeter import create_app
 from greeter.jobs import fitness
 from greeter.jobs.bounds import MAX_FILES
-from greeter.jobs.errors import TOO_MANY_FILES
+from greeter.jobs.errors import CHANGED_PROCESS, TOO_MANY_FILES
 from greeter.jobs.fitness import MARKER
 from greeter.jobs.sweeper import Sweeper
 from greeter.jobs.worker_store import PROGRESS
@@ -347,6 +347,16 @@ def test_a_job_that_uses_all_descriptors_fails_alone(own_installation: Installat
 
     site.ended(site.submit("spoil", what="celery"))
     assert attempts(site, [site.submit("write_often", seconds=0.1) for _ in range(4)]) == {("finished", 1)}
+
+
+@pytest.mark.slow
+def test_a_job_that_changes_its_user_fails(installation: Installation) -> None:
+    """As root it can, and no other machine would help. The next job has a process that is still root's."""
+    needs_root()
+    jobs = [installation.submit("spoil", what="user"), installation.submit("write_often", seconds=0.1)]
+    assert [installation.ended(job).phase for job in jobs] == ["failed", "finished"]
+    spoiler = installation.store.find(jobs[0])
+    assert (spoiler.attempts, spoiler.user_message) == (2, CHANGED_PROCESS)
 
 
 @pytest.mark.slow

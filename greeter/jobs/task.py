@@ -17,7 +17,7 @@ from greeter.jobs.bounds import check_files, check_result
 from greeter.jobs.celery_app import CeleryApp
 from greeter.jobs.claimed_job import ClaimedJob
 from greeter.jobs.containment import contained
-from greeter.jobs.errors import OUT_OF_MEMORY, is_shortage, user_message
+from greeter.jobs.errors import CHANGED_PROCESS, OUT_OF_MEMORY, is_shortage, user_message
 from greeter.jobs.interrupts import interruptible
 from greeter.jobs.pictures import draw_pictures
 from greeter.jobs.reporting import reporting, retry_until_available, start_reporting
@@ -102,15 +102,21 @@ class ToolTask(Task):  # type: ignore[type-arg]
     def _return(self, job_id: str, error: Exception) -> None:
         """Requeue a job whose failure may be that of the machine.
 
-        The attempt counts if the machine seems fit now: a job that has used up all processes fails in the end.
+        The attempt counts if the machine seems fit now, or the job has changed its process: one that has used up all
+        processes, or has become another user, fails in the end.
         """
         problem, shortage = self._problem(), is_shortage(error)
-        if shortage and not (self.app.process_state and self.app.process_state.change()):
+        change = self.app.process_state.change() if self.app.process_state else None
+        if shortage and not change:
             problem = problem or fitness.thread_problem()
         if problem or shortage:
             log.warning("returned a job that failed: %s", problem or error, exc_info=error)
+            counted, reason = not problem, error
+            if problem and change:
+                log.warning("it may be the reason, because it has changed its process: %s", change)
+                counted, reason = True, ToolError(CHANGED_PROCESS)
             time.sleep(return_delay())
-            requeue = partial(self.app.jobs.requeue, job_id, self.app.runner, counted=not problem, reason=error)
+            requeue = partial(self.app.jobs.requeue, job_id, self.app.runner, counted=counted, reason=reason)
             retry_until_available(requeue)
             raise Ignore from None
 

@@ -59,6 +59,8 @@ def spoil(job: Job, what: str) -> dict[str, Any]:
         case "celery":
             for name in [name for name in sys.modules if name.startswith("celery.")]:
                 del sys.modules[name]
+        case "user":
+            os.setuid(65534)  # which cannot write to the folder of the job
         case "limit":
             resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
     return {}
