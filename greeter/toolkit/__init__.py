@@ -16,7 +16,7 @@ from greeter.toolkit.fields import FastaField, FastqField, ProteinFastaField
 from greeter.toolkit.file_field import FileField
 from greeter.toolkit.files_field import FilesField
 from greeter.toolkit.job import Job, Result
-from greeter.toolkit.sequence_files import longest_sequence, measure_sequences
+from greeter.toolkit.sequence_files import count_sequences, longest_sequence, measure_sequences
 from greeter.toolkit.tool import MemoryNeed, tool
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "Result",
     "SoftTimeLimitExceeded",
     "ToolError",
+    "count_sequences",
     "longest_sequence",
     "measure_sequences",
     "tool",

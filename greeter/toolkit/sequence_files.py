@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
+
+_BLOCK = 2**16  # bytes that are read at a time
+_START = re.compile(rb"\n>")  # of a record; twice as fast as bytes.count and bytes.split, which look for two characters
 
 
 def count_sequences(path: Path) -> int:
     """Count the records of a checked FASTA file."""
-    with path.open("rb") as file:
-        return sum(line.startswith(b">") for line in file)
+    return sum(len(_START.findall(block)) for block in _blocks(path))
 
 
 def longest_sequence(path: Path) -> tuple[str, int]:
@@ -21,10 +23,10 @@ def longest_sequence(path: Path) -> tuple[str, int]:
         path: The path of the file: what a `FastaField` has.
 
     Returns:
-        The name of the record, and the length of its sequence in residues.
+        The name of the record, the first if several are as long, and the length of its sequence in residues.
     """
-    header, length = max(_lengths(path), key=itemgetter(1))
-    return header[1:].split(maxsplit=1)[0].decode(), length
+    *_, (header, length) = _lengths(path, growing=True)
+    return header.split(maxsplit=1)[0].decode(), length
 
 
 def count_reads(path: Path) -> int:
@@ -56,16 +58,41 @@ def measure_sequences(path: Path) -> Counts:
     return Counts(sequences, residues, longest)
 
 
-def _lengths(path: Path) -> Iterator[tuple[bytes, int]]:
-    """Yield the header of each record, and the length of its sequence in residues."""
-    header, length = b"", 0
-    with path.open("rb") as file:
-        for line in file:
-            if line.startswith(b">"):
-                if header:
-                    yield header, length
-                header, length = line, 0
-            else:
-                length += len(line.translate(None, b" \t\n"))
-    if header:
+def _lengths(path: Path, *, growing: bool = False) -> Iterator[tuple[bytes, int]]:
+    """Yield the header of each record without its first character, and the length of its sequence in residues.
+
+    Args:
+        path: The path of the file.
+        growing: Whether to leave out those that are not longer than all before, most of which need not be counted.
+    """
+    header, length, longest = b"", -1, -1  # there is no record before the first header
+    for block in _blocks(path):
+        rest, *records = _START.split(block)
+        length += _residues(rest)
+        for record in records:
+            if length > longest:
+                yield header, length
+                longest = length if growing else -1
+            if len(record) <= longest and record is not records[-1]:  # which may go on in the next block
+                length = -1
+                continue
+            header, _, sequence = record.partition(b"\n")
+            length = _residues(sequence)
+    if length > longest:
         yield header, length
+
+
+def _residues(sequence: bytes) -> int:
+    return len(sequence.translate(None, b" \t\n"))
+
+
+def _blocks(path: Path) -> Iterator[bytes]:
+    r"""Yield a checked FASTA file in blocks, none of which cuts a header. Each record in them starts with b"\n>"."""
+    with path.open("rb") as file:
+        rest = b"\n"
+        while read := file.read(_BLOCK):
+            block = rest + read
+            end = block.rfind(b"\n")
+            rest = block[end:] if block[end : end + 2] in (b"\n", b"\n>") else b""
+            yield block.removesuffix(rest)
+        yield rest

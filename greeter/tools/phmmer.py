@@ -18,7 +18,6 @@ from greeter.toolkit import (
     Result,
     SoftTimeLimitExceeded,
     longest_sequence,
-    measure_sequences,
     tool,
 )
 from greeter.tools.phmmer_report import Report
@@ -128,12 +127,11 @@ def phmmer(job: Job, query: Path, targets: Path | None, evalue: float, database:
     (queries,) = read_proteins(query)
     searched = None if targets else database
     target_file = targets or (database.path if database else query)
-    counted = searched or measure_sequences(target_file)
-    number = counted.sequences or 0
-    threads = _threads(job, len(queries.largest()), counted.longest or 0)
-    find = partial(search, queries, target_file, number=number, evalue=evalue, threads=threads)
+    threads = _threads(job, memory_need(query, targets, evalue, database).bytes) if job.cores > 1 else 1
+    number = searched.sequences if searched else None
+    find = partial(search, queries, target_file, evalue=evalue, number=number, threads=threads)
     with (
-        closing(find(searched=lambda done: job.at(done, number, unit="sequence"))) as found,
+        closing(find(searched=partial(job.at, unit="sequence"))) as found,
         Report(job, target_file, searched.name if searched else target_file.name, evalue) as report,
     ):
         try:
@@ -146,12 +144,11 @@ def phmmer(job: Job, query: Path, targets: Path | None, evalue: float, database:
             return job.fallback(report.result())
 
 
-def _threads(job: Job, query: int, target: int) -> int:
+def _threads(job: Job, need: int) -> int:
     """Return how many comparisons to make at the same time: one for each core, if the memory suffices for all.
 
     Args:
         job: The job.
-        query: The length of the longest query in residues.
-        target: The length of the longest target in residues.
+        need: The memory of the largest comparison in bytes.
     """
-    return max(1, min(job.cores, job.memory // (_BYTES_PER_CELL * query * target)))
+    return max(1, min(job.cores, job.memory // need))

@@ -13,6 +13,8 @@ from typing import Any, TypeAlias, TypeVar
 from pyhmmer.easel import Alphabet, DigitalSequence, SequenceFile
 from pyhmmer.plan7 import Background, Builder, Pipeline, TopHits
 
+from greeter.toolkit import count_sequences
+
 Hits: TypeAlias = "TopHits[DigitalSequence]"
 Block: TypeAlias = Any  # a DigitalSequenceBlock of the alphabet, which the type stubs have for other uses only
 Value = TypeVar("Value")
@@ -26,24 +28,25 @@ def search(
     queries: Iterable[DigitalSequence],
     targets: Path,
     *,
-    number: int,
     evalue: float,
+    number: int | None = None,
     threads: int = 1,
-    searched: Callable[[int], object] = lambda done: None,
+    searched: Callable[[int, int], object] = lambda done, number: None,
 ) -> Generator[Hits]:
     """Search proteins in a FASTA file of any size, in memory that does not depend on it.
 
     A small file is read once, a larger one once for each query, as the program does. Each thread compares one query
-    with one block of the targets at a time. All blocks are searched with the number of all targets, on which E-values
-    depend, so their merged hits are those of a search of the whole file.
+    with one block of the targets at a time, or builds the model of the next query. All blocks are searched with the
+    number of all targets, on which E-values depend, so their merged hits are those of a search of the whole file.
 
     Args:
         queries: The query proteins.
         targets: The FASTA file with the target proteins, at least one.
-        number: How many targets there are (HMMER's Z).
         evalue: The largest E-value of a reported hit.
+        number: How many targets there are (HMMER's Z). None: they are counted.
         threads: How many blocks are searched at the same time.
-        searched: Called after each block with the number of targets that the query was compared with so far.
+        searched: Called after each block with the number of targets that the query was compared with so far, and that
+            of all targets.
 
     Yields:
         The hits of each query, the best first. Close the generator to stop the search.
@@ -53,7 +56,7 @@ def search(
         parts: list[Hits] = []
         without: Hits | None = None  # the blocks that have no hit, which only count
         done = 0
-        for size, hits in _in_order(pool, _steps(queries, targets, number, evalue), ahead=2 * threads):
+        for size, hits in _in_order(pool, _steps(_models(pool, queries), targets, number, evalue), ahead=2 * threads):
             if hits is None:  # the query is complete
                 first, *others = [part for part in (*parts, without) if part is not None]
                 yield first.merge(*others)
@@ -64,7 +67,7 @@ def search(
             else:
                 without = hits if without is None else without.merge(hits)
             done += size
-            searched(done)
+            searched(done, int(hits.Z))
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -85,13 +88,26 @@ def read_proteins(path: Path, residues: int | None = None, sequences: int | None
             yield block
 
 
+def _models(pool: Executor, queries: Iterable[DigitalSequence]) -> Iterator[tuple[DigitalSequence, Builder]]:
+    """Yield each query with what builds its model, which the pool does before: without hits, a quarter of the work."""
+    before: tuple[DigitalSequence, Builder] | None = None
+    for query in queries:
+        builder = _QueryBuilder()
+        pool.submit(builder.build, query, Background(AMINO))  # an error is raised again where the model is used
+        if before:
+            yield before
+        before = query, builder
+    if before:
+        yield before
+
+
 def _steps(
-    queries: Iterable[DigitalSequence], targets: Path, number: int, evalue: float
+    models: Iterable[tuple[DigitalSequence, Builder]], targets: Path, number: int | None, evalue: float
 ) -> Iterator[Callable[[], tuple[int, Hits | None]]]:
     """Yield the steps of a search. Each returns the number of its targets and their hits; None after the last one."""
     blocks = _Blocks(targets)
-    for query in queries:
-        builder = _QueryBuilder()
+    for query, builder in models:
+        number = number or count_sequences(targets)  # while the first models are built
         for block in blocks:
             yield partial(_search_block, query, builder, block, number, evalue)
         yield lambda: (0, None)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from greeter.toolkit import sequence_files
 from greeter.toolkit.alphabets import ALPHABETS
 from greeter.toolkit.fasta import FastaCheck, FastaError, Limits
 from greeter.toolkit.sequence_files import Counts, count_sequences, longest_sequence, measure_sequences
@@ -206,9 +207,12 @@ def outcome(blocks: list[str]) -> str:
         return str(error)
 
 
-def test_sequences_are_counted_and_measured(tmp_path: Path) -> None:
-    """This reads a file line by line."""
-    (tmp_path / "some.fa").write_text(">a x\nMKV\nM K\n>b\nMKVLAWT\n>c\nM\tKVLAW\nT")
-    assert count_sequences(tmp_path / "some.fa") == 3
-    assert longest_sequence(tmp_path / "some.fa") == ("b", 7)
-    assert measure_sequences(tmp_path / "some.fa") == Counts(sequences=3, residues=19, longest=7)
+@pytest.mark.parametrize("block", [1, 2, 3, 5, 1000])
+def test_sequences_are_counted_and_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int) -> None:
+    """A block may end in a sequence, in a header, or before one, and the first may have blank lines."""
+    monkeypatch.setattr(sequence_files, "_BLOCK", block)
+    path = tmp_path / "some.fa"
+    path.write_text("\n\n>a x > y\nMKV\nM K\n>b\nMKVLAWT\n\n>c\nM\tKVLAW\nT\n>d\nM")
+    assert count_sequences(path) == 4
+    assert longest_sequence(path) == ("b", 7)
+    assert measure_sequences(path) == Counts(sequences=4, residues=20, longest=7)

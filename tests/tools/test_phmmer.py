@@ -78,7 +78,7 @@ def test_as_many_queries_are_searched_at_once_as_cores_and_memory_allow(
     tmp_path: Path, megabytes: int, threads: int
 ) -> None:
     """Two comparisons of globins can need 1.6 MB."""
-    assert module._threads(Job(tmp_path, megabytes * 10**6, cores=2), 153, 153) == threads
+    assert module._threads(Job(tmp_path, megabytes * 10**6, cores=2), 36 * 153 * 153) == threads
 
 
 def test_the_rows_have_the_values_of_the_phmmer_program(tmp_path: Path) -> None:

@@ -87,7 +87,9 @@ def test_the_progress_of_one_query_is_the_part_of_the_targets(tmp_path: Path, mo
     monkeypatch.setattr(module, "BLOCK", 500)
     done: list[int] = []
     (queries,) = read_proteins(HBB_HUMAN)
-    (hits,) = search(queries, GLOBINS, number=45, evalue=10.0, searched=done.append)
+    (hits,) = search(
+        queries, GLOBINS, evalue=10.0, searched=lambda number, of_all: done.append(number * (of_all == 45))
+    )
     assert (done, len(hits.reported)) == (sorted(set(done)), 45)
     assert (len(done), done[-1]) == (12, 45)
     for query, progress in ((HBB_HUMAN, (45, "sequence")), (GLOBINS, (45, "query"))):
