@@ -24,7 +24,6 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from jinja2.bccache import Bucket, BytecodeCache
-from playwright.sync_api import Browser, sync_playwright
 from redis import Redis, RedisError
 
 from greeter import create_app, tools
@@ -36,8 +35,11 @@ from greeter.jobs.service import JobService
 from greeter.jobs.statistics import QueueStatistics
 from greeter.jobs.store import Store
 from greeter.settings import Settings
+from tests.tiers import may_select
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
     from tests.mail import MailServer
 
 ROOT = Path(__file__).parents[1]
@@ -75,6 +77,14 @@ def pytest_configure() -> None:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # often set in containers; the tests start hundreds of processes
     sys.dont_write_bytecode = False
     Flask.jinja_options = {"bytecode_cache": CompiledTemplates()}
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out files without a test that `-m` selects: the imports of all files take seconds in each process."""
+    expression = config.option.markexpr
+    if not expression or not collection_path.match("test_*.py") or may_select(expression, collection_path.read_text()):
+        return None
+    return True
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -448,6 +458,8 @@ def browser() -> Iterator[Browser]:
     """Debian's Chromium."""
     if not CHROMIUM.exists() and "CI" not in os.environ:
         pytest.skip("no browser: install Debian's package chromium")
+    from playwright.sync_api import sync_playwright  # here, because it takes a tenth of a second
+
     sandbox = [] if os.getuid() else ["--no-sandbox"]
     with sync_playwright() as playwright:
         yield playwright.chromium.launch(executable_path=CHROMIUM, args=[*QUIET, NAMES, *sandbox])

@@ -7,12 +7,11 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from playwright.sync_api import Browser
 from wtforms import Form
 
 from greeter import create_app
@@ -20,6 +19,9 @@ from greeter.settings import Settings
 from greeter.toolkit import tool
 from greeter.version import __version__
 from tests.conftest import ROOT, Installation, free_port
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 HOSTILE = """</script><script>document.title = 'ran'</script><!-- "&' <script>"""
 TOOL = f'''

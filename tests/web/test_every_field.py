@@ -1,14 +1,18 @@
 """Every standard field of WTForms: in the form, in the job, on its page, and in the form again."""
 
+from __future__ import annotations
+
 import io
 from html import unescape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from flask.testing import FlaskClient
-from playwright.sync_api import Browser
 
 from tests.conftest import Installation
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 VALUES = {
     "line": "one <line>",
