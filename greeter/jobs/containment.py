@@ -20,7 +20,8 @@ import psutil
 
 from greeter.jobs import survivors
 from greeter.toolkit.job import Job
-from greeter.toolkit.process_guard import adopt_orphans, die_with_parent, kill_descendants, kill_orphans, kill_trees
+from greeter.toolkit.process_guard import adopt_orphans, die_with_parent, kill_descendants
+from greeter.toolkit.process_trees import kill_orphans, kill_trees
 from greeter.toolkit.threads import limited_threads, thread_variables
 
 log = logging.getLogger(__name__)

@@ -17,7 +17,7 @@ from secrets import randbits
 
 import psutil
 
-from greeter.toolkit.process_guard import end
+from greeter.toolkit.process_guard import kill, terminate
 
 _SECONDS = 1  # for which processes that go on to start others are ended
 _INSTALLATION_BITS, _WORKER_BITS = 24, 37
@@ -51,7 +51,8 @@ def end_survivors() -> None:
     """
     own, end_at = _limits()[1], time.monotonic() + _SECONDS
     while _is_mark(own) and (survivors := _survivors(own)):
-        end(survivors)
+        terminate(survivors)
+        kill(survivors)
         if time.monotonic() > end_at:
             break
 

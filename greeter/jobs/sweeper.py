@@ -17,7 +17,7 @@ from greeter.jobs.errors import UNAVAILABLE
 from greeter.jobs.intake import Intake
 from greeter.jobs.runner import Runner
 from greeter.jobs.service import JobService
-from greeter.toolkit.process_guard import kill_trees
+from greeter.toolkit.process_trees import kill_trees
 
 log = logging.getLogger(__name__)
 

@@ -1,7 +1,8 @@
 """Everything that a tool needs to import from greeter.
 
 - A tool: tool; declarations, form_check and installed check it when it is loaded; json_types.
-- Its job: job, with steps, log, programs, program, process_guard and threads; outputs, table, columns; errors.
+- Its job: job, with steps, log, programs, program, process_guard, process_trees and threads; outputs, table, columns;
+  errors.
 - Form fields: fields, file_field, files_field, database_field; file_rules, upload and text check files.
 - Sequences: alphabets, fasta, fastq, sequence_files. Reference databases: database, database_build, checksums.
 """

@@ -7,7 +7,8 @@ any reason. On Linux, orphaned descendants of the program become children of thi
 Processes get TERM, and KILL a moment later. A client such as srun, whose program runs on another machine, uses that
 moment to end it; after KILL alone, it would continue there.
 
-The worker imports the functions that kill processes: it does the same for a guard that was killed or suspended.
+`process_trees` has what a worker needs for a guard that was killed or suspended. This script imports no other module of
+greeter, so that programs start fast.
 """
 
 import ctypes
@@ -75,81 +76,13 @@ def kill_descendants() -> None:
     when it has no child. A list of processes would not show that: they fork and are adopted while it is made.
     """
     if _has_children():
-        _terminate(psutil.Process().children(recursive=True))
+        terminate(psutil.Process().children(recursive=True))
     while _has_children():
-        _kill(psutil.Process().children(recursive=True))
+        kill(psutil.Process().children(recursive=True))
         time.sleep(0.001)
 
 
-def kill_orphans(spared: Collection[int]) -> None:
-    """End the children of this process, with their descendants, except those whose ids are spared.
-
-    It gives up after a second, because a process that waits for a disk cannot be killed. Call it again later.
-    """
-    if not (orphans := _orphans(spared)):  # as nearly always
-        return
-    _terminate(_with_descendants(orphans))
-    end = time.monotonic() + 1
-    while orphans := _orphans(spared):
-        _kill(_with_descendants(orphans)[::-1])
-        for orphan in orphans:
-            with suppress(ChildProcessError):
-                os.waitpid(orphan.pid, os.WNOHANG)
-        if time.monotonic() > end:
-            break
-        time.sleep(0.001)
-
-
-def end(processes: Collection[psutil.Process]) -> None:
-    """End processes, but not their descendants."""
-    _terminate(processes)
-    _kill(processes)
-
-
-def kill_trees(*pids: int) -> None:
-    """Kill processes at once, then end their descendants.
-
-    Those that they start in the meantime go to the process that adopts orphans.
-    """
-    roots = []
-    for pid in pids:
-        with suppress(psutil.NoSuchProcess):
-            roots.append(psutil.Process(pid))
-    descendants = [process for process in _with_descendants(roots) if process not in roots]
-    _kill(roots)  # first, so that a tool does not report that its program was terminated
-    _terminate(descendants)
-    _kill(descendants[::-1])
-
-
-def _orphans(spared: Collection[int]) -> list[psutil.Process]:
-    found = []
-    for pid in set(_children()).difference(spared):
-        with suppress(psutil.NoSuchProcess):
-            found.append(psutil.Process(pid))
-    return found
-
-
-def _children() -> list[int]:
-    """Return the ids of the children of this process. psutil would read the files of all processes of the machine."""
-    try:
-        found = []
-        for thread in os.scandir("/proc/self/task"):
-            with open(f"{thread.path}/children") as children:  # noqa: PTH123  each program waits for the imports
-                found += [int(pid) for pid in children.read().split()]
-        return found
-    except OSError:  # this is not Linux, or a thread has ended
-        return [child.pid for child in psutil.Process().children()]
-
-
-def _with_descendants(roots: Iterable[psutil.Process]) -> list[psutil.Process]:
-    found = []
-    for root in roots:
-        with suppress(psutil.NoSuchProcess):
-            found += [root, *root.children(recursive=True)]
-    return found
-
-
-def _terminate(processes: Collection[psutil.Process]) -> None:
+def terminate(processes: Collection[psutil.Process]) -> None:
     """Ask processes to end, and wait for a moment until they have."""
     for process in processes:
         with suppress(psutil.Error):
@@ -187,7 +120,8 @@ def _has_children() -> bool:
     return True
 
 
-def _kill(processes: Iterable[psutil.Process]) -> None:
+def kill(processes: Iterable[psutil.Process]) -> None:
+    """Kill processes, without waiting until they have ended."""
     for process in processes:
         with suppress(psutil.Error):
             process.kill()

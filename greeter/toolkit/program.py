@@ -14,7 +14,8 @@ from errno import EAGAIN
 from pathlib import Path
 from typing import IO, Literal
 
-from greeter.toolkit.process_guard import NO_PROCESS_SIGNAL, kill_trees
+from greeter.toolkit.process_guard import NO_PROCESS_SIGNAL
+from greeter.toolkit.process_trees import kill_trees
 from greeter.toolkit.threads import thread_variables
 
 _PROCESS_GUARD = Path(__file__).with_name("process_guard.py")

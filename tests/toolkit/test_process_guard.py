@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from greeter.toolkit import process_guard
 from tests.conftest import ROOT, wait_for
 
 # A chain of processes that fork and exit at once, so that each is gone before it can be found and killed. It ends by
@@ -20,7 +19,8 @@ while time.time() < end:
 """
 START = """
 import os, subprocess, sys, time
-from process_guard import adopt_orphans, kill_descendants, kill_orphans
+from greeter.toolkit.process_guard import adopt_orphans, kill_descendants
+from greeter.toolkit.process_trees import kill_orphans
 adopt_orphans()
 start = lambda code: subprocess.Popen([sys.executable, "-c", code])
 """
@@ -28,8 +28,8 @@ start = lambda code: subprocess.Popen([sys.executable, "-c", code])
 
 def run(code: str) -> str:
     """Run code in a process of its own, whose descendants may be killed, and return its output."""
-    command, folder = [sys.executable, "-c", START + code], Path(process_guard.__file__).parent
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True, timeout=30).stdout
+    command = [sys.executable, "-c", START + code]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=30).stdout
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a process adopt its orphans")
