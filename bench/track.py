@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from bench.support.table import Line, print_table
 from greeter.jobs.reporting import reporting
-from greeter.jobs.worker_store import Order
+from greeter.jobs.runner import Order
 from greeter.toolkit import Job
 
 STEPS, ROUNDS = 1_000_000, 7

@@ -9,9 +9,8 @@ from kombu.utils.json import dumps
 
 from greeter.jobs.errors import failure_result
 from greeter.jobs.progress import Report
-from greeter.jobs.runner import Runner
+from greeter.jobs.runner import Order, Runner
 from greeter.jobs.service import JobService
-from greeter.jobs.worker_store import Order
 
 
 @dataclass(frozen=True)

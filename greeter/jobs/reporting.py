@@ -15,8 +15,9 @@ from celery.exceptions import TimeLimitExceeded
 
 from greeter.jobs.claimed_job import ClaimedJob
 from greeter.jobs.interrupts import SOFT_LIMIT_SIGNAL
+from greeter.jobs.runner import Order
 from greeter.jobs.ticker import Ticker
-from greeter.jobs.worker_store import CANCEL_TIMEOUT, Order
+from greeter.jobs.worker_store import CANCEL_TIMEOUT
 from greeter.toolkit.job import Job
 from greeter.toolkit.steps import Progress
 

@@ -1,8 +1,13 @@
-"""The identity of a process that runs jobs."""
+"""The process that runs a job: its identity, what it gets, and what it has to do."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import NamedTuple
+
+from greeter.toolkit.tool import Params
 
 
 @dataclass(frozen=True)
@@ -22,3 +27,25 @@ class Runner:
     def args(self) -> tuple[str, str]:
         """The worker and the process as arguments of a Lua script."""
         return self.worker, "" if self.process is None else str(self.process)
+
+
+class Claim(NamedTuple):
+    """A job that this process has started.
+
+    Attributes:
+        params: Its parameters.
+        folder: The folder of the attempt.
+        attempts: How often the job has started; see Record.attempts.
+    """
+
+    params: Params
+    folder: Path
+    attempts: int
+
+
+class Order(StrEnum):
+    """What the process of a job has to do, as the reply to its heartbeat says."""
+
+    CONTINUE = "continue"
+    CANCEL = "cancel"
+    ABANDON = "abandon"  # the job was given to another process

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
-from enum import StrEnum
-from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from celery.states import READY_STATES, SUCCESS
 from kombu.utils.json import dumps, loads
@@ -18,38 +16,15 @@ from greeter.jobs.log_fields import LogFields, fields_of_reply
 from greeter.jobs.mails import Mails
 from greeter.jobs.naming import Naming
 from greeter.jobs.progress import Report
-from greeter.jobs.runner import Runner
+from greeter.jobs.runner import Claim, Order, Runner
 from greeter.jobs.scripts import Fields, Scripts, flat, texts
 from greeter.jobs.uploads import Uploads
 from greeter.settings import Settings
-from greeter.toolkit.tool import Params
 
 CANCEL_TIMEOUT = 6  # seconds that a cancelled job has to end on its own
 MAX_ATTEMPTS = 2
 MAX_STARTS = 100  # also those that do not count
 PROGRESS = "PROGRESS"
-
-
-class Order(StrEnum):
-    """What the process of a job has to do, as the reply to its heartbeat says."""
-
-    CONTINUE = "continue"
-    CANCEL = "cancel"
-    ABANDON = "abandon"  # the job was given to another process
-
-
-class Claim(NamedTuple):
-    """A job that this process has started.
-
-    Attributes:
-        params: Its parameters.
-        folder: The folder of the attempt.
-        attempts: How often the job has started; see Record.attempts.
-    """
-
-    params: Params
-    folder: Path
-    attempts: int
 
 
 class WorkerStore:

@@ -17,11 +17,11 @@ from greeter.jobs.errors import JobNotFound, QueueFull, StorageFull, TooManyByte
 from greeter.jobs.log_fields import log_fields
 from greeter.jobs.probe import NoAnswer
 from greeter.jobs.record import Record
-from greeter.jobs.runner import Runner
+from greeter.jobs.runner import Claim, Runner
 from greeter.jobs.scripts import Fields
 from greeter.jobs.store import Store
 from greeter.jobs.submission import Submission
-from greeter.jobs.worker_store import MAX_STARTS, Claim
+from greeter.jobs.worker_store import MAX_STARTS
 from greeter.settings import Settings
 from tests.conftest import Installation, free_port, small_disk
 
