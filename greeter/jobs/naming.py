@@ -18,7 +18,7 @@ class Naming:
         return int(self._scripts.run("named", "", name))
 
     def forbid(self, name: str) -> int:
-        """Let no new job name a version, unless one names it already. Return how many do."""
+        """Refuse new jobs that name a version, unless a job names it already. Return how many do."""
         return int(self._scripts.run("forbid_database", "", name, _FORBIDDEN_SECONDS))
 
     def allow(self, name: str) -> None:

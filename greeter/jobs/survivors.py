@@ -19,7 +19,7 @@ import psutil
 
 from greeter.toolkit.process_guard import kill, terminate
 
-_SECONDS = 1  # for which processes that go on to start others are ended
+_SECONDS = 1  # of ending processes, while they start others
 _INSTALLATION_BITS, _WORKER_BITS = 24, 37
 _SMALLEST = 1 << (_INSTALLATION_BITS + _WORKER_BITS)  # microseconds
 

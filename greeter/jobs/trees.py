@@ -11,7 +11,7 @@ from tempfile import TemporaryFile
 
 GONE = ".gone-"  # the names of what is being removed start with this
 _OWNER = 0o700  # permissions: the owner of a folder may always set them
-_LONGEST_PATH = 4096  # bytes, with the one at its end: Linux takes no longer one
+_LONGEST_PATH = 4096  # bytes, with the zero at the end: PATH_MAX of Linux
 
 
 def walk(root: Path) -> Iterator[os.DirEntry[str]]:

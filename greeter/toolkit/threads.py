@@ -18,7 +18,7 @@ def thread_variables(cores: int) -> dict[str, str]:
 
 @contextmanager
 def limited_threads(cores: int) -> Iterator[None]:
-    """Let each library in this process use so many threads while the body runs, and one afterwards.
+    """Let each library in this process use `cores` threads while the body runs, and one afterwards.
 
     Those that are loaded already have their limit changed; those that the body loads read it from the environment.
     """

@@ -20,7 +20,7 @@ def shown_values(field: Field) -> Submitted:
 
 
 def shown_texts(field: Field) -> list[str]:
-    """Return the same for a field that takes no files, and has no fields of its own, which have no such values."""
+    """Return the same for a field that takes no files and contains no other fields."""
     if isinstance(field, BooleanField):
         return ["y"] * bool(field.data)
     if isinstance(field, SelectFieldBase):

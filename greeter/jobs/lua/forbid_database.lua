@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Let no new job name a database, unless one names it already.
+-- Refuse new jobs that name a database, unless a job names it already.
 --
 -- ARGV: 1 '', 2 name of the database, 3 seconds: more than a submission takes
 -- Returns: how many jobs name it
