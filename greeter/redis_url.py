@@ -24,23 +24,14 @@ _FORM = (
 
 @dataclass(frozen=True)
 class RedisUrl:
-    """A parsed REDIS_URL.
+    """A parsed REDIS_URL."""
 
-    Attributes:
-        nodes: Host and port of the server, or of each sentinel.
-        login: The `username` and the `password` for the server, if there are any.
-        database: The number of the database.
-        tls: Options of redis-py and of kombu for TLS; empty without TLS.
-        service: The name by which the sentinels know the primary. Empty: the URL names the server itself.
-        sentinel_login: The `username` and the `password` for the sentinels, if there are any.
-    """
-
-    nodes: tuple[tuple[str, int], ...]
-    login: Mapping[str, str]
-    database: int
-    tls: Mapping[str, str | bool]
-    service: str
-    sentinel_login: Mapping[str, str]
+    nodes: tuple[tuple[str, int], ...]  # host and port of the server, or of each sentinel
+    login: Mapping[str, str]  # the `username` and the `password` for the server, if there are any
+    database: int  # the number of the database
+    tls: Mapping[str, str | bool]  # options of redis-py and of kombu for TLS; empty without TLS
+    service: str  # the name by which the sentinels know the primary. Empty: the URL names the server itself
+    sentinel_login: Mapping[str, str]  # the `username` and the `password` for the sentinels, if there are any
 
     @classmethod
     def parse(cls, text: str) -> RedisUrl:

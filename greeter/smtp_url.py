@@ -14,20 +14,12 @@ _FORM = (
 
 @dataclass(frozen=True)
 class SmtpUrl:
-    """A parsed SMTP_URL.
+    """A parsed SMTP_URL."""
 
-    Attributes:
-        scheme: smtps for TLS from the start, smtp+starttls for TLS by the command STARTTLS, smtp for no encryption.
-        host: The host of the server.
-        port: Its port.
-        user: The user to log in as. Empty: no login.
-        password: The password of the user.
-    """
-
-    scheme: str
+    scheme: str  # smtps for TLS from the start, smtp+starttls for TLS by the command STARTTLS, smtp for no encryption
     host: str
     port: int
-    user: str
+    user: str  # the user to log in as. Empty: no login
     password: str
 
     @classmethod

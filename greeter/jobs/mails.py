@@ -29,19 +29,12 @@ class MailState(StrEnum):
 
 
 class Taken(NamedTuple):
-    """A mail that this process is to send.
+    """A mail that this process is to send."""
 
-    Attributes:
-        job_id: The job that it is about.
-        address: The address to which it is sent.
-        page: The address of the page of the job.
-        token: Shows that it is still this process that sends it.
-    """
-
-    job_id: str
-    address: str
-    page: str
-    token: str
+    job_id: str  # the job that it is about
+    address: str  # the address to which it is sent
+    page: str  # the address of the page of the job
+    token: str  # shows that it is still this process that sends it
 
 
 class Mails:

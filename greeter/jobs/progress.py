@@ -14,13 +14,9 @@ _STAGE_TYPES = {"name": str, "number": int | None, "total": int | None}
 
 
 class ReportedProgress(Progress):
-    """How far a job was at its last report.
+    """How far a job was at its last report."""
 
-    Attributes:
-        seconds: Seconds since the first unit.
-    """
-
-    seconds: float
+    seconds: float  # since the first unit
 
 
 Report = Mapping[str, object]

@@ -20,20 +20,14 @@ from greeter.toolkit.tool import Params
 class Provenance:
     """How a result was made.
 
-    Attributes:
-        params: The parameters that are not files.
-        checksums: The SHA-256 of each input file, by the name of its parameter, which has a list for several files.
-        filenames: The name of each of these files on the visitor's computer; empty if it was pasted.
-        versions: The versions of greeter, Python, the tool, and the libraries, programs and data that it names; empty
-            until the job starts.
-        databases: What is known about each reference database, by the name of its parameter; see `Database.recorded`.
+    Each mapping is by the name of a parameter, except the versions. A parameter with several files has lists.
     """
 
-    params: Params = field(default_factory=dict)
-    checksums: Mapping[str, str | list[str]] = field(default_factory=dict)
-    filenames: Filenames = field(default_factory=dict)
-    versions: Mapping[str, str] = field(default_factory=dict)
-    databases: Mapping[str, Mapping[str, JSON]] = field(default_factory=dict)
+    params: Params = field(default_factory=dict)  # the parameters that are not files
+    checksums: Mapping[str, str | list[str]] = field(default_factory=dict)  # the SHA-256 of each file
+    filenames: Filenames = field(default_factory=dict)  # on the visitor's computer; empty if pasted
+    versions: Mapping[str, str] = field(default_factory=dict)  # see versions.py; empty until the job starts
+    databases: Mapping[str, Mapping[str, JSON]] = field(default_factory=dict)  # see `Database.recorded`
 
     @classmethod
     def of(cls, params: Params, filenames: Filenames) -> Provenance:

@@ -37,41 +37,24 @@ def _decoded(text: str = "null") -> Any:
 class Record:
     """One reading of a job's record. It is decoded only when needed, because most polls compare the tag alone.
 
-    Attributes:
-        id: The id of the job.
-        snapshot: The JSON that lua/read.lua returns. Times in it are seconds since the epoch, by the clock of Redis.
-        state: Celery's state of the task.
-        tool: The name of the job's tool.
-        label: The name that the user gave the job; may be empty.
-        request: The id of the request that submitted the job; may be empty.
-        attempts: How often the job has started, not counting attempts that an orderly stop of their worker ended.
-        attempt: The number of the attempt whose files count; 0 if there was none. Never used again for another attempt.
-        cancel_requested: Whether the job was cancelled but is still running.
-        partial: Whether the result is a fallback.
-        queue: The name of the job's queue.
-        workers: How many workers of the job's queue sent a heartbeat recently.
-        elapsed: Seconds since the job started, or was submitted if it is waiting. Whole minutes after the first.
-        silence: Seconds since the last heartbeat of a running job; 0 if there was one within 30 seconds.
-        mail: The `MailState` of its mail; may be empty.
-        meta: The meta of Celery's state, which a tool may set to any JSON value.
-        result: What the tool returned; for a failed job, see `errors.failure_result`; None if there is nothing.
+    The snapshot is the JSON that lua/read.lua returns. Times in it are seconds since the epoch, by the clock of Redis.
     """
 
-    state = _field("state", str)
-    tool = _field("tool", str)
-    label = _field("label", str)
-    request = _field("request", str)
-    attempts = _field("attempts", int)
-    attempt = _field("claims", int)
-    cancel_requested = _field("cancel_requested", bool)
-    partial = _field("partial", bool)
+    state = _field("state", str)  # Celery's state of the task
+    tool = _field("tool", str)  # the name of its tool
+    label = _field("label", str)  # the name that the user gave the job; may be empty
+    request = _field("request", str)  # the id of the request that submitted the job; may be empty
+    attempts = _field("attempts", int)  # how often it started, without those that a stop of their worker ended
+    attempt = _field("claims", int)  # the number of the one whose files count, never used again; 0 before the first
+    cancel_requested = _field("cancel_requested", bool)  # whether it was cancelled but is still running
+    partial = _field("partial", bool)  # whether the result is a fallback
     queue = _field("queue", str)
-    workers = _field("workers", int)
-    elapsed = _field("elapsed", int)
-    silence = _field("silence", int)
-    mail = _field("mail", str)
-    meta: cached_property[JSON] = _field("progress", _decoded)
-    result: cached_property[Result | None] = _field("result", _decoded)
+    workers = _field("workers", int)  # of this queue, with a recent heartbeat
+    elapsed = _field("elapsed", int)  # seconds since the start or, while it waits, the submission; in whole minutes
+    silence = _field("silence", int)  # seconds since the last heartbeat; 0 if there was one within 30 seconds
+    mail = _field("mail", str)  # the `MailState` of its mail; may be empty
+    meta: cached_property[JSON] = _field("progress", _decoded)  # of Celery's state; a tool may set any value
+    result: cached_property[Result | None] = _field("result", _decoded)  # of a failed job: `errors.failure_result`
 
     def __init__(self, job_id: str, snapshot: bytes, retention_days: int | None) -> None:
         """Take a snapshot; `retention_days` is None for a job that is kept forever."""

@@ -13,15 +13,10 @@ from greeter.toolkit.outputs import read_sentences
 
 @dataclass(frozen=True)
 class ResultFile:
-    """A result file.
-
-    Attributes:
-        path: Its path.
-        about: A sentence about it; may be empty.
-    """
+    """A result file."""
 
     path: Path
-    about: str = ""
+    about: str = ""  # a sentence about it; may be empty
 
     @property
     def name(self) -> str:

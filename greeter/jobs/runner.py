@@ -12,16 +12,10 @@ from greeter.toolkit.tool import Params
 
 @dataclass(frozen=True)
 class Runner:
-    """A process that runs jobs, as the record of a claimed job names it.
+    """A process that runs jobs, as the record of a claimed job names it."""
 
-    Attributes:
-        worker: Id of the worker; empty in a process that is no worker.
-        process: Id of the pool process, or None for the worker's main process, which may write for any of its pool
-            processes.
-    """
-
-    worker: str = ""
-    process: int | None = None
+    worker: str = ""  # the id of the worker; empty in a process that is no worker
+    process: int | None = None  # of the pool; None: the worker's main process, which may write for any of them
 
     @property
     def args(self) -> tuple[str, str]:
@@ -30,17 +24,11 @@ class Runner:
 
 
 class Claim(NamedTuple):
-    """A job that this process has started.
-
-    Attributes:
-        params: Its parameters.
-        folder: The folder of the attempt.
-        attempts: How often the job has started; see Record.attempts.
-    """
+    """A job that this process has started."""
 
     params: Params
-    folder: Path
-    attempts: int
+    folder: Path  # the folder of the attempt
+    attempts: int  # how often the job has started; see Record.attempts
 
 
 class Order(StrEnum):

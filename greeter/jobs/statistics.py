@@ -10,19 +10,12 @@ from greeter.jobs.scripts import texts
 
 @dataclass(frozen=True)
 class QueueStatistics:
-    """Numbers of one queue.
+    """Numbers of one queue."""
 
-    Attributes:
-        waiting: Jobs that are waiting.
-        running: Jobs that are running.
-        workers: Workers with a recent heartbeat that take jobs from it.
-        oldest: Seconds since the submission of the oldest waiting job.
-    """
-
-    waiting: int = 0
-    running: int = 0
-    workers: int = 0
-    oldest: int = 0
+    waiting: int = 0  # jobs that are waiting
+    running: int = 0  # jobs that are running
+    workers: int = 0  # workers with a recent heartbeat that take jobs from it
+    oldest: int = 0  # seconds since the submission of the oldest waiting job
 
 
 @dataclass(frozen=True)

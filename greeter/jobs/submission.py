@@ -13,19 +13,12 @@ Filenames = Mapping[str, str | list[str]]
 
 @dataclass(frozen=True)
 class Submission:
-    """What is known about a submission apart from the tool and its parameters. Everything is optional.
+    """What is known about a submission apart from the tool and its parameters. Everything is optional."""
 
-    Attributes:
-        label: The name that the user gave the job.
-        client: Who submits, to limit the active jobs of one client.
-        token: The token of the form, so that submitting it twice creates one job.
-        filenames: The names of the input files.
-    """
-
-    label: str = ""
-    client: str = ""
-    token: str = ""
-    filenames: Filenames = field(default_factory=dict)
+    label: str = ""  # the name that the user gave the job
+    client: str = ""  # who submits, to limit the active jobs of one client
+    token: str = ""  # the token of the form, so that submitting it twice creates one job
+    filenames: Filenames = field(default_factory=dict)  # the names of the input files
 
 
 class CancelOutcome(StrEnum):

@@ -24,15 +24,10 @@ _FOLDERS = re.compile(r"(?<![\w/:.~-])/(?:[^\s/'\"]+/)+")
 
 
 class Line(NamedTuple):
-    """A line of a program's output, without its end.
+    """A line of a program's output, without its end."""
 
-    Attributes:
-        text: The line, shortened to 1,000 characters.
-        is_transient: Whether it ended in a carriage return, so that the next line replaces it on a terminal.
-    """
-
-    text: str
-    is_transient: bool = False
+    text: str  # the line, shortened to 1,000 characters
+    is_transient: bool = False  # whether it ended in a carriage return, so that the next line replaces it on a terminal
 
 
 def visible(text: str) -> str:

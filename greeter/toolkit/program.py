@@ -46,27 +46,16 @@ Stream = Literal["stdout", "stderr"]
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """A program to run; `Job.run` documents most of it.
+    """A program to run; `Job.run` documents most of it."""
 
-    Attributes:
-        argv: The program and its arguments.
-        folder: The working directory.
-        env: The environment.
-        limits: The maximum address space, and the maximum size of a file, in bytes.
-        stdout: The file for its standard output, or None.
-        on_line: Called with each line of `lines`, or None.
-        lines: The stream that `on_line` gets.
-        show_errors: Whether the user may see its error output.
-    """
-
-    argv: Sequence[str]
+    argv: Sequence[str]  # the program and its arguments
     folder: Path
     env: Mapping[str, str]
-    limits: tuple[int, int]
-    stdout: IO[bytes] | None
-    on_line: Callable[[str], object] | None
-    lines: Stream
-    show_errors: bool
+    limits: tuple[int, int]  # the maximum address space, and the maximum size of a file, in bytes
+    stdout: IO[bytes] | None  # the file for its standard output, or None
+    on_line: Callable[[str], object] | None  # called with each line of `lines`, or None
+    lines: Stream  # the stream that `on_line` gets
+    show_errors: bool  # whether the user may see its error output
 
 
 class Program:

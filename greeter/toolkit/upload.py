@@ -19,27 +19,16 @@ _GZIP = b"\x1f\x8b"
 
 @dataclass(eq=False)
 class Upload:
-    """A file that a visitor sent.
-
-    Attributes:
-        path: Where it is.
-        name: Its name on the visitor's computer, which is only shown; empty for pasted text.
-        reference: What a form sends to use the file again.
-        is_new: Whether this request sent it. Then it is removed at the end of the request, unless it is kept.
-        is_kept: Whether the form refers to it.
-        error: Why it could not be stored.
-        size: Its size in the request, in bytes.
-        is_dropped: Whether it was emptied, because the submission was too large.
-    """
+    """A file that a visitor sent."""
 
     path: Path
-    name: str = ""
-    reference: str = ""
-    is_new: bool = False
-    is_kept: bool = False
-    error: OSError | None = None
-    size: int = 0
-    is_dropped: bool = False
+    name: str = ""  # on the visitor's computer, only to be shown; empty for pasted text
+    reference: str = ""  # what a form sends to use the file again
+    is_new: bool = False  # whether this request sent it: it is removed at the end of the request, unless it is kept
+    is_kept: bool = False  # whether the form refers to it
+    error: OSError | None = None  # why it could not be stored
+    size: int = 0  # in the request, in bytes
+    is_dropped: bool = False  # whether it was emptied, because the submission was too large
 
     def create(self) -> BinaryIO:
         """Create the file, and open it for writing. Raises OSError if the disk is full, or cannot be used."""

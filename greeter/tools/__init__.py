@@ -16,17 +16,11 @@ log = logging.getLogger(__name__)
 
 
 class ToolFile(NamedTuple):
-    """A module of this folder.
+    """A module of this folder."""
 
-    Attributes:
-        name: The name of the file.
-        tools: The tools in it; none if it cannot be used.
-        problem: Why it cannot be used, in one line; empty if it can.
-    """
-
-    name: str
-    tools: list[Tool]
-    problem: str
+    name: str  # the name of the file
+    tools: list[Tool]  # the tools in it; none if it cannot be used
+    problem: str  # why it cannot be used, in one line; empty if it can
 
 
 def read() -> list[ToolFile]:

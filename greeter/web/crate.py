@@ -32,17 +32,11 @@ _JSON = "application/json"
 
 @dataclass(frozen=True)
 class Part:
-    """A file of the archive.
+    """A file of the archive."""
 
-    Attributes:
-        entity: What is said about it. Its `@id` is its path in the archive, which needs no escapes in a URI.
-        content: The file, or its bytes.
-        role: The property of the run that names it; see `Graph.add_file`.
-    """
-
-    entity: Entity
-    content: Path | bytes
-    role: str = ""
+    entity: Entity  # what is said about it. Its `@id` is its path in the archive, which needs no escapes in a URI
+    content: Path | bytes  # the file, or its bytes
+    role: str = ""  # the property of the run that names it; see `Graph.add_file`
 
 
 def send(record: Record) -> Response:

@@ -25,27 +25,16 @@ class NotACrate(Exception):
 
 @dataclass(frozen=True)
 class Crate:
-    """What is needed to run a job again.
-
-    Attributes:
-        tool: The name of the tool.
-        params: The parameters, with files as Paths.
-        missing: How many input files the archive does not have.
-        sums: The SHA-256 of each file of the result, by its path in the archive.
-        versions: The versions by name.
-        databases: The SHA-256 of the main file of each reference database, by id and version.
-        summary: How the job ended.
-        error: Why it has no result; empty if it has one.
-    """
+    """What is needed to run a job again."""
 
     tool: str
-    params: Params
-    missing: int
-    sums: Mapping[str, str]
-    versions: Mapping[str, str]
-    databases: Mapping[str, str]
-    summary: str
-    error: str
+    params: Params  # the parameters, with files as Paths
+    missing: int  # how many input files the archive does not have
+    sums: Mapping[str, str]  # the SHA-256 of each file of the result, by its path in the archive
+    versions: Mapping[str, str]  # the versions by name
+    databases: Mapping[str, str]  # the SHA-256 of the main file of each reference database, by id and version
+    summary: str  # how the job ended
+    error: str  # why it has no result; empty if it has one
 
 
 def read(path: Path, folder: Path) -> Crate:

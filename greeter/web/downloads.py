@@ -35,33 +35,19 @@ class Readable(Protocol):
 
 
 class Entry(NamedTuple):
-    """A file of a ZIP archive.
+    """A file of a ZIP archive."""
 
-    Attributes:
-        path: Its path in the archive.
-        media_type: Its media type, which decides whether it is compressed.
-        file: The open file.
-    """
-
-    path: str
-    media_type: str
-    file: Readable
+    path: str  # its path in the archive
+    media_type: str  # its media type, which decides whether it is compressed
+    file: Readable  # the open file
 
 
 class Download(TypedDict):
-    """A result file for scripts.
-
-    Attributes:
-        name: Its name.
-        url: Its URL.
-        about: A sentence about it; may be empty.
-        bytes: Its size.
-        media_type: Its media type.
-    """
+    """A result file for scripts."""
 
     name: str
     url: str
-    about: str
+    about: str  # a sentence about it; may be empty
     bytes: int
     media_type: str
 

@@ -13,17 +13,11 @@ _LONGEST_HEAD = 65_536  # bytes; a longer one is refused
 
 @dataclass(eq=False)
 class Client:
-    """A connection.
+    """A connection."""
 
-    Attributes:
-        conn: gunicorn's object for it.
-        until: When to close it if its client sends nothing.
-        is_ending: Whether the last response is sent, and only the client has yet to close the connection.
-    """
-
-    conn: TConn
-    until: float
-    is_ending: bool = False
+    conn: TConn  # gunicorn's object for it
+    until: float  # when to close it if its client sends nothing
+    is_ending: bool = False  # whether the last response is sent, and only the client has yet to close the connection
 
     @property
     def unread(self) -> BytesIO:

@@ -23,66 +23,37 @@ _SHORTEST_WAIT, _LONGEST_WAIT = 2, 60  # seconds until a script asks again
 
 
 class JobStatus(TypedDict):
-    """The state of a job for scripts. Times are in seconds.
-
-    Attributes:
-        phase: The phase of the job.
-        active: Whether the job has not ended.
-        ahead: The number of jobs ahead of it in the queue; None unless it is waiting.
-        progress: How far it is; empty if unknown.
-        elapsed: The time since the start, or since the submission if it is waiting.
-        result: What the tool returned; None if there is no result.
-        databases: The reference databases that it searches or uses, by the name of the parameter; see
-            `Database.recorded`.
-        problem: Why it failed and what to do; None if it did not fail, or failed because of a bug.
-        output: The end of the error output of the program that made it fail; may be empty.
-        log: The last lines of its log; may be empty.
-        files: The URLs of the result files.
-        downloads: More about the same files.
-    """
+    """The state of a job for scripts. Times are in seconds."""
 
     phase: Phase
-    active: bool
-    ahead: int | None
-    progress: ReportedProgress | dict[str, Never]
-    elapsed: int
-    result: JSON
-    databases: Mapping[str, Mapping[str, JSON]]
-    problem: str | None
-    output: str
-    log: str
-    files: list[str]
-    downloads: list[downloads.Download]
+    active: bool  # whether the job has not ended
+    ahead: int | None  # the number of jobs ahead of it in the queue; None unless it is waiting
+    progress: ReportedProgress | dict[str, Never]  # how far it is; empty if unknown
+    elapsed: int  # the time since the start, or since the submission if it is waiting
+    result: JSON  # what the tool returned; None if there is no result
+    databases: Mapping[str, Mapping[str, JSON]]  # those that it uses, by the parameter; see `Database.recorded`
+    problem: str | None  # why it failed and what to do; None if it did not fail, or failed because of a bug
+    output: str  # the end of the error output of the program that made it fail; may be empty
+    log: str  # the last lines of its log; may be empty
+    files: list[str]  # the URLs of the result files
+    downloads: list[downloads.Download]  # more about the same files
 
 
 class JobContext(TypedDict):
-    """The variables of the templates that show a job, including `tools/<tool>/_result.html`.
+    """The variables of the templates that show a job, including `tools/<tool>/_result.html`."""
 
-    Attributes:
-        record: The record of the job.
-        title: The title of the tool, or its name if it no longer exists.
-        labels: The labels of the form's fields, by the name of the parameter. This and the rest only after the end.
-        files: The result files.
-        table: Shows the table in a result file, a page at a time; see `Previews`.
-        preview: Shows the first lines of a result file.
-        image: Shows a result file that is an image.
-        provenance: How the result was made.
-        commands: The commands that the job has run, one in each line, as text for the user; may be empty.
-        token: A token for the form that runs the job again.
-        can_run_again: Whether its input can be submitted unchanged.
-    """
-
-    record: Record
-    title: str
-    labels: NotRequired[dict[str, str]]
+    record: Record  # the record of the job
+    title: str  # of the tool, or its name if it no longer exists
+    # These only after the end:
+    labels: NotRequired[dict[str, str]]  # the labels of the form's fields, by the name of the parameter
     files: NotRequired[list[ResultFile]]
-    table: NotRequired[Callable[..., Markup]]
-    preview: NotRequired[Callable[..., Markup]]
-    image: NotRequired[Callable[..., Markup]]
-    provenance: NotRequired[Provenance]
-    commands: NotRequired[str]
-    token: NotRequired[str]
-    can_run_again: NotRequired[bool]
+    table: NotRequired[Callable[..., Markup]]  # shows the table in a result file, a page at a time; see `Previews`
+    preview: NotRequired[Callable[..., Markup]]  # shows the first lines of a result file
+    image: NotRequired[Callable[..., Markup]]  # shows a result file that is an image
+    provenance: NotRequired[Provenance]  # how the result was made
+    commands: NotRequired[str]  # the commands that the job has run, one in each line, for the user; may be empty
+    token: NotRequired[str]  # for the form that runs the job again
+    can_run_again: NotRequired[bool]  # whether its input can be submitted unchanged
 
 
 def status_of(record: Record) -> JobStatus:

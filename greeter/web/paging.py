@@ -32,21 +32,13 @@ def cut(cell: str) -> str:
 
 @dataclass(frozen=True)
 class TablePage:
-    """Some rows of a table.
+    """Some rows of a table."""
 
-    Attributes:
-        rows: The rows, each a list of texts.
-        next_start: The position of the next row in the file, in bytes; None at the end of the file.
-        previous_start: The position of the first row, if this page does not start with it; None if it does.
-        header: The first row of the file.
-        complete: Whether this page and the next ones show everything, apart from the ends of long cells and rows.
-    """
-
-    rows: list[list[str]]
-    next_start: int | None
-    previous_start: int | None
-    header: list[str]
-    complete: bool
+    rows: list[list[str]]  # the rows, each a list of texts
+    next_start: int | None  # the position of the next row in the file, in bytes; None at the end of the file
+    previous_start: int | None  # the position of the first row, if this page does not start with it; None if it does
+    header: list[str]  # the first row of the file
+    complete: bool  # whether this page and the next ones show everything, apart from the ends of long cells and rows
 
     @property
     def numeric(self) -> list[bool]:

@@ -22,19 +22,12 @@ RETRY_AFTER = 5  # seconds, when Redis or DATA_DIR does not answer
 
 
 class Refusal(NamedTuple):
-    """The response to a submission that is not accepted.
-
-    Attributes:
-        status: The HTTP status.
-        retry_after: Seconds after which it may be sent again, or None if it will be refused again.
-        problem: Why it was refused.
-        advice: What to do, after "Your input is saved below;" on the page; empty if the problem says it.
-    """
+    """The response to a submission that is not accepted."""
 
     status: int
-    retry_after: int | None
-    problem: str
-    advice: str = ""
+    retry_after: int | None  # seconds after which it may be sent again, or None if it will be refused again
+    problem: str  # why it was refused
+    advice: str = ""  # what to do, after "Your input is saved below;" on the page; empty if the problem says it
 
     @property
     def headers(self) -> dict[str, str]:

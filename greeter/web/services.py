@@ -23,25 +23,15 @@ from greeter.web.limits import Limits
 
 @dataclass(frozen=True)
 class Services:
-    """What the views share.
-
-    Attributes:
-        settings: The settings of the installation.
-        files: The files in `greeter/tools/`.
-        tools: The tools by name, in the order of the front page.
-        jobs: The job service.
-        samples: The sample results of the tools.
-        availability: Whether the programs of the tools are installed.
-        limits: The counts of what each client does.
-    """
+    """What the views share."""
 
     settings: Settings
-    files: list[ToolFile]
-    tools: dict[str, Tool]
+    files: list[ToolFile]  # the files in `greeter/tools/`
+    tools: dict[str, Tool]  # the tools by name, in the order of the front page
     jobs: JobService
-    samples: Samples
-    availability: Availability
-    limits: Limits
+    samples: Samples  # the sample results of the tools
+    availability: Availability  # whether the programs of the tools are installed
+    limits: Limits  # the counts of what each client does
 
     @property
     def databases(self) -> Databases:

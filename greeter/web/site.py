@@ -25,19 +25,12 @@ bp = Blueprint("site", __name__)
 
 @dataclass(frozen=True)
 class OwnSite:
-    """What templates get of the site, in the variable `site`.
+    """What templates get of the site, in the variable `site`."""
 
-    Attributes:
-        summary: What the site is, in one sentence.
-        access: Who may use the site; may be empty.
-        pages: The pages in Markdown.
-        folder: The folder of the operator, or None.
-    """
-
-    summary: str
-    access: str
-    pages: SitePages
-    folder: Path | None
+    summary: str  # what the site is, in one sentence
+    access: str  # who may use the site; may be empty
+    pages: SitePages  # the pages in Markdown
+    folder: Path | None  # the folder of the operator, or None
 
     @property
     def style_sheet(self) -> str:

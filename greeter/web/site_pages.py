@@ -19,17 +19,11 @@ _IN_FOOTER = ("imprint", "privacy")
 
 
 class SitePage(NamedTuple):
-    """A page in Markdown.
+    """A page in Markdown."""
 
-    Attributes:
-        name: Its name in addresses.
-        heading: The heading with which it begins, as text; may be empty.
-        html: The rest of it.
-    """
-
-    name: str
-    heading: str
-    html: Markup
+    name: str  # its name in addresses
+    heading: str  # the heading with which it begins, as text; may be empty
+    html: Markup  # the rest of it
 
     @property
     def title(self) -> str:

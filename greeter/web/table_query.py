@@ -17,44 +17,26 @@ _OPERATORS = {"min": ">=", "max": "<="}
 
 
 class Input(NamedTuple):
-    """A field of the form that filters a table.
+    """A field of the form that filters a table."""
 
-    Attributes:
-        parameter: Its query parameter.
-        label: Its label.
-        column: The name of the column.
-        kind: `text`, `choice`, `min` or `max`.
-        typed: What the user typed or chose; may be empty.
-        problem: What is wrong with it; may be empty.
-    """
-
-    parameter: str
+    parameter: str  # its query parameter
     label: str
     column: str
-    kind: str
-    typed: str
-    problem: str
+    kind: str  # `text`, `choice`, `min` or `max`
+    typed: str  # what the user typed or chose; may be empty
+    problem: str  # what is wrong with it; may be empty
 
 
 @dataclass(frozen=True)
 class TableQuery:
-    """Which rows of a table are shown, and in which order.
+    """Which rows of a table are shown, and in which order."""
 
-    Attributes:
-        prefix: What the names of its query parameters start with, because a page may have several tables.
-        inputs: The fields of the form.
-        order: The name of the column by which it is sorted, with a minus before it to sort downwards; may be empty.
-        start: How many of the rows are on earlier pages.
-        open: The number of the row whose details are shown, or `all`; may be empty.
-        others: The query parameters of the other tables on the page.
-    """
-
-    prefix: str
-    inputs: list[Input] = field(default_factory=list)
-    order: str = ""
-    start: int = 0
-    open: str = ""
-    others: Mapping[str, str] = field(default_factory=dict)
+    prefix: str  # what the names of its query parameters start with, because a page may have several tables
+    inputs: list[Input] = field(default_factory=list)  # the fields of the form
+    order: str = ""  # the column by which it is sorted, with a minus before it to sort downwards; may be empty
+    start: int = 0  # how many of the rows are on earlier pages
+    open: str = ""  # the number of the row whose details are shown, or `all`; may be empty
+    others: Mapping[str, str] = field(default_factory=dict)  # the query parameters of the other tables on the page
 
     @classmethod
     def of(cls, name: str, columns: Mapping[str, Column], args: Mapping[str, str]) -> TableQuery:

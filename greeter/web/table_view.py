@@ -17,23 +17,14 @@ from greeter.web.table_query import TableQuery
 
 @dataclass(frozen=True)
 class TableView:
-    """A page of a table.
+    """A page of a table."""
 
-    Attributes:
-        columns: The columns that have a head, by their names.
-        query: Which rows are shown.
-        choices: The options of the filters that offer a choice, by the names of the columns.
-        rows: The rows of this page; see `TableIndex.page`.
-        total: The number of all rows.
-        matches: The number of rows that the filters leave.
-    """
-
-    columns: dict[str, Column]
-    query: TableQuery
-    choices: dict[str, list[str]]
-    rows: list[Row]
-    total: int
-    matches: int
+    columns: dict[str, Column]  # the columns that have a head, by their names
+    query: TableQuery  # which rows are shown
+    choices: dict[str, list[str]]  # the options of the filters that offer a choice, by the names of the columns
+    rows: list[Row]  # the rows of this page; see `TableIndex.page`
+    total: int  # the number of all rows
+    matches: int  # the number of rows that the filters leave
 
     @classmethod
     def of(cls, path: Path, args: Mapping[str, str]) -> TableView:

@@ -22,42 +22,25 @@ View = Callable[..., ResponseReturnValue]
 
 @dataclass(frozen=True)
 class Answer:
-    """A response of an operation.
+    """A response of an operation."""
 
-    Attributes:
-        description: What it means.
-        schema: The schema of its JSON body, usually a component of the document. None: it has no such body.
-        headers: The names of headers that it always has.
-        more_headers: The names of those that it may have.
-        media_type: The media type of its body, if that is not JSON.
-    """
-
-    description: str
-    schema: Schema | None = None
-    headers: tuple[str, ...] = ()
-    more_headers: tuple[str, ...] = ()
-    media_type: str = ""
+    description: str  # what it means
+    schema: Schema | None = None  # of its JSON body, usually a component of the document; None: there is no such body
+    headers: tuple[str, ...] = ()  # the names of headers that it always has
+    more_headers: tuple[str, ...] = ()  # the names of those that it may have
+    media_type: str = ""  # of its body, if that is not JSON
 
 
 @dataclass(frozen=True)
 class Operation:
-    """An operation of the API.
-
-    Attributes:
-        method: The HTTP method.
-        path: The path, with variables as in OpenAPI.
-        view: The function that answers; the first line of its docstring is the summary.
-        answers: The responses of a request that succeeds, by status.
-        errors: The statuses of further responses, all of which are problems.
-        headers: The names of headers that a request can have.
-    """
+    """An operation of the API."""
 
     method: str
-    path: str
-    view: View
-    answers: Mapping[int, Answer]
-    errors: tuple[int, ...]
-    headers: tuple[str, ...]
+    path: str  # the path, with variables as in OpenAPI
+    view: View  # the function that answers; the first line of its docstring is the summary
+    answers: Mapping[int, Answer]  # the responses of a request that succeeds, by status
+    errors: tuple[int, ...]  # the statuses of further responses, all of which are problems
+    headers: tuple[str, ...]  # the names of headers that a request can have
 
     @property
     def summary(self) -> str:
