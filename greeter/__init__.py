@@ -15,14 +15,7 @@ __all__ = ["__version__", "create_app"]
 
 
 def create_app(settings: Settings | None = None) -> Flask:
-    """Create the web application.
-
-    Args:
-        settings: The settings; None reads them from the environment.
-
-    Returns:
-        The WSGI application.
-    """
+    """Create the web application, with these settings or those of the environment."""
     # Imported here because a worker imports this package too, and must not load Flask.
     from greeter.web.app import create_app
 

@@ -24,9 +24,6 @@ def load_settings() -> Settings:
     """Read the settings of this process and make its files private.
 
     If a setting cannot be used, print every problem and exit with status 78 (EX_CONFIG).
-
-    Returns:
-        The settings.
     """
     os.umask(0o077)  # the files belong to visitors, and no other user of this machine may read them
     try:
@@ -37,17 +34,9 @@ def load_settings() -> Settings:
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
-    """Read the settings from a mapping.
+    """Read the settings from a mapping by variable name, such as `os.environ`. Raises SettingsError.
 
-    Args:
-        environ: Values by variable name, such as `os.environ`. A missing or empty one means the default; other
-            variables are ignored.
-
-    Returns:
-        The settings.
-
-    Raises:
-        SettingsError: Some settings cannot be used.
+    A missing or empty value means the default; other variables are ignored.
     """
     values, problems = env.read(fields(Settings), environ)
     settings = Settings(**values)

@@ -63,14 +63,7 @@ class Databases:
         return database.folder.is_relative_to(SHIPPED)
 
     def publish(self, folder: Path, database: Database) -> Database:
-        """Make a new version available, at once and with all its files.
-
-        Args:
-            folder: Its folder, made by `staged`, with the files.
-            database: Its description.
-
-        Returns:
-            The published version.
+        """Make a new version available, at once and with all the files in its folder, which `staged` has made.
 
         Raises:
             VersionExists: There is one already. It is not changed.

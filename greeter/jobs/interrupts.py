@@ -18,14 +18,10 @@ _FATAL = (signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP)
 def interruptible(hard_limit: float, is_due: Callable[[], bool]) -> Iterator[None]:
     """Let signals interrupt the body, which is the call of a tool, and nothing else.
 
-    SIGUSR1 raises SoftTimeLimitExceeded, once, unless it comes too early, from another program. SIGTERM, SIGQUIT and
-    SIGHUP end the process at once, so that the job counts as lost: billiard's own handler raises SystemExit in the
-    tool. The kernel's alarm ends a process that has outlived its hard limit, even if the worker hangs and the tool
-    holds the interpreter.
-
-    Args:
-        hard_limit: Seconds until the hard limit.
-        is_due: Returns whether the job has reached its soft limit or was cancelled.
+    SIGUSR1 raises SoftTimeLimitExceeded, once, if the job is due to stop; another program may send it too early.
+    SIGTERM, SIGQUIT and SIGHUP end the process at once, so that the job counts as lost: billiard's own handler raises
+    SystemExit in the tool. The kernel's alarm ends a process that has outlived its hard limit, in seconds, even if the
+    worker hangs and the tool holds the interpreter.
     """
     interrupted = False
 

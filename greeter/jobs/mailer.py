@@ -35,16 +35,9 @@ _ENDS = {
 
 
 def mail_about(phase: Phase, page: str, address: str, settings: Settings) -> EmailMessage:
-    """Write the mail about the end of a job. It has nothing that a user chose, so that nobody can send spam with it.
+    """Write the mail about the end of a job, whose page has this address.
 
-    Args:
-        phase: How the job ended.
-        page: The address of its page.
-        address: The address to which the mail is sent.
-        settings: The settings of the site.
-
-    Returns:
-        The mail.
+    It has nothing that a user chose, so that nobody can send spam with it.
     """
     end, hint = _ENDS[phase]
     sender = settings.mail_from or settings.contact

@@ -44,19 +44,9 @@ class Mails:
         self._scripts, self._most_per_day = scripts, most_per_day
 
     def ask(self, job_id: str, address: str, page: str, client: str) -> str:
-        """Ask for a mail about the end of a job, or change the address of one.
+        """Ask for a mail about the end of a job, or change the address of one. Raises JobNotFound.
 
-        Args:
-            job_id: The job.
-            address: The mail address.
-            page: The address of the page of the job.
-            client: The client that asks.
-
-        Returns:
-            `asked`, `ended` if the job has ended, or `limit` if the address or the client has reached MAILS_PER_DAY.
-
-        Raises:
-            JobNotFound: There is no such job.
+        Returns `asked`, `ended` if the job has ended, or `limit` if the address or client has reached MAILS_PER_DAY.
         """
         hashes = (self._scripts.keyed_hash(address.lower()), self._scripts.keyed_hash(client))
         reply: bytes | None = self._scripts.run("ask_mail", job_id, address, page, *hashes, self._most_per_day)
@@ -78,26 +68,18 @@ class Mails:
         return Taken(job_id, address, page, token)
 
     def begin(self, mail: Taken) -> bool:
-        """Decide that this process sends a mail.
+        """Decide that this process sends a mail, and return whether it may.
 
-        Returns:
-            Whether it may; not if another process has taken it over, or its user has deleted it.
-
-        Raises:
-            NotConfirmed: Too few replicas know it, so it must not be sent now.
+        It may not if another process has taken the mail over, or if its user has deleted it.
+        Raises NotConfirmed if too few replicas know that it is being sent. Then it must not be sent now.
         """
         return bool(self._scripts.run_confirmed("begin_mail", mail.job_id, mail.token, LEASE))
 
     def settle(self, mail: Taken, outcome: MailState) -> MailState | None:
         """Store the outcome of an attempt to send a mail. Unless it is tried again, its address is deleted.
 
-        Args:
-            mail: The mail, as this process has taken it.
-            outcome: The outcome.
-
-        Returns:
-            The new state of the mail, which is FAILED instead of DELAYED after the last attempt. None if another
-            process has taken the mail.
+        Returns the new state of the mail, which is FAILED instead of DELAYED after the last attempt, or None if another
+        process has taken the mail.
         """
         reply = self._scripts.run("settle_mail", mail.job_id, mail.token, outcome, _LONGEST_DELAY, _MOST_ATTEMPTS)
         return MailState(reply.decode()) if reply else None

@@ -27,11 +27,9 @@ _PHASES = {
 
 
 def phase_of(state: str, partial: bool) -> Phase:
-    """Return the phase of a job.
+    """Return the phase of a job. A state that a tool has set itself counts as running.
 
-    Args:
-        state: Celery's state; a tool may set one of its own, which counts as running.
-        partial: Whether the result is a fallback.
+    `partial` means that the result is a fallback.
     """
     if state == states.SUCCESS and partial:
         return Phase.STOPPED

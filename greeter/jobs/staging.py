@@ -19,13 +19,9 @@ _PREFIX = ".staged-"
 
 @contextmanager
 def staged(root: Path) -> Iterator[Path]:
-    """Create a hidden folder, and remove it at the end, also if SIGTERM or SIGHUP ends the command.
+    """Create a hidden folder below that of the databases, and remove it at the end, unless it was renamed.
 
-    Args:
-        root: The folder of the databases, which need not exist.
-
-    Yields:
-        The new folder. If it is renamed, it stays.
+    It is also removed if SIGTERM or SIGHUP ends the command.
     """
     root.mkdir(parents=True, exist_ok=True)
     with _locked(root), _exit_on_signals():

@@ -25,11 +25,7 @@ _SMALLEST = 1 << (_INSTALLATION_BITS + _WORKER_BITS)  # microseconds
 
 
 def mark_worker(installation: str) -> None:
-    """Mark this process, the main one of a worker, and all that it will start.
-
-    Args:
-        installation: The id of the installation.
-    """
+    """Mark this process, the main one of a worker of the installation with this id, and all that it will start."""
     if sys.platform != "linux":
         return
     number = int.from_bytes(hashlib.sha256(installation.encode()).digest()) % (1 << _INSTALLATION_BITS)

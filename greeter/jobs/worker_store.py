@@ -46,19 +46,9 @@ class WorkerStore:
     # For the process that runs a job. Only the runner that claimed a job, or its worker's main process, can change it.
 
     def claim(self, job_id: str, runner: Runner, versions: Mapping[str, str], signature: str = "") -> Claim | None:
-        """Start a waiting job.
+        """Start a waiting job, and return what the process needs to run it, or None if it is not waiting.
 
-        Args:
-            job_id: The job.
-            runner: The process that starts it.
-            versions: The versions that its page shows.
-            signature: The signature of the tool here, or an empty string for that of the job.
-
-        Returns:
-            What the process needs to run it, or None if it is not waiting.
-
-        Raises:
-            ToolChanged: The job has another signature.
+        Its page shows the versions. Raises ToolChanged if the job has another signature; an empty one fits all.
         """
         reply = self._scripts.run("claim", job_id, *runner.args, dumps(versions), signature)
         if not reply:
@@ -126,8 +116,7 @@ class WorkerStore:
     def fail_unknown(self, job_id: str, result: str) -> bool:
         """Fail a waiting job with this result (JSON) if no worker has had its tool for SILENCE_LIMIT.
 
-        Returns:
-            Whether it failed.
+        Returns whether it failed.
         """
         return bool(self._scripts.run("fail_unknown", job_id, self._settings.silence_limit, result))
 

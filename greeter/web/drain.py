@@ -46,8 +46,7 @@ def drain(worker: str, seconds: float | None) -> None:
 def _drain(worker: str) -> int | None:
     """Drain all workers with a name, which hosts with the same name share, and return how many jobs they have.
 
-    Returns:
-        The number, or None if no worker with this name answers.
+    Returns None if no worker with this name answers.
     """
     jobs = [reply[worker] for reply in _ask("drain", [worker])]
     numbers = [number for number in jobs if isinstance(number, int)]

@@ -56,7 +56,7 @@ def make_form(
     *,
     takes_paused: bool = False,
 ) -> Form:
-    """Create the form of a tool.
+    """Create the form of a tool, not validated yet.
 
     Args:
         tool: The tool.
@@ -64,9 +64,6 @@ def make_form(
         data: Values of fields by name, used for the fields that are not in `formdata`.
         new_upload: Prepares a file of the form, given its name; None: one of the current request.
         takes_paused: Whether databases can be used that are paused.
-
-    Returns:
-        The form, not validated yet.
     """
     settings = services().settings
     meta = {

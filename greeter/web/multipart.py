@@ -37,14 +37,9 @@ class MultipartReader:
         self._text: list[bytes] = []
 
     def read(self, stream: IO[bytes], boundary: bytes) -> Form:
-        """Read the form.
+        """Read the form from the body of a request, whose parts are separated by the boundary.
 
-        Args:
-            stream: The body of the request.
-            boundary: What separates its parts.
-
-        Returns:
-            The texts and the files, by the names of their fields.
+        Returns the texts and the files, by the names of their fields.
 
         Raises:
             ValueError: The body is malformed.

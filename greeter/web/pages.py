@@ -65,17 +65,9 @@ def submit(name: str) -> ResponseReturnValue:
 
 
 def submit_job(tool: Tool, form: Form, params: Params, label: str, filenames: Filenames) -> ResponseReturnValue:
-    """Submit a job with valid parameters.
+    """Submit a job with valid parameters, in which files are Paths, and answer as `submit` does.
 
-    Args:
-        tool: The tool.
-        form: Its form with the input, to be shown if the job is refused.
-        params: The parameters, with files as Paths.
-        label: The name that the user gave the job; may be empty.
-        filenames: The names of the files on the user's computer, by the name of the parameter.
-
-    Returns:
-        As `submit`.
+    The form is shown if the job is refused.
     """
     submission = Submission(label, client_address(), request.form.get("token", ""), filenames)
     try:

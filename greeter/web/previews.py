@@ -20,12 +20,7 @@ _MAX_TEXT_BYTES = 16 * 1024
 
 
 class Previews:
-    """Shows the result files of a job.
-
-    Args:
-        job_id: The id of the job.
-        files: Its result files.
-    """
+    """Shows the result files of a job."""
 
     def __init__(self, job_id: str, files: Iterable[ResultFile]) -> None:
         self._job_id = job_id
@@ -40,9 +35,6 @@ class Previews:
                 (see `TableIndex.page`), `previous`, the row above it or None, and `view`, a `TableView`.
             unit: What a row of such a table is, in the singular.
             details: What the template shows of a row that is open, in the plural, for a link that opens all.
-
-        Returns:
-            HTML.
         """
         if not (file := self._files.get(name)):
             return Markup()
@@ -65,15 +57,7 @@ class Previews:
         return self._render("_table.html", file, page=page, parameter=parameter, others=others)
 
     def preview(self, name: str, lines: int = 20) -> Markup:
-        """Show the first lines of a text file.
-
-        Args:
-            name: The name of the file.
-            lines: How many to show, unless they have more than 16 KiB.
-
-        Returns:
-            HTML.
-        """
+        """Show the first lines of a text file, at most 16 KiB."""
         if not (file := self._files.get(name)):
             return Markup()
         with file.path.open("rb") as content:
@@ -85,12 +69,7 @@ class Previews:
     def image(self, name: str, alt: str = "") -> Markup:
         """Show an image: PNG, JPEG, WebP or SVG; of a PDF, the first page, with a link to all.
 
-        Args:
-            name: The name of the file.
-            alt: What it shows, for those who cannot see it. Without it, the sentence about the file, or its name.
-
-        Returns:
-            HTML.
+        `alt` says what it shows, for those who cannot see it. Default: the sentence about the file, or its name.
         """
         file = self._files.get(name)
         return self._render("_image.html", file, alt=alt or file.about or name) if file else Markup()

@@ -32,11 +32,7 @@ class SitePage(NamedTuple):
 
 
 class SitePages:
-    """The pages in a folder, which may change at any time.
-
-    Args:
-        folder: The folder; it need not exist.
-    """
+    """The pages in a folder, which need not exist, and may change at any time."""
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder

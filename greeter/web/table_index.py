@@ -37,10 +37,7 @@ class Where(NamedTuple):
 
 
 class TableIndex:
-    """The index of a table, for a `with` statement, in which BrokenIndex replaces the errors of reading it.
-
-    Args:
-        path: The path of the TSV file.
+    """The index of the table in a TSV file, for a `with` statement, which turns errors of reading it into BrokenIndex.
 
     Attributes:
         columns: The columns by their names.

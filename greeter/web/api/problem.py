@@ -34,15 +34,7 @@ PROBLEM = component(
 
 
 class Problem(Exception):
-    """A request that cannot be answered.
-
-    Args:
-        status: The HTTP status.
-        title: What is wrong, the same for each problem of this kind.
-        detail: What is wrong here, and what to do.
-        headers: Further headers of the response.
-        **members: Further members of the problem.
-    """
+    """A request that cannot be answered. The arguments are those of `problems.problem`."""
 
     def __init__(
         self, status: int, title: str, detail: str, headers: Mapping[str, str] | None = None, **members: object
