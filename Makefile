@@ -21,7 +21,7 @@ test: .venv/dev  ## run all tests; FAST=1 skips the slow ones, COVERAGE=1 measur
 	$(BIN)/pytest --numprocesses 6 --dist loadfile --no-loadscope-reorder $(if $(FAST),-m "not slow") \
 		$(if $(COVERAGE),--cov $(if $(FAST),--cov-fail-under 0))
 
-bench: bench/.venv/installed  ## measure what things cost beside other software; needs wrk and hmmer
+bench: bench/.venv/installed  ## compare the performance with that of other software; needs wrk and hmmer
 	bench/.venv/bin/python -m bench
 
 screenshots: .venv/dev  ## take a picture of each page in each state, into var/screenshots
