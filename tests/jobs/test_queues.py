@@ -202,6 +202,31 @@ def test_many_messages_of_other_programs_cost_nothing(site: Installation) -> Non
     assert site.redis.llen("celery") == len(others)
 
 
+def test_a_claim_and_a_submission_do_not_read_the_list(site: Installation) -> None:
+    """They only add the message of the next job."""
+    store = site.store
+    jobs = [create(store, number) for number in range(WINDOW)]
+    calls: list[Callable[[], object]] = [lambda: start_next(store), lambda: jobs.append(create(store, len(jobs)))]
+    for call in calls * 4:
+        assert not any("LRANGE" in command for command in commands(store, call))
+        started = len(jobs) - len(waiting(store))
+        assert listed(store) == jobs[started:]
+
+
+def test_a_claim_repairs_the_list(site: Installation) -> None:
+    """When the next record was deleted by hand, or all messages were."""
+    store = site.store
+    jobs = [create(store, number) for number in range(40)]
+    site.redis.delete(f"job:{jobs[WINDOW]}")
+    claim(store, take(store))
+    assert jobs.pop(WINDOW) not in waiting(store)
+    assert listed(store) == jobs[1:WINDOW]
+    taken = take(store)
+    site.redis.delete("celery")
+    claim(store, taken)
+    assert listed(store) == jobs[WINDOW : 2 * WINDOW]  # a worker may have taken the others
+
+
 def test_a_queue_without_jobs_and_workers_is_forgotten(site: Installation) -> None:
     """Such as that of a tool that was moved to another queue."""
     store = site.store

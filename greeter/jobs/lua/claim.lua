@@ -10,11 +10,11 @@ local _, worker, process, versions, signature = unpack(ARGV)
 if phase() == 'waiting' then
   local submitted = get('signature')  -- greeter 0.2.0 stored none
   if signature ~= '' and submitted and submitted ~= signature then return 'changed' end
-  redis.call('HINCRBY', key, 'attempts', 1)
-  redis.call('HINCRBY', key, 'claims', 1)
-  redis.call('HSET', key, 'state', 'STARTED', 'worker', worker, 'process', process, 'versions', versions)
-  redis.call('HSET', key, 'started', now, 'heartbeat_at', NOT_HERE)
-  take_turn()
+  local function one_more(field) return (get(field) or 0) + 1 end
+  redis.call(
+    'HSET', key, 'state', 'STARTED', 'worker', worker, 'process', process, 'versions', versions, 'started', now,
+    'heartbeat_at', NOT_HERE, 'attempts', one_more('attempts'), 'claims', one_more('claims'), 'score', take_turn()
+  )
   redis.call('ZADD', RUNNING, now, job_id)
 elseif not is_run_by(worker, process) then
   return false

@@ -41,7 +41,7 @@ local function finish(state, ...)
   redis.call('HSET', key, 'state', state, 'ended', now, ...)
   redis.call('HDEL', key, 'client', 'cancel_requested')
   redis.call('ZREM', RUNNING, job_id)
-  leave_queue()
+  leave_queue(dispatch)
   redis.call('ZADD', ENDED, now, job_id)
   if get('mail') then redis.call('ZADD', MAILS, 0, job_id) end
   if client then redis.call('SREM', 'client:' .. client, job_id) end

@@ -33,7 +33,8 @@ end
 
 -- Whether the job is running, and this runner claimed it. Process '' is the main process of the worker.
 local function is_run_by(worker, process)
-  return phase() == 'running' and get('worker') == worker and (process == '' or get('process') == process)
+  local by_worker, in_process = unpack(redis.call('HMGET', key, 'worker', 'process'))
+  return by_worker == worker and (process == '' or in_process == process) and phase() == 'running'
 end
 
 -- Returns the time of the last heartbeat of a running job.
@@ -54,6 +55,8 @@ end
 
 -- Stores how many bytes the files of the job take.
 local function set_bytes(bytes)
-  count_bytes(bytes - (get('bytes') or 0))
+  local before = get('bytes') or 0
+  if tonumber(before) == tonumber(bytes) then return end
+  count_bytes(bytes - before)
   redis.call('HSET', key, 'bytes', bytes)
 end

@@ -88,6 +88,20 @@ local function dispatch(queue)
   replace(queue, list, wanted, jobs)
 end
 
+-- Sends the message of the next job, without reading the others, if that of the job before it is the last of the list.
+-- If anything is not as expected, dispatch() is called.
+local function send_next(queue)
+  local sent = redis.call('ZCARD', 'sent:' .. queue)
+  local before, job = unpack(redis.call('ZRANGE', 'queue:' .. queue, math.max(sent - 1, 0), sent))
+  local last = sent > 0 and before and redis.call('LINDEX', queue, 0)
+  if not last or not string.find(last, before, 1, true) then return dispatch(queue) end
+  if not job or redis.call('LLEN', queue) >= WINDOW then return end
+  local message = message_of(queue, job)
+  if not message then return dispatch(queue) end
+  redis.call('LPUSH', queue, message)
+  redis.call('ZADD', 'sent:' .. queue, now, job)
+end
+
 -- Returns how many jobs wait in all queues.
 local function waiting_jobs()
   local sum = 0
@@ -106,7 +120,11 @@ local function place(score)
   redis.call('SADD', QUEUES, queue)
   local rank = redis.call('ZRANK', 'queue:' .. queue, job_id)
   local sent = redis.call('ZCARD', 'sent:' .. queue)
-  if rank < sent or sent < WINDOW or redis.call('LLEN', queue) < WINDOW then dispatch(queue) end
+  if rank < sent then
+    dispatch(queue)
+  elseif sent < WINDOW or redis.call('LLEN', queue) < WINDOW then
+    send_next(queue)
+  end
 end
 
 -- Adds a new job, where it is its client's turn.
@@ -121,24 +139,26 @@ end
 -- Adds a job that had started, where it was: before those that have not had their turn.
 local function rejoin_queue() place(get('score') or 0) end
 
--- Removes the job from its queue. Scores start at 0 again before they lose precision, when no job is waiting.
-local function leave_queue()
+-- Removes the job from its queue. `send` is send_next() if a worker has taken the message, or else dispatch(). Scores
+-- start at 0 again before they lose precision, when no job is waiting.
+local function leave_queue(send)
   local queue = my_queue()
   redis.call('ZREM', 'waiting:' .. queue, job_id)
   if redis.call('ZREM', 'queue:' .. queue, job_id) == 0 then return end
-  if redis.call('ZREM', 'sent:' .. queue, job_id) == 1 then dispatch(queue) end
+  if redis.call('ZREM', 'sent:' .. queue, job_id) == 1 then send(queue) end
   if redis.call('ZCARD', 'queue:' .. queue) > 0 then return end
   redis.call('DEL', 'clients:' .. queue)
   if turn_of(queue) > 1e6 then redis.call('DEL', 'fair:' .. queue) end
 end
 
--- Records that it is the turn of the job, which leaves its queue. Clients that would be next anyway are forgotten.
+-- Records that it is the turn of the job, which leaves its queue, and returns its score. Clients that would be next
+-- anyway are forgotten.
 local function take_turn()
   local queue = my_queue()
-  local score = redis.call('ZSCORE', 'queue:' .. queue, job_id)
-  local turn = math.max(turn_of(queue), math.floor(2 * (score or 0)) / 2)
+  local score = redis.call('ZSCORE', 'queue:' .. queue, job_id) or 0
+  local turn = math.max(turn_of(queue), math.floor(2 * score) / 2)
   redis.call('HSET', 'fair:' .. queue, 'turn', turn)
-  redis.call('HSET', key, 'score', score or 0)
   redis.call('ZREMRANGEBYSCORE', 'clients:' .. queue, '-inf', turn - 0.5)
-  leave_queue()
+  leave_queue(send_next)
+  return score
 end
