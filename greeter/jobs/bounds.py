@@ -35,9 +35,9 @@ def check_result(result: object, max_bytes: int) -> Result:
     level: list[object] = [result]
     for _ in range(_MAX_DEPTH):
         level = [child for value in level for child in _children(value)]
-    if level:
-        raise ValueError(f"the tool returned more than {_MAX_DEPTH} lists and dicts inside each other")
-    return result
+        if not level:
+            return result
+    raise ValueError(f"the tool returned more than {_MAX_DEPTH} lists and dicts inside each other")
 
 
 def _encode(result: Result) -> str:

@@ -45,21 +45,21 @@ class JobFiles:
         self.root = root
         self.hangs: Callable[[], bool] = lambda: False
 
-    def folder(self, job_id: str) -> Path:
-        """Return the folder of a job. Raises NoAnswer if DATA_DIR is known not to answer."""
+    def folder(self, job_id: str, *names: str) -> Path:
+        """Return the folder of a job, or a path in it. Raises NoAnswer if DATA_DIR is known not to answer."""
         if self.hangs():
             raise NoAnswer(ETIMEDOUT, "DATA_DIR does not answer")
-        return self.root / job_id
+        return self.root.joinpath(job_id, *names)
 
     def create(self, job_id: str, inputs: Inputs) -> None:
         """Create the folder of a job with its inputs. Raises OSError, and leaves nothing of it, if the disk is full.
 
         Each input is copied, also an upload: a form may still refer to it, and a tool may change its input.
         """
-        folder = self.folder(job_id) / "inputs"
+        folder = self.folder(job_id, "inputs")
         try:
             folder.mkdir(parents=True)
-            self._attempts(job_id).mkdir()
+            self.folder(job_id, "attempts").mkdir()
             for name, source in inputs.items():
                 self._place(source, folder / name)
             self.sync(job_id)
@@ -85,7 +85,7 @@ class JobFiles:
 
         Too many files are set aside instead: a worker that waits for 100,000 files, one by one, would count as hanging.
         """
-        attempts = self._attempts(job_id)
+        attempts = self.folder(job_id, "attempts")
         found = list(attempts.glob("*"))
         for attempt in found:
             if has_too_many_files(attempt):
@@ -113,17 +113,17 @@ class JobFiles:
 
     def has_inputs(self, job_id: str, names: Iterable[str]) -> bool:
         """Return whether the submitted files of these parameters are still there."""
-        return all((self.folder(job_id) / "inputs" / name).exists() for name in names)
+        return all(self.folder(job_id, "inputs", name).exists() for name in names)
 
     def remove_inputs(self, job_id: str) -> None:
         """Remove the submitted files, but not their folder."""
         with suppress(FileNotFoundError):
-            for path in (self.folder(job_id) / "inputs").iterdir():
+            for path in self.folder(job_id, "inputs").iterdir():
                 remove(path) if path.is_dir() else path.unlink()
 
     def inputs(self, job_id: str) -> dict[str, Path | list[Path]]:
         """Return the submitted files of a job by the name of their parameter: a Path, or a list of several."""
-        found = (self.folder(job_id) / "inputs").iterdir()
+        found = self.folder(job_id, "inputs").iterdir()
         return {path.name: sorted(path.iterdir()) if path.is_dir() else path for path in found}
 
     def attempt(self, job_id: str, number: int) -> Path:
@@ -131,10 +131,7 @@ class JobFiles:
 
         Number 0 is for jobs from version 0.2, which had one folder for all attempts.
         """
-        return self._attempts(job_id) / str(number) if number else self.folder(job_id)
-
-    def _attempts(self, job_id: str) -> Path:
-        return self.folder(job_id) / "attempts"
+        return self.folder(job_id, "attempts", str(number)) if number else self.folder(job_id)
 
     def outputs(self, job_id: str, number: int) -> list[Path]:
         """Return the result files of an attempt; see `listed_outputs`."""
@@ -150,8 +147,10 @@ class JobFiles:
 
     def remove_attempts(self, job_id: str) -> None:
         """Set the folders of all attempts aside. If Redis was restored from a backup, one may have the next number."""
-        self._attempts(job_id).mkdir(exist_ok=True)  # an earlier version did not create it with the job
-        for folder in self._attempts(job_id).iterdir():
+        attempts = self.folder(job_id, "attempts")
+        if not attempts.is_dir():  # an earlier version did not create it with the job
+            attempts.mkdir()
+        for folder in attempts.iterdir():
             with suppress(FileNotFoundError):  # a file server may show what was removed
                 set_aside(folder, self.root)
 
