@@ -41,8 +41,9 @@ def _configuration(production: bool) -> dict[str, object]:
         "loggers": {
             "gunicorn.error": {"handlers": [], "propagate": True},
             "multiprocessing": {"handlers": ["console"]},  # the logger of Celery's pool, which does not propagate
-            "celery.app.trace": {"filters": ["not_about_a_task"]},
-            "celery.worker.strategy": {"filters": ["not_about_a_task"]},
+            # Their other lines are all about single tasks, so that they need not even be made.
+            "celery.app.trace": {"filters": ["not_about_a_task"], "level": "WARNING"},
+            "celery.worker.strategy": {"filters": ["not_about_a_task"], "level": "WARNING"},
         },
     }
 
