@@ -130,9 +130,9 @@ def _drain(_state: object, **_: object) -> int:
 @heartbeat_sent.connect
 def _sweep(**_: object) -> None:
     watchdog.beat()
-    containment.end_orphans()
     sweeper.run()
     mailer.run()
+    containment.end_orphans()  # last, because it fails without descriptors
 
 
 @worker_shutting_down.connect

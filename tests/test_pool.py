@@ -1,5 +1,6 @@
 """The processes of a worker and of the web when the system refuses to start them, or an operator removes them."""
 
+import resource
 import signal
 from pathlib import Path
 
@@ -14,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_a_worker_that_has_no_process_takes_no_jobs(own_installation: Installation, tmp_path: Path) -> None:
-    """Whether the system refuses threads and processes, or an operator has shrunk the pool. It resumes by itself.
+    """Because the system refuses them, an operator has shrunk the pool, or they could not open files. It resumes.
 
     A job that failed for this reason runs again, and so does one of a worker that is stopped then.
     """
@@ -34,7 +35,13 @@ def test_a_worker_that_has_no_process_takes_no_jobs(own_installation: Installati
     site.celery.control.pool_shrink(site.settings.worker_concurrency)
     assert "The worker has no process" in wait_for(lambda: not_ready(site))
     job = site.submit("diary", seconds=0.1)
+    worker = psutil.Process(site.pid("worker"))
+    limits = resource.prlimit(worker.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(worker.pid, resource.RLIMIT_NOFILE, (worker.num_fds() + 40, limits[1]))  # as if it had a leak
     site.celery.control.pool_grow(1)
+    wait_for(lambda: "more files can be opened" in site.log.read_text())
+    assert "could not be prepared, and is replaced" in site.log.read_text()
+    resource.prlimit(worker.pid, resource.RLIMIT_NOFILE, limits)
     assert attempts(site, [job]) == {("finished", 1)}
     wait_for(lambda: not_ready(site) == "")
 

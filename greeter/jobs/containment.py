@@ -13,6 +13,7 @@ import sys
 import traceback
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, nullcontext, suppress
+from errno import EMFILE
 from pathlib import Path
 
 import billiard
@@ -29,6 +30,7 @@ log = logging.getLogger(__name__)
 _OOM_SCORE = "500"  # of at most 1000: the kernel kills a job before the worker, Redis or the web
 
 _SPARE_DESCRIPTORS = 16
+_MIN_DESCRIPTORS = 64  # that a job can use
 _LITTLE = 16 * 2**20  # bytes that earlier jobs may leave in the memory of a process; looking for them takes time
 
 _helpers: Collection[int] | None = None  # None: this is not the main process of a worker
@@ -51,7 +53,11 @@ def prepare_worker(installation: str) -> None:
 
 
 def prepare_pool_process(max_file_bytes: int) -> None:
-    """Shield a pool process from signals to the worker's group, end it with the worker, and limit its files."""
+    """Shield a pool process from signals to the worker's group, end it with the worker, and limit its files.
+
+    Raises OSError if it has too few descriptors for a job: the main process may have used them up.
+    """
+    _require_descriptors()
     os.setpgrp()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (max_file_bytes, max_file_bytes))
@@ -133,6 +139,13 @@ def _limited_memory(size: int) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_DATA, before)
+
+
+def _require_descriptors() -> None:
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    free = limit - len(os.listdir("/dev/fd"))  # noqa: PTH208
+    if limit != resource.RLIM_INFINITY and free < _SPARE_DESCRIPTORS + _MIN_DESCRIPTORS:
+        raise OSError(EMFILE, f"only {free} more files can be opened: raise the limit, or start the worker again")
 
 
 @contextmanager
