@@ -13,6 +13,7 @@ from zipfile import BadZipFile, ZipFile
 from kombu.utils.json import loads
 
 from greeter.toolkit.tool import Params
+from greeter.toolkit.upload import Upload
 from greeter.web.crate import INPUTS, PARAMETERS
 from greeter.web.crate_graph import METADATA, Entity
 
@@ -28,7 +29,7 @@ class Crate:
     """What is needed to run a job again."""
 
     tool: str
-    params: Params  # the parameters, with files as Paths
+    params: Params  # the parameters, with files as Uploads
     missing: int  # how many input files the archive does not have
     sums: Mapping[str, str]  # the SHA-256 of each file of the result, by its path in the archive
     versions: Mapping[str, str]  # the versions by name
@@ -72,19 +73,20 @@ def _ids(value: Any) -> Iterator[str]:
     yield from (one["@id"] for one in (value if isinstance(value, list) else [value]))
 
 
-def _extract(archive: ZipFile, inputs: list[Entity], folder: Path) -> dict[str, Path | list[Path]]:
+def _extract(archive: ZipFile, inputs: list[Entity], folder: Path) -> dict[str, Upload | list[Upload]]:
     """Write the input files, and return them by the name of their parameter."""
-    found: dict[str, Path | list[Path]] = {}
+    found: dict[str, Upload | list[Upload]] = {}
     for number, entity in enumerate(inputs):
         name, _, several = entity["@id"].removeprefix(INPUTS).partition("/")
         path = folder / f"{number:04}"  # never a path from the archive
         with path.open("wb") as target:
             target.writelines(_checked(archive, entity))
+        upload = Upload(path, entity["name"] if entity["name"] != name else "")  # pasted text has that of its field
         files = found.setdefault(name, []) if several else None
         if files is None:
-            found[name] = path
+            found[name] = upload
         elif isinstance(files, list):
-            files.append(path)
+            files.append(upload)
     return found
 
 

@@ -45,8 +45,8 @@ class AgainForm(Form):
     yes = BooleanField()
     no = BooleanField(default=True)
     day = DateField(validators=[validators.Optional()])
-    table = FileField("A file")
-    tables = FilesField("Files")
+    table = FileField("A file", suffixes=[".txt"])
+    tables = FilesField("Files", suffixes=[".txt"])
     none = FileField("No file", [validators.Optional()])
 
 @tool("Again", form=AgainForm, data={"Proteins": Path("RELEASE")})
