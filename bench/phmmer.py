@@ -2,8 +2,8 @@
 
     python -m bench.phmmer
 
-Searches 10 random proteins in 15,000, about 5 MB, with one core and with two. All write the tables of hits. They are
-measured in turn.
+Searches 10 random proteins in 15,000, about 5 MB, with one core and with two. All write the text and the tables. They
+are measured in turn. A job ends with the time in its record.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from bench.support.stack import must_finish, stack
 from bench.support.table import Line, print_table
 from tests.conftest import Installation
 
-QUERIES, TARGETS, ROUNDS = 10, 15_000, 4
+QUERIES, TARGETS, ROUNDS = 10, 15_000, 10
 _LETTERS, _FREQUENCIES = "ACDEFGHIKLMNPQRSTVWY", (8, 1, 5, 6, 4, 7, 2, 6, 6, 10, 2, 4, 5, 4, 5, 7, 5, 7, 1, 3)
 
 
@@ -36,21 +37,20 @@ def _proteins(number: int, name: str) -> bytes:
 
 
 def _job(installation: Installation, query: bytes, targets: bytes) -> float:
-    began = time.perf_counter()
+    began = time.time()
     job_id = installation.submit("phmmer", query=query, database=None, targets=targets, evalue=10.0)
-    while installation.store.find(job_id).active:
-        time.sleep(0.01)
-    seconds = time.perf_counter() - began
     must_finish(installation, job_id)
-    return seconds
+    ended: Any = installation.redis.hget(f"job:{job_id}", "ended")  # by the clock of the same machine
+    return float(ended) - began
 
 
 def _program(folder: Path, cores: int) -> float:
     phmmer = shutil.which("phmmer") or sys.exit("no phmmer: install Debian's package hmmer")
     began = time.perf_counter()
-    tables = ["-o", "/dev/null", "--tblout", str(folder / "targets.tbl"), "--domtblout", str(folder / "domains.tbl")]
+    written = {"-o": "text", "--tblout": "targets.tbl", "--domtblout": "domains.tbl"}
+    options = [word for option, name in written.items() for word in (option, str(folder / name))]
     files = [str(folder / "query"), str(folder / "targets")]
-    subprocess.run([phmmer, "--cpu", str(cores), *tables, *files], check=True)
+    subprocess.run([phmmer, "--cpu", str(cores), *options, *files], check=True)
     return time.perf_counter() - began
 
 

@@ -9,6 +9,7 @@ from typing import BinaryIO, NamedTuple
 from pyhmmer.easel import Alphabet, DigitalSequence
 from pyhmmer.plan7 import Alignment, TopHits
 
+PROGRAM = f"pyhmmer {version('pyhmmer')}"
 MOST_ALIGNED = 10_000  # sequences in a multiple alignment, which is made in memory
 _COLUMNS_PER_LINE = 60  # of a drawn alignment, and of FASTA
 _FEWEST_COLUMNS = 40  # of a printed alignment, whatever the length of the names
@@ -26,7 +27,7 @@ def write_alignments(hits: TopHits[DigitalSequence], stockholm: BinaryIO, clusta
     if not 0 < sum(len(hit.domains.included) for hit in hits.included) <= MOST_ALIGNED:
         return
     alignment = hits.to_msa(Alphabet.amino(), all_consensus_cols=True)
-    alignment.name, alignment.author = hits.query.name, f"phmmer (pyhmmer {version('pyhmmer')})"
+    alignment.name, alignment.author = hits.query.name, f"phmmer ({PROGRAM})"
     if hits.query.description:
         alignment.description = hits.query.description
     alignment.write(stockholm, "stockholm")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from threading import Lock
+from threading import Lock, local
 from typing import Any, TypeAlias, TypeVar
 
 from pyhmmer.easel import Alphabet, DigitalSequence, SequenceFile
@@ -106,10 +106,11 @@ def _steps(
 ) -> Iterator[Callable[[], tuple[int, Hits | None]]]:
     """Yield the steps of a search. Each returns the number of its targets and their hits; None after the last one."""
     blocks = _Blocks(targets)
+    pipeline: _Pipeline | None = None
     for query, builder in models:
-        number = number or count_sequences(targets)  # while the first models are built
+        pipeline = pipeline or _Pipeline(number or count_sequences(targets), evalue)  # while models are built
         for block in blocks:
-            yield partial(_search_block, query, builder, block, number, evalue)
+            yield partial(pipeline.search, query, builder, block)
         yield lambda: (0, None)
 
 
@@ -132,10 +133,16 @@ class _Blocks:
         self._kept = kept
 
 
-def _search_block(
-    query: DigitalSequence, builder: Builder, block: Block, number: int, evalue: float
-) -> tuple[int, Hits]:
-    return len(block), Pipeline(AMINO, Z=number, E=evalue).search_seq(query, block, builder)
+class _Pipeline(local):
+    """HMMER's pipeline. Each thread has one of its own, whose memory is used again for each block."""
+
+    def __init__(self, number: int, evalue: float) -> None:
+        self._own = Pipeline(AMINO, Z=number, E=evalue)
+
+    def search(self, query: DigitalSequence, builder: Builder, block: Block) -> tuple[int, Hits]:
+        """Return the number of targets in a block, and their hits."""
+        self._own.clear()
+        return len(block), self._own.search_seq(query, block, builder)
 
 
 class _QueryBuilder(Builder):

@@ -9,14 +9,13 @@ Which ones, depends on the order of the targets and on its threads.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib.metadata import version
 from io import BytesIO
 from typing import Any, TypeAlias
 
 from pyhmmer.easel import DigitalSequence
 from pyhmmer.plan7 import Hit, TopHits
 
-from greeter.tools.phmmer_alignments import as_bytes, printed
+from greeter.tools.phmmer_alignments import PROGRAM, as_bytes, printed
 
 Hits: TypeAlias = "TopHits[DigitalSequence]"
 Row = list[str]
@@ -33,7 +32,7 @@ def start(targets: str, evalue: float) -> bytes:
     """Return the first lines of the text, which name the program, what it searches, and the E-value threshold."""
     return f"""\
 # phmmer :: search a protein sequence against a protein database
-# HMMER 3 (pyhmmer {version("pyhmmer")}); http://hmmer.org/
+# HMMER 3 ({PROGRAM}); http://hmmer.org/
 {_RULE}
 # target sequence database:        {targets}
 # sequence reporting threshold:    E-value <= {evalue:g}
