@@ -27,7 +27,7 @@
 | `token:<sha256>` | string | the id of the job that a form created |
 | `statistics` | hash | how many jobs ended, how, and how long they ran |
 | `write_check` | string | shows that Redis takes writes |
-| `limits:...` | string | how often each client submitted in this minute (greeter/web/limits.py) |
+| `limits:...` | string | how often each client submitted in this minute; not on the disk (greeter/web/limits.py) |
 
 Celery's broker has keys of its own: a list for each queue, which has its name, and `_kombu...`.
 """

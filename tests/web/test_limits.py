@@ -3,6 +3,7 @@
 import dataclasses
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -10,6 +11,7 @@ from flask import Flask
 from greeter import create_app
 from greeter.settings import Settings
 from greeter.web.limits import client_address as name_of_client
+from greeter.web.limits import limits
 from tests.conftest import Installation, free_port
 from tests.http import fetch, post, submit
 
@@ -66,6 +68,20 @@ def test_submissions_are_limited_even_without_redis(tmp_path: Path) -> None:
     entered = {"person": "Ada", "total": "5"}
     statuses = [visitor.post("/tools/expensive_greet", data=entered).status_code for _ in range(3)]
     assert statuses == [503, 503, 429]
+
+
+def test_counting_a_submission_writes_nothing_to_the_disk(own_installation: Installation) -> None:
+    """Otherwise each submission would wait for the disk once more. The count ends with its minute."""
+    own_installation.start("redis")
+    redis: Any = own_installation.redis
+    app = create_app(own_installation.settings)
+    before = redis.info("persistence")["aof_current_size"]
+    with app.test_request_context():
+        for _ in range(3):
+            limits().count_submission()
+        assert limits().submissions() == 3
+    assert redis.info("persistence")["aof_current_size"] == before
+    assert 0 < redis.ttl(redis.keys("limits*")[0]) <= 60
 
 
 @pytest.mark.slow
