@@ -23,18 +23,17 @@ import psutil
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from jinja2.bccache import Bucket, BytecodeCache
 from redis import Redis, RedisError
 
 from greeter import create_app, tools
 from greeter.jobs.celery_app import CeleryApp
 from greeter.jobs.errors import UNAVAILABLE
 from greeter.jobs.record import Record
-from greeter.jobs.registration import register_tools
 from greeter.jobs.service import JobService
 from greeter.jobs.statistics import QueueStatistics
 from greeter.jobs.store import Store
 from greeter.settings import Settings
+from tests.compiled import CompiledRule, CompiledTemplates
 from tests.tiers import may_select
 
 if TYPE_CHECKING:
@@ -55,21 +54,6 @@ UNMEASURED = {"COVERAGE_PROCESS_CONFIG": ""}
 tools.__path__.append(str(ROOT / "tests" / "zoo"))
 
 
-class CompiledTemplates(BytecodeCache):
-    """The templates that the apps of this process have compiled, which is most of the work for their first page."""
-
-    def __init__(self) -> None:
-        self._code: dict[tuple[str, str], Any] = {}
-
-    def load_bytecode(self, bucket: Bucket) -> None:
-        """Load the code of a template, if the same text was compiled before."""
-        bucket.code = self._code.get((bucket.key, bucket.checksum))
-
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        """Keep the code of a template."""
-        self._code[bucket.key, bucket.checksum] = bucket.code
-
-
 def pytest_configure() -> None:
     """Give the tests settings of their own, whatever those of the adopter are, and code that is compiled only once."""
     for declared in fields(Settings):
@@ -77,6 +61,7 @@ def pytest_configure() -> None:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # often set in containers; the tests start hundreds of processes
     sys.dont_write_bytecode = False
     Flask.jinja_options = {"bytecode_cache": CompiledTemplates()}
+    Flask.url_rule_class = CompiledRule
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -251,7 +236,7 @@ class Installation:
         settings: Its settings.
         more_environ: Additional environment variables for a kind of process, such as "worker", or one "worker-2".
         code: The folder of another version of the code, by the name of a process.
-        celery: The Celery app, to submit and follow jobs.
+        celery: The Celery app, to submit and follow jobs; without tasks, as in the web.
         log: The file with the output of all its processes.
     """
 
@@ -270,7 +255,6 @@ class Installation:
         self.more_environ: dict[str, dict[str, str]] = {}
         self.code: dict[str, Path] = {}
         self.celery = CeleryApp(self.settings)
-        register_tools(self.celery, tools.load().values())
         self.log = folder / "log"
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 

@@ -3,14 +3,24 @@
 from typing import Any
 
 import pytest
+from celery.app.registry import TaskRegistry
 from celery.result import AsyncResult
 
+from greeter import tools
 from greeter.jobs.errors import JobNotFound
+from greeter.jobs.registration import register_tools
 from greeter.jobs.runner import Runner
 from greeter.toolkit import ToolError
 from tests.conftest import Installation, wait_for
 
 pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def tasks(installation: Installation) -> TaskRegistry:
+    """The tasks of the tools, as a worker has them."""
+    register_tools(installation.celery, tools.load().values())
+    return installation.celery.tasks
 
 
 def test_async_result_follows_a_job(installation: Installation) -> None:
@@ -93,7 +103,7 @@ def test_the_log_has_no_user_input(installation: Installation) -> None:
 
 
 @pytest.mark.parametrize("meta", [None, "aligning", [1, 2], {"done": 3}, {"current": "3", "total": 4}])
-def test_a_tool_may_set_any_meta(installation: Installation, meta: Any) -> None:
+def test_a_tool_may_set_any_meta(installation: Installation, tasks: TaskRegistry, meta: Any) -> None:
     """AsyncResult returns it unchanged, and a meta without a count is not shown as progress."""
     job_id = installation.submit("nap")
     installation.celery.set_current()  # as create_app does, so that AsyncResult needs no app
@@ -102,7 +112,7 @@ def test_a_tool_may_set_any_meta(installation: Installation, meta: Any) -> None:
     worker = installation.redis.hget(f"job:{job_id}", "worker").decode()
     installation.celery.runner = Runner(worker)  # write as the process that runs the job
     try:
-        installation.celery.tasks["nap"].update_state(job_id, "ALIGNING", meta)
+        tasks["nap"].update_state(job_id, "ALIGNING", meta)
     finally:
         installation.celery.runner = Runner()
     assert (result.state, result.info) == ("ALIGNING", meta)
@@ -139,8 +149,8 @@ def test_an_end_state_is_final(installation: Installation) -> None:
     assert installation.store.find(record.id).tag == record.tag
 
 
-def test_every_tool_is_a_task_with_its_limit(installation: Installation) -> None:
+def test_every_tool_is_a_task_with_its_limit(installation: Installation, tasks: TaskRegistry) -> None:
     """The hard limit, for Celery too, is TIME_LIMIT_GRACE after the soft limit of the tool or the setting."""
-    tasks, settings = installation.celery.tasks, installation.settings
+    settings = installation.settings
     assert (tasks["dawdle"].time_limit, settings.time_limit_grace) == (3, 2)
     assert tasks["phmmer"].time_limit == settings.soft_time_limit + settings.time_limit_grace == 5002
