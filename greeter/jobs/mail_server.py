@@ -48,14 +48,14 @@ def deliver(server: SmtpUrl, message: EmailMessage, begin: Callable[[], bool]) -
 
 def _connect(server: SmtpUrl) -> SMTP:
     """Connect and log in. Raises OSError, of which the exceptions of smtplib are subclasses."""
-    context = ssl.create_default_context()
     if server.scheme == "smtps":
+        context = ssl.create_default_context()
         connection: SMTP = SMTP_SSL(server.host, server.port, timeout=_TIMEOUT, context=context)
     else:
         connection = SMTP(server.host, server.port, timeout=_TIMEOUT)
     try:
         if server.scheme == "smtp+starttls":
-            connection.starttls(context=context)
+            connection.starttls(context=ssl.create_default_context())
         if server.user:
             connection.login(server.user, server.password)
         connection.ehlo_or_helo_if_needed()
