@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from hashlib import sha256
-from importlib.metadata import version
 from pathlib import Path
 from platform import python_version
 from types import ModuleType
@@ -24,7 +23,7 @@ def of_code(tool: Tool) -> dict[str, str]:
     that the tool names is not installed.
     """
     versions = {"greeter": __version__, "Python": python_version(), **_of_source(tool)}
-    return versions | {library: version(library) for library in tool.libraries}
+    return versions | {name: installed.library(name) for name in tool.libraries}
 
 
 def of_machine(tool: Tool) -> dict[str, str]:

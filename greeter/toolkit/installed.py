@@ -1,4 +1,4 @@
-"""The programs and reference data that are installed on this machine, and their versions."""
+"""The programs, libraries and reference data that are installed on this machine, and their versions."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Iterable
 from contextlib import suppress
 from functools import lru_cache
+from importlib import metadata
 from pathlib import Path
 from tempfile import TemporaryFile, gettempdir
 
@@ -40,6 +41,12 @@ def version(name: str, arguments: str) -> str:
         if path := shutil.which(name):
             return _ask(path, arguments, Path(path).stat().st_mtime_ns)
     return "unknown"
+
+
+@lru_cache
+def library(name: str) -> str:
+    """Return the version of a Python library, read once in each process. Raises PackageNotFoundError without it."""
+    return metadata.version(name)
 
 
 def release(path: Path) -> str:

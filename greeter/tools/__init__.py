@@ -4,11 +4,11 @@ import logging
 import traceback
 from collections.abc import Iterable
 from importlib import import_module
-from importlib.metadata import version
 from pathlib import Path
 from pkgutil import iter_modules
 from typing import NamedTuple
 
+from greeter.toolkit import installed
 from greeter.toolkit.tool import Tool
 
 SAMPLES = Path(__file__).with_name("samples")
@@ -62,7 +62,7 @@ def _tools(module: str, others: dict[str, Tool]) -> list[Tool]:
         if other is not tool:
             raise ValueError(f"{other.function.__module__} also has a tool {tool.name!r}. Rename one of the functions.")
         for library in tool.libraries:
-            version(library)
+            installed.library(library)
     return found
 
 
