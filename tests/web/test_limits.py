@@ -11,7 +11,7 @@ from flask import Flask
 from greeter import create_app
 from greeter.settings import Settings
 from greeter.web.limits import client_address as name_of_client
-from greeter.web.limits import limits
+from greeter.web.services import services
 from tests.conftest import Installation, free_port
 from tests.http import fetch, post, submit
 
@@ -78,8 +78,8 @@ def test_counting_a_submission_writes_nothing_to_the_disk(own_installation: Inst
     before = redis.info("persistence")["aof_current_size"]
     with app.test_request_context():
         for _ in range(3):
-            limits().count_submission()
-        assert limits().submissions() == 3
+            services().limits.count_submission()
+        assert services().limits.submissions() == 3
     assert redis.info("persistence")["aof_current_size"] == before
     assert 0 < redis.ttl(redis.keys("limits*")[0]) <= 60
 
