@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from celery.events import EventDispatcher
 from celery.worker import consumer
 from kombu.asynchronous import Hub
 
 _INTERVAL = 0.5  # seconds
+_MOST = 1000  # events in one message
 
 
 class Consumer(consumer.Consumer):
@@ -19,7 +21,8 @@ class Consumer(consumer.Consumer):
 
     _next_flush = 0.0
 
-    hub: Hub  # missing in the stubs
+    hub: Hub  # these are missing in the stubs
+    event_dispatcher: EventDispatcher
 
     def __init__(self, *args: Any, **options: Any) -> None:
         """Create a consumer that does not wait for replies of other workers when it connects.
@@ -30,6 +33,7 @@ class Consumer(consumer.Consumer):
 
     def on_send_event_buffered(self) -> None:  # type: ignore[override]  # the stubs have a wrong type
         """Plan to publish the event, and those that follow it."""
+        self.event_dispatcher.buffer_limit = _MOST  # type: ignore[attr-defined]  # missing in the stubs
         now = time.monotonic()
         if now >= self._next_flush:  # a time and not a flag, because a reconnection may cancel what was planned
             self._next_flush = now + _INTERVAL
