@@ -184,4 +184,8 @@ def _settle_memory() -> int:
 
 def _private_memory() -> int:
     """Return the bytes that RLIMIT_DATA limits (Linux only)."""
-    return int(Path("/proc/self/statm").read_text().split()[5]) * resource.getpagesize()
+    file = os.open("/proc/self/statm", os.O_RDONLY)  # for each job, and Path.read_text() takes three times as long
+    try:
+        return int(os.read(file, 200).split()[5]) * resource.getpagesize()
+    finally:
+        os.close(file)

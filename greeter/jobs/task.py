@@ -135,8 +135,9 @@ class ToolTask(Task):  # type: ignore[type-arg]
         with reporting(job, claimed, self._soft_limit, self._hard_limit) as is_due, contained(job):
             result = self._call(job, claim.params, is_due)
             draw_pictures(claim.folder, is_due)
-        # A file server may report only now that its disk is full: then the job fails.
-        jobs.store.files.sync_attempts(job_id)
+        if claim.folder.exists():
+            # A file server may report only now that its disk is full: then the job fails.
+            jobs.store.files.sync_attempts(job_id)
         return result
 
     def _versions(self) -> dict[str, str]:
