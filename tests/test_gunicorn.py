@@ -128,8 +128,9 @@ def test_a_client_that_leaves_within_the_head_is_disconnected_at_once(installati
 
 
 def test_requests_in_pieces_and_in_sequence_are_answered(installation: Installation) -> None:
-    """A head may arrive byte by byte, also that of a later request on the same connection, or of one sent ahead."""
+    """A head may arrive byte by byte, also that of a later request on the connection, or of one sent ahead or again."""
     request = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    form = b"POST /health/live HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\na"
     last = request.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
     with socket.create_connection(("127.0.0.1", installation.settings.web_port), timeout=10) as client:
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -137,6 +138,9 @@ def test_requests_in_pieces_and_in_sequence_are_answered(installation: Installat
             client.sendall(bytes([byte]))
             time.sleep(0.01)
         assert client.recv(65536).startswith(b"HTTP/1.1 200 ")
+        for repeated in (request, request, form, form, request):
+            client.sendall(repeated)
+            assert client.recv(65536).startswith(b"HTTP/1.1 405 " if repeated == form else b"HTTP/1.1 200 ")
         client.sendall(request + last)
         assert received(client).count(b"HTTP/1.1 200 ") == 2
 

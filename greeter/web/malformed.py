@@ -10,6 +10,7 @@ from typing import Any
 from flask import Response
 from gunicorn.config import Config
 from gunicorn.http import errors as http
+from gunicorn.http.body import LengthReader
 from gunicorn.http.message import Request
 from gunicorn.http.parser import RequestParser
 from gunicorn.http.unreader import SocketUnreader
@@ -62,24 +63,40 @@ class Parser(RequestParser):
     def __init__(self, cfg: Config, source: socket.socket, source_addr: Any) -> None:
         super().__init__(cfg, source, source_addr)
         self.unreader: _Unreader = _Unreader(source)
+        self._last: tuple[bytes, Request | None] = b"", None  # the last request, if it had no body
 
     def __next__(self) -> Request:
         """Return the next request, or raise Malformed."""
         start = self.unreader.buf.getvalue()
+        sent, request = self._last
+        if request and start == sent:  # a page sends the same poll each second
+            self.unreader.take_buffered()
+            return request
         self.unreader.in_head = True
         try:
-            return super().__next__()
+            request = super().__next__()
         except http.ParseException as error:
             raise Malformed(error, start) from error
         finally:
             self.unreader.in_head = False
+        is_all = _has_no_body(request) and not self.unreader.buf.getvalue()
+        self._last = (start, request) if is_all else (b"", None)
+        return request
 
     def finish_body(self, *args: Any, **kwargs: Any) -> bool:  # type: ignore[override]
         """Skip the rest of a body, and return whether the next request can be read."""
+        if self.mesg and _has_no_body(self.mesg):
+            return True
         try:
             return bool(super().finish_body(*args, **kwargs))
         except http.ParseException:  # the request was answered already
             return False
+
+
+def _has_no_body(request: Request) -> bool:
+    """Return whether a request has no body, or the body has been read."""
+    reader = request.body.reader  # type: ignore[union-attr]
+    return isinstance(reader, LengthReader) and not reader.length
 
 
 def _answer(status: int, is_api: bool) -> bytes:
