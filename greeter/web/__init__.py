@@ -8,7 +8,7 @@
 - Provenance: crate, crate_graph and crate_run write the archive of a job, crate_reader reads it; describe describes
   tools for registries.
 - Scripts and monitors: api/, problems, health, metrics.
-- Every request: request_log, limits, security, compression, gunicorn_worker with gunicorn_client, malformed; pages:
-  availability, template_filters.
+- Every request: request_log, limits, security, compression, gunicorn_worker with gunicorn_client and
+  gunicorn_response, malformed; pages: availability, template_filters.
 - Commands: cli, drain, add_database and database_commands, check_tools, run_tool with terminal, rerun.
 """

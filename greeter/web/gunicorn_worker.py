@@ -16,6 +16,7 @@ from gunicorn.http.message import Request
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from greeter.web.gunicorn_client import Client
+from greeter.web.gunicorn_response import respond
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +43,8 @@ class Worker(ThreadWorker):
         from greeter.web import malformed  # with Flask and Prometheus, which gunicorn.conf.py has to precede
 
         self._malformed = malformed
+        # Each setting is asked for several times in a request, and otherwise looked up by a function.
+        vars(self.cfg).update({name: setting.get() for name, setting in self.cfg.settings.items()})
 
     def handle_error(self, req: Request | None, client: socket.socket, addr: Any, exc: BaseException) -> None:
         """Answer a request that gunicorn cannot parse as the application would."""
@@ -138,9 +141,13 @@ class Worker(ThreadWorker):
 
     def handle_request(self, req: Request, conn: TConn) -> bool:
         """Answer a request, and close the connection after it if too many wait for their next request."""
-        if len(self._waiting) >= self.max_keepalived:
+        self.nr += 1
+        if self.nr >= self.max_requests and self.alive:
+            log.info("a process of the web is replaced after %d requests", self.nr)
+            self.alive = False
+        if not self.alive or len(self._waiting) >= self.max_keepalived:
             req.force_close()
-        return bool(super().handle_request(req, conn))
+        return respond(self.wsgi, req, conn)
 
     def murder_keepalived(self, force: bool = False) -> None:
         """Close the connections that have waited for too long, or all that wait."""

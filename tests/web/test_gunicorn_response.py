@@ -1,0 +1,81 @@
+"""What gunicorn's workers send for a response. Each message of the socket is what one call has sent."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+from gunicorn.config import Config
+from gunicorn.http.message import Request
+from gunicorn.http.unreader import IterUnreader
+from gunicorn.workers.gthread import TConn
+
+from greeter.web.gunicorn_response import respond
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+GET, HEAD, OLD = (f"{line}\r\n\r\n".encode() for line in ("GET / HTTP/1.1", "HEAD / HTTP/1.1", "GET / HTTP/1.0"))
+LENGTH = {"Content-Length": "4"}
+
+
+def sent(request: bytes, status: str, headers: dict[str, str], parts: Iterable[bytes]) -> tuple[bool, list[bytes]]:
+    """Answer a request, and return whether the connection can be kept, and what each call has sent."""
+
+    def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        start_response(status, list(headers.items()))
+        return parts
+
+    client, server = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    config = Config()
+    with client, server:
+        conn = TConn(config, server, ("127.0.0.1", 1), ("127.0.0.1", 2))
+        server.setblocking(True)
+        is_kept = respond(application, Request(config, IterUnreader(iter([request])), conn.client), conn)
+        server.shutdown(socket.SHUT_WR)
+        return is_kept, list(iter(lambda: client.recv(65536), b""))
+
+
+def test_head_and_body_are_sent_together() -> None:
+    """Further parts follow as they come."""
+    is_kept, (first, second) = sent(GET, "200 OK", LENGTH, [b"ab", b"", b"cd"])
+    head, _, body = first.partition(b"\r\n\r\n")
+    assert is_kept
+    assert head.startswith(b"HTTP/1.1 200 OK\r\nServer: gunicorn\r\nDate: ")
+    assert head.endswith(b" GMT\r\nConnection: keep-alive\r\nContent-Length: 4")
+    assert (body, second) == (b"ab", b"cd")
+
+
+def test_without_a_length_each_part_is_a_chunk() -> None:
+    """A client of HTTP/1.0 knows the end by the end of the connection."""
+    is_kept, messages = sent(GET, "200 OK", {}, [b"ab", b"cd"])
+    assert is_kept
+    assert messages[0].endswith(b"\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n")
+    assert messages[1:] == [b"2\r\ncd\r\n", b"0\r\n\r\n"]
+    is_kept, messages = sent(OLD, "200 OK", {}, [b"ab", b"cd"])
+    assert not is_kept
+    assert messages[0].endswith(b"\r\nConnection: close\r\n\r\nab")
+
+
+@pytest.mark.parametrize(("request_", "status"), [(GET, "304 NOT MODIFIED"), (HEAD, "200 OK")])
+def test_a_response_without_a_body_is_only_a_head(request_: bytes, status: str) -> None:
+    """Whatever the application returns."""
+    is_kept, (message,) = sent(request_, status, LENGTH, [b""])
+    assert is_kept
+    assert message.endswith(b"\r\nContent-Length: 4\r\n\r\n")
+
+
+def test_an_error_within_a_response_ends_the_connection() -> None:
+    """Before anything was sent, it is answered as an error."""
+
+    def parts(*before: bytes) -> Iterator[bytes]:
+        yield from before
+        raise LookupError
+
+    is_kept, messages = sent(GET, "200 OK", LENGTH, parts(b"ab"))
+    assert not is_kept
+    assert messages[0].endswith(b"\r\n\r\nab")
+    with pytest.raises(LookupError):
+        sent(GET, "200 OK", LENGTH, parts())
