@@ -18,7 +18,7 @@ from greeter import create_app
 from greeter.jobs import fitness
 from greeter.jobs.bounds import MAX_FILES
 from greeter.jobs.errors import CHANGED_PROCESS, TOO_MANY_FILES
-from greeter.jobs.fitness import MARKER
+from greeter.jobs.installation import MARKER
 from greeter.jobs.sweeper import Sweeper
 from greeter.jobs.worker_store import PROGRESS
 from tests.conftest import PROCFILE, ROOT, Installation, compiled_library, small_disk, wait_for

@@ -11,8 +11,8 @@
   record.
 - While a job runs: claimed_job, reporting and ticker send heartbeats and enforce limits; interrupts, containment,
   process_state and survivors control its process and what that starts.
-- Recovery: sweeper, cleaner, intake, watchdog. fitness and probe check the disk, redis_check checks Redis; redis_copy
-  moves it.
+- Recovery: sweeper, cleaner, intake, watchdog. fitness, installation and probe check the disk, redis_check Redis, which
+  redis_copy moves.
 - Reference databases: databases, staging, naming. versions has the versions of what a job uses.
 - Mails: mails, mailer, mail_server.
 """

@@ -1,7 +1,4 @@
-"""Whether jobs can be stored and run: DATA_DIR and Redis belong together, and files can be written.
-
-The folder of the jobs and Redis both have the id of the installation. The first process that finds neither creates it.
-"""
+"""Whether jobs can be stored and run: DATA_DIR and Redis belong together, and files can be written."""
 
 from __future__ import annotations
 
@@ -10,16 +7,14 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
-from errno import EDQUOT, EEXIST, EMFILE, ENOSPC, ENOTEMPTY
+from errno import EDQUOT, EMFILE, ENOSPC
 from functools import partial
-from pathlib import Path
-from secrets import token_hex
-from tempfile import TemporaryDirectory, TemporaryFile
+from tempfile import TemporaryFile
 from threading import Thread
 
 from redis import RedisError
 
+from greeter.jobs import installation
 from greeter.jobs.files import Space
 from greeter.jobs.probe import NoAnswer, NoThread, Probe
 from greeter.jobs.store import Store
@@ -28,7 +23,6 @@ from greeter.settings import Settings
 log = logging.getLogger(__name__)
 
 _MIN_FREE_FILES = 10_000
-MARKER = Path(".installation/id")
 _NOT_PAIRED = (
     "DATA_DIR and the Redis server in REDIS_URL do not belong to the same installation. Check that the disk is mounted "
     "and that both settings are correct. If you emptied or replaced one on purpose, run honcho run flask pair-storage."
@@ -109,7 +103,7 @@ def check(settings: Settings) -> str:
         print(found, file=sys.stderr)
         # systemd tries again only after the first.
         sys.exit(os.EX_TEMPFAIL if found in (HANGS, NO_THREAD) else os.EX_CONFIG)
-    return _marker(store.files.root) or ""
+    return installation.id_in(store.files.root) or ""
 
 
 def _lasting_problem(fitness: Fitness) -> str | None:
@@ -130,11 +124,10 @@ def problem(store: Store) -> str | None:
     """Return why no process on this machine can run jobs, or None. Raises redis.RedisError."""
     folder = store.files.root
     try:
-        installation = store.installation() or _create(store)
-        if installation != _marker(folder):
+        if not installation.is_paired(store):
             return _NOT_PAIRED
         with TemporaryFile(dir=folder, prefix=".") as trial:
-            same_owner = os.fstat(trial.fileno()).st_uid == (folder / MARKER).stat().st_uid
+            same_owner = os.fstat(trial.fileno()).st_uid == (folder / installation.MARKER).stat().st_uid
         return None if same_owner else _OTHER_USER
     except OSError as error:
         return None if error.errno in _IGNORED else _UNUSABLE.format(error.strerror)
@@ -151,39 +144,5 @@ def thread_problem() -> str | None:
 
 def pair(store: Store) -> str | None:
     """Make the folder and Redis belong together, whatever they belonged to. Return why they cannot be used, or None."""
-    (store.files.root / MARKER).unlink(missing_ok=True)
-    store.forget_installation()
+    installation.forget(store)
     return problem(store)
-
-
-def _marker(folder: Path) -> str | None:
-    """Return the id of the installation that a folder belongs to."""
-    with suppress(FileNotFoundError):
-        return (folder / MARKER).read_text()
-    return None
-
-
-def _create(store: Store) -> str | None:
-    """Create the installation and return its id; return None if the folder has jobs of another one."""
-    folder = store.files.root
-    folder.mkdir(parents=True, exist_ok=True)
-    if _marker(folder) is None:
-        _create_marker(folder)
-    elif store.files.has_jobs():
-        return None
-    return store.installation(_marker(folder) or "")
-
-
-def _create_marker(folder: Path) -> None:
-    """Create the marker, unless another process is faster. It is never there without its content."""
-    with TemporaryDirectory(dir=folder, prefix=".") as new:
-        with Path(new, MARKER.name).open("w") as file:
-            file.write(token_hex(16))
-            file.flush()
-            os.fsync(file)
-        try:
-            # Unlike that of a file, this replaces nothing, and unlike os.link, every file system has it.
-            Path(new).rename(folder / MARKER.parent)
-        except OSError as error:
-            if error.errno not in (EEXIST, ENOTEMPTY):
-                raise
