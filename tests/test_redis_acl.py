@@ -43,9 +43,9 @@ def test_an_installation_runs_as_the_documented_user(
         for fields in ({"address": "bob@example.org"}, {"remove": "yes"}, {"address": "ada@example.org"}):
             post(site, f"/jobs/{mailed}/mail", **fields)
         wait_for(lambda: site.store.find(mailed).mail == MailState.SENT)
-        naming = site.store.naming
-        assert naming.count("pdb/1") == naming.forbid("pdb/1") == 0
-        naming.allow("pdb/1")
+        databases = site.store.database_use
+        assert databases.count("pdb/1") == databases.forbid("pdb/1") == 0
+        databases.allow("pdb/1")
         assert fetch(site, "/api/v1/limits").status == 200
         site.redis.wait(0, 1)  # as with CONFIRM_REPLICAS
         assert ">celery<" in flower_page(site, "/broker")

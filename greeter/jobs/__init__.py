@@ -13,6 +13,6 @@
   process_state and survivors control its process and what that starts.
 - Recovery: sweeper, cleaner, intake, watchdog. fitness, installation and probe check the disk, redis_check Redis, which
   redis_copy moves.
-- Reference databases: databases, staging, naming. versions has the versions of what a job uses.
+- Reference databases: databases, staging, database_use. versions has the versions of what a job uses.
 - Mails: mails, mailer, mail_server.
 """

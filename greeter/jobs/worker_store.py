@@ -9,12 +9,12 @@ from typing import Any, Literal
 from celery.states import READY_STATES, SUCCESS
 from kombu.utils.json import dumps, loads
 
+from greeter.jobs.database_use import DatabaseUse
 from greeter.jobs.databases import Databases
 from greeter.jobs.errors import ToolChanged
 from greeter.jobs.files import JobFiles
 from greeter.jobs.log_fields import LogFields, fields_of_reply
 from greeter.jobs.mails import Mails
-from greeter.jobs.naming import Naming
 from greeter.jobs.progress import Report
 from greeter.jobs.runner import Claim, Order, Runner
 from greeter.jobs.scripts import Fields, Scripts, flat, texts
@@ -38,7 +38,7 @@ class WorkerStore:
         self._scripts = Scripts(settings)
         self.redis = self._scripts.redis
         self.mails = Mails(self._scripts, settings.mails_per_day)
-        self.naming = Naming(self._scripts)
+        self.database_use = DatabaseUse(self._scripts)
         self.files = JobFiles(settings.data_dir / "jobs")
         self.databases = Databases(settings.data_dir)
         self.uploads = Uploads(settings.data_dir / "uploads", settings.max_kept_bytes)

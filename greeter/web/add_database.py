@@ -63,7 +63,7 @@ def add_database(
             known = {"id": id_, "version": version, "title": title or id_, "kind": kind, **about, **made}
             known["released"] = f"{released:%Y-%m-%d}" if released else ""
             with suppress(*UNAVAILABLE):  # then jobs can name it at most an hour later
-                services().jobs.store.naming.allow(f"{id_}/{version}")
+                services().jobs.store.database_use.allow(f"{id_}/{version}")
             database = Database.of(known, databases.root)
             if database.default:
                 databases.prefer(database)  # first: if this fails, the command can be run again

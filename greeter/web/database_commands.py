@@ -35,7 +35,7 @@ def list_databases() -> None:
     """List the databases, and how many jobs name each version."""
     for database in services().databases.published():
         try:
-            jobs = f"jobs that name it: {services().jobs.store.naming.count(database.name)}"
+            jobs = f"jobs that name it: {services().jobs.store.database_use.count(database.name)}"
         except UNAVAILABLE:
             jobs = "jobs that name it: unknown, Redis does not answer"
         notes = ["default"] * database.default + [f"paused: {database.paused}"] * bool(database.paused)
@@ -83,7 +83,7 @@ def remove_database(name: str) -> None:
     """Remove a version, such as swissprot/2026_03, unless a job names it."""
     database = _find(name)
     try:
-        jobs = services().jobs.store.naming.forbid(name)
+        jobs = services().jobs.store.database_use.forbid(name)
     except UNAVAILABLE as error:
         raise click.ClickException(f"Redis, which knows whether a job names it, cannot be used: {error}") from None
     if jobs:

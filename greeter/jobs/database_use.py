@@ -7,7 +7,7 @@ from greeter.jobs.scripts import Scripts
 _FORBIDDEN_SECONDS = 3600  # in which every form has ended that was checked before
 
 
-class Naming:
+class DatabaseUse:
     """The jobs that name versions, such as "swissprot/2026_04". Methods raise redis.RedisError."""
 
     def __init__(self, scripts: Scripts) -> None:
