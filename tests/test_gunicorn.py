@@ -182,6 +182,19 @@ def test_replacing_a_worker_fails_no_request(own_installation: Installation, mon
     assert own_installation.log.read_text().count("a process of the web is replaced") > 2
 
 
+def test_a_request_waits_while_all_threads_are_busy(
+    own_installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long that takes, as while Redis hangs: the time for a head is that of the client, who has sent it."""
+    monkeypatch.setenv("GUNICORN_CMD_ARGS", "--workers 1 --threads 1")
+    own_installation.start("web")
+    with ThreadPoolExecutor() as pool, half_sent(own_installation, HALF_A_BODY, 1):
+        answer = pool.submit(fetch, own_installation, "/health/live")
+        time.sleep(7)
+        assert not answer.done()
+    assert answer.result().status == 200
+
+
 def test_threads_share_two_arenas_of_memory(installation: Installation) -> None:
     """glibc aligns each arena but the first to 64 MiB, or a part of one if it is larger."""
     with ThreadPoolExecutor(64) as clients:

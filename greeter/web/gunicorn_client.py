@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
 
@@ -33,6 +34,12 @@ class Client:
         if not self.is_ending:
             self.unread.write(sent)
         return bool(sent)
+
+    def is_unheard(self) -> bool:
+        """Return whether the client has sent something that no thread has been free to receive."""
+        with suppress(OSError):  # it has sent nothing, or is gone
+            return not self.is_ending and bool(self.conn.sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
+        return False
 
     def has_head(self) -> bool:
         """Return whether the buffer has the head of a request."""
