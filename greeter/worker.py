@@ -56,7 +56,7 @@ app.conf.task_queues = [Queue(name, routing_key=name) for name in queues]
 names = [tool.name for tool in found] + [tool.signature for tool in found if tool.queue in queues]
 sweeper = Sweeper(app.jobs, app.runner.worker, queues, names)
 mailer = Mailer(app.jobs.store, settings)
-watchdog = Watchdog(settings.silence_limit, app.jobs.store.redis.ping)
+watchdog = Watchdog(settings.silence_limit, app.jobs.store.require_writes)
 
 # Taking a message is a write, which Redis refuses when its disk is full. That must not end the worker.
 app.conf.broker_channel_error_retry = True

@@ -22,10 +22,10 @@ class Watchdog:
     jobs.
     """
 
-    def __init__(self, seconds: int, ping: Callable[[], object]) -> None:
-        """Allow the pulse to pause for this many seconds. `ping` reaches Redis, or raises redis.RedisError."""
+    def __init__(self, seconds: int, require_writes: Callable[[], object]) -> None:
+        """Allow the pulse to pause for this many seconds, except while `require_writes` raises redis.RedisError."""
         self._seconds = seconds
-        self._ping = ping
+        self._require_writes = require_writes
         self._pulse = mmap.mmap(-1, 1)
         self._excused_until = time.monotonic() + _RECONNECT
 
@@ -45,7 +45,7 @@ class Watchdog:
     def _excuse(self) -> None:
         while True:
             try:
-                self._ping()
+                self._require_writes()
             except RedisError:
                 self._excused_until = time.monotonic() + _RECONNECT
             if time.monotonic() < self._excused_until:

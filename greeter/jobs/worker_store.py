@@ -155,6 +155,10 @@ class WorkerStore:
         reply = self._scripts.run("expired", "", self._settings.retention)
         return None if reply is None else texts(reply)
 
+    def require_writes(self) -> None:
+        """Raise redis.RedisError unless Redis answers and takes writes. This changes nothing, so nothing is synced."""
+        self.redis.persist("write_check")
+
     def time(self) -> float:
         """Return the time by the clock of Redis."""
         seconds, microseconds = self.redis.time()
