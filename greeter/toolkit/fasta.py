@@ -60,12 +60,19 @@ class FastaCheck:
         alphabet: The kind of sequence: a key of ALPHABETS.
         gaps: Whether - and . are accepted.
         longest: The maximum length of a sequence in residues, or None.
+        bare: Whether a single sequence may have no header.
     """
 
     def __init__(
-        self, limits: Limits, alphabet: str = "protein", *, gaps: bool = False, longest: int | None = None
+        self,
+        limits: Limits,
+        alphabet: str = "protein",
+        *,
+        gaps: bool = False,
+        longest: int | None = None,
+        bare: bool = True,
     ) -> None:
-        self._limits, self._longest = limits, longest
+        self._limits, self._longest, self._bare = limits, longest, bare
         self._alphabet, self._is_protein = ALPHABETS[alphabet], alphabet == "protein"
         letters = self._alphabet.letters + self._alphabet.letters.lower() + "-." * gaps
         self._legal = str.maketrans("", "", letters)
@@ -104,8 +111,7 @@ class FastaCheck:
     def _start(self, line: int, header: str) -> None:
         if self._record:
             if self._record.is_bare:
-                problem = f"Line {self._record.line}: text before the first header."
-                raise FastaError(f"{problem} Start each record with a line such as >name.")
+                raise _no_header(self._record.line)
             self._end_record(self._record)
         _check_header(line, header)
         name = header.split(maxsplit=1)[0]
@@ -126,6 +132,8 @@ class FastaCheck:
         if kind := _reference(word):
             problem = f"Line {line}: {word[:_LONGEST_WORD]!r} looks like {kind}, not like a sequence."
             raise FastaError(f"{problem} Download the sequence from there, and paste it.")
+        if not self._bare:
+            raise _no_header(line)
         self._record = _Record(line, "query", is_bare=True)
 
     def _add(self, line: int, text: str) -> None:
@@ -156,6 +164,10 @@ class FastaCheck:
                 f"here the input exceeds the limits of {self._limits['records']:,} sequences "
                 f"and {self._limits['residues']:,} residues. Split it into several jobs."
             )
+
+
+def _no_header(line: int) -> FastaError:
+    return FastaError(f"Line {line}: text before the first header. Start each record with a line such as >name.")
 
 
 def _check_header(line: int, header: str) -> None:

@@ -36,6 +36,15 @@ def test_a_file_is_unpacked_as_an_upload_is(
     assert source.read_bytes() == content
 
 
+def test_a_text_without_a_header_is_no_database(tmp_path: Path) -> None:
+    """A form takes a single sequence without one, but a file with such a text is hardly a database."""
+    source, folder = tmp_path / "text", tmp_path / "new"
+    source.write_text("\nNot available\n")
+    folder.mkdir()
+    with pytest.raises(ToolError, match="Line 2: text before the first header"):
+        build(source, folder, "protein", [])
+
+
 def test_a_check_that_fails_is_a_sentence(tmp_path: Path) -> None:
     """As it is for an upload."""
 
