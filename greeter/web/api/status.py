@@ -73,9 +73,18 @@ def message(record: Record) -> str:
     """Return the state of a job as a sentence, with what to do if it failed."""
     if record.phase != Phase.FAILED:
         known = record.summary if record.summary != record.heading else ""
-        return f"{': '.join(filter(None, [record.heading, known]))}."
+        return f"{': '.join(filter(None, [record.heading, known]))}.{_delay(record)}"
     contact = f"Something went wrong on our side. Write to the operators, with the reference {record.reference}."
     return record.user_message or contact
+
+
+def _delay(record: Record) -> str:
+    """Return why a job that has not ended may take longer, as the page of the job says; empty if nothing is known."""
+    if not record.workers and (record.phase == Phase.WAITING or record.silence):
+        return " No worker for this job is running at the moment. It will start as soon as a worker is available."
+    if record.silence:
+        return f" It has not responded for {record.silence} seconds. If it does not respond soon, it restarts."
+    return ""
 
 
 def _links(record: Record) -> list[dict[str, str]]:
