@@ -5,6 +5,7 @@ The parsers at the end take the text of a value and return the value, or raise V
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import Field, field
@@ -143,6 +144,22 @@ def web_address(text: str) -> str:
 def words(text: str) -> tuple[str, ...]:
     """Split a list at its commas and spaces."""
     return tuple(text.replace(",", " ").split())
+
+
+def host_names(text: str) -> tuple[str, ...]:
+    """Split a list of host names, which may start with a dot and end in a port."""
+    found = words(text.lower())
+    if not all(re.fullmatch(r"\.?[\w.-]+(:\d+)?", name) for name in found):
+        raise ValueError("should have host names, such as your.host, without https://")
+    return found
+
+
+def origins(text: str) -> tuple[str, ...]:
+    """Split a list of origins, as browsers send them, or *."""
+    found = words(text.lower())
+    if not all(re.fullmatch(r"\*|https?://[^/]+", origin) for origin in found):
+        raise ValueError("should have origins, such as https://www.example.org, without a path, or *")
+    return found
 
 
 def folder(text: str) -> Path:

@@ -12,9 +12,11 @@ from greeter.env import (
     at_least,
     example,
     folder,
+    host_names,
     mail_address,
     optional_folder,
     optional_mail_address,
+    origins,
     port,
     redis_server,
     setting,
@@ -55,13 +57,13 @@ class Settings:
     )
     trusted_hosts: tuple[str, ...] = setting(
         "",
-        words,
+        host_names,
         "Host names at which the site answers, separated by commas. .example.org is example.org and every name below "
         "it. Empty: any host name.",
     )
     cors_origins: tuple[str, ...] = setting(
         "",
-        words,
+        origins,
         "Origins of other sites whose pages may read the API, such as https://www.example.org, separated by commas. "
         "With *, every site may. They can submit and change nothing. Empty: none.",
     )

@@ -45,7 +45,10 @@ def test_missing_and_empty_settings_keep_their_defaults() -> None:
 def test_zero_proxies_and_lists_of_hosts_are_parsed() -> None:
     """PROXY_HOPS may be 0, and TRUSTED_HOSTS is split at commas and spaces."""
     assert read_settings({"PROXY_HOPS": "0"}).proxy_hops == 0
-    assert read_settings({"TRUSTED_HOSTS": "a.org, .b.org,"}).trusted_hosts == ("a.org", ".b.org")
+    hosts = read_settings({"TRUSTED_HOSTS": "A.org, .b.org,c-1:80 bücher.example"}).trusted_hosts
+    assert hosts == ("a.org", ".b.org", "c-1:80", "bücher.example")
+    assert read_settings({"CORS_ORIGINS": "https://A.org http://b:80"}).cors_origins == ("https://a.org", "http://b:80")
+    assert read_settings({"CORS_ORIGINS": "*"}).cors_origins == ("*",)
 
 
 def test_one_message_names_all_bad_settings() -> None:
@@ -117,6 +120,10 @@ def test_production_requires_strong_secrets() -> None:
         ("WEB_PORT", {"WEB_PORT": "5556"}),
         ("PRODUCTION", {"PRODUCTION": "maybe"}),
         ("TIME_LIMIT_GRACE", {"TIME_LIMIT_GRACE": "-1"}),
+        ("TRUSTED_HOSTS", {"TRUSTED_HOSTS": "https://your.host"}),
+        ("TRUSTED_HOSTS", {"TRUSTED_HOSTS": "your.host *"}),
+        ("CORS_ORIGINS", {"CORS_ORIGINS": "https://your.host/"}),
+        ("CORS_ORIGINS", {"CORS_ORIGINS": "your.host"}),
     ],
 )
 def test_conflicting_and_impossible_settings_are_refused(name: str, given: dict[str, str]) -> None:
