@@ -3,7 +3,7 @@
     python -m bench.phmmer
 
 Searches 10 random proteins in 15,000, about 5 MB, with one core and with two. All write the text and the tables. They
-are measured in turn. A job ends with the time in its record.
+are measured in turn, with the same files. A job ends with the time in its record.
 """
 
 from __future__ import annotations
@@ -36,9 +36,10 @@ def _proteins(number: int, name: str) -> bytes:
     return "".join(records).encode()
 
 
-def _job(installation: Installation, query: bytes, targets: bytes) -> float:
+def _job(installation: Installation, folder: Path) -> float:
+    files = {"query": folder / "query", "targets": folder / "targets"}
     began = time.time()
-    job_id = installation.submit("phmmer", query=query, database=None, targets=targets, evalue=10.0)
+    job_id = installation.submit("phmmer", **files, database=None, evalue=10.0)
     must_finish(installation, job_id)
     ended: Any = installation.redis.hget(f"job:{job_id}", "ended")  # by the clock of the same machine
     return float(ended) - began
@@ -56,14 +57,14 @@ def _program(folder: Path, cores: int) -> float:
 
 def lines() -> list[Line]:
     """Return the lines of the table."""
-    query, targets = _proteins(QUERIES, "query"), _proteins(TARGETS, "target")
     found = []
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "query").write_bytes(query)
-        Path(folder, "targets").write_bytes(targets)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "query").write_bytes(_proteins(QUERIES, "query"))
+        (folder / "targets").write_bytes(_proteins(TARGETS, "target"))
         for cores in (1, 2):
             with stack("redis", "worker", job_cores=cores) as site:
-                rounds = [(_job(site, query, targets), _program(Path(folder), cores)) for _ in range(ROUNDS)]
+                rounds = [(_job(site, folder), _program(folder, cores)) for _ in range(ROUNDS)]
             job, program = (min(seconds) for seconds in zip(*rounds, strict=True))
             figure = f"phmmer, {QUERIES} x {TARGETS:,} proteins, JOB_CORES={cores}"
             beside = f"phmmer --cpu {cores}, {program:.2f} s"
