@@ -298,6 +298,18 @@ def test_a_cancelled_job_that_had_its_turn_does_not_give_it_to_the_next_one(site
     assert waiting(store) == [other, second]
 
 
+def test_a_cancelled_job_whose_turn_is_over_does_not_give_it_to_the_next_one(site: Installation) -> None:
+    """That one would pass a job that started before the cancelled ones, and waits again."""
+    store = site.store
+    slow, slower, quick = (create(store, number, "a") for number in range(3))
+    claim(store, quick)  # by a worker that got its message later, but was quicker
+    last = create(store, 3, "a")
+    store.cancel(slow)
+    store.cancel(slower)
+    store.requeue(quick, Runner("w", 1), stale=False, counted=False)
+    assert waiting(store) == [quick, last]
+
+
 def test_a_job_that_restarts_does_not_let_newcomers_pass(site: Installation) -> None:
     """Its turn was before that of jobs that have started since."""
     store = site.store

@@ -27,6 +27,7 @@ local function pass_turn_on()
   local queue, client = my_queue(), get('client')
   local score = redis.call('ZSCORE', 'queue:' .. queue, job_id)
   if not client or not score or get('score') then return end  -- get('score'): it had its turn, and waits again
+  if tonumber(score) < turn_of(queue) then return end  -- a later one was quicker to start, and may wait again
   for _, job in ipairs(redis.call('SMEMBERS', 'client:' .. client)) do
     local later = redis.call('ZSCORE', 'queue:' .. queue, job)
     if later and tonumber(later) > tonumber(score) then redis.call('ZINCRBY', 'queue:' .. queue, -1, job) end
