@@ -159,12 +159,16 @@ class Life(RuleBasedStateMachine):
         for job in self.deleted:
             with pytest.raises(JobNotFound):
                 self.store.find(job)
-        active = sum(model.phase != "ended" for model in self.models.values())
-        redis = self.store.redis
-        assert redis.scard("client:c") == active
-        assert sum(redis.zcard(key) for key in ("queue:celery", "jobs:running", "jobs:ended")) == len(self.models)
-        assert redis.zcard("waiting:celery") == redis.zcard("queue:celery")
-        assert len(redis.keys("job:*")) == len(self.models)
+        with self.store.redis.pipeline(transaction=False) as redis:
+            for key in ("queue:celery", "jobs:running", "jobs:ended", "waiting:celery"):
+                redis.zcard(key)
+            redis.scard("client:c")
+            redis.keys("job:*")
+            queued, running, ended, listed, active, keys = redis.execute()
+        assert active == sum(model.phase != "ended" for model in self.models.values())
+        assert queued + running + ended == len(self.models)
+        assert listed == queued
+        assert len(keys) == len(self.models)
 
     @staticmethod
     def has(worker: str, model: Model | None, process: int | None = None) -> bool:

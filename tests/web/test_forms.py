@@ -110,8 +110,9 @@ PACKERS = {"bzip2": bz2.compress, "xz": lzma.compress} | {
 @pytest.mark.parametrize("pack", PACKERS.values(), ids=PACKERS)
 def test_compressed_files_are_refused_with_instructions(client: FlaskClient, pack: Callable[[bytes], bytes]) -> None:
     """This includes compressed files that happen to contain no zero byte, which would otherwise give them away."""
+    residues = bytes(b"ACDEFGHIKLMNPQRSTVWY"[byte % 20] for byte in range(256))
     choose = random.Random(1)
-    texts = [b">a\n" + bytes(choose.choices(b"ACDEFGHIKLMNPQRSTVWY", k=9999)) for _ in range(200)]
+    texts = [b">a\n" + choose.randbytes(9999).translate(residues) for _ in range(200)]
     files = sorted(map(pack, texts), key=lambda packed: packed.count(0))
     for packed in (files[0], files[-1]):
         entered = {"query": [(io.BytesIO(packed), "q.fa")], "evalue": "10"}
