@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import random
 import shutil
 import signal
 import socket
@@ -14,7 +15,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import fields
-from functools import partial
+from functools import cache, partial
+from itertools import cycle
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 PROCFILE = dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines())
+PATIENCE = 60  # seconds in which what is certain to happen happens, also on a machine that is busy
 CHROMIUM = Path("/usr/bin/chromium")
 QUIET = ["--disable-quic", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 NAMES = "--host-resolver-rules=MAP *.test 127.0.0.1"  # unlike localhost, not a secure context
@@ -91,7 +94,7 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-def wait_for(what: Callable[[], Any], seconds: float = 20) -> Any:
+def wait_for(what: Callable[[], Any], seconds: float = PATIENCE) -> Any:
     """Call a function until it returns a true value.
 
     Args:
@@ -109,17 +112,26 @@ def wait_for(what: Callable[[], Any], seconds: float = 20) -> Any:
     pytest.fail(f"not within {seconds} s")
 
 
-_PORTS: set[int] = set()
+_FIRST_PORTS = range(10_000, 32_000, 500)  # below the ports that systems choose for clients
+_GUARDS: list[socket.socket] = []
+
+
+@cache
+def _own_ports() -> Iterator[int]:
+    """Return the ports of a range that other processes leave to this one, because it has bound the first of them."""
+    for first in random.sample(_FIRST_PORTS, len(_FIRST_PORTS)):
+        with suppress(OSError):
+            _GUARDS.append(socket.create_server(("127.0.0.1", first)))
+            return cycle(range(first + 1, first + _FIRST_PORTS.step))
+    pytest.fail("all ports for tests are in use")
 
 
 def free_port() -> int:
-    """Return a local port that is not in use, another one each time."""
+    """Return a local port that is not in use, and that no other process that runs tests will use."""
     while True:
-        with socket.socket() as found:
-            found.bind(("127.0.0.1", 0))
-            port = int(found.getsockname()[1])
-        if port not in _PORTS:
-            _PORTS.add(port)
+        port = next(_own_ports())
+        with suppress(OSError), socket.socket() as found:
+            found.bind(("127.0.0.1", port))
             return port
 
 
@@ -292,7 +304,7 @@ class Installation:
         """
         for name in names:
             self.launch(name)
-            wait_for(partial(self.answers, name), 60)  # under load, or while Redis is down
+            wait_for(partial(self.answers, name))  # long under load, or while Redis is down
 
     def launch(self, name: str) -> None:
         """Start a process, and do not wait until it answers."""
@@ -340,7 +352,7 @@ class Installation:
         if number == signal.SIGKILL:
             process.kill()
             process.wait()
-            psutil.wait_procs(server, 10)
+            psutil.wait_procs(server, PATIENCE)
         else:
             (server[0] if server else process).send_signal(number)
 
@@ -359,7 +371,7 @@ class Installation:
             process.send_signal(signal.SIGCONT)
             process.terminate()
             try:
-                process.wait(15)
+                process.wait(PATIENCE)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
@@ -391,7 +403,7 @@ class Installation:
         """Return how many workers take jobs from a queue."""
         return self.store.statistics().queues.get(queue, QueueStatistics()).workers
 
-    def ended(self, job_id: str, seconds: float = 20) -> Record:
+    def ended(self, job_id: str, seconds: float = PATIENCE) -> Record:
         """Wait for the end of a job.
 
         Args:
@@ -442,8 +454,9 @@ def browser() -> Iterator[Browser]:
     """Debian's Chromium."""
     if not CHROMIUM.exists() and "CI" not in os.environ:
         pytest.skip("no browser: install Debian's package chromium")
-    from playwright.sync_api import sync_playwright  # here, because it takes a tenth of a second
+    from playwright.sync_api import expect, sync_playwright  # here, because it takes a tenth of a second
 
+    expect.set_options(timeout=1000 * PATIENCE)
     sandbox = [] if os.getuid() else ["--no-sandbox"]
     with sync_playwright() as playwright:
         yield playwright.chromium.launch(executable_path=CHROMIUM, args=[*QUIET, NAMES, *sandbox])

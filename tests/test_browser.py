@@ -429,7 +429,7 @@ def many_hits(installation: Installation) -> str:
     globins = (ROOT / "static/examples/globins45.fa").read_text()
     renamed = re.sub(r">(\S+)", r">tr|A0A2K5XYZ1|A0A2K5\1 Haemoglobin subunit of an uncharacterized animal", globins)
     job = installation.submit("phmmer", query=renamed.encode(), database=None, targets=None, evalue=10.0)
-    wait_for(lambda: not installation.store.find(job).active, 60)
+    wait_for(lambda: not installation.store.find(job).active)
     return f"/jobs/{job}"
 
 
@@ -458,7 +458,7 @@ def test_hits_are_shown_a_hundred_at_a_time(
     if javascript:
         expect(hits.nth(3).locator("text=Hide alignment")).to_be_focused()
     page.click("text=Show all alignments")
-    expect(page.locator("pre.alignment")).to_have_count(100, timeout=30_000)
+    expect(page.locator("pre.alignment")).to_have_count(100)
     page.click("text=Hide all alignments")
     expect(page.locator("pre.alignment")).to_have_count(0)
     pager.locator("text=Earlier hits").click()
@@ -608,8 +608,8 @@ def test_a_table_is_shown_a_hundred_rows_at_a_time(
     page.click("button")
     rows = page.locator("[id='table-hits.tsv'] > tbody > tr:not(:has(a))")
     for first, shown in ((0, 100), (0, 200), (0, 250)) if javascript else ((0, 100), (100, 100), (200, 50)):
-        expect(rows.first).to_contain_text(f"<b>{first}</b>", timeout=20_000)
-        expect(rows).to_have_count(shown, timeout=20_000)
+        expect(rows.first).to_contain_text(f"<b>{first}</b>")
+        expect(rows).to_have_count(shown)
         if shown % 100 == 0:
             page.click("text=Show the next rows")
             if javascript:  # the focus moves to the first new row

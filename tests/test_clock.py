@@ -90,7 +90,7 @@ def test_a_job_of_a_dead_worker_restarts_after_the_clock_was_set_back(
     site.jobs.cancel(cancelled)
     assert site.store.find(cancelled).phase == "cancelled"
     site.start("worker")
-    assert site.ended(job, 30).phase == "finished"
+    assert site.ended(job).phase == "finished"
     assert site.workers() == 1
 
 
@@ -106,7 +106,7 @@ def test_a_lost_message_is_sent_again_after_the_clock_was_set_back(
     assert [site.store.find(job).ahead for job in before + after] == [0, 1, 2, 3]
     site.redis.delete("celery")
     site.start("worker")
-    assert [site.ended(job, 30).phase for job in before + after] == ["finished"] * 4
+    assert [site.ended(job).phase for job in before + after] == ["finished"] * 4
 
 
 def test_running_jobs_survive_a_clock_that_jumps(
@@ -119,7 +119,7 @@ def test_running_jobs_survive_a_clock_that_jumps(
     running(site, job)
     for offset in (DAY, 0, 8 * DAY, 0):
         set_clock(offset)
-    record = site.ended(job, 40)
+    record = site.ended(job)
     assert (record.phase, record.attempts) == ("finished", 1)
 
 
@@ -134,7 +134,7 @@ def test_results_survive_a_clock_that_jumps_beyond_their_retention(
     wait_for(lambda: site.redis.hexists("clock", "last"))
     set_clock(8 * DAY)
     later = site.submit("diary", seconds=12.0)
-    site.ended(later, 40)  # at least one sweep has seen the jump
+    site.ended(later)  # at least one sweep has seen the jump
     assert site.store.find(job).phase == "finished"
     assert site.store.files.folder(job).exists()
     site.redis.hset("clock", "trusted_from", 0)

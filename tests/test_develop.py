@@ -9,7 +9,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace as replace_settings
-from functools import partial
 from pathlib import Path
 
 import psutil
@@ -36,7 +35,6 @@ def shout(job, word):
     return {"loud": word.upper()}
 '''
 UNMEASURED = os.environ | {"COVERAGE_PROCESS_CONFIG": ""}  # coverage is that of the project, not of a copy
-wait_long = partial(wait_for, seconds=60)  # for a restart while other tests run
 
 
 @pytest.fixture
@@ -94,21 +92,21 @@ def test_changes_take_effect_while_everything_runs(copy: Path, own_installation:
         return 0, "", ""
 
     def result(tool: str, fields: dict[str, str]) -> tuple[str, str]:
-        job = wait_long(lambda: page(f"/tools/{tool}", fields)[1])
-        return job, wait_long(lambda: "Finished" in (found := page(job)[2]) and found)
+        job = wait_for(lambda: page(f"/tools/{tool}", fields)[1])
+        return job, wait_for(lambda: "Finished" in (found := page(job)[2]) and found)
 
     with make_dev(copy, own_installation) as process:
-        wait_long(lambda: page("/")[0] == 200)
+        wait_for(lambda: page("/")[0] == 200)
         greeting = {"person": "Ada", "total": "1"}
         assert "Greetings, Ada!" in result("expensive_greet", greeting)[1]
         running = page("/tools/expensive_greet", {"person": "Grace", "total": "1000"})[1]
-        worker = wait_long(lambda: worker_of(own_installation, running))
+        worker = wait_for(lambda: worker_of(own_installation, running))
 
         tool = copy / "greeter/tools/greet.py"
         replace(tool, "Greetings, {person}", "Salutations, {person}")
         replace(tool, "Who should be greeted?", "Who is there?")
-        wait_long(lambda: "Who is there?" in page("/tools/expensive_greet")[2])
-        wait_long(lambda: worker_of(own_installation, running) not in (None, b"", worker))  # its job was returned
+        wait_for(lambda: "Who is there?" in page("/tools/expensive_greet")[2])
+        wait_for(lambda: worker_of(own_installation, running) not in (None, b"", worker))  # its job was returned
         job, text = result("expensive_greet", greeting)
         assert "Salutations, Ada!" in text
 
@@ -124,21 +122,21 @@ def test_changes_take_effect_while_everything_runs(copy: Path, own_installation:
 
         added = copy / "greeter/tools/shout.py"
         added.write_text(SHOUT)
-        wait_long(lambda: "Say a word loudly." in page("/")[2])
+        wait_for(lambda: "Say a word loudly." in page("/")[2])
         assert "HELLO" in result("shout", {"word": "hello"})[1]
 
         replace(added, "return {", "return {{")
-        wait_long(lambda: "SyntaxError" in (front := page("/")[2]) and "<h2>shout.py</h2>" in front)
+        wait_for(lambda: "SyntaxError" in (front := page("/")[2]) and "<h2>shout.py</h2>" in front)
         assert "Salutations, Ada!" in result("expensive_greet", greeting)[1]
         replace(added, "return {{", "return {")
-        wait_long(lambda: "Say a word loudly." in page("/")[2])
+        wait_for(lambda: "Say a word loudly." in page("/")[2])
         assert "HELLO" in result("shout", {"word": "hello"})[1]
 
-        wait_long(lambda: "of 1,000 steps" in page(running)[2])
+        wait_for(lambda: "of 1,000 steps" in page(running)[2])
         processes = psutil.Process(process.pid).children(recursive=True)
         assert len(processes) >= 9  # as in `make run`, but with one process of the web less, and with two watchers
         process.send_signal(signal.SIGINT)
-        process.wait(30)
+        process.wait(60)
         assert not [one for one in processes if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
 
 

@@ -49,7 +49,7 @@ def test_a_drained_worker_finishes_its_jobs_and_takes_no_new_ones(site: Installa
     draining = drain(site, "worker@test")
     assert draining.stdout.readline() == "worker@test takes no new jobs, and still runs 1.\n"
     short = [site.submit("diary", seconds=0.1) for _ in range(6)]
-    assert [site.ended(job, 60).phase for job in short] == ["finished"] * 6
+    assert [site.ended(job).phase for job in short] == ["finished"] * 6
     status, output = outcome(draining)
     assert (status, output) == (0, "worker@test has no jobs and takes none. Stop it now.\n")
     assert (site.ended(long).phase, site.ended(long).attempts) == ("finished", 1)
@@ -86,7 +86,7 @@ def test_a_drain_says_what_is_wrong(site: Installation, monkeypatch: pytest.Monk
     command = site.command("worker")
     monkeypatch.setattr(site, "command", lambda name: command)
     site.launch("worker-2")
-    wait_for(lambda: site.workers() == 2, 40)
+    wait_for(lambda: site.workers() == 2)
     unknown = drain(site, "worker@other")
     job = site.submit("diary", seconds=6.0)
     running(site, job)

@@ -94,7 +94,7 @@ def test_an_address_is_shown_nowhere(site: Installation, mail_server: MailServer
 def everything(site: Installation, job: str) -> list[bytes]:
     """What the site and Flower show of a job."""
     task = f"/task/{job.rpartition('/')[2]}"
-    wait_for(lambda: b"expensive_greet" in of_flower(site, task), 60)
+    wait_for(lambda: b"expensive_greet" in of_flower(site, task))
     metrics = fetch(site, "/metrics", Authorization=f"Bearer {TOKEN}")
     assert metrics.status == 200
     pages = [fetch(site, job + end) for end in ("", "/progress", "/mail", ".json")]

@@ -88,7 +88,7 @@ def test_a_crash_names_memory_as_the_likely_reason(site: Installation) -> None:
     unchecked = site.submit("phmmer_unchecked", query=protein("long", 3000), database=None, targets=None, evalue=10.0)
     crashing = site.submit("crash")
     for job in (unchecked, crashing):
-        record = site.ended(job, 30)
+        record = site.ended(job)
         assert (record.phase, record.attempts, record.user_message) == ("failed", 2, CRASHED)
     assert site.ended(site.submit("diary", seconds=0.1)).phase == "finished"
 

@@ -32,7 +32,7 @@ def programs(length: str) -> list[psutil.Process]:
 
 def are_gone(processes: list[psutil.Process]) -> bool:
     """Wait until none of the processes is running."""
-    _, alive = psutil.wait_procs(processes, timeout=8)
+    _, alive = psutil.wait_procs(processes, timeout=30)
     return not [one for one in alive if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
 
 
@@ -64,7 +64,7 @@ def test_a_daemon_dies_with_any_process_that_is_killed(site: Installation, tool:
     """The daemon has its own session, no environment and no open files, and ignores signals."""
     length = str(next(lengths))
     job = site.submit(tool, length=length, wait=True)
-    found = wait_for(lambda: len(found := programs(length)) >= 3 and found, 30)
+    found = wait_for(lambda: len(found := programs(length)) >= 3 and found)
     process = psutil.Process(process_of(site, job))
     pids = {"process": process.pid, "worker": site.pid("worker")}
     if guards := guards_of(process):
@@ -75,7 +75,7 @@ def test_a_daemon_dies_with_any_process_that_is_killed(site: Installation, tool:
     assert are_gone([*found, *guards])
     if killed == "the main process":
         site.start("worker")
-    assert site.ended(job, 30).phase == "failed"
+    assert site.ended(job).phase == "failed"
     assert programs(length) == []
 
 
@@ -84,7 +84,7 @@ def test_a_daemon_dies_although_everything_that_would_end_it_was_killed(site: In
     """The guard, the process of the job and the main process are killed at once. The daemon goes on until the sweep."""
     length = str(next(lengths))
     job = site.submit("daemonize", length=length, wait=True)
-    wait_for(lambda: len(programs(length)) >= 3, 30)
+    wait_for(lambda: len(programs(length)) >= 3)
     process = psutil.Process(process_of(site, job))
     main, guards = site.pid("worker"), guards_of(process)
     if sweeper == "another worker":
@@ -119,7 +119,7 @@ def test_a_fork_cannot_end_its_job(site: Installation, way: str) -> None:
     """As when a program cannot be executed in it. It does not take the next job either."""
     jobs = [site.submit("fork", method=way) for _ in range(4)]
     for job in jobs:
-        record = site.ended(job, 40)
+        record = site.ended(job)
         assert (record.phase, record.attempts, record.result) == ("finished", 1, {"process": "parent"})
 
 

@@ -96,14 +96,14 @@ def documented_worker(site: Installation) -> Iterator[None]:
         yield
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(15)
+        process.wait(60)
 
 
 def test_the_documented_worker_serves_its_queue_only(site: Installation) -> None:
     """It is one line of the Procfile."""
     job = site.submit("long_diary", seconds=0.1)
     with documented_worker(site):
-        assert site.ended(job, 60).phase == "finished"
+        assert site.ended(job).phase == "finished"
         wait_for(lambda: (site.workers("celery"), site.workers("long")) == (1, 1))
 
 
@@ -124,7 +124,7 @@ def test_the_first_job_of_another_visitor_starts_next(site: Installation) -> Non
     first = site.jobs.submit(tool, {"seconds": 0.1}, Submission(client="192.0.2.2"))
     assert site.store.find(first).ahead == 1
     site.start("worker")
-    site.ended(first, 60)
+    site.ended(first)
     started = {job: float(site.redis.hget(f"job:{job}", "started") or "inf") for job in (*many, first)}
     earlier = [job for job in many if started[job] < started[first]]
     assert len(earlier) <= 2  # the one ahead, and one that the second process may have claimed before it

@@ -35,7 +35,7 @@ def running(site: Installation, job_id: str, done: int = 1) -> Record:
         record = site.store.find(job_id)
         return record if record.progress and record.progress["current"] >= done else None
 
-    return wait_for(has_done, seconds=40)
+    return wait_for(has_done)
 
 
 def diary(site: Installation) -> Counter[tuple[str, str]]:
@@ -61,7 +61,7 @@ def process_of(site: Installation, job_id: str) -> int:
 
 def assert_queue_is_empty(site: Installation) -> None:
     """Wait until there is no message and no waiting job."""
-    wait_for(lambda: site.redis.llen("celery") == 0 and site.redis.zcard("queue:celery") == 0, seconds=30)
+    wait_for(lambda: site.redis.llen("celery") == 0 and site.redis.zcard("queue:celery") == 0)
 
 
 def test_jobs_survive_a_restart_of_redis(site: Installation) -> None:
@@ -71,7 +71,7 @@ def test_jobs_survive_a_restart_of_redis(site: Installation) -> None:
     site.signal("redis", signal.SIGKILL)
     time.sleep(2)
     site.start("redis")
-    assert [site.ended(job, 40).phase for job in jobs] == ["finished"] * 3
+    assert [site.ended(job).phase for job in jobs] == ["finished"] * 3
     assert set(diary(site).values()) == {1}
     assert psutil.pid_exists(site.pid("worker"))
     assert_queue_is_empty(site)
@@ -90,10 +90,10 @@ def test_a_job_restarts_when_its_process_is_killed(site: Installation, times: in
     """The second time it fails with a user message."""
     job = site.submit("diary", seconds=2.0)
     for attempt in range(1, times + 1):
-        wait_for(partial(has_attempts, site, job, attempt), 30)
+        wait_for(partial(has_attempts, site, job, attempt))
         running(site, job)
         os.kill(process_of(site, job), signal.SIGKILL)
-    record = site.ended(job, 30)
+    record = site.ended(job)
     assert (record.phase, record.attempts) == ("finished" if times == 1 else "failed", 2)
     assert times == 1 or "lost on every attempt" in str(record.user_message)
     assert diary(site)[job, "end"] == (times == 1)
@@ -120,10 +120,10 @@ def test_jobs_restart_when_their_worker_is_killed(site: Installation) -> None:
     running(site, jobs[1])
     before = children(site)
     site.signal("worker", signal.SIGKILL)
-    psutil.wait_procs(before, timeout=5)
+    psutil.wait_procs(before, timeout=30)
     assert not [process for process in before if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
     site.start("worker")
-    records = [site.ended(job, 60) for job in jobs]
+    records = [site.ended(job) for job in jobs]
     assert [record.phase for record in records] == ["finished"] * 3
     assert [record.attempts for record in records] == [2, 2, 1]
     assert_queue_is_empty(site)
@@ -138,11 +138,11 @@ def test_a_suspended_worker_abandons_a_job_that_another_took_over(site: Installa
     for process in asleep:
         process.suspend()
     site.start("worker-2")
-    wait_for(lambda: site.store.find(job).attempts == 2, 40)
+    wait_for(lambda: site.store.find(job).attempts == 2)
     for process in asleep:
         process.resume()
-    first.wait(5)
-    assert site.ended(job, 30).result == {"slept": 12.0}
+    first.wait(60)
+    assert site.ended(job).result == {"slept": 12.0}
     assert (diary(site)[job, "start"], diary(site)[job, "end"]) == (2, 1)
 
 
@@ -164,12 +164,12 @@ def test_a_lost_message_is_sent_again(site: Installation) -> None:
     jobs = [site.submit("diary", seconds=0.1) for _ in range(3)]
     site.redis.lpop("celery")
     site.start("worker")
-    assert [site.ended(job, 40).phase for job in jobs] == ["finished"] * 3
+    assert [site.ended(job).phase for job in jobs] == ["finished"] * 3
     site.stop("worker")
     jobs = [site.submit("diary", seconds=0.1) for _ in range(3)]
     site.redis.delete("celery")
     site.start("worker")
-    assert [site.ended(job, 40).phase for job in jobs] == ["finished"] * 3
+    assert [site.ended(job).phase for job in jobs] == ["finished"] * 3
     assert set(diary(site).values()) == {1}
 
 
@@ -195,7 +195,7 @@ def test_no_program_outlives_its_job(site: Installation, way: str) -> None:
             site.signal("worker", signal.SIGKILL)
         case "stop worker":
             site.stop("worker")
-    _, alive = psutil.wait_procs(programs, timeout=10)
+    _, alive = psutil.wait_procs(programs, timeout=30)
     assert not [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
     phases = {"end": "finished", "cancel": "cancelled", "stop worker": "waiting", "kill worker": "running"}
     assert wait_for(lambda: site.store.find(job).phase == phases.get(way, "failed"))
@@ -213,7 +213,7 @@ def test_a_result_waits_for_redis(site: Installation) -> None:
     site.signal("redis", signal.SIGKILL)
     time.sleep(4)
     site.start("redis")
-    record = site.ended(job, 30)
+    record = site.ended(job)
     assert (record.phase, record.result, record.attempts) == ("finished", {"slept": 2.0}, 1)
     assert record.progress["current"] == record.progress["total"] == 20
 
@@ -225,7 +225,7 @@ def test_jobs_continue_while_redis_hangs(site: Installation) -> None:
     site.signal("redis", signal.SIGSTOP)
     time.sleep(10)
     site.signal("redis", signal.SIGCONT)
-    records = [site.ended(job, 40) for job in jobs]
+    records = [site.ended(job) for job in jobs]
     assert [(record.phase, record.attempts) for record in records] == [("finished", 1)] * 2
     assert set(diary(site).values()) == {1}
 
@@ -245,7 +245,7 @@ def test_jobs_end_and_are_cancelled_while_redis_is_full(site: Installation) -> N
         assert phase == "waiting" or site.ended(job).phase == phase
     assert site.store.find(jobs[1]).result == {"slept": "not all of it"}
     site.redis.config_set("maxmemory", 0)
-    assert site.ended(jobs[2], 30).phase == "finished"
+    assert site.ended(jobs[2]).phase == "finished"
     assert site.ended(site.submit("diary", seconds=0.1)).phase == "finished"
 
 
@@ -261,7 +261,7 @@ def test_a_result_waits_while_redis_refuses_writes(site: Installation) -> None:
     time.sleep(4)
     assert site.store.find(job).active
     site.redis.config_set("min-replicas-to-write", 0)
-    assert site.ended(job, 30).result == {"slept": 2.0}
+    assert site.ended(job).result == {"slept": 2.0}
     assert site.ended(site.submit("diary", seconds=0.1)).phase == "finished"
 
 
@@ -297,7 +297,7 @@ def test_a_running_job_is_cancelled_within_ten_seconds(
     assert site.store.find(job).cancel_requested
     record = site.ended(job)
     if tool.endswith("for_long"):
-        process.wait(10)
+        process.wait(60)
     assert time.monotonic() - began < 10
     assert (record.phase, record.result) == ("cancelled", result)
     assert site.ended(site.submit("diary", seconds=0.1)).phase == "finished"
@@ -307,7 +307,7 @@ def test_a_running_job_is_cancelled_within_ten_seconds(
 def test_the_hard_limit_ends_a_tool_that_ignores_the_soft_one(site: Installation, tool: str) -> None:
     """The tool swallows the exception, or is in a call that holds the interpreter."""
     began = time.monotonic()
-    record = site.ended(site.submit(tool), 30)
+    record = site.ended(site.submit(tool))
     assert "time limit" in str(record.user_message)
     assert time.monotonic() - began < 10
 
@@ -322,7 +322,7 @@ def test_a_stopping_worker_returns_its_jobs(site: Installation) -> None:
     assert [site.store.find(job).phase for job in jobs] == ["waiting"] * 3
     assert [site.store.find(job).attempts for job in jobs] == [0] * 3
     site.start("worker")
-    records = [site.ended(job, 40) for job in jobs]
+    records = [site.ended(job) for job in jobs]
     assert [(record.phase, record.attempts) for record in records] == [("finished", 1)] * 3
 
 
@@ -332,7 +332,7 @@ def test_another_worker_takes_over_from_a_stopping_one(site: Installation) -> No
     jobs = [site.submit("diary", seconds=3.0) for _ in range(4)]
     running(site, jobs[3])
     site.stop("worker")
-    records = [site.ended(job, 20) for job in jobs]
+    records = [site.ended(job) for job in jobs]
     assert [(record.phase, record.attempts) for record in records] == [("finished", 1)] * 4
 
 
@@ -340,7 +340,7 @@ def test_a_job_that_kills_its_process_fails_after_two_attempts(site: Installatio
     """Other jobs are not affected."""
     others = [site.submit("diary", seconds=1.0) for _ in range(2)]
     poison = site.submit("vanish")
-    record = site.ended(poison, 30)
+    record = site.ended(poison)
     assert (record.phase, record.attempts) == ("failed", 2)
     assert "lost on every attempt" in str(record.user_message)
     assert [site.ended(job).phase for job in others] == ["finished"] * 2
@@ -397,7 +397,7 @@ def test_expired_jobs_are_deleted_and_running_ones_are_not(site: Installation) -
     wait_for(is_gone)
     assert wait_for(lambda: not site.store.files.folder(old).exists())
     assert site.store.find(young).phase == "finished"
-    assert site.ended(long, 30).phase == "finished"
+    assert site.ended(long).phase == "finished"
 
 
 @pytest.mark.parametrize("wrong", [("kombu", "5.6.9"), ("redis", "9.0.0b1"), ("redis", "7.4.0")])
@@ -418,6 +418,6 @@ def test_a_process_that_lost_its_job_ends(site: Installation) -> None:
     running(site, job)
     process = psutil.Process(process_of(site, job))
     site.redis.hset(f"job:{job}", "worker", "another")
-    process.wait(5)
+    process.wait(60)
     assert diary(site) == {(job, "start"): 1}
     assert site.store.find(job).phase == "running"

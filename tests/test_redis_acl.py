@@ -37,7 +37,7 @@ def test_an_installation_runs_as_the_documented_user(
         post(site, f"{cancelled}/cancel")
         wait_for_end(site, cancelled)
         lost = site.submit("vanish")
-        assert site.ended(lost, 60).phase == "failed"
+        assert site.ended(lost).phase == "failed"
         assert site.jobs.delete(finished.rpartition("/")[2])
         mailed = submit(site, "count_database", database="globins", seconds="2").rpartition("/")[2]
         for fields in ({"address": "bob@example.org"}, {"remove": "yes"}, {"address": "ada@example.org"}):

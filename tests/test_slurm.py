@@ -79,7 +79,7 @@ class Cluster:
         wait_for((self.folder / "munge" / "socket").exists)
         self._start("slurmctld", "-D")
         self._start("slurmd", "-D")
-        wait_for(lambda: "idle" in self.run("sinfo", "--noheader", "--format=%t", check=False), 40)
+        wait_for(lambda: "idle" in self.run("sinfo", "--noheader", "--format=%t", check=False))
 
     def _start(self, program: str, *arguments: str) -> None:
         with (self.folder / "log").open("ab") as log:
@@ -104,7 +104,7 @@ class Cluster:
             self.run("scancel", "--user=root", "--signal=KILL", "--full", check=False)
         for process in reversed(self._processes):
             process.terminate()
-            process.wait(20)
+            process.wait(60)
 
 
 @pytest.fixture(scope="module")
@@ -141,11 +141,11 @@ def batch(site: Installation, cluster: Cluster, tmp_path: Path) -> Iterator[str]
     options = [f"--export={exported},SLURM_CONF={cluster.configuration}", "--mem=500M", f"--output={site.log}"]
     job = cluster.run("sbatch", *options, "--parsable", *MORE_OPTIONS, str(script)).strip()
     try:
-        wait_for(lambda: site.workers() == 1, 40)
+        wait_for(lambda: site.workers() == 1)
         yield job
     finally:
         cluster.run("scancel", job)
-        wait_for(lambda: job not in cluster.run("squeue", "--noheader", "--format=%i"), 60)
+        wait_for(lambda: job not in cluster.run("squeue", "--noheader", "--format=%i"))
 
 
 def remote(length: str) -> list[psutil.Process]:
@@ -169,7 +169,7 @@ def test_a_worker_on_a_cluster_drains_before_its_time_is_over(site: Installation
     assert site.ended(waiting).phase == "finished"
     assert (site.ended(long, 100).phase, site.store.find(long).attempts) == ("finished", 1)
     assert site.redis.hget(f"job:{long}", "worker") not in workers
-    wait_for(lambda: "JobState=PENDING" in cluster.run("scontrol", "show", "job", batch), 40)
+    wait_for(lambda: "JobState=PENDING" in cluster.run("scontrol", "show", "job", batch))
     assert "Restarts=1" in cluster.run("scontrol", "show", "job", batch)
 
 

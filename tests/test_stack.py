@@ -45,7 +45,7 @@ def honcho(own_installation: Installation, tmp_path: Path) -> Iterator[subproces
 
 def answer(port: int, path: str, body: dict[str, str] | None = None, **headers: str) -> tuple[int, str, str]:
     """Send a request, and return the status (0 while the port is closed), the Location header and the body."""
-    connection = HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = HTTPConnection("127.0.0.1", port, timeout=30)
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     try:
         connection.request("POST" if body else "GET", path, urlencode(body) if body else None, form | headers)
@@ -96,7 +96,7 @@ def stop(process: subprocess.Popen[bytes]) -> None:
     processes = psutil.Process(process.pid).children(recursive=True)
     assert len(processes) >= 8  # Redis, Flower, gunicorn and its 2 workers, Celery and its 2
     process.send_signal(signal.SIGINT)
-    process.wait(15)
+    process.wait(60)
     assert not [one for one in processes if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
 
 
@@ -134,10 +134,10 @@ def test_honcho_starts_everything_and_leaves_no_process_behind(own_installation:
     assert "VHLTPEEKS" not in own_installation.log.read_text()
 
     with honcho(own_installation, tmp_path) as process:  # the job continues after the next start
-        wait_for(lambda: worker_of(own_installation, running) not in (None, worker), seconds=40)
+        wait_for(lambda: worker_of(own_installation, running) not in (None, worker))
         wait_for(lambda: "of 1,000 steps" in answer(web, running)[2])
         assert answer(web, running + "/cancel", {"by": "button"})[0] == 303
         assert "Greetings, fallback!" in wait_for(
-            lambda: ">Cancelled</h2>" in (page := answer(web, running)[2]) and page, seconds=10
+            lambda: ">Cancelled</h2>" in (page := answer(web, running)[2]) and page
         )
         stop(process)

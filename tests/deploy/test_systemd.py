@@ -112,7 +112,7 @@ def test_web_restart_drops_no_request(own_installation: Installation) -> None:
                 for visitor in visitors:
                     visitor.join()
             web.terminate()
-            assert web.wait(15) == 0
+            assert web.wait(60) == 0
     assert set(answers) == {200}
 
 

@@ -24,7 +24,7 @@ def test_a_connection_closes_after_redis_was_killed(own_installation: Installati
         connection.SimpleQueue(queue).put(queue)
         Consumer(channel, [Queue(queue)], callbacks=[lambda body, message: received.append(body)]).consume()
         while queue not in received:  # none is acknowledged
-            connection.drain_events(timeout=10)
+            connection.drain_events(timeout=60)
     assert not site.redis.exists("unacked")  # kombu would write each message there
     with suppress(socket.timeout):
         connection.drain_events(timeout=0.3)  # leaves a request for the next message behind

@@ -66,5 +66,5 @@ def test_a_job_runs_on_the_worker_that_has_its_program(own_installation: Install
     own_installation.more_environ["worker"] = {"NEEDED": "bash", "JOB_CORES": "3"}
     own_installation.start("worker-2")
     for job in [own_installation.submit("needy") for _ in range(4)]:
-        assert own_installation.ended(job, 60).result == {"cores": 3}
+        assert own_installation.ended(job).result == {"cores": 3}
         assert own_installation.store.provenance(job).versions["bash"].startswith("GNU bash, version")

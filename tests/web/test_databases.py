@@ -237,7 +237,7 @@ def test_a_command_that_is_ended_leaves_nothing_for_long(
     environ = os.environ | {"DATA_DIR": str(tmp_path), "REDIS_URL": app.extensions["greeter"].settings.redis_url}
     process = subprocess.Popen(command, cwd=ROOT, env=environ)
     try:
-        wait_for(lambda: [*root.glob(".staged-*/*/words")], 60)
+        wait_for(lambda: [*root.glob(".staged-*/*/words")])
         assert add(FASTA, "swissprot", "1").exit_code == 0
         assert [*root.glob(".staged-*/*/words")]
         process.send_signal(number)

@@ -166,7 +166,7 @@ class Visitor:
     def answer_to(self, request: bytes) -> str:
         """Return everything received until the connection closes, which may be before the request is fully sent."""
         answer = bytearray()
-        with socket.create_connection(("127.0.0.1", self.site.settings.web_port), timeout=10) as connection:
+        with socket.create_connection(("127.0.0.1", self.site.settings.web_port), timeout=30) as connection:
             try:
                 connection.sendall(request)
                 connection.shutdown(socket.SHUT_WR)

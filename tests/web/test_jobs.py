@@ -227,7 +227,7 @@ def test_user_input_cannot_forge_log_lines_or_inject_html_into_flower(own_instal
 
 def flower(installation: Installation, path: str) -> str:
     """Return a page of Flower, requested with the operator's password."""
-    connection = HTTPConnection("127.0.0.1", installation.settings.flower_port, timeout=10)
+    connection = HTTPConnection("127.0.0.1", installation.settings.flower_port, timeout=30)
     login = b64encode(installation.settings.flower_basic_auth.encode()).decode()
     try:
         connection.request("GET", path, headers={"Authorization": f"Basic {login}"})

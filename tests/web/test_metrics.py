@@ -58,7 +58,7 @@ def test_job_counts_survive_restarts_and_requests_count_in_every_process(own_ins
     wait_for(lambda: site.store.find(cancelled).phase == "running")
     site.jobs.cancel(cancelled)
     for job in [*jobs, cancelled]:
-        site.ended(job, 40)
+        site.ended(job)
     site.stop("worker")
     site.jobs.cancel(site.submit("diary", seconds=1.0))
     waiting = site.submit("diary", seconds=1.0)

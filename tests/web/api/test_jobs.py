@@ -39,7 +39,7 @@ def ended(site: Installation, job: str) -> dict[str, Any]:
         assert ("Retry-After" in answer.headers) == (state["status"] in ("accepted", "running"))
         return state if "finished" in state else None
 
-    found: dict[str, Any] = wait_for(ask, 60)
+    found: dict[str, Any] = wait_for(ask)
     return found
 
 
