@@ -82,7 +82,7 @@ def _prepare_worker(**_: object) -> None:
 
 @worker_before_create_process.connect
 def _share_memory(**_: object) -> None:
-    _ = app.backend  # Celery looks for it in all installed packages when it is first used
+    app.backend  # noqa: B018  Celery looks for it in all installed packages when it is first used
     # The collector writes to all objects, which would copy the shared memory to each process.
     gc.collect()
     gc.freeze()

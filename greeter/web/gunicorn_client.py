@@ -35,8 +35,8 @@ class Client:
             self.unread.write(sent)
         return bool(sent)
 
-    def is_unheard(self) -> bool:
-        """Return whether the client has sent something that no thread has been free to receive."""
+    def has_sent_more(self) -> bool:
+        """Return whether the client has sent something that no thread has received yet."""
         with suppress(OSError):  # it has sent nothing, or is gone
             return not self.is_ending and bool(self.conn.sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
         return False

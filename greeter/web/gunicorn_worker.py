@@ -153,7 +153,7 @@ class Worker(ThreadWorker):
         """Close the connections that have waited for too long, or all that wait."""
         now = time.monotonic()
         for descriptor, client in self._waiting.copy().items():
-            is_over = force or (client.until < now and not client.is_unheard())
+            is_over = force or (client.until < now and not client.has_sent_more())
             if is_over and self._waiting.pop(descriptor, None) is client:
                 self._close(client)
 
