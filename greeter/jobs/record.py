@@ -50,7 +50,7 @@ class Record:
     partial = _field("partial", bool)  # whether the result is a fallback
     queue = _field("queue", str)
     workers = _field("workers", int)  # of this queue, with a recent heartbeat
-    elapsed = _field("elapsed", int)  # seconds since the start or, while it waits, the submission; in whole minutes
+    elapsed = _field("elapsed", int)  # seconds since the start, or the submission; multiples of 60 after a minute
     silence = _field("silence", int)  # seconds since the last heartbeat; 0 if there was one within 30 seconds
     mail = _field("mail", str)  # the `MailState` of its mail; may be empty
     meta: cached_property[JSON] = _field("progress", _decoded)  # of Celery's state; a tool may set any value
