@@ -4,7 +4,8 @@
 - Its job: job, with steps, log, programs, program, process_guard, process_trees and threads; outputs, table, columns;
   errors.
 - Form fields: fields, file_field, files_field, database_field; file_rules, upload and text check files.
-- Sequences: alphabets, fasta, fastq, sequence_files. Reference databases: database, database_build, checksums.
+- Sequences: alphabets, accessions, fasta, fastq, sequence_files.
+- Reference databases: database, database_build, checksums.
 """
 
 from celery.exceptions import SoftTimeLimitExceeded

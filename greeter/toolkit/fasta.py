@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TypedDict
 
+from greeter.toolkit.accessions import reference_kind
 from greeter.toolkit.alphabets import ALPHABETS
 from greeter.toolkit.errors import ToolError
 
@@ -16,14 +17,6 @@ _SHORTEST_NUCLEOTIDES = 10  # letters: fewer that look like DNA may well be a pe
 _HEADER = re.compile(r"^>.*\n?", re.MULTILINE)
 _BLANKS = str.maketrans("", "", " \t\n")
 _NUCLEOTIDES = str.maketrans("", "", "ACGTUNacgtun")
-# UniProt with an isoform, its names such as HBB_HUMAN, RefSeq and Ensembl, GenBank, PDB with a chain.
-_ACCESSION = re.compile(
-    r"([OPQ]\d[A-Z\d]{3}\d|[A-NR-Z]\d([A-Z][A-Z\d]{2}\d){1,2})(-\d+)?|(?-i:[A-Z\d]{2,10}_[A-Z\d]{3,5})|"
-    r"[A-Z]{2,4}_?\d{5,}(\.\d+)?|[A-Z]\d{5}(\.\d+)?|\d[A-Z\d]{3}(_[A-Z\d]{1,4})?",
-    re.IGNORECASE,
-)
-_IDENTIFIER = re.compile(r"[a-z]{2,3}\|\S+", re.IGNORECASE)  # such as sp|P68871|HBB_HUMAN
-_ADDRESS = re.compile(r"(https?://|([a-z\d-]+\.)+[a-z]+/)\S*", re.IGNORECASE)
 _LONGEST_WORD = 80  # characters that a message repeats
 
 
@@ -129,7 +122,7 @@ class FastaCheck:
             raise FastaError(
                 f"Line {line}: this looks like FASTQ. Convert it to FASTA, and paste or upload the result."
             )
-        if kind := _reference(word):
+        if kind := reference_kind(word):
             problem = f"Line {line}: {word[:_LONGEST_WORD]!r} looks like {kind}, not like a sequence."
             raise FastaError(f"{problem} Download the sequence from there, and paste it.")
         if not self._bare:
@@ -193,13 +186,6 @@ def _parts(blocks: Iterable[str]) -> Iterator[tuple[bool, str]]:
             end = header.end()
         yield False, block[end:]
         starts_line = block.endswith("\n")
-
-
-def _reference(word: str) -> str:
-    """Return what a word is that stands for a sequence; empty if it may be one."""
-    if _ADDRESS.fullmatch(word):
-        return "the address of a page"
-    return "an accession of a database" if _ACCESSION.fullmatch(word) or _IDENTIFIER.fullmatch(word) else ""
 
 
 def _looks_like_nucleotides(record: _Record) -> bool:

@@ -1,0 +1,21 @@
+"""Accessions, identifiers and addresses, which users paste instead of a sequence."""
+
+from __future__ import annotations
+
+import re
+
+# UniProt with an isoform, its names such as HBB_HUMAN, RefSeq and Ensembl, GenBank, PDB with a chain.
+_ACCESSION = re.compile(
+    r"([OPQ]\d[A-Z\d]{3}\d|[A-NR-Z]\d([A-Z][A-Z\d]{2}\d){1,2})(-\d+)?|(?-i:[A-Z\d]{2,10}_[A-Z\d]{3,5})|"
+    r"[A-Z]{2,4}_?\d{5,}(\.\d+)?|[A-Z]\d{5}(\.\d+)?|\d[A-Z\d]{3}(_[A-Z\d]{1,4})?",
+    re.IGNORECASE,
+)
+_IDENTIFIER = re.compile(r"[a-z]{2,3}\|\S+", re.IGNORECASE)  # such as sp|P68871|HBB_HUMAN
+_ADDRESS = re.compile(r"(https?://|([a-z\d-]+\.)+[a-z]+/)\S*", re.IGNORECASE)
+
+
+def reference_kind(word: str) -> str:
+    """Return what a word is that stands for a sequence; empty if it may be one."""
+    if _ADDRESS.fullmatch(word):
+        return "the address of a page"
+    return "an accession of a database" if _ACCESSION.fullmatch(word) or _IDENTIFIER.fullmatch(word) else ""
