@@ -23,7 +23,6 @@ from werkzeug.routing import BaseConverter
 from greeter.jobs.record import Record
 from greeter.jobs.result_files import ResultFile
 from greeter.jobs.samples import PREFIX
-from greeter.toolkit.tool import Params
 from greeter.web import crate, downloads
 from greeter.web.errors import not_found
 from greeter.web.forms import make_form
@@ -146,26 +145,22 @@ def edit(job_id: str) -> str:
     """Show the form of a job's tool, filled with the input of the job."""
     record = services().find(job_id)
     tool, reader = find_tool(record.tool), services().reader_for(job_id)
-    problem = "" if reader.files.has_inputs(job_id, reader.provenance(job_id).checksums) else _FILES_GONE
-    return form_page(tool, make_form(tool, data=_form_data(job_id)), record.label, problem)
+    provenance = reader.provenance(job_id)
+    problem = "" if reader.files.has_inputs(job_id, provenance.checksums) else _FILES_GONE
+    form = make_form(tool, data=of_job(reader.params(job_id), job_id, provenance.filenames))
+    return form_page(tool, form, record.label, problem)
 
 
 @bp.post("/jobs/<job_id:job_id>/again")
 def again(job_id: str) -> ResponseReturnValue:
     """Submit the input of a job as a new job."""
     record = services().find(job_id)
-    tool = find_tool(record.tool)
-    params = services().reader_for(job_id).params(job_id)
-    if not can_run_again(record, services().reader_for(job_id).provenance(job_id)):
+    tool, reader = find_tool(record.tool), services().reader_for(job_id)
+    params, provenance = reader.params(job_id), reader.provenance(job_id)
+    if not can_run_again(record, provenance):
         return redirect(url_for(".edit", job_id=job_id), 303)
-    filenames = services().reader_for(job_id).provenance(job_id).filenames
-    return submit_job(tool, make_form(tool, data=_form_data(job_id)), params, record.label, filenames)
-
-
-def _form_data(job_id: str) -> Params:
-    """Return the input of a job for the form."""
-    reader = services().reader_for(job_id)
-    return of_job(reader.params(job_id), job_id, reader.provenance(job_id).filenames)
+    form = make_form(tool, data=of_job(params, job_id, provenance.filenames))
+    return submit_job(tool, form, params, record.label, provenance.filenames)
 
 
 def _reading(job_id: str, period: int) -> Record:
