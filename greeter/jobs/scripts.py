@@ -66,8 +66,10 @@ class Scripts:
 
     def keyed_hash(self, text: str) -> str:
         """Return what stands for a client or an address that is not kept itself; empty for an empty text."""
-        new = token_bytes(32)
-        key: Any = self.redis.set("client_key", new, nx=True, get=True) or new
+        key = self._connections.call("GET", "client_key")
+        if not key:
+            new = token_bytes(32)
+            key = self.redis.set("client_key", new, nx=True, get=True) or new
         return blake2b(text.encode(), key=key, digest_size=16).hexdigest() if text else ""
 
 
