@@ -64,9 +64,14 @@ class Scripts:
             raise NotConfirmed(f"{confirmed} of {self._replicas} replicas confirmed a change")
         return reply
 
+    def get(self, key: str) -> bytes | None:
+        """Return the value of a key, or None."""
+        value: bytes | None = self._connections.call("GET", key)
+        return value
+
     def keyed_hash(self, text: str) -> str:
         """Return what stands for a client or an address that is not kept itself; empty for an empty text."""
-        key = self._connections.call("GET", "client_key")
+        key: Any = self.get("client_key")
         if not key:
             new = token_bytes(32)
             key = self.redis.set("client_key", new, nx=True, get=True) or new

@@ -187,7 +187,7 @@ class Store(WorkerStore):
         """Return the id of the installation that Redis belongs to, or None; if there is none, first store a new one."""
         if new:
             self.redis.set("installation", new, nx=True)
-        found: Any = self.redis.get("installation")
+        found = self._scripts.get("installation")
         return found.decode() if found else None
 
     def forget_installation(self) -> None:
