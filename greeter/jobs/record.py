@@ -17,6 +17,7 @@ from greeter.jobs.progress import ReportedProgress, read_log, read_progress
 from greeter.toolkit.job import Result
 from greeter.toolkit.json_types import JSON
 
+_EPOCH, _DAY = date(1970, 1, 1), 86_400  # seconds
 Value = TypeVar("Value")
 
 
@@ -151,8 +152,9 @@ class Record:
         """The date on which the job is removed; for an active job, the earliest possible one; None for a sample."""
         if self._retention_days is None:
             return None
-        today = date(1970, 1, 1) + timedelta(days=self._fields["today"])
-        return self.times.get("ended", today) + timedelta(days=self._retention_days)
+        ended = self._fields.get("ended")
+        day = int(float(ended)) // _DAY if ended else self._fields["today"]
+        return _EPOCH + timedelta(days=day + self._retention_days)
 
     @property
     def _failure(self) -> Result:

@@ -3,7 +3,7 @@
 import mimetypes
 from datetime import date
 from decimal import Decimal
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TypeVar
 
 from flask import Flask
@@ -22,7 +22,7 @@ Value = TypeVar("Value")
 def init_app(app: Flask) -> None:
     """Add the filters and variables to the templates, and remove unprintable characters from all output."""
     app.context_processor(_common_variables)
-    app.jinja_env.finalize = lambda value: printable(value, keep="\r\n\t")
+    app.jinja_env.finalize = partial(printable, keep="\r\n\t")
     app.jinja_env.filters |= {"count": count, "day": day, "duration": duration, "plural": plural, "words": words}
     app.jinja_env.filters |= {"stage": estimates.stage, "stages_remain": estimates.stages_remain}
     app.jinja_env.filters |= {
