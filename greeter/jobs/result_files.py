@@ -50,6 +50,10 @@ class ResultFile:
 
 
 def result_files(files: JobFiles, job_id: str, attempt: int) -> list[ResultFile]:
-    """Return the result files of an attempt, sorted by name, with what its tool says about them."""
+    """Return the result files of an attempt, sorted by name, with what its tool says about them.
+
+    Raises FileNotFoundError if the job has no folder: it was removed, or the disk is not mounted.
+    """
+    files.folder(job_id).stat()
     sentences = read_sentences(files.attempt(job_id, attempt))
     return [ResultFile(path, sentences.get(path.name, "")) for path in files.outputs(job_id, attempt)]

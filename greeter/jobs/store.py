@@ -151,7 +151,7 @@ class Store(WorkerStore):
         outcome = CancelOutcome(reply.decode())
         if outcome == CancelOutcome.CANCELLED:
             if not self.redis.hexists(f"job:{job_id}", "started"):
-                with suppress(NoAnswer):  # then they are removed with the job
+                with suppress(OSError):  # then they are removed with the job
                     self.files.remove_inputs(job_id)
             self.measure(job_id)
         return outcome

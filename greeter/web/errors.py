@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from errno import EIO
 
 from flask import Flask, current_app, render_template, request
 from flask.globals import request_ctx
 from flask.typing import ResponseReturnValue
 from gunicorn.http.errors import ParseException
-from redis import ResponseError
+from redis import RedisError, ResponseError
 from werkzeug.exceptions import (
     BadRequest,
     HTTPException,
@@ -24,6 +25,7 @@ from greeter.web.explanations import explain
 from greeter.web.problems import error_problem
 from greeter.web.refusals import RETRY_AFTER
 from greeter.web.request_log import UNLOGGED_ENDPOINTS
+from greeter.web.services import services
 
 _REFRESH = 15  # seconds, until the error page of a job is loaded again
 
@@ -37,6 +39,7 @@ def init_app(app: Flask) -> None:
     for kind in (*UNAVAILABLE, NoAnswer):
         app.register_error_handler(kind, _unavailable)
     if not app.debug:
+        app.register_error_handler(OSError, _disk_error)
         app.register_error_handler(Exception, _internal_error)
 
 
@@ -49,6 +52,15 @@ def not_found(error: Exception) -> ResponseReturnValue:
         # This replaces the section of the job and has no polling attributes, so polling stops.
         return render_template("_gone.html"), 404
     return _error_page(NotFound())
+
+
+def missing_file(error: Exception) -> ResponseReturnValue:
+    """Render the 404 page for a job that was removed after its record was read, or a 503 if its disk is missing."""
+    try:
+        problem = services().jobs.fitness.problem()
+    except RedisError as unavailable:
+        return _unavailable(unavailable)
+    return _unavailable(NoAnswer(EIO, problem)) if problem else not_found(error)
 
 
 def _http_error(error: HTTPException) -> ResponseReturnValue:
@@ -76,9 +88,18 @@ def _unavailable(error: Exception) -> ResponseReturnValue:
         current_app.logger.warning(
             "unavailable: %s", error, exc_info=error if isinstance(error, ResponseError) else None
         )
+    return _temporary_page()
+
+
+def _temporary_page() -> ResponseReturnValue:
     if request.endpoint == "jobs.progress":
         return render_template("_outage.html"), 503, {"Retry-After": str(RETRY_AFTER), "HX-PTag": "outage"}
     return _error_page(ServiceUnavailable(retry_after=RETRY_AFTER))
+
+
+def _disk_error(error: Exception) -> ResponseReturnValue:
+    current_app.logger.error("a file cannot be used", exc_info=error)
+    return _temporary_page()
 
 
 def _internal_error(error: Exception) -> ResponseReturnValue:

@@ -24,7 +24,7 @@ from greeter.jobs.record import Record
 from greeter.jobs.result_files import ResultFile
 from greeter.jobs.samples import PREFIX
 from greeter.web import crate, downloads
-from greeter.web.errors import not_found
+from greeter.web.errors import missing_file, not_found
 from greeter.web.forms import make_form
 from greeter.web.job_context import JobStatus, can_run_again, context_of, files_of, status_of, wait_headers
 from greeter.web.pages import find_tool, form_page, submit_job
@@ -41,7 +41,7 @@ _RENEWAL = 15  # seconds; style.css shows a notice on a page that got no fragmen
 _FILES_GONE = "The input files were deleted, because this job was cancelled before it started. Enter them again."
 
 bp = Blueprint("jobs", __name__)
-bp.register_error_handler(FileNotFoundError, not_found)  # the job was removed after its record was read
+bp.register_error_handler(FileNotFoundError, missing_file)
 
 
 class JobId(BaseConverter):

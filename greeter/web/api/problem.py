@@ -9,7 +9,7 @@ from wtforms import Form
 
 from greeter.web.api.operations import bp
 from greeter.web.api.schemas import COUNT, about, component, list_of, object_of, text
-from greeter.web.errors import not_found
+from greeter.web.errors import missing_file
 from greeter.web.forms import current_request
 from greeter.web.problems import problem
 from greeter.web.submitting import Refused
@@ -78,4 +78,4 @@ def _refused(error: Refused) -> Response:
     return problem(refusal.status, "The job was not accepted", refusal.detail, refusal.headers)
 
 
-bp.register_error_handler(FileNotFoundError, not_found)  # the job was removed after its record was read
+bp.register_error_handler(FileNotFoundError, missing_file)
