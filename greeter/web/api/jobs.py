@@ -32,7 +32,7 @@ _JOB = f"{PREFIX}/jobs/{{jobID}}"
         ),
         304: Answer("Nothing has changed.", headers=("ETag",), more_headers=("Retry-After",)),
     },
-    errors=(404,),
+    errors=(404, 412),
     headers=("If-None-Match",),
 )
 def show_status(job_id: str) -> ResponseReturnValue:
@@ -76,7 +76,7 @@ def _why_no_result(record: Record) -> str:
     "GET",
     f"{_JOB}/files/{{fileName}}",
     {200: Answer("The file.", media_type="*/*"), 206: Answer("A part of the file.", media_type="*/*")},
-    errors=(404, 416),
+    errors=(404, 412, 416),
 )
 def download_file(job_id: str, name: str) -> ResponseReturnValue:
     """Download a result file. With the header Range, only a part of it."""

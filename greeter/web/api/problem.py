@@ -67,6 +67,15 @@ def _first(errors: object) -> str:
     return str(errors)
 
 
+@bp.after_request
+def _condition_failed(response: Response) -> Response:
+    """Replace the content that Werkzeug sends although the header If-Match names another one."""
+    if response.status_code != 412:
+        return response
+    response.close()
+    return problem(412, "The content is not what If-Match names", "Send the request without the header If-Match.")
+
+
 @bp.errorhandler(Problem)
 def _problem(error: Problem) -> Response:
     return error.response

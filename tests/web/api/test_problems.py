@@ -187,6 +187,16 @@ def test_other_mistakes_are_explained(client: FlaskClient) -> None:
     assert "cannot be deleted" in refusal(client.delete("/api/v1/jobs/sample-phmmer"), 409)["title"]
 
 
+@pytest.mark.parametrize("path", ["", "/files/targets.tbl"])
+def test_a_condition_that_is_not_met_is_a_problem(client: FlaskClient, path: str) -> None:
+    """Werkzeug sends the content with this status."""
+    for method in (client.get, client.head):
+        answer = method(f"/api/v1/jobs/sample-phmmer{path}", headers={"If-Match": '"another"'})
+        assert (answer.status_code, answer.content_type) == (412, "application/problem+json")
+    answer = client.get(f"/api/v1/jobs/sample-phmmer{path}", headers={"If-Match": '"another"'})
+    assert "without the header If-Match" in refusal(answer, 412)["detail"]
+
+
 def test_what_needs_redis_says_when_to_try_again(client: FlaskClient) -> None:
     """Every 503 has Retry-After."""
     job = f"/api/v1/jobs/{'0' * 32}"
