@@ -91,9 +91,11 @@ def _parse(body: bytes) -> JSON:
 
 
 def _object(pairs: list[tuple[str, JSON]]) -> JSONObject:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("A name is used twice in the same object")
+    found: JSONObject = {}
+    for name, value in pairs:
+        if name in found:
+            raise ValueError(f"The name {name[:80]!r} is used twice in the same object")
+        found[name] = value
     return found
 
 

@@ -100,6 +100,14 @@ def test_a_body_that_cannot_be_read_is_refused(client: FlaskClient, body: bytes)
     refusal(client.post(GREET, data=body, content_type="application/json"), 400)
 
 
+def test_a_name_that_json_has_twice_is_named(client: FlaskClient) -> None:
+    """Of a long name, its start is."""
+    for name in ("person", "a" * 100):
+        body = f'{{"inputs": {{"person": "Ada", "{name}": "Ada", "{name}": "Bob"}}}}'
+        problem = refusal(client.post(GREET, data=body, content_type="application/json"), 400)
+        assert f"The name '{name[:80]}' is used twice" in problem["detail"]
+
+
 @pytest.mark.parametrize("path", ["/api/v1//processes", "/api/v1/processes/", "/api//nowhere"])
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "PUT"])
 def test_an_address_that_is_almost_right_is_a_problem_too(client: FlaskClient, path: str, method: str) -> None:
