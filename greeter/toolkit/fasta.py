@@ -90,17 +90,19 @@ class FastaCheck:
             FastaError: A record is missing, invalid, of another kind, or beyond a limit. The message names the first
                 such record and its line, counted from 1.
         """
-        line = 1
-        for is_header, text in _parts(blocks):
-            if is_header:
-                self._start(line, text[1:].removesuffix("\n"))
-            elif text.strip():
-                if self._record is None:
-                    self._start_bare(line, text)
-                    yield ">query\n"
-                self._add(line, text)
-            line += text.count("\n")
-            yield text
+        line, starts_line = 1, True
+        for block in blocks:
+            for is_header, text in _parts(block, starts_line=starts_line):
+                if is_header:
+                    self._start(line, text[1:].removesuffix("\n"))
+                elif text.strip():
+                    if self._record is None:
+                        self._start_bare(line, text)
+                        yield ">query\n"
+                    self._add(line, text)
+                line += text.count("\n")
+            starts_line = block.endswith("\n")
+            yield block
         if self._record is None:
             raise FastaError("Line 1: there is no record. Start each record with a line such as >name.")
         self._end_record(self._record)
@@ -179,17 +181,14 @@ def _check_header(line: int, header: str) -> None:
         raise FastaError(f"Line {line}: the header has a character that cannot be shown. Retype the header.")
 
 
-def _parts(blocks: Iterable[str]) -> Iterator[tuple[bool, str]]:
-    """Divide blocks into headers and what is between them. Yields whether a part is a header, and the part."""
-    starts_line = True
-    for block in blocks:
-        end = 0
-        for header in _HEADER.finditer(block, 0 if starts_line else 1):
-            yield False, block[end : header.start()]
-            yield True, header[0]
-            end = header.end()
-        yield False, block[end:]
-        starts_line = block.endswith("\n")
+def _parts(block: str, *, starts_line: bool) -> Iterator[tuple[bool, str]]:
+    """Divide a block into headers and what is between them. Yields whether a part is a header, and the part."""
+    end = 0
+    for header in _HEADER.finditer(block, 0 if starts_line else 1):
+        yield False, block[end : header.start()]
+        yield True, header[0]
+        end = header.end()
+    yield False, block[end:]
 
 
 def _looks_like_nucleotides(record: _Record) -> bool:
