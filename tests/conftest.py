@@ -88,10 +88,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: -durations[item.path])
 
 
+def pytest_collectstart() -> None:
+    """Import the tests without garbage collections, which would find nothing."""
+    gc.disable()
+
+
 def pytest_collection_finish() -> None:
     """Exclude what was imported from the garbage collections of the tests, which would visit it again and again."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def wait_for(what: Callable[[], Any], seconds: float = PATIENCE) -> Any:

@@ -12,12 +12,6 @@ from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
-from requests import Request
-from requests.structures import CaseInsensitiveDict
-from requests_cache import CachedSession
-from requests_cache.models.request import CachedRequest
-from requests_cache.models.response import CachedResponse
-
 from tests.conftest import UNMEASURED
 
 PROFILE = "process-run-crate-0.5"
@@ -69,6 +63,13 @@ def problems(folder: Path, content: bytes) -> str:
 
 def _cache(path: Path) -> None:
     """Write the context where the validator looks before it asks w3id.org."""
+    # Here, because all processes of pytest import this file, and these take a tenth of a second.
+    from requests import Request
+    from requests.structures import CaseInsensitiveDict
+    from requests_cache import CachedSession
+    from requests_cache.models.request import CachedRequest
+    from requests_cache.models.response import CachedResponse
+
     url = "https://w3id.org/ro/crate/1.1/context"
     with CachedSession(str(path), backend="sqlite", expire_after=-1) as session:
         request = session.prepare_request(Request("GET", url))
