@@ -100,6 +100,12 @@ def pytest_collection_finish() -> None:
     gc.enable()
 
 
+def pytest_unconfigure() -> None:
+    """Give back the range of ports."""
+    for guard in _GUARDS:
+        guard.close()
+
+
 def wait_for(what: Callable[[], Any], seconds: float = PATIENCE) -> Any:
     """Call a function until it returns a true value.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from errno import EIO
+from errno import EDQUOT, EIO, ENODEV, ENOSPC, ENOTCONN, ENXIO, EROFS, ESTALE
 
 from flask import Flask, current_app, render_template, request
 from flask.globals import request_ctx
@@ -27,6 +27,7 @@ from greeter.web.refusals import RETRY_AFTER
 from greeter.web.request_log import UNLOGGED_ENDPOINTS
 from greeter.web.services import services
 
+_OF_DISKS = {EDQUOT, EIO, ENODEV, ENOSPC, ENOTCONN, ENXIO, EROFS, ESTALE}  # errors that are no bugs
 _REFRESH = 15  # seconds, until the error page of a job is loaded again
 
 
@@ -97,7 +98,9 @@ def _temporary_page() -> ResponseReturnValue:
     return _error_page(ServiceUnavailable(retry_after=RETRY_AFTER))
 
 
-def _disk_error(error: Exception) -> ResponseReturnValue:
+def _disk_error(error: OSError) -> ResponseReturnValue:
+    if error.errno not in _OF_DISKS:
+        return _internal_error(error)
     current_app.logger.error("a file cannot be used", exc_info=error)
     return _temporary_page()
 

@@ -70,3 +70,17 @@ def test_the_pages_of_a_job_are_unavailable_while_its_disk_has_errors(
         monkeypatch.setattr(os, name, fail)
     assert statuses(client, job) == {503}
     assert client.get("/").status_code == 200
+
+
+@pytest.mark.parametrize(("number", "status"), [(errno.ESTALE, 503), (errno.EPERM, 500)])
+def test_an_error_that_is_not_of_a_disk_is_a_bug(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch, number: int, status: int
+) -> None:
+    """Trying again would not help, so the page has a reference."""
+
+    def fail() -> Any:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setitem(client.application.view_functions, "pages.index", fail)
+    page = client.get("/")
+    assert (page.status_code, "Retry-After" in page.headers) == (status, status == 503)
