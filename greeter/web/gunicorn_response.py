@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 from functools import lru_cache
+from typing import Any
 
 from gunicorn.http import wsgi
 from gunicorn.http.message import Request
@@ -57,11 +58,21 @@ def _date(second: int) -> str:
     return http_date(second)
 
 
+def _environ(request: Request, conn: TConn) -> dict[str, Any]:
+    """Return a copy of the environ of a request. For one that repeats the last one, the parser returns the same."""
+    found: dict[str, Any] | None = vars(request).get("environ")
+    if found is None:
+        environ = wsgi.create(request, conn.sock, conn.client, conn.server, conn.cfg)[1]
+        environ["wsgi.multithread"] = True
+        del environ["wsgi.early_hints"]  # which refers to the request
+        vars(request)["environ"] = found = dict(environ)
+    return found.copy()
+
+
 def respond(application: Callable[..., Iterable[bytes]], request: Request, conn: TConn) -> bool:
     """Answer a request, and return whether the connection can be kept."""
-    response, environ = wsgi.create(request, conn.sock, conn.client, conn.server, conn.cfg, Response)
-    environ["wsgi.multithread"] = True
-    parts = application(environ, response.start_response)
+    response = Response(request, conn.sock, conn.cfg)
+    parts = application(_environ(request, conn), response.start_response)
     try:
         for part in parts:
             response.write(part)

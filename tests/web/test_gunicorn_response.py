@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -28,14 +29,25 @@ def sent(request: bytes, status: str, headers: dict[str, str], parts: Iterable[b
         start_response(status, list(headers.items()))
         return parts
 
-    client, server = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    config = Config()
-    with client, server:
-        conn = TConn(config, server, ("127.0.0.1", 1), ("127.0.0.1", 2))
-        server.setblocking(True)
-        is_kept = respond(application, Request(config, IterUnreader(iter([request])), conn.client), conn)
-        server.shutdown(socket.SHUT_WR)
+    with connection() as (client, conn):
+        is_kept = respond(application, parsed(request, conn), conn)
+        conn.sock.shutdown(socket.SHUT_WR)
         return is_kept, list(iter(lambda: client.recv(65536), b""))
+
+
+@contextmanager
+def connection() -> Iterator[tuple[socket.socket, TConn]]:
+    """Yield the socket of a client, and what gunicorn has of its connection."""
+    client, server = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with client, server:
+        conn = TConn(Config(), server, ("127.0.0.1", 1), ("127.0.0.1", 2))
+        server.setblocking(True)
+        yield client, conn
+
+
+def parsed(request: bytes, conn: TConn) -> Request:
+    """Parse a request."""
+    return Request(conn.cfg, IterUnreader(iter([request])), conn.client)
 
 
 def test_head_and_body_are_sent_together() -> None:
@@ -79,3 +91,21 @@ def test_an_error_within_a_response_ends_the_connection() -> None:
     assert messages[0].endswith(b"\r\n\r\nab")
     with pytest.raises(LookupError):
         sent(GET, "200 OK", LENGTH, parts())
+
+
+def test_a_repeated_request_has_the_same_environ() -> None:
+    """Whatever the application did to the first."""
+    found = []
+
+    def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        found.append(environ.copy())
+        environ.clear()
+        start_response("200 OK", [("Content-Length", "0")])
+        return []
+
+    with connection() as (_, conn):
+        request = parsed(GET, conn)
+        assert respond(application, request, conn)
+        assert respond(application, request, conn)
+    assert found[0] == found[1]
+    assert found[0]["REMOTE_ADDR"] == "127.0.0.1"
