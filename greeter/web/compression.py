@@ -22,6 +22,8 @@ def init_app(app: Flask) -> None:
 def _compress(compress: Compress, response: Response) -> Response:
     if response.status_code == 304 and "ETag" not in response.headers:
         return response  # to a poll: there is nothing to compress, and no cache that needs the header Vary
+    if (response.content_length or _MIN_SIZE) < _MIN_SIZE:
+        return response  # whatever the client accepts
     # Compress replaces the stream of a file with its own and does not close the original.
     if close := getattr(response.response, "close", None):
         response.call_on_close(close)
