@@ -35,7 +35,7 @@ class Request(NamedTuple):
 
     Attributes:
         port: The port of the server.
-        path: The path.
+        path: The path, with a format for the number of the job.
         unchanged: Whether to send the tag of the current state.
         many: Whether each request is for another job.
     """
@@ -47,7 +47,7 @@ class Request(NamedTuple):
 
     def per_second(self) -> float:
         """Measure how many of these requests are answered in a second."""
-        paths = [f"/jobs/{number:032x}/progress" for number in range(JOBS)] if self.many else [self.path]
+        paths = [self.path.format(number) for number in range(JOBS if self.many else 1)]
         tags = [self._tag(path) if self.unchanged else "" for path in paths]
         requests = ", ".join(f"{{'{path}', '{tag}'}}" for path, tag in zip(paths, tags, strict=True))
         script = (
@@ -95,11 +95,13 @@ def _add_jobs(installation: Installation) -> None:
 
 
 def _peers(installation: Installation, stack: ExitStack) -> Iterator[tuple[str, Request]]:
-    """Start the other applications that are installed, each with one job."""
+    """Start the other applications that are installed, each with one job, but the first with as many as ours."""
     from bench.peers import ancestor
 
-    ancestor.celery.backend.store_result("task", _META, "PROGRESS")
-    yield "ancestor", Request(stack.enter_context(server(installation, "bench.peers.ancestor:app")), "/status/task")
+    for number in range(JOBS):
+        ancestor.celery.backend.store_result(f"{number:032x}", _META, "PROGRESS")
+    port = stack.enter_context(server(installation, "bench.peers.ancestor:app"))
+    yield "ancestor", Request(port, "/status/{:032x}", many=True)
     try:
         import celery_progress  # noqa: F401
         import rq
@@ -123,7 +125,7 @@ def measure() -> dict[str, float]:
         _add_jobs(installation)
         bare = stack.enter_context(server(installation, "bench.peers.bare:app"))
         ours = stack.enter_context(server(installation, "bench.poll:application()"))
-        path = f"/jobs/{0:032x}/progress"
+        path = "/jobs/{:032x}/progress"
         requests = {
             "hello": Request(bare, "/hello"),
             "GET": Request(bare, "/get"),
