@@ -1,6 +1,7 @@
 """The embedded Redis."""
 
 import os
+import re
 import signal
 import stat
 import subprocess
@@ -108,3 +109,23 @@ def test_a_server_on_the_path_is_used_if_there_is_no_wheel(tmp_path: Path, monke
     for name in ("redis-server", "valkey-server"):
         (tmp_path / name).touch(stat.S_IRWXU)
         assert embedded_redis._find_server() == str(tmp_path / name)
+
+
+def test_a_damaged_file_is_repaired_as_documented(own_installation: Installation) -> None:
+    """Without the damage, for example zeros after a power failure, the server starts, with all data before it."""
+    folder = own_installation.settings.data_dir
+    own_installation.start("redis")
+    own_installation.redis.set("kept", "yes")
+    own_installation.signal("redis", signal.SIGKILL)
+    (damaged,) = folder.rglob("*.incr.aof")
+    with damaged.open("ab") as file:
+        file.write(bytes(100))
+    own_installation.launch("redis")
+    wait_for(lambda: own_installation.status("redis"))
+    assert "Bad file format reading the append only file" in own_installation.log.read_text()
+    command = re.search("`as-greeter (bash -c .*check-aof.*?)`", (ROOT / "deploy/README.md").read_text())
+    assert command
+    repair = command[1].replace("/var/lib/greeter", str(folder))
+    subprocess.run(repair, shell=True, cwd=ROOT, input="y\n", text=True, stdout=subprocess.DEVNULL, check=True)
+    own_installation.start("redis")
+    assert own_installation.redis.get("kept") == b"yes"
