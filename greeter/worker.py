@@ -34,7 +34,7 @@ from greeter.jobs.celery_app import CeleryApp
 from greeter.jobs.errors import JobNotFound
 from greeter.jobs.intake import Intake, queues_to_serve
 from greeter.jobs.mailer import Mailer
-from greeter.jobs.process_state import ProcessState
+from greeter.jobs.pool_process import PoolProcess
 from greeter.jobs.registration import register_tools
 from greeter.jobs.runner import Runner
 from greeter.jobs.sweeper import Sweeper
@@ -94,7 +94,7 @@ def _prepare_process(**_: object) -> None:
         app.runner = replace(app.runner, process=os.getpid())
         watchdog.watch()
         containment.prepare_pool_process(settings.max_file_bytes)
-        app.process_state = ProcessState()
+        app.pool_process = PoolProcess(app.jobs.store)
     except Exception:  # Celery would log it, and let the process run jobs without limits
         log.exception("a process could not be prepared, and is replaced")
         time.sleep(1)

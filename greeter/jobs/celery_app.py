@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import Celery
 from kombu.transport import TRANSPORT_ALIASES
 
-from greeter.jobs.process_state import ProcessState
+from greeter.jobs.pool_process import PoolProcess
 from greeter.jobs.runner import Runner
 from greeter.jobs.service import JobService
 from greeter.jobs.store import Store
@@ -24,15 +24,16 @@ class CeleryApp(Celery):
         settings: The settings of the installation.
         jobs: The job service.
         runner: The identity of this process, if it is a worker's.
-        process_state: The state in which this process started, if it is a pool process of a worker.
+        pool_process: Whether this process can run jobs; only in a pool process of a worker.
     """
+
+    pool_process: PoolProcess
 
     def __init__(self, settings: Settings) -> None:
         super().__init__("greeter")
         self.settings = settings
         self.jobs = JobService(Store(settings), settings.min_free_bytes)
         self.runner = Runner()
-        self.process_state: ProcessState | None = None
         self.conf.update(_configuration(settings))
 
 

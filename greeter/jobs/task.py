@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import NoReturn
 
 from celery import Task
 from celery.exceptions import Ignore, SoftTimeLimitExceeded, TaskPredicate
 
-from greeter.jobs import fitness, versions
+from greeter.jobs import versions
 from greeter.jobs.bounds import check_files, check_result
 from greeter.jobs.celery_app import CeleryApp
 from greeter.jobs.claimed_job import ClaimedJob
 from greeter.jobs.containment import contained
-from greeter.jobs.errors import CHANGED_PROCESS, OUT_OF_MEMORY, is_shortage, user_message
+from greeter.jobs.errors import OUT_OF_MEMORY, user_message
 from greeter.jobs.interrupts import interruptible
 from greeter.jobs.pictures import draw_pictures
-from greeter.jobs.reporting import reporting, retry_until_available, start_reporting
+from greeter.jobs.reporting import reporting, retry_until_available
 from greeter.jobs.service import return_delay
 from greeter.logs import JOB, REQUEST
 from greeter.toolkit.errors import ToolError
@@ -30,8 +28,6 @@ from greeter.toolkit.tool import Params, Tool
 log = logging.getLogger(__name__)
 job_log = logging.getLogger("greeter.job")
 
-_FIT_SECONDS = 1  # for which a process that can run jobs is not checked again
-
 
 class ToolTask(Task):  # type: ignore[type-arg]
     """Runs the function of a tool. Its message has only the job's id; the parameters are in the record."""
@@ -39,7 +35,6 @@ class ToolTask(Task):  # type: ignore[type-arg]
     app: CeleryApp
     Request = "greeter.jobs.request:JobRequest"
     throws = (ToolError, SoftTimeLimitExceeded)  # not bugs, so the log needs no traceback of them
-    fit_until = 0.0  # of all tools in this process
     resultrepr_maxsize = 1  # a result is private: keep it out of the log and out of Flower
 
     def __init__(self, tool: Tool, soft_time_limit: int, grace: int, max_result_bytes: int, max_cores: int = 1) -> None:
@@ -59,7 +54,7 @@ class ToolTask(Task):  # type: ignore[type-arg]
         JOB.set(job_id[:8])
         REQUEST.set(self.request.get("request_id") or "")
         try:
-            self._check_process()
+            self.app.pool_process.replace_if_unfit()
             return self._run(job_id)
         except Exception as error:
             if not isinstance(error, TaskPredicate):
@@ -69,59 +64,13 @@ class ToolTask(Task):  # type: ignore[type-arg]
             JOB.set("")
             REQUEST.set("")
 
-    def _check_process(self) -> None:
-        """Replace this process if it cannot run jobs. Another one gets the job, which is not claimed yet."""
-        try:
-            reason = self._reason_to_replace()
-        except Exception as error:  # if it were raised, the job would wait forever
-            reason = f"it cannot be checked: {type(error).__name__}"
-        if reason:
-            _replace_process(reason)
-
-    def _reason_to_replace(self) -> str | None:
-        state = self.app.process_state
-        if state and (change := state.change()):
-            return f"a job has changed it: {change}"
-        try:
-            start_reporting()
-        except RuntimeError as error:  # the limit of processes, or of memory, is reached
-            return str(error)
-        if problem := self._recent_problem():  # perhaps only of this process
-            time.sleep(return_delay())
-        return problem
-
-    def _recent_problem(self) -> str | None:
-        """Return the problem, unless there was none in the last second: a job that fails is checked again."""
-        if time.monotonic() < ToolTask.fit_until:
-            return None
-        problem = self._problem()
-        if not problem:
-            ToolTask.fit_until = time.monotonic() + _FIT_SECONDS
-        return problem
-
     def _return(self, job_id: str, error: Exception) -> None:
-        """Requeue a job whose failure may be that of the machine.
-
-        The attempt counts if the machine seems fit now, or the job has changed its process: one that has used up all
-        processes, or has become another user, fails in the end.
-        """
-        problem, shortage = self._problem(), is_shortage(error)
-        change = self.app.process_state.change() if self.app.process_state else None
-        if shortage and not change:
-            problem = problem or fitness.thread_problem()
-        if problem or shortage:
-            log.warning("returned a job that failed: %s", problem or error, exc_info=error)
-            counted, reason = not problem, error
-            if problem and change:
-                log.warning("it may be the reason, because it has changed its process: %s", change)
-                counted, reason = True, ToolError(CHANGED_PROCESS)
+        """Requeue a job whose failure may be due to the machine."""
+        if found := self.app.pool_process.assess_failure(error):
             time.sleep(return_delay())
-            requeue = partial(self.app.jobs.requeue, job_id, self.app.runner, counted=counted, reason=reason)
-            retry_until_available(requeue)
+            jobs, runner = self.app.jobs, self.app.runner
+            retry_until_available(partial(jobs.requeue, job_id, runner, counted=found.counted, reason=found.reason))
             raise Ignore from None
-
-    def _problem(self) -> str | None:
-        return retry_until_available(partial(fitness.problem, self.app.jobs.store))
 
     def _run(self, job_id: str) -> Result:
         jobs, runner = self.app.jobs, self.app.runner
@@ -165,15 +114,7 @@ class ToolTask(Task):  # type: ignore[type-arg]
 
     def on_failure(self, exc: Exception, task_id: str, args: object, kwargs: object, einfo: object) -> None:
         """Log the traceback of a bug, and have this process replaced."""
-        if user_message(exc) is None:
-            if self.app.process_state:
-                self.app.process_state.suspect()
+        if user_message(exc) is None:  # so this is not the main process: there, it is always TimeLimitExceeded
+            self.app.pool_process.suspect()
             fields = {"job": task_id[:8], "request": self.request.get("request_id")}
             log.error("bug in the tool %s", self.name, exc_info=exc, extra=fields)
-
-
-def _replace_process(reason: str) -> NoReturn:
-    try:
-        log.warning("this process is replaced, because %s", reason)
-    finally:  # also if a job has broken the log
-        os._exit(os.EX_TEMPFAIL)  # the main process sends the message again

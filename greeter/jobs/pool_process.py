@@ -1,0 +1,98 @@
+"""Whether a pool process can run jobs, and whether a job that failed in it should be requeued."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from functools import partial
+from typing import NamedTuple, NoReturn
+
+from greeter.jobs import fitness
+from greeter.jobs.errors import CHANGED_PROCESS, is_shortage
+from greeter.jobs.process_state import ProcessState
+from greeter.jobs.reporting import retry_until_available, start_reporting
+from greeter.jobs.service import return_delay
+from greeter.jobs.store import Store
+from greeter.toolkit.errors import ToolError
+
+log = logging.getLogger(__name__)
+
+_FIT_SECONDS = 1  # for which a process that can run jobs is not checked again
+
+
+class Requeue(NamedTuple):
+    """How to requeue a job that failed; see JobService.requeue."""
+
+    counted: bool
+    reason: Exception
+
+
+class PoolProcess:
+    """This process of the pool of a worker. It is replaced if a job has changed it, or if it cannot run jobs."""
+
+    def __init__(self, store: Store) -> None:
+        """Remember the state of this process before its first job."""
+        self._store = store
+        self._state = ProcessState()
+        self._fit_until = 0.0
+
+    def suspect(self) -> None:
+        """Have this process replaced before the next job, because this one has failed with a bug."""
+        self._state.suspect()
+
+    def replace_if_unfit(self) -> None:
+        """Replace this process if it cannot run jobs. Another one gets the job, which is not claimed yet."""
+        try:
+            reason = self._reason_to_replace()
+        except Exception as error:  # if it were raised, the job would wait forever
+            reason = f"it cannot be checked: {type(error).__name__}"
+        if reason:
+            _replace(reason)
+
+    def assess_failure(self, error: Exception) -> Requeue | None:
+        """Return how to requeue a job that failed with this error, or None unless that may be due to the machine.
+
+        The attempt counts if the machine seems fit now, or the job has changed its process: one that has used up all
+        processes, or has become another user, fails in the end.
+        """
+        problem, shortage, change = self._problem(), is_shortage(error), self._state.change()
+        if shortage and not change:
+            problem = problem or fitness.thread_problem()
+        if not (problem or shortage):
+            return None
+        log.warning("returned a job that failed: %s", problem or error, exc_info=error)
+        if problem and change:
+            log.warning("it may be the reason, because it has changed its process: %s", change)
+            return Requeue(counted=True, reason=ToolError(CHANGED_PROCESS))
+        return Requeue(counted=not problem, reason=error)
+
+    def _reason_to_replace(self) -> str | None:
+        if change := self._state.change():
+            return f"a job has changed it: {change}"
+        try:
+            start_reporting()
+        except RuntimeError as error:  # the limit of processes, or of memory, is reached
+            return str(error)
+        if problem := self._recent_problem():  # perhaps only of this process
+            time.sleep(return_delay())
+        return problem
+
+    def _recent_problem(self) -> str | None:
+        """Return the problem, unless there was none in the last second: a job that fails is checked again."""
+        if time.monotonic() < self._fit_until:
+            return None
+        problem = self._problem()
+        if not problem:
+            self._fit_until = time.monotonic() + _FIT_SECONDS
+        return problem
+
+    def _problem(self) -> str | None:
+        return retry_until_available(partial(fitness.problem, self._store))
+
+
+def _replace(reason: str) -> NoReturn:
+    try:
+        log.warning("this process is replaced, because %s", reason)
+    finally:  # also if a job has broken the log
+        os._exit(os.EX_TEMPFAIL)  # the main process sends the message again
