@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
+from contextlib import suppress
 
 from billiard.process import BaseProcess as Process
 from celery.concurrency import asynpool, prefork
@@ -37,7 +38,8 @@ class Pool(asynpool.AsynPool):
 
     def _track_child_process(self, process: Process, hub: Hub) -> None:
         if process.pid and "_sentinel_poll" not in vars(process) and hasattr(os, "pidfd_open"):  # Linux
-            vars(process)["_sentinel_poll"] = os.pidfd_open(process.pid)
+            with suppress(OSError):  # an old kernel, or a sandbox, refuses: Celery's pipe remains
+                vars(process)["_sentinel_poll"] = os.pidfd_open(process.pid)
         super()._track_child_process(process, hub)  # type: ignore[misc]  # missing in the stubs
 
     @property

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterator
+from errno import ENOSYS
 from pathlib import Path
 
 import pytest
@@ -61,3 +62,20 @@ def test_the_end_of_a_process_is_noticed_at_once(hub: Hub, tmp_path: Path, funct
         hub.run_once()
     assert (ended.exists(), pool.noticed) == (True, [0])
     ended.unlink()
+
+
+@pytest.mark.timeout(20)
+def test_without_descriptors_of_processes_the_pipe_is_watched(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kernel before Linux 5.3, or the sandbox of a container, refuses them, and the worker has to start there."""
+
+    def refuse(pid: int) -> int:
+        raise OSError(ENOSYS, os.strerror(ENOSYS))
+
+    monkeypatch.setattr(os, "pidfd_open", refuse)
+    pool, process = Watching(), ForkProcess(target=time.sleep, args=(0.1,))
+    process.start()
+    pool._track_child_process(process, hub)
+    while not pool.noticed:
+        hub.run_once()
+    process.join()
+    assert process.exitcode == 0
