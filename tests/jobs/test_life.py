@@ -177,14 +177,7 @@ class Life(RuleBasedStateMachine):
         return bool(mine and (process is None or model.mine == f"{worker}/{process}"))
 
 
-@pytest.fixture
-def store(with_redis: Installation) -> Store:
-    """A store that is emptied for each example, and need not survive anything."""
-    with_redis.redis.config_set("appendfsync", "no")
-    return with_redis.store
-
-
-def test_records_follow_the_model_whatever_is_called(store: Store) -> None:
+def test_records_follow_the_model_whatever_is_called(with_redis: Installation) -> None:
     """Late calls of any kind never change an end state."""
     limits = settings(max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck))
-    run_state_machine_as_test(type("LifeInRedis", (Life,), {"store": store}), settings=limits)
+    run_state_machine_as_test(type("LifeInRedis", (Life,), {"store": with_redis.store}), settings=limits)

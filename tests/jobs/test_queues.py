@@ -382,7 +382,6 @@ class Queue(RuleBasedStateMachine):
 
 def test_places_and_shares_whatever_is_called(site: Installation) -> None:
     """The place that is shown is exact, and each client gets its share."""
-    site.redis.config_set("appendfsync", "no")
     limits = settings(max_examples=15, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck))
     run_state_machine_as_test(type("QueueInRedis", (Queue,), {"store": site.store}), settings=limits)
 
@@ -401,8 +400,6 @@ def commands(store: Store, call: Callable[[], object]) -> list[str]:
 def test_the_cost_does_not_depend_on_how_many_jobs_wait(site: Installation) -> None:
     """A sweep, a submission, a claim and a cancel run few commands, and none that reads all jobs."""
     store = site.store
-
-    site.redis.config_set("appendfsync", "no")
     with site.redis.pipeline(transaction=False) as pipeline:
         for number in range(10_000):
             store._scripts._scripts["create"](args=arguments(number, f"client {number // 20}"), client=pipeline)

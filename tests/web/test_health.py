@@ -52,6 +52,7 @@ def test_a_redis_whose_configuration_becomes_unsafe_is_reported(
     with_redis: Installation, caplog: pytest.LogCaptureFixture, setting: str, value: str, problem: str
 ) -> None:
     """By readiness, the metrics and the log of a worker, while everything runs, because no restart would notice."""
+    with_redis.redis.config_set("appendfsync", "always")  # as that of an installation, unlike that of the tests
     token = "a token of sixteen or more"
     client = create_app(dataclasses.replace(with_redis.settings, metrics_token=token)).test_client()
     sweeper = Sweeper(with_redis.jobs, "this", {tool.queue for tool in load().values()})
