@@ -29,7 +29,7 @@ from kombu import Queue
 from redis import RedisError
 
 from greeter import tools
-from greeter.jobs import containment, fitness, redis_check
+from greeter.jobs import containment, fitness, redis_check, resource_limits
 from greeter.jobs.celery_app import CeleryApp
 from greeter.jobs.errors import JobNotFound
 from greeter.jobs.intake import Intake, queues_to_serve
@@ -48,7 +48,7 @@ configure(settings.production)
 app = CeleryApp(settings)
 app.runner = Runner(f"{gethostname()}-{token_hex(8)}")
 app.set_default()  # so that AsyncResult(job_id) needs no app
-containment.limit_threads()  # before the tools load libraries
+resource_limits.limit_threads()  # before the tools load libraries
 found = register_tools(app, tools.load().values())
 queues = queues_to_serve(settings, found)
 app.conf.task_queues = [Queue(name, routing_key=name) for name in queues]
@@ -93,7 +93,8 @@ def _prepare_process(**_: object) -> None:
     try:
         app.runner = replace(app.runner, process=os.getpid())
         watchdog.watch()
-        containment.prepare_pool_process(settings.max_file_bytes)
+        resource_limits.limit_process(settings.max_file_bytes)
+        containment.prepare_pool_process()
         app.pool_process = PoolProcess(app.jobs.store)
     except Exception:  # Celery would log it, and let the process run jobs without limits
         log.exception("a process could not be prepared, and is replaced")

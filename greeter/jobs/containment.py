@@ -1,20 +1,15 @@
-"""The limits of a job on its process, and the end of every process that it started."""
+"""The end of every process that a job started: with the job, or with the process or the worker that ran it."""
 
 from __future__ import annotations
 
 import atexit
-import ctypes
-import gc
 import logging
 import multiprocessing
 import os
-import resource
 import sys
 import traceback
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager, nullcontext, suppress
-from errno import EMFILE
-from pathlib import Path
+from contextlib import contextmanager
 
 import billiard
 import psutil
@@ -23,23 +18,10 @@ from greeter.jobs import survivors
 from greeter.toolkit.job import Job
 from greeter.toolkit.process_guard import adopt_orphans, die_with_parent, kill_descendants
 from greeter.toolkit.process_trees import kill_orphans, kill_trees
-from greeter.toolkit.threads import limited_threads, thread_variables
 
 log = logging.getLogger(__name__)
 
-_OOM_SCORE = "500"  # of at most 1000: the kernel kills a job before the worker, Redis or the web
-
-_SPARE_DESCRIPTORS = 16
-_MIN_DESCRIPTORS = 64  # that a job can use
-_LITTLE = 16 * 2**20  # bytes that earlier jobs may leave in the memory of a process; looking for them takes time
-
 _helpers: Collection[int] | None = None  # None: this is not the main process of a worker
-_settled_memory = 0  # private memory of this process after free memory was last returned
-
-
-def limit_threads() -> None:
-    """Let the libraries that this process and its children load later use one thread each."""
-    os.environ.update(thread_variables(1))
 
 
 def prepare_worker(installation: str) -> None:
@@ -52,17 +34,9 @@ def prepare_worker(installation: str) -> None:
     survivors.end_survivors()
 
 
-def prepare_pool_process(max_file_bytes: int) -> None:
-    """Shield a pool process from signals to the worker's group, end it with the worker, and limit its files.
-
-    Raises OSError if it has too few descriptors for a job: the main process may have used them up.
-    """
-    _require_descriptors()
+def prepare_pool_process() -> None:
+    """Shield a pool process from signals to the worker's group, and end it with the worker."""
     os.setpgrp()
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (max_file_bytes, max_file_bytes))
-    with suppress(OSError):  # there is no such file outside Linux
-        Path("/proc/self/oom_score_adj").write_text(_OOM_SCORE)
     die_with_parent()
     adopt_orphans()
     survivors.mark_pool_process()
@@ -72,15 +46,13 @@ def prepare_pool_process(max_file_bytes: int) -> None:
 
 @contextmanager
 def contained(job: Job) -> Iterator[None]:
-    """Limit the threads, memory and files of a job while the body runs; then end every process that it started.
+    """End every process that a job started while the body ran.
 
     A fork of this process ends here: if a tool returned or raised in it too, it would end the job and take others.
     """
     process = os.getpid()
     try:
-        threads = limited_threads(job.cores) if job.cores > 1 else nullcontext()  # see limit_threads
-        with threads, _limited_memory(job.memory), _limited_descriptors():
-            yield
+        yield
     except BaseException as error:
         if os.getpid() != process:
             log.exception("the tool raised this in a process that it forked")
@@ -123,69 +95,8 @@ def _stop_fork_server() -> None:
         module._forkserver._stop()
 
 
-@contextmanager
-def _limited_memory(size: int) -> Iterator[None]:
-    """Limit the private memory of this process to `size` bytes more than it has. Programs inherit the limit.
-
-    The limit is on data and not on the address space, so that a tool can map a database that is larger.
-    """
-    before = resource.getrlimit(resource.RLIMIT_DATA)
-    if psutil.LINUX:
-        limit = _settle_memory() + size
-        if before[1] != resource.RLIM_INFINITY:
-            limit = min(limit, before[1])
-        resource.setrlimit(resource.RLIMIT_DATA, (limit, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_DATA, before)
-
-
-def _require_descriptors() -> None:
-    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    free = limit - len(os.listdir("/dev/fd"))  # noqa: PTH208
-    if limit != resource.RLIM_INFINITY and free < _SPARE_DESCRIPTORS + _MIN_DESCRIPTORS:
-        raise OSError(EMFILE, f"only {free} more files can be opened: raise the limit, or start the worker again")
-
-
-@contextmanager
-def _limited_descriptors() -> Iterator[None]:
-    """Keep some descriptors for what has to be done after a tool that leaves none."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != resource.RLIM_INFINITY:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft - _SPARE_DESCRIPTORS, 0), hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-
-
 def _forget_variables(error: BaseException | None) -> None:
     """Clear the local variables in the traceback of an error, which Celery keeps for a while."""
     while error is not None:
         traceback.clear_frames(error.__traceback__)
         error = error.__context__
-
-
-def _settle_memory() -> int:
-    """Return the private memory of this process, of which earlier jobs have left only a little.
-
-    The rest is returned to the system; otherwise it would count as used, and be there for this job too.
-    """
-    global _settled_memory
-    if (private := _private_memory()) <= _settled_memory + _LITTLE:
-        return private
-    gc.collect()
-    with suppress(AttributeError):  # only glibc has it
-        ctypes.CDLL(None).malloc_trim(0)
-    _settled_memory = _private_memory()
-    return _settled_memory
-
-
-def _private_memory() -> int:
-    """Return the bytes that RLIMIT_DATA limits (Linux only)."""
-    file = os.open("/proc/self/statm", os.O_RDONLY)  # for each job, and Path.read_text() takes three times as long
-    try:
-        return int(os.read(file, 200).split()[5]) * resource.getpagesize()
-    finally:
-        os.close(file)

@@ -19,6 +19,7 @@ from greeter.jobs.errors import OUT_OF_MEMORY, user_message
 from greeter.jobs.interrupts import interruptible
 from greeter.jobs.pictures import draw_pictures
 from greeter.jobs.reporting import reporting, retry_until_available
+from greeter.jobs.resource_limits import limited_resources
 from greeter.jobs.service import return_delay
 from greeter.logs import JOB, REQUEST
 from greeter.toolkit.errors import ToolError
@@ -81,7 +82,11 @@ class ToolTask(Task):  # type: ignore[type-arg]
         job_log.info("started", extra={"tool": self.name, "attempts": claim.attempts})
         job = Job(claim.folder, self.app.settings.job_memory, self._cores)
         claimed = ClaimedJob(jobs, job_id, runner)
-        with reporting(job, claimed, self._soft_limit, self._hard_limit) as is_due, contained(job):
+        with (
+            reporting(job, claimed, self._soft_limit, self._hard_limit) as is_due,
+            contained(job),
+            limited_resources(job),
+        ):
             result = self._call(job, claim.params, is_due)
             draw_pictures(claim.folder, is_due)
         if claim.folder.exists():

@@ -1,4 +1,4 @@
-"""The limits of a job on its process."""
+"""The limits of a job on the resources of its process."""
 
 import subprocess
 import sys
@@ -8,15 +8,15 @@ import pytest
 
 from tests.conftest import ROOT
 
-# In a process of its own, because the end of a job ends all processes that its process has started.
+# In a process of its own, so that its memory is that of these jobs.
 _JOBS = """
 import resource
 from pathlib import Path
-from greeter.jobs.containment import contained
+from greeter.jobs.resource_limits import limited_resources
 from greeter.toolkit.job import Job
 
 def run_job() -> int:
-    with contained(Job(Path("/no/such/folder"), memory=2**30)):
+    with limited_resources(Job(Path("/no/such/folder"), memory=2**30)):
         return resource.getrlimit(resource.RLIMIT_DATA)[0]
 
 before = run_job()
