@@ -19,6 +19,7 @@ from greeter.web import (
     describe,
     errors,
     health,
+    job_actions,
     jobs,
     mail,
     metrics,
@@ -65,7 +66,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     templates = (template_filters, site, describe)
     for module in (*requests, *templates, jobs, api, cli):
         module.init_app(app)
-    for blueprint in (pages.bp, mail.bp, health.bp, metrics.bp):
+    for blueprint in (pages.bp, job_actions.bp, mail.bp, health.bp, metrics.bp):
         app.register_blueprint(blueprint)
     return app
 

@@ -1,4 +1,4 @@
-"""The page of a job with its fragment, its result files, and the actions on it."""
+"""The page of a job with its fragment, and its result files."""
 
 from __future__ import annotations
 
@@ -25,20 +25,15 @@ from greeter.jobs.result_files import ResultFile
 from greeter.jobs.samples import PREFIX
 from greeter.web import crate, downloads
 from greeter.web.errors import missing_file, not_found
-from greeter.web.forms import make_form
-from greeter.web.job_context import JobStatus, can_run_again, context_of, files_of, status_of, wait_headers
-from greeter.web.pages import find_tool, form_page, submit_job
+from greeter.web.job_context import JobStatus, context_of, files_of, status_of, wait_headers
 from greeter.web.services import services
 from greeter.web.table_index import BrokenIndex
 from greeter.web.table_view import selection
-from greeter.web.uploads import of_job
 
 _FRAGMENTS = 256  # kept in each process, about 2 KB each: one rendering serves all who watch a job
 _READINGS = 16  # likewise, but of jobs with many viewers only, whose polls share a reading
 READING_SECONDS = 0.1  # for which a reading is shared: less than between two polls of a page
 _RENEWAL = 15  # seconds; style.css shows a notice on a page that got no fragment for twice as long
-
-_FILES_GONE = "The input files were deleted, because this job was cancelled before it started. Enter them again."
 
 bp = Blueprint("jobs", __name__)
 bp.register_error_handler(FileNotFoundError, missing_file)
@@ -113,54 +108,6 @@ def archive(job_id: str) -> ResponseReturnValue:
     """Download the files of an ended job, and how they were made, as an RO-Crate."""
     record = services().find(job_id)
     return _is_missing(record) if record.active else crate.send(record)
-
-
-@bp.post("/jobs/<job_id:job_id>/cancel")
-def cancel(job_id: str) -> ResponseReturnValue:
-    """Cancel a job, unless it has ended."""
-    if services().find(job_id).active:
-        services().jobs.cancel(job_id)
-    return redirect(url_for(".job", job_id=job_id), 303)
-
-
-@bp.get("/jobs/<job_id:job_id>/delete")
-def confirm_delete(job_id: str) -> ResponseReturnValue:
-    """Ask whether an ended job should be deleted."""
-    record = services().find(job_id)
-    if record.active or not record.kept_until:
-        return redirect(url_for(".job", job_id=job_id), 303)
-    return render_template("delete.html", **context_of(record))
-
-
-@bp.post("/jobs/<job_id:job_id>/delete")
-def delete(job_id: str) -> ResponseReturnValue:
-    """Delete an ended job with all its files, unless it is a sample."""
-    if not services().find(job_id).kept_until or not services().jobs.delete(job_id):
-        return redirect(url_for(".job", job_id=job_id), 303)
-    return render_template("deleted.html")
-
-
-@bp.get("/jobs/<job_id:job_id>/edit")
-def edit(job_id: str) -> str:
-    """Show the form of a job's tool, filled with the input of the job."""
-    record = services().find(job_id)
-    tool, reader = find_tool(record.tool), services().reader_for(job_id)
-    provenance = reader.provenance(job_id)
-    problem = "" if reader.files.has_inputs(job_id, provenance.checksums) else _FILES_GONE
-    form = make_form(tool, data=of_job(reader.params(job_id), job_id, provenance.filenames))
-    return form_page(tool, form, record.label, problem)
-
-
-@bp.post("/jobs/<job_id:job_id>/again")
-def again(job_id: str) -> ResponseReturnValue:
-    """Submit the input of a job as a new job."""
-    record = services().find(job_id)
-    tool, reader = find_tool(record.tool), services().reader_for(job_id)
-    params, provenance = reader.params(job_id), reader.provenance(job_id)
-    if not can_run_again(record, provenance):
-        return redirect(url_for(".edit", job_id=job_id), 303)
-    form = make_form(tool, data=of_job(params, job_id, provenance.filenames))
-    return submit_job(tool, form, params, record.label, provenance.filenames)
 
 
 def _reading(job_id: str, period: int) -> Record:
