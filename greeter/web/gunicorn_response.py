@@ -39,8 +39,14 @@ class Response(wsgi.Response):
         self._head = f"HTTP/{major}.{minor} {self.status}\r\n{fields}\r\n".encode("latin-1")
         self.headers_sent = True
 
+    @property
+    def has_sent(self) -> bool:
+        """Whether the client may have received something."""
+        return self.headers_sent and not self._head
+
     def _emit_body(self, data: bytes) -> None:
-        self._send(b"%X\r\n%s\r\n" % (len(data), data) if self.chunked else data)
+        if data:
+            self._send(b"%X\r\n%s\r\n" % (len(data), data) if self.chunked else data)
 
     def close(self) -> None:
         """Send what is left."""
@@ -80,7 +86,7 @@ def respond(application: Callable[..., Iterable[bytes]], request: Request, conn:
     except OSError:
         raise
     except Exception:
-        if not response.headers_sent:
+        if not response.has_sent:
             raise
         log.exception("a response could not be completed")
         return False

@@ -89,8 +89,9 @@ def test_an_error_within_a_response_ends_the_connection() -> None:
     is_kept, messages = sent(GET, "200 OK", LENGTH, parts(b"ab"))
     assert not is_kept
     assert messages[0].endswith(b"\r\n\r\nab")
-    with pytest.raises(LookupError):
-        sent(GET, "200 OK", LENGTH, parts())
+    for nothing in ([], [b""]):
+        with pytest.raises(LookupError):
+            sent(GET, "200 OK", LENGTH, parts(*nothing))
 
 
 def test_a_repeated_request_has_the_same_environ() -> None:
