@@ -149,7 +149,8 @@ def words(text: str) -> tuple[str, ...]:
 def host_names(text: str) -> tuple[str, ...]:
     """Split a list of host names, which may start with a dot and end in a port."""
     found = words(text.lower())
-    if not all(re.fullmatch(r"\.?[\w.-]+(:\d+)?", name) for name in found):
+    # No underscore: requests for such a name are refused.
+    if not all(re.fullmatch(r"\.?([^\W_]|[.-])+(:\d+)?", name) for name in found):
         raise ValueError("should have host names, such as your.host, without https://")
     return found
 

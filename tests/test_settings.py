@@ -122,6 +122,7 @@ def test_production_requires_strong_secrets() -> None:
         ("TIME_LIMIT_GRACE", {"TIME_LIMIT_GRACE": "-1"}),
         ("TRUSTED_HOSTS", {"TRUSTED_HOSTS": "https://your.host"}),
         ("TRUSTED_HOSTS", {"TRUSTED_HOSTS": "your.host *"}),
+        ("TRUSTED_HOSTS", {"TRUSTED_HOSTS": "your_host"}),
         ("CORS_ORIGINS", {"CORS_ORIGINS": "https://your.host/"}),
         ("CORS_ORIGINS", {"CORS_ORIGINS": "your.host"}),
     ],
