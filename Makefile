@@ -18,7 +18,7 @@ dev: .venv/dev .env  ## as run, but a changed tool, template or style takes effe
 	@PATH="$(CURDIR)/$(BIN):$$PATH" exec $(BIN)/honcho --procfile Procfile.dev start
 
 test: .venv/dev  ## run all tests; FAST=1 skips the slow ones, COVERAGE=1 measures coverage
-	$(BIN)/pytest --numprocesses 6 --dist loadfile --no-loadscope-reorder $(if $(FAST),-m "not slow") \
+	$(BIN)/pytest --numprocesses $(if $(FAST),4,6) --dist loadfile --no-loadscope-reorder $(if $(FAST),-m "not slow") \
 		$(if $(COVERAGE),--cov $(if $(FAST),--cov-fail-under 0))
 
 bench: bench/.venv/installed  ## compare the performance with that of other software; needs wrk and hmmer
