@@ -75,6 +75,7 @@ def test_jobs_survive_a_restart_of_redis(site: Installation) -> None:
     assert set(diary(site).values()) == {1}
     assert psutil.pid_exists(site.pid("worker"))
     assert_queue_is_empty(site)
+    assert "Error on restarting" not in site.log.read_text()  # a part of the worker would keep its old connections
 
 
 def test_a_memory_error_fails_the_job_but_not_the_worker(site: Installation) -> None:

@@ -25,11 +25,12 @@ class Consumer(consumer.Consumer):
     event_dispatcher: EventDispatcher
 
     def __init__(self, *args: Any, **options: Any) -> None:
-        """Create a consumer that does not wait for replies of other workers when it connects.
+        """Create a consumer that neither asks other workers when it connects nor follows their events.
 
-        Celery waits for a second, to learn which tasks were revoked. Here, the records have that.
+        Celery waits for a second, to learn which tasks were revoked, and each worker reads the events of all others.
+        Here, the records have all that. What follows the events also kept two connections each time Redis was lost.
         """
-        super().__init__(*args, **options, without_mingle=True)
+        super().__init__(*args, **options, without_mingle=True, without_gossip=True)
 
     def on_send_event_buffered(self) -> None:  # type: ignore[override]  # the stubs have a wrong type
         """Plan to publish the event, and those that follow it."""
