@@ -2,7 +2,8 @@
 
     python -m bench.poll
 
-Starts Redis and a gunicorn for each application, all with gunicorn.conf.py. They are measured in turn with wrk.
+Starts Redis and a gunicorn for each application, all with gunicorn.conf.py, and for some of them another one with
+gunicorn's own worker with threads. They are measured in turn with wrk.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from greeter.web.services import services
 from tests.conftest import Installation
 
 SECONDS, ROUNDS, JOBS = 2, 5, 1000
+_OWN_WORKER = "--worker-class gthread"
 _META = {"current": 3, "total": 9, "unit": "step"}
 
 
@@ -100,8 +102,9 @@ def _peers(installation: Installation, stack: ExitStack) -> Iterator[tuple[str, 
 
     for number in range(JOBS):
         ancestor.celery.backend.store_result(f"{number:032x}", _META, "PROGRESS")
-    port = stack.enter_context(server(installation, "bench.peers.ancestor:app"))
-    yield "ancestor", Request(port, "/status/{:032x}", many=True)
+    for name, options in (("ancestor", ""), ("plain ancestor", _OWN_WORKER)):
+        port = stack.enter_context(server(installation, "bench.peers.ancestor:app", options))
+        yield name, Request(port, "/status/{:032x}", many=True)
     try:
         import celery_progress  # noqa: F401
         import rq
@@ -124,11 +127,14 @@ def measure() -> dict[str, float]:
         installation.redis.set("bench", b"x" * 300)
         _add_jobs(installation)
         bare = stack.enter_context(server(installation, "bench.peers.bare:app"))
+        plain = stack.enter_context(server(installation, "bench.peers.bare:app", _OWN_WORKER))
         ours = stack.enter_context(server(installation, "bench.poll:application()"))
         path = "/jobs/{:032x}/progress"
         requests = {
             "hello": Request(bare, "/hello"),
             "GET": Request(bare, "/get"),
+            "plain hello": Request(plain, "/hello"),
+            "plain GET": Request(plain, "/get"),
             "our GET": Request(ours, "/get"),
             "changed": Request(ours, path),
             "changed, many": Request(ours, path, many=True),
@@ -149,17 +155,21 @@ def lines() -> list[Line]:
         return Line(figure, f"{value:,.0f} /s", f"{beside}, {base:,.0f} /s", value / base, target)
 
     hello, get, own = "bare Flask hello", "bare Flask with one Redis GET", "our Flask with one Redis GET"
+    page, plainly = "AsyncResult and a page", "with gunicorn's own worker"
     found = [
         line("changed poll, one job for all", "changed", "hello", hello, ">= 0.54"),
         line("changed poll, a job for each", "changed, many", "hello", hello, ">= 0.54"),
         line("changed poll, one job for all", "changed", "GET", get, ">= 0.85"),
-        line("changed poll, a job for each", "changed, many", "ancestor", "AsyncResult and a page", ">= 2"),
+        line("changed poll, a job for each", "changed, many", "ancestor", page, ">= 2"),
+        line("changed poll, one job for all", "changed", "plain hello", f"{hello} {plainly}", ">= 0.54"),
+        line("changed poll, one job for all", "changed", "plain GET", f"{get} {plainly}", ">= 0.85"),
+        line("changed poll, a job for each", "changed, many", "plain ancestor", f"{page} {plainly}", ">= 2"),
         line("unchanged poll (304), one job for all", "unchanged", "GET", get, ">= 1.00"),
         line("unchanged poll (304), one job for all", "unchanged", "our GET", own, ">= 1.00"),
         line("unchanged poll (304), a job for each", "unchanged, many", "GET", get, ">= 1.00"),
         line("unchanged poll (304), a job for each", "unchanged, many", "our GET", own, ">= 1.00"),
         line("one Redis GET", "GET", "hello", hello),
-        line("AsyncResult and a page", "ancestor", "hello", hello),
+        line(page, "ancestor", "hello", hello),
     ]
     found += [line(name, name, "hello", hello) for name in ("celery-progress", "RQ") if name in rates]
     return found

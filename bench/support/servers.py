@@ -20,10 +20,16 @@ CONNECTIONS = 32
 
 
 @contextmanager
-def server(installation: Installation, application: str) -> Iterator[int]:
-    """Serve an application with gunicorn.conf.py and the settings of an installation; yield the port."""
+def server(installation: Installation, application: str, options: str = "") -> Iterator[int]:
+    """Serve an application with gunicorn.conf.py and the settings of an installation; yield the port.
+
+    Args:
+        installation: The installation.
+        application: The application, as gunicorn takes it.
+        options: More options of gunicorn.
+    """
     port = free_port()
-    environ = os.environ | installation.environ | {"WEB_PORT": str(port)}
+    environ = os.environ | installation.environ | {"WEB_PORT": str(port), "GUNICORN_CMD_ARGS": options}
     command = [sys.executable, "-m", "gunicorn", application]
     with installation.log.open("ab") as log:
         process = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=log, stderr=log)
