@@ -52,8 +52,9 @@ class ResultFile:
 def result_files(files: JobFiles, job_id: str, attempt: int) -> list[ResultFile]:
     """Return the result files of an attempt, sorted by name, with what its tool says about them.
 
-    Raises FileNotFoundError if the job has no folder: it was removed, or the disk is not mounted.
+    Raises FileNotFoundError if the disk is not mounted. If only the folder of the job is lost, there are no files.
     """
-    files.folder(job_id).stat()
-    sentences = read_sentences(files.attempt(job_id, attempt))
+    folder = files.attempt(job_id, attempt)  # or NoAnswer, where the next line would wait
+    files.root.stat()
+    sentences = read_sentences(folder)
     return [ResultFile(path, sentences.get(path.name, "")) for path in files.outputs(job_id, attempt)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from errno import EDQUOT, EIO, ENODEV, ENOSPC, ENOTCONN, ENXIO, EROFS, ESTALE
+from errno import EDQUOT, EHOSTDOWN, EIO, ENODEV, ENOSPC, ENOTCONN, ENXIO, EROFS, ESTALE, ETIMEDOUT
 
 from flask import Flask, current_app, render_template, request
 from flask.globals import request_ctx
@@ -27,7 +27,8 @@ from greeter.web.refusals import RETRY_AFTER
 from greeter.web.request_log import UNLOGGED_ENDPOINTS
 from greeter.web.services import services
 
-_OF_DISKS = {EDQUOT, EIO, ENODEV, ENOSPC, ENOTCONN, ENXIO, EROFS, ESTALE}  # errors that are no bugs
+# Errors of disks, also of those of a file server, which are no bugs.
+_OF_DISKS = {EDQUOT, EHOSTDOWN, EIO, ENODEV, ENOSPC, ENOTCONN, ENXIO, EROFS, ESTALE, ETIMEDOUT}
 _REFRESH = 15  # seconds, until the error page of a job is loaded again
 
 
