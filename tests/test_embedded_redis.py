@@ -17,9 +17,8 @@ from redis.exceptions import AuthenticationError
 from greeter import embedded_redis
 from tests.conftest import ROOT, Installation, wait_for
 
-pytestmark = pytest.mark.redis
 
-
+@pytest.mark.slow
 def test_data_survives_a_restart_and_access_needs_the_password(own_installation: Installation) -> None:
     """The server listens on this machine only, requires the password, and has its data again after a restart."""
     own_installation.start("redis")
@@ -41,6 +40,7 @@ def server_of(site: Installation) -> psutil.Process:
     return psutil.Process(site.redis.info("server")["process_id"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_the_server_ends_with_its_supervisor(own_installation: Installation, number: int) -> None:
     """Whichever signal ends the process of the Procfile, no server is left. Arguments do not contain the password."""
@@ -53,6 +53,7 @@ def test_the_server_ends_with_its_supervisor(own_installation: Installation, num
     server.wait(60)
 
 
+@pytest.mark.slow
 def test_a_killed_server_is_restarted(own_installation: Installation) -> None:
     """Its data is available again within seconds."""
     own_installation.start("redis")
@@ -64,6 +65,7 @@ def test_a_killed_server_is_restarted(own_installation: Installation) -> None:
         assert own_installation.redis.get("kept") == b"yes"
 
 
+@pytest.mark.redis
 def test_a_server_that_cannot_start_is_given_up(own_installation: Installation) -> None:
     """The process ends with the status of the server, so that honcho or systemd notices."""
     (own_installation.settings.data_dir / "redis" / "appendonlydir").mkdir(parents=True)
@@ -75,6 +77,7 @@ def test_a_server_that_cannot_start_is_given_up(own_installation: Installation) 
     assert ended.returncode == 1
 
 
+@pytest.mark.redis
 def test_no_server_is_started_if_redis_is_on_another_machine() -> None:
     """The process keeps running, because honcho stops all processes when one ends."""
     environ = os.environ | {"REDIS_URL": "rediss://:secret@redis.example.org/0"}
@@ -88,6 +91,7 @@ def test_no_server_is_started_if_redis_is_on_another_machine() -> None:
         idle.terminate()
 
 
+@pytest.mark.redis
 def test_no_server_is_started_if_one_is_already_running(own_installation: Installation) -> None:
     """A REDIS_URL may name a server that already runs on this machine; then no second one is started."""
     own_installation.start("redis")
@@ -100,6 +104,7 @@ def test_no_server_is_started_if_one_is_already_running(own_installation: Instal
         idle.terminate()
 
 
+@pytest.mark.redis
 def test_a_server_on_the_path_is_used_if_there_is_no_wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """valkey-server is preferred to redis-server; without either, the process ends with advice."""
     monkeypatch.setattr(embedded_redis, "find_spec", lambda name: None)
@@ -111,6 +116,7 @@ def test_a_server_on_the_path_is_used_if_there_is_no_wheel(tmp_path: Path, monke
         assert embedded_redis._find_server() == str(tmp_path / name)
 
 
+@pytest.mark.slow
 def test_a_damaged_file_is_repaired_as_documented(own_installation: Installation) -> None:
     """Without the damage, for example zeros after a power failure, the server starts, with all data before it."""
     folder = own_installation.settings.data_dir

@@ -11,9 +11,8 @@ from redis import ResponseError
 
 from tests.conftest import Installation
 
-pytestmark = pytest.mark.redis
 
-
+@pytest.mark.slow
 def test_a_connection_closes_after_redis_was_killed(own_installation: Installation) -> None:
     """As Celery closes it: an error that is not one of the connection would end the worker."""
     site = own_installation
@@ -34,6 +33,7 @@ def test_a_connection_closes_after_redis_was_killed(own_installation: Installati
     connection.close()
 
 
+@pytest.mark.redis
 def test_an_error_of_redis_is_passed_on_from_a_channel_that_it_closed(with_redis: Installation) -> None:
     """Celery knows the error and connects again; any other one would end the worker."""
     with with_redis.celery.connection_for_read() as connection:

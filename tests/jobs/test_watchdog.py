@@ -8,7 +8,7 @@ from greeter.jobs.watchdog import Watchdog
 from tests.conftest import Installation, wait_for
 
 
-@pytest.mark.redis
+@pytest.mark.slow
 def test_a_main_process_that_waits_for_a_write_is_excused(with_redis: Installation) -> None:
     """Redis answers reads while its writes are paused, as during a failover; the main thread waits for a write."""
     watchdog = Watchdog(1, with_redis.store.require_writes)

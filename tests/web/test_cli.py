@@ -52,7 +52,7 @@ def test_selftest_compares_each_tool_with_its_sample(own_installation: Installat
     ("up", "reason"),
     [
         (False, "expensive_greet: ConnectionError: check /health/ready"),
-        pytest.param(True, "phmmer: still waiting, with 0 workers", marks=pytest.mark.redis),
+        pytest.param(True, "phmmer: still waiting, with 0 workers", marks=pytest.mark.slow),
     ],
     ids=["without Redis", "without a worker"],
 )
