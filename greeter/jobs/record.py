@@ -45,8 +45,8 @@ class Record:
     tool = _field("tool", str)  # the name of its tool
     label = _field("label", str)  # the name that the user gave the job; may be empty
     request = _field("request", str)  # the id of the request that submitted the job; may be empty
-    attempts = _field("attempts", int)  # how often it started, without those that a stop of their worker ended
-    attempt = _field("claims", int)  # the number of the one whose files count, never used again; 0 before the first
+    attempts = _field("attempts", int)  # how often it started, without those that ended because their worker stopped
+    attempt = _field("claims", int)  # the number of the attempt whose files count; 0 before the first
     cancel_requested = _field("cancel_requested", bool)  # whether it was cancelled but is still running
     partial = _field("partial", bool)  # whether the result is a fallback
     queue = _field("queue", str)

@@ -40,7 +40,7 @@ def reporting(job: Job, claimed: ClaimedJob, soft_limit: float, hard_limit: floa
     """Report the progress of a job whenever it has changed, and send its heartbeats, while the body runs.
 
     When the job is cancelled or reaches its soft limit, SoftTimeLimitExceeded is raised in the tool, which can return
-    what it has. When it does not, or when the job was given to another process, this process is killed. Celery enforces
+    what it has. If it does not return, or the job was given to another process, this process is killed. Celery enforces
     the hard limit as well: it can end a process that is suspended, but not while the main process of the worker hangs.
 
     The final report waits until Redis is available, because it belongs to the result, which waits too.

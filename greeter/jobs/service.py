@@ -1,4 +1,4 @@
-"""Submit, cancel, delete and requeue jobs."""
+"""Submit, cancel, requeue, end and delete jobs."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ class JobService:
     def delete(self, job_id: str) -> bool:
         """Delete the record and the files of a job, or return False if it is active. Raises as Store.delete does.
 
-        That is also NoAnswer while DATA_DIR cannot be used: if it is not mounted, only the record would be deleted.
+        Raises NoAnswer also while DATA_DIR cannot be used: if it is not mounted, only the record would be deleted.
         """
         if problem := self.fitness.problem():
             raise NoAnswer(EBUSY, problem)

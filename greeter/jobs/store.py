@@ -1,4 +1,4 @@
-"""The records of jobs in Redis. Only this module, the scripts in lua/ and the rate limiter use these keys.
+"""The records of jobs in Redis. Only this module, worker_store, scripts, lua/ and the rate limiter use these keys.
 
 | key | type | what it has |
 |---|---|---|
@@ -20,10 +20,10 @@
 | `client_key` | string | the random key of the hash that stands for a client while files of its jobs are kept |
 | `mail:<id>` | hash | where to send the mail about the end |
 | `mails` | sorted set | ended jobs with a mail, by time of the next attempt |
-| `mails:<hash>` | string | mails that an address or client wanted today |
+| `mails:<hash>` | string | how many mails an address or client wanted today |
 | `bytes` | hash | the bytes of the files of `all` jobs, and of each client by that hash |
-| `named:<database>` | set | its jobs |
-| `removed:<database>` | string | removed recently |
+| `named:<database>` | set | the jobs that use the database |
+| `removed:<database>` | string | exists for an hour after the database was removed |
 | `token:<sha256>` | string | the id of the job that a form created |
 | `statistics` | hash | how many jobs ended, how, and how long they ran |
 | `write_check` | string | shows that Redis takes writes |

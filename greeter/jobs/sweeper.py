@@ -72,7 +72,7 @@ class Sweeper:
         """Warn when the configuration of Redis starts to endanger jobs: it can change while this worker runs."""
         risk = redis_check.risk(self._jobs.store.redis)
         if risk != self._risk:
-            log.warning("%s", risk or "The configuration of Redis loses no jobs any more.")
+            log.warning("%s", risk or "The configuration of Redis no longer endangers jobs.")
         self._risk = risk
 
     def _sweep(self) -> None:

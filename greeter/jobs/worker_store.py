@@ -84,7 +84,7 @@ class WorkerStore:
             NotConfirmed: Too few replicas have the end of the job.
         """
         is_end = state in READY_STATES
-        if is_end and state != SUCCESS:  # else the process has done it
+        if is_end and state != SUCCESS:  # after SUCCESS, the task has synced them
             with suppress(OSError):  # the end state matters more
                 self.files.sync_attempts(job_id)  # before anyone is shown that the job has ended
         size = self._size(job_id) if is_end else ""
@@ -181,5 +181,5 @@ class WorkerStore:
     def _size(self, job_id: str) -> int | Literal[""]:
         """Return how many bytes the files of a job take, or an empty string if this machine does not have them."""
         with suppress(OSError):  # DATA_DIR cannot be used, as fitness.py reports
-            return self.files.size(job_id) or ""  # its folder always has others, which count
+            return self.files.size(job_id) or ""  # 0: there is no folder; one has entries, which count
         return ""

@@ -1,6 +1,7 @@
-"""Everything that a tool needs to import from greeter.
+"""What tools import from greeter. The other modules of this package may be imported too.
 
-- A tool: tool; declarations, form_check and installed check it when it is loaded; json_types.
+- A tool: tool; declarations, form_check and installed check it when it is loaded; json_types has the types of JSON
+  values.
 - Its job: job, with steps, log, programs, program, process_guard, process_trees and threads; outputs, table, columns;
   errors.
 - Form fields: fields, file_field, files_field, database_field; file_rules, upload and text check files.

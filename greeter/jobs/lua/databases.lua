@@ -1,4 +1,4 @@
--- Prepended to the scripts that change jobs, after finish.lua: the reference databases that they name.
+-- Prepended to all scripts but read and heartbeat, after finish.lua: the reference databases that they name.
 
 -- Returns the names of databases, such as 'swissprot/2026_04', from what a record has of them (JSON), or nil.
 local function names_of(databases)

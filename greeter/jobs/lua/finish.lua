@@ -1,4 +1,4 @@
--- Prepended to the scripts that change a queue, after queue.lua: the end of a job.
+-- Prepended to all scripts but read and heartbeat, after queue.lua: the end of a job.
 
 local DURATION_BOUNDS = {1, 10, 60, 600, 3600, 36000}
 

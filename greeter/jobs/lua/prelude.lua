@@ -16,7 +16,7 @@ local UNFIT, TOOLS, STATISTICS = 'unfit', 'tools', 'statistics'
 local CLOCK, BYTES, MAILS = 'clock', 'bytes', 'mails'
 local DEFAULT_QUEUE = 'celery'
 local PHASES = {SUCCESS = 'finished', FAILURE = 'failed', REVOKED = 'cancelled'}
-local NOT_HERE = '9e99'  -- for workers of version 0.2.0: the last heartbeat, which is in RUNNING now
+local NOT_HERE = '9e99'  -- heartbeat_at, for workers of version 0.2.0; the last heartbeat is in RUNNING now
 local CLOCK_TOLERANCE = 5  -- seconds; a stamp further in the future is from before the clock was set back
 
 local function get(field) return redis.call('HGET', key, field) end

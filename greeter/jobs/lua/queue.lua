@@ -1,4 +1,4 @@
--- Prepended to the scripts that change a queue, after prelude.lua: the queues.
+-- Prepended to all scripts but read and heartbeat, after prelude.lua: the queues.
 --
 -- The order of the waiting jobs is ours; the broker's list of a queue has only the messages of the next WINDOW jobs, so
 -- that a job's place is exact, and nothing depends on how many wait. Every script that changes the order updates the
