@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from errno import EDQUOT, EMFILE, ENOSPC
 from functools import partial
+from pathlib import Path
 from tempfile import TemporaryFile
 from threading import Thread
 
@@ -122,15 +123,26 @@ def _lasting_problem(fitness: Fitness) -> str | None:
 
 def problem(store: Store) -> str | None:
     """Return why no process on this machine can run jobs, or None. Raises redis.RedisError."""
-    folder = store.files.root
     try:
         if not installation.is_paired(store):
             return _NOT_PAIRED
+    except OSError as error:
+        return _problem_of(error)
+    return disk_problem(store.files.root)
+
+
+def disk_problem(folder: Path) -> str | None:
+    """Return why the folder of the jobs cannot be used, as far as that shows without Redis, or None."""
+    try:
         with TemporaryFile(dir=folder, prefix=".") as trial:
             same_owner = os.fstat(trial.fileno()).st_uid == (folder / installation.MARKER).stat().st_uid
         return None if same_owner else _OTHER_USER
     except OSError as error:
-        return None if error.errno in _IGNORED else _UNUSABLE.format(error.strerror)
+        return _problem_of(error)
+
+
+def _problem_of(error: OSError) -> str | None:
+    return None if error.errno in _IGNORED else _UNUSABLE.format(error.strerror)
 
 
 def thread_problem() -> str | None:

@@ -56,7 +56,9 @@ class PoolProcess:
         The attempt counts if the machine seems fit now, or the job has changed its process: one that has used up all
         processes, or has become another user, fails in the end.
         """
-        problem, shortage, change = self._problem(), is_shortage(error), self._state.change()
+        # First the disk alone: while Redis is unavailable, the problem may go away.
+        problem = fitness.disk_problem(self._store.files.root) or self._problem()
+        shortage, change = is_shortage(error), self._state.change()
         if shortage and not change:
             problem = problem or fitness.thread_problem()
         if not (problem or shortage):
