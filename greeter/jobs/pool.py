@@ -18,8 +18,8 @@ class Pool(asynpool.AsynPool):
     """A pool that replaces a process at once when it has ended, and tries every five seconds if that was refused.
 
     Celery's own does not forget a process that was not started, and ends the worker, or stays without processes. It
-    also waits on a pipe that is closed shortly before the process has ended, or not at all while a program that the
-    process started holds it: the process is then replaced up to five seconds later.
+    also waits on a pipe that is closed shortly before the process has ended, and that stays open while a forked child
+    of the process has it too: the process is then replaced up to five seconds later.
     """
 
     _pool: list[Process]  # these are missing in the stubs
