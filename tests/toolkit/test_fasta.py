@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from greeter.toolkit import sequence_files
@@ -174,6 +174,7 @@ def reference(text: str) -> str | None:
     return None
 
 
+@settings(deadline=None, suppress_health_check=list(HealthCheck))
 @given(LINES)
 @example(["1111", "1"])
 def test_the_check_by_block_agrees_with_a_check_of_the_whole_text(lines: list[str]) -> None:
@@ -189,6 +190,7 @@ def test_the_check_by_block_agrees_with_a_check_of_the_whole_text(lines: list[st
     assert expected is None or expected in str(message) or is_word
 
 
+@settings(deadline=None, suppress_health_check=list(HealthCheck))
 @given(LINES, st.integers(1, 40), st.integers(1, 5))
 def test_the_size_of_blocks_makes_no_difference(lines: list[str], size: int, number: int) -> None:
     """A block has some lines, or a part of a line of a sequence."""

@@ -3,7 +3,7 @@
 import io
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from greeter.toolkit.fastq import FastqError, check_fastq
@@ -48,6 +48,7 @@ def test_valid_reads_are_accepted(text: str) -> None:
     assert check(text) == text.replace("\r\n", "\n").rstrip("\n") + "\n"
 
 
+@settings(deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.tuples(st.from_regex(r"[a-z0-9]{1,9}( [a-z]+)?", fullmatch=True), st.text("ACGTN", min_size=1))))
 def test_what_has_four_lines_is_accepted_and_counted(tmp_path_factory: pytest.TempPathFactory, reads: list) -> None:
     """Names may occur twice, as in paired reads."""

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, wait_for
+from tests.conftest import PATIENCE, ROOT, wait_for
 
 # A chain of processes that fork and exit at once, so that each is gone before it can be found and killed. It ends by
 # itself, so that it cannot burden the machine forever if this fails.
 COMET = """
 import os, time
-end = time.time() + 40
+end = time.time() + 90
 while time.time() < end:
     if os.fork(): os._exit(0)
     os.setsid()
@@ -29,7 +29,7 @@ start = lambda code: subprocess.Popen([sys.executable, "-c", code])
 def run(code: str) -> str:
     """Run code in a process of its own, whose descendants may be killed, and return its output."""
     command = [sys.executable, "-c", START + code]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=30).stdout
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=PATIENCE).stdout
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a process adopt its orphans")
@@ -42,7 +42,7 @@ def test_a_chain_of_forking_processes_is_killed() -> None:
 def test_a_spared_child_survives() -> None:
     """The worker spares its pool processes."""
     code = "a, b = start('input()'), start('input()'); kill_orphans({a.pid}); print(a.poll(), b.poll() is None)"
-    assert run(code.replace("input()", "import time; time.sleep(20)") + "; a.kill()") == "None False\n"
+    assert run(code.replace("input()", "import time; time.sleep(60)") + "; a.kill()") == "None False\n"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux lists the children of a process")
@@ -51,7 +51,7 @@ def test_looking_for_orphans_does_not_read_all_processes() -> None:
     code = """
 import threading, psutil
 spared, found = start("input()"), []
-thread = threading.Thread(target=lambda: (found.append(start("import time; time.sleep(20)")), done.wait()))
+thread = threading.Thread(target=lambda: (found.append(start("import time; time.sleep(60)")), done.wait()))
 done = threading.Event()
 thread.start()
 while not found: time.sleep(0.01)
