@@ -62,9 +62,9 @@ def test_nor_is_one_for_which_a_signal_did_not_let_us_wait(connections: Connecti
         raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGALRM, interrupt)
-    signal.setitimer(signal.ITIMER_REAL, 0.1)
     try:
         with pytest.raises(KeyboardInterrupt):
+            signal.setitimer(signal.ITIMER_REAL, 0.1)
             connections.call("BLPOP", "nothing", 0.3)
     finally:
         signal.signal(signal.SIGALRM, before)

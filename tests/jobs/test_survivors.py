@@ -11,7 +11,7 @@ from typing import NamedTuple
 import psutil
 import pytest
 
-from tests.conftest import ROOT, wait_for
+from tests.conftest import PATIENCE, ROOT, wait_for
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has RLIMIT_RTTIME")
 
@@ -22,8 +22,8 @@ from greeter.jobs.survivors import mark_pool_process, mark_worker
 mark_worker(sys.argv[1])
 if not os.fork():
     mark_pool_process()
-    print(subprocess.Popen(["env", "-i", "setsid", "sleep", "60"], stdout=-3).pid, flush=True)
-time.sleep(60)
+    print(subprocess.Popen(["env", "-i", "setsid", "sleep", "300"], stdout=-3).pid, flush=True)
+time.sleep(300)
 """
 SWEEP = "from greeter.jobs.survivors import end_survivors, mark_worker; mark_worker({!r}); end_survivors()"
 
@@ -63,7 +63,7 @@ def start() -> Iterator[Start]:
 
 def sweep(installation: str) -> None:
     """Start another worker of an installation, as far as it ends what others left behind."""
-    subprocess.run([sys.executable, "-c", SWEEP.format(installation)], cwd=ROOT, check=True, timeout=30)
+    subprocess.run([sys.executable, "-c", SWEEP.format(installation)], cwd=ROOT, check=True, timeout=PATIENCE)
 
 
 def is_running(process: psutil.Process) -> bool:

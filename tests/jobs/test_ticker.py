@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from greeter.jobs.ticker import Ticker
-from tests.conftest import wait_for
+from tests.conftest import PATIENCE, wait_for
 
 
 def test_one_thread_works_for_all_jobs() -> None:
@@ -28,16 +28,16 @@ def test_the_end_of_a_job_waits_for_a_call_that_is_under_way() -> None:
 
     def call() -> None:
         began.set()
-        goes_on.wait(20)
+        goes_on.wait(PATIENCE)
 
     def job() -> None:
         with ticker.calling(call):
-            began.wait(20)
+            began.wait(PATIENCE)
         ended.set()
 
     thread = threading.Thread(target=job)
     thread.start()
-    assert began.wait(20)
+    assert began.wait(PATIENCE)
     assert not ended.wait(0.1)
     goes_on.set()
     thread.join()
@@ -66,6 +66,6 @@ def test_a_forked_process_starts_a_thread_of_its_own() -> None:
         child = os.fork()
     if child == 0:
         with ticker.calling(lambda: os._exit(7)):
-            time.sleep(20)
+            time.sleep(PATIENCE)
         os._exit(1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7

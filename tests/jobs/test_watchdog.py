@@ -5,7 +5,7 @@ import time
 import pytest
 
 from greeter.jobs.watchdog import Watchdog
-from tests.conftest import Installation, wait_for
+from tests.conftest import PATIENCE, Installation, wait_for
 
 
 @pytest.mark.slow
@@ -17,6 +17,8 @@ def test_a_main_process_that_waits_for_a_write_is_excused(with_redis: Installati
     pulse = watchdog._pulse[0]
     time.sleep(1.5)
     assert watchdog._pulse[0] == pulse
-    with_redis.redis.client_pause(3000, all=False)
-    wait_for(lambda: watchdog._pulse[0] != pulse)
-    with_redis.redis.client_unpause()
+    with_redis.redis.client_pause(1000 * PATIENCE, all=False)
+    try:
+        wait_for(lambda: watchdog._pulse[0] != pulse)
+    finally:
+        with_redis.redis.client_unpause()
