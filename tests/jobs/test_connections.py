@@ -61,11 +61,14 @@ def test_nor_is_one_for_which_a_signal_did_not_let_us_wait(connections: Connecti
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
+    def call() -> None:
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+        connections.call("BLPOP", "nothing", 0.3)
+
     before = signal.signal(signal.SIGALRM, interrupt)
     try:
         with pytest.raises(KeyboardInterrupt):
-            signal.setitimer(signal.ITIMER_REAL, 0.1)
-            connections.call("BLPOP", "nothing", 0.3)
+            call()
     finally:
         signal.signal(signal.SIGALRM, before)
 

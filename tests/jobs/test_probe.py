@@ -8,13 +8,13 @@ import pytest
 
 from greeter.jobs import probe
 from greeter.jobs.probe import NoAnswer, NoThread, Probe
-from tests.conftest import wait_for
+from tests.conftest import PATIENCE, wait_for
 
 
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Shorten the time that a call may take."""
-    monkeypatch.setattr(probe, "_PATIENCE", 0.3)
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a call take long, except where a test shows what happens then."""
+    monkeypatch.setattr(probe, "_PATIENCE", PATIENCE)
 
 
 def test_an_answer_is_that_of_a_call_which_ends_later() -> None:
@@ -25,8 +25,7 @@ def test_an_answer_is_that_of_a_call_which_ends_later() -> None:
     assert wait_for(lambda: (number := numbers.last()) > 3 and number)
 
 
-@pytest.mark.usefixtures("impatient")
-def test_a_call_that_hangs_delays_nobody_for_long() -> None:
+def test_a_call_that_hangs_delays_nobody_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
     """There is one thread for all who ask, and the first answer afterwards is a new one."""
     released = threading.Event()
     answers = count()
@@ -36,15 +35,17 @@ def test_a_call_that_hangs_delays_nobody_for_long() -> None:
         return next(answers)
 
     slow = Probe(answer)
-    before = threading.active_count()
-    for ask in (slow.fresh, slow.last, slow.fresh):
-        with pytest.raises(NoAnswer):
-            ask()
-    slow.refresh()
-    assert slow.hangs
-    assert threading.active_count() == before + 1
-    released.set()
-    wait_for(lambda: not slow.hangs)
+    before = set(threading.enumerate())
+    with monkeypatch.context() as impatient:
+        impatient.setattr(probe, "_PATIENCE", 0.3)
+        for ask in (slow.fresh, slow.last, slow.fresh):
+            with pytest.raises(NoAnswer):
+                ask()
+        slow.refresh()
+        assert slow.hangs
+        assert len(set(threading.enumerate()) - before) == 1
+        released.set()
+        wait_for(lambda: not slow.hangs)
     assert slow.fresh() == 1
 
 
@@ -73,16 +74,18 @@ def _refuse(*_: object) -> None:
     raise RuntimeError("can't start new thread")
 
 
-@pytest.mark.usefixtures("impatient")
-def test_a_call_under_way_does_not_count_in_a_forked_process() -> None:
+def test_a_call_under_way_does_not_count_in_a_forked_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Threads do not survive a fork."""
     released = threading.Event()
     slow = Probe(released.wait)
+    monkeypatch.setattr(probe, "_PATIENCE", 0.3)
     with pytest.raises(NoAnswer):
         slow.fresh()
     forked = os.fork()
     if not forked:
         released.set()
-        os._exit(0 if not slow.hangs and slow.fresh() else 1)
+        hangs = slow.hangs
+        monkeypatch.setattr(probe, "_PATIENCE", PATIENCE)
+        os._exit(0 if not hangs and slow.fresh() else 1)
     released.set()
     assert os.waitpid(forked, 0)[1] == 0
