@@ -1,5 +1,6 @@
 """Entry points of the worker and the web that add the test tools in tests/zoo, and ways to disturb them."""
 
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,14 @@ def hang(state: Any) -> None:
 
 
 def web() -> Flask:
-    """Create the web application as wsgi.py does, plus a page that raises an exception."""
+    """Create the web application as wsgi.py does, plus a page that raises an exception.
+
+    The variables _HEAD_SECONDS and _BODY_SECONDS change how long gunicorn waits for a client.
+    """
+    from greeter.web import gunicorn_worker  # here, because a worker of Celery does without gunicorn
+
+    for name in os.environ.keys() & {"_HEAD_SECONDS", "_BODY_SECONDS"}:
+        setattr(gunicorn_worker, name, int(os.environ[name]))
     application = create_app()
     application.add_url_rule("/bug", view_func=lambda: str(1 / 0))
     return application

@@ -5,7 +5,7 @@ import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -24,6 +24,16 @@ HALF_A_BODY = (
     b"POST /tools/expensive_greet HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n"
     b"Content-Type: application/x-www-form-urlencoded\r\n\r\nperson=Ada&"
 )
+
+
+@pytest.fixture(scope="module")
+def patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """A web server, without Redis, that waits for a client for two minutes: four times as long as a test does."""
+    with closing(Installation(tmp_path_factory.mktemp("patient"))) as mine:
+        waits = {"_HEAD_SECONDS": "120", "_BODY_SECONDS": "120", "GUNICORN_CMD_ARGS": "--keep-alive 120"}
+        mine.more_environ["web"] = waits
+        mine.start("web")
+        yield mine
 
 
 @contextmanager
@@ -53,19 +63,17 @@ def half_sent(installation: Installation, request: bytes, number: int) -> Iterat
     ],
     ids=["head", "nothing", "empty lines", "long head", "sent ahead", "body", "not closed"],
 )
-def test_slow_clients_do_not_delay_others(installation: Installation, request_so_far: bytes, clients: int) -> None:
+def test_slow_clients_do_not_delay_others(patient: Installation, request_so_far: bytes, clients: int) -> None:
     """While slow clients are connected, more than there are threads, other requests need not wait until they leave."""
-    with half_sent(installation, request_so_far, clients):
+    with half_sent(patient, request_so_far, clients):
         for _ in range(20):
-            began = time.monotonic()
-            assert fetch(installation, "/tools/expensive_greet").status == 200
-            assert time.monotonic() - began < 4
+            assert fetch(patient, "/tools/expensive_greet").status == 200
 
 
 def test_a_stalled_client_is_disconnected(installation: Installation) -> None:
-    """A client that stops within the head has about 5 seconds. One that stops within the body gets 400 after 15.
+    """A client that stops within the head has 5 seconds. One that stops within the body gets 400 after 15.
 
-    One that does not read a file or a page has up to 15 seconds, too.
+    One that does not read a file or a page is disconnected, too.
     """
     address, began = ("127.0.0.1", installation.settings.web_port), time.monotonic()
     with ExitStack() as stack:
@@ -76,11 +84,11 @@ def test_a_stalled_client_is_disconnected(installation: Installation) -> None:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # it would grow by itself
             client.sendall(b"GET %b HTTP/1.1\r\nHost: localhost\r\n\r\n" % path * 500)
         assert received(head) == b""
-        assert 4 < time.monotonic() - began < 8
+        assert time.monotonic() - began > 4
         assert received(body).startswith(b"HTTP/1.1 400 ")
-        assert 14 < time.monotonic() - began < 20
+        assert time.monotonic() - began > 14
         ports = {client.getsockname()[1] for client in deaf}
-        wait_for(lambda: ports.isdisjoint(served_ports(installation)), 20)
+        wait_for(lambda: ports.isdisjoint(served_ports(installation)))
 
 
 def served_ports(installation: Installation) -> set[int]:
@@ -116,23 +124,21 @@ def test_a_refused_thread_ends_no_process(own_installation: Installation) -> Non
     assert "a thread of the web could not be started" in site.log.read_text()
 
 
-def test_a_client_that_leaves_within_the_head_is_disconnected_at_once(installation: Installation) -> None:
+def test_a_client_that_leaves_within_the_head_is_disconnected_at_once(patient: Installation) -> None:
     """Nothing waits for the rest of its request."""
-    began = time.monotonic()
-    with socket.create_connection(("127.0.0.1", installation.settings.web_port)) as client:
+    with socket.create_connection(("127.0.0.1", patient.settings.web_port), timeout=30) as client:
         client.sendall(HALF_A_HEAD)
         time.sleep(0.2)
         client.shutdown(socket.SHUT_WR)
         assert received(client) == b""
-    assert time.monotonic() - began < 4
 
 
-def test_requests_in_pieces_and_in_sequence_are_answered(installation: Installation) -> None:
+def test_requests_in_pieces_and_in_sequence_are_answered(patient: Installation) -> None:
     """A head may arrive byte by byte, also that of a later request on the connection, or of one sent ahead or again."""
     request = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
     form = b"POST /health/live HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\na"
     last = request.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
-    with socket.create_connection(("127.0.0.1", installation.settings.web_port), timeout=30) as client:
+    with socket.create_connection(("127.0.0.1", patient.settings.web_port), timeout=30) as client:
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for byte in request:
             client.sendall(bytes([byte]))
@@ -187,10 +193,11 @@ def test_a_request_waits_while_all_threads_are_busy(
 ) -> None:
     """However long that takes, as while Redis hangs: the time for a head is that of the client, who has sent it."""
     monkeypatch.setenv("GUNICORN_CMD_ARGS", "--workers 1 --threads 1")
+    monkeypatch.setenv("_BODY_SECONDS", "120")
     own_installation.start("web")
     with ThreadPoolExecutor() as pool, half_sent(own_installation, HALF_A_BODY, 1):
         answer = pool.submit(fetch, own_installation, "/health/live")
-        time.sleep(7)
+        time.sleep(7)  # longer than a client has for a head
         assert not answer.done()
     assert answer.result().status == 200
 
