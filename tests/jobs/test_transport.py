@@ -13,13 +13,16 @@ from tests.conftest import Installation
 
 
 @pytest.mark.slow
-def test_a_connection_closes_after_redis_was_killed(own_installation: Installation) -> None:
+def test_a_connection_closes_after_redis_was_killed(
+    own_installation: Installation, caplog: pytest.LogCaptureFixture
+) -> None:
     """As Celery closes it: an error that is not one of the connection would end the worker."""
     site = own_installation
     site.start("redis")
     connection = site.celery.connection_for_read()
     received: list[str] = []
-    for channel, queue in ((connection.default_channel, "first"), (connection.channel(), "second")):
+    channels: list[Any] = [connection.default_channel, connection.channel()]
+    for channel, queue in zip(channels, ("first", "second"), strict=True):
         connection.SimpleQueue(queue).put(queue)
         Consumer(channel, [Queue(queue)], callbacks=[lambda body, message: received.append(body)]).consume()
         while queue not in received:  # none is acknowledged
@@ -31,6 +34,9 @@ def test_a_connection_closes_after_redis_was_killed(own_installation: Installati
     with suppress(Exception):
         connection.collect(socket_timeout=1)
     connection.close()
+    for channel in channels:  # or kombu would do it when Python ends
+        channel.close()
+    assert caplog.text.count("a message was not put back into the queue: ") == 2
 
 
 @pytest.mark.redis
