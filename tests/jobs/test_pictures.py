@@ -7,7 +7,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from greeter.jobs import pictures
 from greeter.jobs.pictures import draw_pictures, find_picture
+from tests.conftest import PATIENCE
 from tests.zoo.publishing import pdf
 
 RED = "1 0 0 rg 0 0 3000000 3000000 re f"
@@ -17,6 +19,12 @@ LOOP = b"".join(  # each form draws the next one ten times: 10^12 rectangles
     for number in range(10, 22)
     for draws in [b"/F Do " * 10 if number < 21 else b"0 0 9 9 re f"]
 )
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give the drawing much time, except where a test shows what happens without."""
+    monkeypatch.setattr(pictures, "_SECONDS", PATIENCE)
 
 
 def attempt(tmp_path: Path, **files: bytes) -> Path:
@@ -64,7 +72,6 @@ def test_the_first_page_is_drawn_in_a_bounded_size(tmp_path: Path, box: tuple[in
         pytest.param(b"%PDF-1.4\ntrailer<</Root 1 0 R>>", id="no root"),
         pytest.param(pdf([]), id="no page"),
         pytest.param(pdf([RED])[:60], id="cut off"),
-        pytest.param(pdf(["/F Do"], more=LOOP), id="endless", marks=pytest.mark.slow),
     ],
 )
 def test_a_file_that_cannot_be_drawn_leaves_nothing(tmp_path: Path, content: bytes) -> None:
@@ -74,6 +81,17 @@ def test_a_file_that_cannot_be_drawn_leaves_nothing(tmp_path: Path, content: byt
     draw_pictures(folder, lambda: False)
     assert find_picture(folder / "outputs/z.pdf") is None
     assert [path.name for path in (folder / "pictures").iterdir()] == ["a.pdf"]
+    assert psutil.Process().children() == before
+
+
+@pytest.mark.slow
+def test_a_file_that_takes_too_long_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No picture, no process and no exception."""
+    monkeypatch.setattr(pictures, "_SECONDS", 2)
+    folder = attempt(tmp_path, a_pdf=pdf(["/F Do"], more=LOOP))
+    before = psutil.Process().children()
+    draw_pictures(folder, lambda: False)
+    assert list((folder / "pictures").iterdir()) == []
     assert psutil.Process().children() == before
 
 
