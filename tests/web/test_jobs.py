@@ -20,45 +20,52 @@ from markupsafe import escape
 from greeter import __version__
 from greeter.jobs.runner import Runner
 from tests.conftest import Installation, wait_for
-from tests.http import Response, fetch, post, submit, wait_for_end
+from tests.http import Response, fetch, go_on, post, submit, wait_for_end
 from tests.web.test_template_filters import CONTROL, TURNING
 
 pytestmark = pytest.mark.slow
 
 
 def test_greeting_runs_from_form_to_result(installation: Installation) -> None:
-    """Page and fragment show the same state, and the fragment of an ended job stops polling."""
-    job = submit(installation, "expensive_greet", person="<Ada>", total="4")
+    """Page and fragment show the same result."""
+    job = submit(installation, "expensive_greet", person="<Ada>", total="1")
     assert re.fullmatch("/jobs/[0-9a-f]{32}", job)
+    assert "Greetings, &lt;Ada&gt;!" in wait_for_end(installation, job)
+    assert "Greetings, &lt;Ada&gt;!" in fetch(installation, job).body
+
+
+def test_the_page_of_a_job_is_updated_until_its_end(installation: Installation) -> None:
+    """Page and fragment show the same state, and the fragment of an ended job stops polling."""
+    job = submit(installation, "rest")
     page = fetch(installation, job).body
     assert '<noscript><meta http-equiv="refresh" content="3"></noscript>' in page
     assert f'hx-get="{job}/progress" hx-trigger="every 1s"' in page
-    running = wait_for(lambda: "of 4 steps" in (body := fetch(installation, job + "/progress").body) and body)
+    running = wait_for(lambda: "1 of 2 steps" in (body := fetch(installation, job + "/progress").body) and body)
     assert 'hx-trigger="every 1s"' in running
     assert "<html" not in running
-    ended = wait_for_end(installation, job)
-    assert "Greetings, &lt;Ada&gt;!" in ended
+    assert "1 of 2 steps" in fetch(installation, job).body
+    go_on(installation, job)
+    assert "Finished" in wait_for_end(installation, job)
     page = fetch(installation, job).body
-    assert "Greetings, &lt;Ada&gt;!" in page
+    assert "Finished" in page
     assert "http-equiv" not in page
     assert "hx-trigger" not in page
 
 
 def test_polling_an_unchanged_job_returns_304(installation: Installation) -> None:
     """A poll with the current tag gets 304 without a body, and the full fragment after a change."""
-    job = submit(installation, "dawdle")
-    first = wait_for(lambda: "Running" in (answer := fetch(installation, job + "/progress")).body and answer)
-    same = wait_for(
-        lambda: (
-            (answer := fetch(installation, job + "/progress", **{"HX-PTag": first.headers["HX-PTag"]})).status == 304
-            and answer
-        ),
-    )
-    assert same.body == ""
+    job = submit(installation, "rest")
+    wait_for(lambda: "1 of 2 steps" in fetch(installation, job + "/progress").body)
+    installation.redis.hincrbyfloat(job.replace("/jobs/", "job:"), "started", -3610)  # its page counts minutes
+    wait_for(lambda: "1 hour" in fetch(installation, job + "/progress").body)
+    first = fetch(installation, job + "/progress")
+    same = fetch(installation, job + "/progress", **{"HX-PTag": first.headers["HX-PTag"]})
+    assert (same.status, same.body) == (304, "")
+    go_on(installation, job)
     wait_for_end(installation, job)
     changed = fetch(installation, job + "/progress", **{"HX-PTag": first.headers["HX-PTag"]})
     assert changed.status == 200
-    assert "time limit" in changed.body
+    assert "Finished" in changed.body
 
 
 def test_phmmer_runs_from_upload_to_hits_and_downloads(installation: Installation) -> None:
@@ -387,9 +394,10 @@ def test_submitting_the_same_form_twice_creates_one_job(installation: Installati
 
 def test_the_title_changes_only_with_the_state(installation: Installation) -> None:
     """Nothing can correct a percentage while no server answers. The fragment, from which htmx takes it, has it too."""
-    job = submit(installation, "expensive_greet", person="Ada", total="4", label="my <job>")
-    running = wait_for(lambda: "2 of 4 steps" in (body := fetch(installation, job).body) and body)
+    job = submit(installation, "rest", label="my <job>")
+    running = wait_for(lambda: "1 of 2 steps" in (body := fetch(installation, job).body) and body)
     assert "<title>Running - my &lt;job&gt; - greeter</title>" in running
+    go_on(installation, job)
     wait_for_end(installation, job)
     for path in (job, f"{job}/progress"):
         assert "<title>Finished - my &lt;job&gt; - greeter</title>" in fetch(installation, path).body

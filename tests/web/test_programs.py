@@ -2,13 +2,12 @@
 
 import json
 from html import unescape
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
 
 from tests.conftest import Installation, wait_for
-from tests.http import fetch, submit, wait_for_end
+from tests.http import fetch, go_on, submit, wait_for_end
 
 pytestmark = pytest.mark.slow
 
@@ -16,13 +15,6 @@ pytestmark = pytest.mark.slow
 def status(installation: Installation, job: str) -> dict:
     """Return the state of a job as scripts get it."""
     return json.loads(fetch(installation, job + ".json").body)
-
-
-def go_on(installation: Installation, job: str) -> None:
-    """Let the script of a job that waits go on."""
-    job_id = job.rpartition("/")[2]
-    attempt = installation.store.files.attempt(job_id, installation.store.find(job_id).attempt)
-    Path(attempt, "outputs", "go").touch()
 
 
 def test_the_errors_of_a_program_are_shown(installation: Installation) -> None:

@@ -1,5 +1,6 @@
 """Tools that run programs, and show how far they are."""
 
+import time
 from typing import Any
 
 from wtforms import Form, StringField
@@ -38,3 +39,15 @@ def climb(job: Job, script: str) -> dict[str, Any]:
         job.log(f"{name} has started")
         job.run(["sh", "-c", f"{script}; {WAIT}"], on_line=lambda line: job.at(int(line), 10, unit="query"))
     return {}
+
+
+@tool("Waits between two steps", form=Form)
+def rest(job: Job) -> dict[str, Any]:
+    """Do a step, and another one when the test creates the file `go` in the folder of the results."""
+    go = job.folder / "outputs" / "go"
+    go.parent.mkdir(parents=True, exist_ok=True)
+    for number in job.track(range(2), unit="step"):
+        while number and not go.exists():
+            time.sleep(0.05)
+    go.unlink()
+    return {"steps": 2}
