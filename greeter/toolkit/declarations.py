@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import shlex
 from collections.abc import Mapping
-from typing import TypeGuard
+from types import UnionType
+from typing import Any, TypeGuard, get_args, get_origin, get_type_hints
 
 # The list of a queue has its name, so it must not be another key: of greeter (jobs/store.py), greeter 0.2.0 or kombu.
 RESERVED_QUEUES = {
@@ -15,6 +17,29 @@ RESERVED_QUEUES = {
 _QUEUE = re.compile("[a-z0-9_-]+")
 _EDAM_TERM = re.compile("(operation|topic)_[0-9]{4}")
 _EDAM_EXAMPLE = '{"operation_0346": "Sequence similarity search"}'
+
+
+def check_types(declaration: Any) -> None:
+    """Raise TypeError if a field of a dataclass has a value of another type than its annotation.
+
+    A wrong value would otherwise fail where it is used, such as on a page that shows all tools.
+    """
+    types = get_type_hints(type(declaration))
+    for field in dataclasses.fields(declaration):
+        value = getattr(declaration, field.name)
+        if not _fits(value, types[field.name]):
+            raise TypeError(f"{field.name}={value!r} is of the wrong type. Use {field.type}.")
+
+
+def _fits(value: object, kind: Any) -> bool:
+    inner = get_args(kind)
+    if isinstance(kind, UnionType):
+        return any(_fits(value, one) for one in inner)
+    if kind is Any or not isinstance(value, get_origin(kind) or kind):
+        return kind is Any
+    if isinstance(value, Mapping):
+        return all(_fits(key, inner[0]) and _fits(one, inner[1]) for key, one in value.items())
+    return not isinstance(value, list | tuple) or all(_fits(one, inner[0]) for one in value)
 
 
 def require_list(what: str, value: object) -> None:

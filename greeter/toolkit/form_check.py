@@ -1,8 +1,9 @@
-"""What the form of a tool cannot have, found when the tool is loaded."""
+"""What the form of a tool cannot have, and how its functions match it, found when the tool is loaded."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import inspect
+from collections.abc import Callable, Iterator
 
 import wtforms
 from wtforms.fields.core import UnboundField
@@ -18,6 +19,31 @@ _TAKEN = {
     "token": "the hidden field of each form, so that submitting it twice creates one job",  # nosec B105
 } | {name: f"an attribute of wtforms.Form: {name}" for name in dir(wtforms.Form()) if not name.startswith("_")}
 _FILES = (wtforms.FileField, wtforms.MultipleFileField)
+
+
+def check_parameters(
+    function: Callable[..., object], memory: Callable[..., object] | None, form: type[wtforms.Form]
+) -> None:
+    """Raise TypeError unless a form can be used, and its fields are the parameters of the functions of its tool.
+
+    Args:
+        function: The function of the tool, whose first parameter is the job.
+        memory: The function that estimates the memory of a job, if there is one.
+        form: The form.
+    """
+    check_form(form)
+    parameters = list(inspect.signature(function).parameters)[1:]
+    fields = list(form()._fields)
+    if sorted(parameters) != sorted(fields):
+        problem = f"{function.__name__} takes {parameters} after the job, but its form has {fields}."
+        raise TypeError(f"{problem} Use the same names in both.")
+    if memory is None:
+        return
+    try:
+        inspect.signature(memory).bind(**dict.fromkeys(fields))
+    except TypeError as error:
+        problem = f"The function for the memory cannot be called with the fields of the form, {fields}: {error}."
+        raise TypeError(f"{problem} Give it these parameters, without the job.") from None
 
 
 def check_form(form: type[wtforms.Form]) -> None:

@@ -10,9 +10,16 @@ from typing import Any, NamedTuple
 
 from wtforms import Form
 
-from greeter.toolkit.declarations import check_edam, check_programs, check_queue, require_list, require_positive
+from greeter.toolkit.declarations import (
+    check_edam,
+    check_programs,
+    check_queue,
+    check_types,
+    require_list,
+    require_positive,
+)
 from greeter.toolkit.errors import ToolError
-from greeter.toolkit.form_check import check_form
+from greeter.toolkit.form_check import check_parameters
 from greeter.toolkit.job import Job, Result
 
 Function = Callable[..., Result]
@@ -49,7 +56,7 @@ class Declaration:
     title: str
     _: KW_ONLY
     form: type[Form]
-    example: Params = field(default_factory=dict)
+    example: Mapping[str, Any] = field(default_factory=dict)
     action: str = "Run"
     position: int = 100
     duration: str = ""
@@ -63,14 +70,16 @@ class Declaration:
     memory: Callable[..., MemoryNeed] | None = None
 
     def __post_init__(self) -> None:
-        check_queue(self.queue)
         require_list("libraries", self.libraries)
-        require_positive("number of cores", self.cores)
-        require_positive("soft time limit", self.soft_time_limit)
         check_programs(self.programs)
         check_edam(self.edam)
+        check_types(self)  # after those that explain more
+        check_queue(self.queue)
+        require_positive("number of cores", self.cores)
+        require_positive("soft time limit", self.soft_time_limit)
 
 
+@dataclass(frozen=True)
 class tool(Declaration):  # noqa: N801  a decorator
     """Turn a function into a tool of the site.
 
@@ -101,7 +110,7 @@ class tool(Declaration):  # noqa: N801  a decorator
             setting JOB_MEMORY.
 
     Raises:
-        TypeError: The programs or EDAM terms are not a dict, or the libraries are not a list.
+        TypeError: An argument is unknown, missing, or of the wrong type.
         ValueError: The name of the queue, the arguments of a program, an EDAM term or a number cannot be used.
     """
 
@@ -109,10 +118,10 @@ class tool(Declaration):  # noqa: N801  a decorator
         """Turn a function into a tool.
 
         Raises:
-            TypeError: The form has a field that cannot be one, or the function's parameters are not a job followed by
-                the fields of the form.
+            TypeError: The form has a field that cannot be one, or the parameters of the function are not a job followed
+                by the fields of the form, or those of `memory` are not these fields.
         """
-        _check_parameters(function, self.form)
+        check_parameters(function, self.memory, self.form)
         summary = (inspect.getdoc(function) or "").partition("\n")[0]
         return Tool(**vars(self), name=function.__name__, summary=summary, function=function)
 
@@ -160,12 +169,3 @@ class Tool(Declaration):
             return None
         sizes = f"{need.bytes / 2**30:,.1f} GiB of memory, but a job may use {limit / 2**30:,.1f} GiB"
         return f"{need.because} may need {sizes}. {need.advice}"
-
-
-def _check_parameters(function: Function, form: type[Form]) -> None:
-    check_form(form)
-    parameters = list(inspect.signature(function).parameters)[1:]
-    fields = list(form()._fields)
-    if sorted(parameters) != sorted(fields):
-        problem = f"{function.__name__} takes {parameters} after the job, but its form has {fields}."
-        raise TypeError(f"{problem} Use the same names in both.")

@@ -88,7 +88,7 @@ def test_a_job_names_the_versions_of_programs_and_data() -> None:
 
 def test_a_job_starts_although_its_versions_cannot_be_read(caplog: pytest.LogCaptureFixture) -> None:
     """An exception before the job is claimed would leave it waiting forever."""
-    task = ToolTask(tool(interrupt, data={"UniProt": "not a Path"}), 10, 10, 1000)
+    task = ToolTask(tool(interrupt, data={"UniProt": Path("\0")}), 10, 10, 1000)
     assert task._versions() == task.versions
     assert "cannot read the versions of the programs and data of nap" in caplog.text
 

@@ -7,7 +7,7 @@ import pytest
 from wtforms import Form, StringField
 
 from greeter import tools
-from greeter.toolkit import Job, tool
+from greeter.toolkit import Job, MemoryNeed, tool
 
 
 class NameForm(Form):
@@ -44,6 +44,16 @@ def test_a_form_that_does_not_match_the_function_is_rejected() -> None:
     ("arguments", "error", "message"),
     [
         ({"libraries": "numpy"}, TypeError, "The libraries cannot be the text 'numpy'. Write a list: ['numpy']."),
+        ({"position": "1"}, TypeError, "position='1' is of the wrong type. Use int."),
+        ({"cores": 2.5}, TypeError, "cores=2.5 is of the wrong type. Use int."),
+        ({"soft_time_limit": "10"}, TypeError, "soft_time_limit='10' is of the wrong type. Use int | None."),
+        ({"duration": 10}, TypeError, "duration=10 is of the wrong type. Use str."),
+        ({"queue": None}, TypeError, "queue=None is of the wrong type. Use str."),
+        ({"example": ["Ada"]}, TypeError, "example=['Ada'] is of the wrong type. Use Mapping[str, Any]."),
+        ({"data": {"a": "/a"}}, TypeError, "data={'a': '/a'} is of the wrong type. Use Mapping[str, Path]."),
+        ({"libraries": [1]}, TypeError, "libraries=[1] is of the wrong type. Use Sequence[str]."),
+        ({"memory": 10}, TypeError, "memory=10 is of the wrong type. Use Callable[..., MemoryNeed] | None."),
+        ({"exampel": {}}, TypeError, "tool.__init__() got an unexpected keyword argument 'exampel'"),
         ({"cores": 0}, ValueError, "The number of cores cannot be 0. Write 1 or more."),
         ({"soft_time_limit": -1}, ValueError, "The soft time limit cannot be -1. Write 1 or more."),
     ],
@@ -52,6 +62,15 @@ def test_a_slip_is_told_in_one_line(arguments: dict[str, Any], error: type[Excep
     """It would show only later, in another place."""
     with pytest.raises(error, match="^" + re.escape(message) + "$"):
         tool("Slip", form=NameForm, **arguments)
+
+
+def test_a_function_for_the_memory_takes_the_fields_of_the_form() -> None:
+    """Otherwise, each submission would fail."""
+    with pytest.raises(TypeError, match=r"with the fields of the form, \['name'\]: missing a required argument"):
+
+        @tool("Greeting", form=NameForm, memory=lambda person: MemoryNeed(1, person))
+        def greet(job: Job, name: str) -> dict[str, str]:
+            return {}
 
 
 @pytest.mark.parametrize(
