@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import cast
 
 import click
@@ -15,6 +18,7 @@ from greeter.jobs.params import paths_in
 from greeter.toolkit.tool import Tool
 from greeter.web.forms import make_form
 from greeter.web.job_context import JobContext
+from greeter.web.run_tool import submitted_form
 from greeter.web.services import services
 
 # The variables of the templates that a tool may have, in addition to those of every template. What others of its
@@ -56,15 +60,27 @@ def _problems(tool: Tool) -> Iterator[str]:
         form.validate()  # the messages do not matter
     except Exception as error:
         yield f"The form of {tool.name} cannot be used: {type(error).__name__}: {error}. Correct its fields."
-    for name, value in tool.example.items():
-        if name not in tool.form()._fields:
-            yield f"The example of {tool.name} has a value for {name}, which is no field of its form. Remove it."
-        for path in paths_in(value):
-            if not path.is_file():
-                yield f"The example of {tool.name} needs {path}, which does not exist. Add this file."
+    else:
+        yield from _example_problems(tool)
     for name in current_app.jinja_env.list_templates():
         if name.startswith(f"tools/{tool.name}/"):
             yield from _template_problems(name)
+
+
+def _example_problems(tool: Tool) -> Iterator[str]:
+    """Find why the example of a tool could not be submitted."""
+    for name in tool.example.keys() - tool.form()._fields:
+        yield f"The example of {tool.name} has a value for {name}, which is no field of its form. Remove it."
+    missing = [path for value in tool.example.values() for path in paths_in(value) if not path.is_file()]
+    for path in missing:
+        yield f"The example of {tool.name} needs {path}, which does not exist. Add this file."
+    if tool.example and not missing:
+        with TemporaryDirectory() as folder, suppress(click.UsageError):  # about fields inside other fields
+            form = submitted_form(tool, {}, tool.example, Path(folder))
+            form.validate()
+            for field in form:
+                for error in field.errors[:1]:
+                    yield f"The form of {tool.name} does not accept the example: {field.label.text}: {error}"
 
 
 def _template_problems(name: str) -> Iterator[str]:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from wtforms import Field, Form, SelectMultipleField, StringField, TextAreaField
+from wtforms import DecimalField, Field, Form, SelectMultipleField, StringField, TextAreaField
 from wtforms.fields.core import UnboundField
 from wtforms.i18n import DummyTranslations
 from wtforms.validators import StopValidation, ValidationError
@@ -39,8 +39,14 @@ _MESSAGES = {
 
 
 def bind_field(form: Form, unbound: UnboundField[Field], options: dict[str, Any]) -> Field:
-    """Check numbers and how many values there are, and remove unprintable characters from text fields."""
+    """Check numbers and how many values there are, and remove unprintable characters from text fields.
+
+    A DecimalField shows all digits, unless its `places` are given. WTForms would show two, so that editing a job would
+    change 0.001 to 0.00.
+    """
     field = unbound.bind(form=form, **options)
+    if isinstance(field, DecimalField) and "places" not in unbound.kwargs:
+        field.places = None
     field.validators = [_require_one_value, _make_comparable, *field.validators, _require_finite]
     if isinstance(field, StringField):
         keep = "\n\t" if isinstance(field, TextAreaField) else ""

@@ -13,7 +13,7 @@ from typing import TypeAlias
 import click
 from flask.cli import ScriptInfo, with_appcontext
 from werkzeug.datastructures import MultiDict
-from wtforms import BooleanField, Field, FieldList, FormField
+from wtforms import BooleanField, Field, FieldList, Form, FormField
 
 from greeter.jobs.bounds import check_result
 from greeter.jobs.errors import OUT_OF_MEMORY
@@ -140,17 +140,27 @@ def _call(tool: Tool, job: Job, params: Params) -> Result:
 
 
 def _check(tool: Tool, given: Mapping[str, Given], shown: Params, folder: Path, takes_paused: bool) -> Params:
-    """Return the parameters for values of the form. Raises UsageError if it rejects them. New files are in `folder`."""
+    """Return the parameters for values of the form. Raises UsageError if it rejects them."""
+    form = submitted_form(tool, given, shown, folder, takes_paused=takes_paused)
+    if not form.validate():
+        raise click.UsageError("\n".join(f"--{field.name}: {field.errors[0]}" for field in form if field.errors))
+    return form.data
+
+
+def submitted_form(
+    tool: Tool, given: Mapping[str, Given], shown: Params, folder: Path, *, takes_paused: bool = False
+) -> Form:
+    """Return the form of a tool as it would be submitted, not validated yet. New files are in `folder`.
+
+    The other arguments are those of `execute`. Raises UsageError for a field that has fields of its own.
+    """
 
     def new_upload(name: str) -> Upload:
         return Upload(folder / token_hex(8), name, is_new=True)
 
     fields = make_form(tool, data=shown, new_upload=new_upload)
     values = ((field.name, value) for field in fields for value in _submitted(field, given.get(str(field.name))))
-    form = make_form(tool, MultiDict(values), new_upload=new_upload, takes_paused=takes_paused)
-    if not form.validate():
-        raise click.UsageError("\n".join(f"--{field.name}: {field.errors[0]}" for field in form if field.errors))
-    return form.data
+    return make_form(tool, MultiDict(values), new_upload=new_upload, takes_paused=takes_paused)
 
 
 def _submitted(field: Field, given: Given) -> Submitted:

@@ -57,9 +57,15 @@ def test_the_tools_of_the_project_are_right(tmp_path: Path) -> None:
             TOOL.replace("StringField()", "SelectField()").replace("Form, StringField", "Form, SelectField"),
             "The form of zz_echo cannot be used: TypeError: Choices cannot be None",
         ),
+        (
+            TOOL.replace("StringField()", "StringField('A word', [Length(max=3)])")
+            .replace("StringField\n", "StringField\nfrom wtforms.validators import Length\n")
+            .replace("=WordForm)", "=WordForm, example={'word': 'long'})"),
+            "The form of zz_echo does not accept the example: A word: Shorten this to 3 characters.",
+        ),
         (MISSING_FILE, "The example of zz_echo needs /none/a.fa, which does not exist."),
     ],
-    ids=["import", "form", "docstring", "example", "choices", "file"],
+    ids=["import", "form", "docstring", "example", "choices", "refused", "file"],
 )
 def test_a_wrong_file_is_named(source: str, problem: str, tool_folder: Path, tmp_path: Path) -> None:
     """The line explains what is wrong, the others stay, and the exit status is 1."""

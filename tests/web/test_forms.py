@@ -162,3 +162,20 @@ def test_an_absurd_number_shows_the_form_again(client: FlaskClient, number: str)
     answer = client.post("/tools/expensive_greet", data={"person": "Ada", "total": number})
     assert answer.status_code == 422
     assert "Enter a" in answer.text
+
+
+def test_a_form_shows_every_digit_of_a_decimal(app: Flask) -> None:
+    """Otherwise, to edit a job would change its parameters. The tool can choose to show fewer."""
+
+    class Decimals(Form):
+        exact = DecimalField()
+        rounded = DecimalField(places=2)
+
+    @tool("Has decimals", form=Decimals)
+    def has_decimals(job: Job, exact: Decimal, rounded: Decimal) -> Result:
+        return {}
+
+    with app.app_context():
+        form = make_form(has_decimals, data={"exact": Decimal("0.00012"), "rounded": Decimal("0.00012")})
+        assert 'value="0.00012"' in form["exact"]()
+        assert 'value="0.00"' in form["rounded"]()

@@ -73,7 +73,7 @@ class ListForm(Form):
 def zz_list(job, words):
     """Take a list."""
 '''
-SHOWN = {"word": "w", "kind": "a", "radio": "y", "many": "[]", "yes": "True", "when": "None", "share": "0.50"}
+SHOWN = {"word": "w", "kind": "a", "radio": "y", "many": "[]", "yes": "True", "when": "None", "share": "0.5"}
 
 
 @pytest.fixture
