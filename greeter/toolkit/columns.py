@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
-Filter = Literal["", "text", "choice", "min", "max", "range"]
+from greeter.toolkit.declarations import check_types
+
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _FORMAT = re.compile(r",|,?\.\d{1,2}[efg%]|")
 _RESERVED = ("number", "details")
@@ -28,8 +29,11 @@ class Column:
 
     title: str = ""
     kind: Literal["text", "number"] = "text"
-    filter: Filter = ""
+    filter: Literal["", "text", "choice", "min", "max", "range"] = ""
     format: str = ""
+
+    def __post_init__(self) -> None:
+        check_types(self)
 
 
 def check_columns(columns: Mapping[str, Column]) -> None:
@@ -39,9 +43,11 @@ def check_columns(columns: Mapping[str, Column]) -> None:
         columns: The columns by their names.
 
     Raises:
-        TypeError: A name or a property is no text.
+        TypeError: This is not a dict of columns by their names.
         ValueError: There are too many columns or none, or a column breaks the rules of `Job.table`.
     """
+    if not isinstance(columns, Mapping) or not all(isinstance(column, Column) for column in columns.values()):
+        raise TypeError('The columns of a table are a dict. Write them as in {"target": Column("Target")}.')
     if not 0 < len(columns) <= MAX_COLUMNS:
         raise ValueError(f"A table has 1 to {MAX_COLUMNS} columns.")
     for name, column in columns.items():
@@ -50,5 +56,5 @@ def check_columns(columns: Mapping[str, Column]) -> None:
             raise ValueError(f"{name!r} is not a valid name for a column. {rule}")
         if not _FORMAT.fullmatch(column.format):
             raise ValueError(f"{column.format!r} is not a valid format. Use one such as ',', '.2g' or '.1f'.")
-        if column.filter not in get_args(Filter) or len(column.title) > LONGEST_TITLE:
-            raise ValueError(f"{name!r} has an unknown filter or a title of more than {LONGEST_TITLE} characters.")
+        if len(column.title) > LONGEST_TITLE:
+            raise ValueError(f"The title of {name!r} is too long. Use up to {LONGEST_TITLE} characters.")

@@ -6,8 +6,9 @@ import dataclasses
 import re
 import shlex
 from collections.abc import Mapping
+from functools import lru_cache
 from types import UnionType
-from typing import Any, TypeGuard, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeGuard, get_args, get_origin, get_type_hints
 
 # The list of a queue has its name, so it must not be another key: of greeter (jobs/store.py), greeter 0.2.0 or kombu.
 RESERVED_QUEUES = {
@@ -24,15 +25,20 @@ def check_types(declaration: Any) -> None:
 
     A wrong value would otherwise fail where it is used, such as on a page that shows all tools.
     """
-    types = get_type_hints(type(declaration))
+    types = _types(declaration.__class__)
     for field in dataclasses.fields(declaration):
         value = getattr(declaration, field.name)
         if not _fits(value, types[field.name]):
             raise TypeError(f"{field.name}={value!r} is of the wrong type. Use {field.type}.")
 
 
+_types = lru_cache(get_type_hints)  # a page may make fifty columns
+
+
 def _fits(value: object, kind: Any) -> bool:
     inner = get_args(kind)
+    if get_origin(kind) is Literal:
+        return value in inner
     if isinstance(kind, UnionType):
         return any(_fits(value, one) for one in inner)
     if kind is Any or not isinstance(value, get_origin(kind) or kind):

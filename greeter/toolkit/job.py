@@ -95,8 +95,13 @@ class Job(Steps):
             The table, for a `with` statement.
 
         Raises:
+            TypeError: The columns are not a dict of `Column`.
             ValueError: The name of the file or a column breaks the rules.
         """
+        if not name.endswith(".tsv"):
+            raise ValueError(
+                f"A table cannot have the name {name!r}, because its columns are separated by tabs. Use .tsv."
+            )
         table = Table(self._outputs.path(name), columns)
         if about:
             self.about(name, about)

@@ -123,6 +123,29 @@ def test_wrong_columns_are_refused(tmp_path: Path, columns: dict[str, Column], m
         Job(tmp_path).table("hits.tsv", columns)
 
 
+@pytest.mark.parametrize("columns", [["a"], {"a": "A"}, None])
+def test_columns_that_are_no_columns_are_refused(tmp_path: Path, columns: Any) -> None:
+    """The message has an example."""
+    with pytest.raises(TypeError, match=r'Write them as in \{"target": Column\("Target"\)\}'):
+        Job(tmp_path).table("hits.tsv", columns)
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"), [("kind", "numbers"), ("filter", "rnge"), ("title", 1), ("format", None)]
+)
+def test_a_column_has_no_other_value(argument: str, value: Any) -> None:
+    """The message names the argument, and what it can be."""
+    with pytest.raises(TypeError, match=rf"^{argument}={value!r} is of the wrong type. Use (Literal|str)"):
+        Column(**{argument: value})
+
+
+@pytest.mark.parametrize("name", ["hits.csv", "hits"])
+def test_the_name_of_a_table_says_what_it_is(tmp_path: Path, name: str) -> None:
+    """The page of a job would show it as another kind of file."""
+    with pytest.raises(ValueError, match=r"separated by tabs. Use .tsv"):
+        Job(tmp_path).table(name, TWO)
+
+
 def test_a_cell_without_a_column_is_refused(tmp_path: Path) -> None:
     """It would be lost."""
     with Job(tmp_path).table("hits.tsv", TWO) as table, pytest.raises(ValueError, match="no column scroe"):
