@@ -10,9 +10,9 @@
   result_files, media_types, pictures and pdf_renderer show them.
 - Celery: celery_app, registration, task, request, consumer, pool, transport, and backend, which keeps results in the
   record.
-- While a job runs: claimed_job, reporting and ticker send heartbeats and enforce limits; interrupts, resource_limits,
-  containment and survivors control its process and the processes that it starts; pool_process and process_state decide
-  whether it is fit for the next job.
+- While a job runs: reporting and ticker send heartbeats and enforce limits; interrupts, resource_limits, containment
+  and survivors control its process and the processes that it starts; pool_process and process_state decide whether it
+  is fit for the next job.
 - Recovery: sweeper, cleaner, intake, watchdog. fitness, installation and probe check the disk; redis_check checks
   Redis, and redis_copy copies all records to another one.
 - Reference databases: databases, staging, database_use. versions has the versions of what a job uses.

@@ -12,10 +12,13 @@ from typing import TypeVar
 
 import redis
 from celery.exceptions import TimeLimitExceeded
+from celery.states import FAILURE
+from kombu.utils.json import dumps
 
-from greeter.jobs.claimed_job import ClaimedJob
+from greeter.jobs.errors import failure_result
 from greeter.jobs.interrupts import SOFT_LIMIT_SIGNAL
-from greeter.jobs.runner import Order
+from greeter.jobs.runner import Claim, Order
+from greeter.jobs.service import JobService
 from greeter.jobs.ticker import Ticker
 from greeter.jobs.worker_store import CANCEL_TIMEOUT
 from greeter.toolkit.job import Job
@@ -36,7 +39,9 @@ def start_reporting() -> None:
 
 
 @contextmanager
-def reporting(job: Job, claimed: ClaimedJob, soft_limit: float, hard_limit: float) -> Iterator[Callable[[], bool]]:
+def reporting(
+    job: Job, claim: Claim, jobs: JobService, soft_limit: float, hard_limit: float
+) -> Iterator[Callable[[], bool]]:
     """Report the progress of a job whenever it has changed, and send its heartbeats, while the body runs.
 
     When the job is cancelled or reaches its soft limit, SoftTimeLimitExceeded is raised in the tool, which can return
@@ -47,14 +52,15 @@ def reporting(job: Job, claimed: ClaimedJob, soft_limit: float, hard_limit: floa
 
     Args:
         job: The job that the tool works on.
-        claimed: Its record.
+        claim: The same job as this process has started it.
+        jobs: The job service.
         soft_limit: Seconds until the soft limit.
         hard_limit: Seconds until the hard limit.
 
     Yields:
         A function that returns whether the job has reached its soft limit or was cancelled.
     """
-    reporter = _Reporter(job, claimed, soft_limit, hard_limit)
+    reporter = _Reporter(job, claim, jobs, soft_limit, hard_limit)
     try:
         with _ticker.calling(reporter.tick):
             yield reporter.is_due
@@ -63,8 +69,8 @@ def reporting(job: Job, claimed: ClaimedJob, soft_limit: float, hard_limit: floa
 
 
 class _Reporter:
-    def __init__(self, job: Job, claimed: ClaimedJob, soft_limit: float, hard_limit: float) -> None:
-        self._job, self._claimed = job, claimed
+    def __init__(self, job: Job, claim: Claim, jobs: JobService, soft_limit: float, hard_limit: float) -> None:
+        self._job, self._jobs, self._claimed = job, jobs, (claim.job_id, claim.runner)
         self._reported: tuple[Progress | None, str] = (None, "")
         start = time.monotonic()
         self._interrupt_at = start + soft_limit
@@ -79,7 +85,7 @@ class _Reporter:
             self._enforce_limits()
             self.report()
             if self._ticks % _REPORTS_PER_HEARTBEAT == 0:
-                self._obey(self._claimed.heartbeat())
+                self._obey(self._jobs.store.heartbeat(*self._claimed))
 
     def is_due(self) -> bool:
         """Return whether the tool has to stop."""
@@ -91,7 +97,8 @@ class _Reporter:
         if state != self._reported:
             progress, log = state
             lines = {"log": log} if log else {}
-            self._claimed.report({**(progress or {}), "seconds": self._job.seconds, **lines})
+            report = {**(progress or {}), "seconds": self._job.seconds, **lines}
+            self._jobs.store.report_progress(*self._claimed, report)
             self._reported = state
 
     def _obey(self, order: Order) -> None:
@@ -109,7 +116,8 @@ class _Reporter:
             self._job.stop_programs()
             signal.pthread_kill(threading.main_thread().ident or 0, SOFT_LIMIT_SIGNAL)
         if time.monotonic() >= self._kill_at:
-            self._claimed.fail(TimeLimitExceeded())
+            # A job that was cancelled ends as cancelled.
+            self._jobs.end(*self._claimed, FAILURE, {"result": dumps(failure_result(TimeLimitExceeded()))})
             _kill_this_process()
 
 

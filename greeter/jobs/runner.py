@@ -24,8 +24,10 @@ class Runner:
 
 
 class Claim(NamedTuple):
-    """A job that this process has started."""
+    """A job that a process has started."""
 
+    job_id: str
+    runner: Runner
     params: Params
     folder: Path  # the folder of the attempt
     attempts: int  # how often the job has started; see Record.attempts

@@ -13,7 +13,6 @@ from celery.exceptions import Ignore, SoftTimeLimitExceeded, TaskPredicate
 from greeter.jobs import versions
 from greeter.jobs.bounds import check_files, check_result
 from greeter.jobs.celery_app import CeleryApp
-from greeter.jobs.claimed_job import ClaimedJob
 from greeter.jobs.containment import contained
 from greeter.jobs.errors import OUT_OF_MEMORY, user_message
 from greeter.jobs.interrupts import interruptible
@@ -81,9 +80,8 @@ class ToolTask(Task):  # type: ignore[type-arg]
             raise Ignore
         job_log.info("started", extra={"tool": self.name, "attempts": claim.attempts})
         job = Job(claim.folder, self.app.settings.job_memory, self._cores)
-        claimed = ClaimedJob(jobs, job_id, runner)
         with (
-            reporting(job, claimed, self._soft_limit, self._hard_limit) as is_due,
+            reporting(job, claim, jobs, self._soft_limit, self._hard_limit) as is_due,
             contained(job),
             limited_resources(job),
         ):

@@ -58,7 +58,7 @@ class WorkerStore:
         plain, number, attempts, databases = reply
         self.files.remove_attempts(job_id)
         params = {**loads(plain), **self.databases.of_record(loads(databases or b"{}")), **self.files.inputs(job_id)}
-        return Claim(params, self.files.attempt(job_id, int(number)), int(attempts))
+        return Claim(job_id, runner, params, self.files.attempt(job_id, int(number)), int(attempts))
 
     def heartbeat(self, job_id: str, runner: Runner) -> Order:
         """Record that a job is running in this process, and return what the process has to do."""

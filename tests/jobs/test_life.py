@@ -69,7 +69,7 @@ class Life(RuleBasedStateMachine):
         if model and model.phase == "waiting":
             model.phase, model.state, model.worker, model.mine = "running", "STARTED", worker, mine
             model.attempts += 1
-            assert claimed[0] == {"n": 1}
+            assert claimed.params == {"n": 1}
         else:
             repeated = bool(model and model.phase == "running" and model.mine == mine)
             assert (claimed is not None) == repeated

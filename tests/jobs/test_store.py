@@ -52,8 +52,7 @@ def test_jobs_wait_in_order_of_submission(store: Store) -> None:
     for job_id in ids:
         assert create(store, job_id) == job_id
     assert [store.find(job_id).ahead for job_id in ids] == [0, 1, 2, 3]
-    params, *_ = claim(store, ids[0], Runner("w", 1))
-    assert params == {"person": "Ada", "total": 1}
+    assert claim(store, ids[0], Runner("w", 1)).params == {"person": "Ada", "total": 1}
     assert store.cancel(ids[2]) == "cancelled"
     assert [store.find(job_id).ahead for job_id in (ids[0], ids[1], ids[3])] == [None, 0, 1]
 
@@ -69,7 +68,7 @@ def test_parameters_are_returned_as_submitted(store: Store, tmp_path: Path) -> N
     store.create("a" * 32, "phmmer", {"query": files[0], "reads": files, "none": [], **plain}, submission)
     for file in files:
         file.unlink()
-    params, *_ = claim(store, "a" * 32, Runner("w", 1), pyhmmer="1")
+    params = claim(store, "a" * 32, Runner("w", 1), pyhmmer="1").params
     assert params["query"].read_text() == "1.txt"
     assert [path.read_text() for path in params["reads"]] == ["1.txt", "2.txt"]
     assert {name: value for name, value in params.items() if name not in ("query", "reads")} == plain | {"none": []}
