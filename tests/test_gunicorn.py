@@ -160,11 +160,7 @@ def received(client: socket.socket) -> bytes:
 
 @pytest.mark.parametrize(
     ("path", "headers"),
-    [
-        ("/" + "a" * 5000, {}),
-        ("/", {"X-Long": "a" * 9000}),
-        ("/", {f"X-{number}": "a" for number in range(60)}),
-    ],
+    [("/" + "a" * 5000, {}), ("/", {"X-Long": "a" * 9000}), ("/", {f"X-{number}": "a" for number in range(60)})],
     ids=["line", "field", "fields"],
 )
 def test_too_large_a_request_head_is_refused(installation: Installation, path: str, headers: dict[str, str]) -> None:

@@ -135,8 +135,7 @@ def test_conflicting_and_impossible_settings_are_refused(name: str, given: dict[
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "command",
-    [*(line.removeprefix("exec ") for line in PROCFILE.values()), "flask check-settings", "flask selftest"],
+    "command", [*(line.removeprefix("exec ") for line in PROCFILE.values()), "flask check-settings", "flask selftest"]
 )
 def test_no_process_starts_with_bad_settings(command: str) -> None:
     """Each process and command prints one message, without a traceback, and exits with status 78."""

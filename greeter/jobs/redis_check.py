@@ -45,10 +45,7 @@ def check(redis_url: str) -> None:
             return
         problems = [problem]
     if problems:
-        _exit(
-            f"The Redis server in REDIS_URL cannot be used: {'; '.join(problems)}.",
-            f"{_FIX}, and start again.",
-        )
+        _exit(f"The Redis server in REDIS_URL cannot be used: {'; '.join(problems)}.", f"{_FIX}, and start again.")
 
 
 def risk(server: Redis) -> str:

@@ -78,13 +78,7 @@ class JobService:
         return created
 
     def requeue(
-        self,
-        job_id: str,
-        runner: Runner,
-        *,
-        stale: bool = False,
-        counted: bool = True,
-        reason: Exception = _LOST,
+        self, job_id: str, runner: Runner, *, stale: bool = False, counted: bool = True, reason: Exception = _LOST
     ) -> None:
         """Make a job wait again after its process was lost, or fail after its last attempt.
 

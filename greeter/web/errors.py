@@ -10,13 +10,7 @@ from flask.globals import request_ctx
 from flask.typing import ResponseReturnValue
 from gunicorn.http.errors import ParseException
 from redis import RedisError, ResponseError
-from werkzeug.exceptions import (
-    BadRequest,
-    HTTPException,
-    InternalServerError,
-    NotFound,
-    ServiceUnavailable,
-)
+from werkzeug.exceptions import BadRequest, HTTPException, InternalServerError, NotFound, ServiceUnavailable
 
 from greeter.jobs.errors import UNAVAILABLE, JobNotFound
 from greeter.jobs.probe import NoAnswer

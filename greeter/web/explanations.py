@@ -23,14 +23,8 @@ _TEXTS = {
         "Go back to the form, which still contains your input. Submit less data, or upload a file instead of pasting "
         "text. The form shows the limits.",
     ),
-    414: (
-        "This address is too long",
-        "Remove parts of it that you do not need, such as filters, and open it again.",
-    ),
-    415: (
-        "Compressed requests are not supported",
-        "Send the request again without a Content-Encoding header.",
-    ),
+    414: ("This address is too long", "Remove parts of it that you do not need, such as filters, and open it again."),
+    415: ("Compressed requests are not supported", "Send the request again without a Content-Encoding header."),
     429: (
         "Too many requests",
         "Wait a minute, then reload this page. The jobs that you have submitted are not affected.",

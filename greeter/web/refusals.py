@@ -74,10 +74,7 @@ REFUSALS: dict[type[Exception], Refusal] = {
     Unfit: Refusal(503, 60, "This site cannot store jobs at the moment.", "try again in a few minutes."),
     OSError: Refusal(503, 300, DISK_FULL),
     NotConfirmed: Refusal(
-        503,
-        RETRY_AFTER,
-        "The job could not be stored safely in time.",
-        "wait a few seconds, then submit it again.",
+        503, RETRY_AFTER, "The job could not be stored safely in time.", "wait a few seconds, then submit it again."
     ),
 } | dict.fromkeys(
     UNAVAILABLE,

@@ -25,12 +25,7 @@ def init_app(app: Flask) -> None:
     app.jinja_env.finalize = partial(printable, keep="\r\n\t")
     app.jinja_env.filters |= {"count": count, "day": day, "duration": duration, "plural": plural, "words": words}
     app.jinja_env.filters |= {"stage": estimates.stage, "stages_remain": estimates.stages_remain}
-    app.jinja_env.filters |= {
-        "number": number,
-        "size": naturalsize,
-        "cell": shown,
-        "coloured": coloured,
-    }
+    app.jinja_env.filters |= {"number": number, "size": naturalsize, "cell": shown, "coloured": coloured}
     mimetypes.add_type("text/plain", ".fa")  # so that a browser shows an example instead of downloading it
 
 

@@ -42,13 +42,7 @@ ME = Runner("worker", 1)
 @pytest.fixture
 def site(with_redis: Installation, mail_server: MailServer) -> Installation:
     """A site with Redis and a mail server, and without a worker."""
-    use(
-        with_redis,
-        smtp_url=mail_server.url,
-        mail_from="robot@lab.example",
-        contact="ada@lab.example",
-        site_name="Läb",
-    )
+    use(with_redis, smtp_url=mail_server.url, mail_from="robot@lab.example", contact="ada@lab.example", site_name="Läb")
     return with_redis
 
 

@@ -232,11 +232,7 @@ def test_what_is_new_replaces_what_was_kept(meta: Meta) -> None:
     kept = sent(meta, "kept.fa", b">kept\nACGT\n")
     kept.is_new = False
     new = sent(meta, "new.fa", b">new\nACGT\n")
-    for values, name in (
-        ([kept, ""], b"kept"),
-        ([kept, ">text\nACGT"], b"text"),
-        ([new, kept, "ACGT"], b"new"),
-    ):
+    for values, name in (([kept, ""], b"kept"), ([kept, ">text\nACGT"], b"text"), ([new, kept, "ACGT"], b"new")):
         assert filled(meta, bases=values).bases.data.read_bytes().startswith(b">" + name)
     assert len(filled(meta, several=[kept, new]).several.data) == 2
 

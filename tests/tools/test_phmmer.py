@@ -164,7 +164,7 @@ def test_the_header_of_uniprot_is_split(tmp_path: Path) -> None:
     assert parts[0] == ["P29597", "TYK2_HUMAN", "Non-receptor tyrosine-protein kinase TYK2", "Homo sapiens"]
     matches = [phmmer_hits._HEADER.fullmatch(header) for header in ("", "Globin OS=Mus OX=1", "Globin", "A OS=B c")]
     assert [match and match.groups() for match in matches] == [
-        *(("", None), ("Globin", "Mus"), ("Globin", None), ("A", "B c")),
+        *(("", None), ("Globin", "Mus"), ("Globin", None), ("A", "B c"))
     ]
 
 

@@ -176,10 +176,7 @@ def test_a_file_of_any_other_name_keeps_it(app: Flask, run: Run, tmp_path: Path)
     found = described(app, "own/1")
     assert found.title == "Wörter"
     assert found.path.name == "Wörter 1.txt"
-    assert found.files == {
-        "Wörter 1.txt": sha256(b"one two").hexdigest(),
-        "index/words": sha256(b"one").hexdigest(),
-    }
+    assert found.files == {"Wörter 1.txt": sha256(b"one two").hexdigest(), "index/words": sha256(b"one").hexdigest()}
 
 
 def test_a_disk_that_cannot_be_written_is_an_error_with_advice(app: Flask, add: Add) -> None:

@@ -101,10 +101,7 @@ def zipped(content: bytes) -> bytes:
     return packed.getvalue()
 
 
-PACKERS = {"bzip2": bz2.compress, "xz": lzma.compress} | {
-    "zip": zipped,
-    "zstd": zstd,
-}
+PACKERS = {"bzip2": bz2.compress, "xz": lzma.compress} | {"zip": zipped, "zstd": zstd}
 
 
 @pytest.mark.parametrize("pack", PACKERS.values(), ids=PACKERS)

@@ -58,7 +58,7 @@ def test_the_hits_of_the_sample_can_be_sorted_filtered_and_opened(client: FlaskC
         assert f'<a href="https://{place}/P29597' in page
     answer = client.get("/jobs/sample-phmmer/files/hits.tsv?hits-evalue-max=1e-40&hits-sort=-evalue")
     assert [line.split("\t")[1] for line in answer.text.splitlines()[1:]] == [
-        *("sp|Q05397|FAK1_HUMAN", "sp|P68871|HBB_HUMAN", "sp|P29597|TYK2_HUMAN"),
+        *("sp|Q05397|FAK1_HUMAN", "sp|P68871|HBB_HUMAN", "sp|P29597|TYK2_HUMAN")
     ]
     assert answer.headers["Content-Disposition"] == "attachment; filename=sample-phmmer-selected-hits.tsv"
     assert client.get("/jobs/sample-phmmer?queries-sort=-hits").text.index("HBB_HUMAN</a>") > 0
