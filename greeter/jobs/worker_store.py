@@ -24,7 +24,6 @@ from greeter.settings import Settings
 CANCEL_TIMEOUT = 6  # seconds that a cancelled job has to end on its own
 MAX_ATTEMPTS = 2
 MAX_STARTS = 100  # also those that do not count
-PROGRESS = "PROGRESS"
 
 
 class WorkerStore:
@@ -66,7 +65,7 @@ class WorkerStore:
 
     def report_progress(self, job_id: str, runner: Runner, report: Report) -> None:
         """Store how far a running job is, and the end of its log."""
-        self.update(job_id, runner, PROGRESS, {"progress": dumps(report)})
+        self.update(job_id, runner, "PROGRESS", {"progress": dumps(report)})
 
     def update(self, job_id: str, runner: Runner, state: str, fields: Fields) -> LogFields | None:
         """Change the Celery state and fields of a running job.

@@ -116,9 +116,6 @@ class _Sink(io.RawIOBase):
     def __init__(self) -> None:
         self._content = bytearray()
 
-    def writable(self) -> bool:
-        return True
-
     def write(self, data: bytes) -> int:  # type: ignore[override]
         self._content += data
         return len(data)

@@ -23,12 +23,12 @@ class _Counter:
     """Counts what each client does in a minute, in this process."""
 
     def __init__(self, limit: int) -> None:
-        self._limit, self._minute = limit, 0
+        self._limit, self._minute = limit, ""
         self._counts: dict[str, int] = {}
 
     def hit(self, client: str) -> bool:
         """Count once, and return whether the client is within the limit."""
-        minute = int(time.time() / 60)  # another one also after the clock was set back
+        minute = _minute()
         if minute != self._minute:
             self._minute, self._counts = minute, {}
         # Without a lock: if only one of two simultaneous requests counts, that does not matter.

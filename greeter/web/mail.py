@@ -50,8 +50,10 @@ def ask(job_id: str) -> ResponseReturnValue:
             services().jobs.store.mails.drop(job_id)
         elif len(address) > _LONGEST or not _ADDRESS.fullmatch(address):
             return _page(record, address, _NOT_AN_ADDRESS), 422
-        elif services().jobs.store.mails.ask(job_id, address, _address_of(job_id), client_address()) == "limit":
-            return _page(record, address, _LIMIT), 429, {"Retry-After": "86400"}
+        else:
+            page = url_for("jobs.job", job_id=job_id, _external=True)  # which a worker does not know
+            if services().jobs.store.mails.ask(job_id, address, page, client_address()) == "limit":
+                return _page(record, address, _LIMIT), 429, {"Retry-After": "86400"}
     except TooManyRequests:
         return _page(record, address, _TOO_FAST), 429, {"Retry-After": "60"}
     except UNAVAILABLE:
@@ -62,12 +64,7 @@ def ask(job_id: str) -> ResponseReturnValue:
 def _find(job_id: str) -> Record:
     if not services().settings.smtp_url:
         abort(404)
-    return services().reader_for(job_id).find(job_id)
-
-
-def _address_of(job_id: str) -> str:
-    """Return the address of the page of a job, which a worker does not know."""
-    return url_for("jobs.job", job_id=job_id, _external=True)
+    return services().find(job_id)
 
 
 def _page(record: Record, address: str = "", problem: str = "") -> str:

@@ -50,7 +50,7 @@ class Operation:
     @property
     def description(self) -> str:
         """More about it; may be empty."""
-        return (inspect.getdoc(self.view) or "").partition("\n")[2].partition("\nArgs:")[0].strip()
+        return (inspect.getdoc(self.view) or "").partition("\n")[2].strip()
 
 
 OPERATIONS: list[Operation] = []
