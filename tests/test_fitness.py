@@ -20,7 +20,6 @@ from greeter.jobs.bounds import MAX_FILES
 from greeter.jobs.errors import CHANGED_PROCESS, TOO_MANY_FILES
 from greeter.jobs.installation import MARKER
 from greeter.jobs.sweeper import Sweeper
-from greeter.jobs.worker_store import PROGRESS
 from tests.conftest import PROCFILE, ROOT, Installation, compiled_library, small_disk, wait_for
 from tests.http import fetch, post
 from tests.test_recovery import diary, process_of, running
@@ -31,7 +30,7 @@ COMMANDS = {name: PROCFILE[name].split()[1:] for name in ("web", "worker")}
 
 CHECK = """
 from greeter.jobs import fitness
-from greeter.jobs.worker_store import PROGRESS
+
 from greeter.settings_loader import load_settings
 fitness.check(load_settings())
 """
@@ -371,7 +370,7 @@ def test_a_job_that_writes_too_many_files_fails(installation: Installation) -> N
 def test_a_job_that_writes_deep_folders_fails(installation: Installation) -> None:
     """It can be cancelled, measured and deleted, although Python cannot walk through folders at such a depth."""
     job = installation.submit("burrow", depth=1200, seconds=60)
-    wait_for(lambda: installation.store.find(job).state == PROGRESS)
+    wait_for(lambda: installation.store.find(job).state == "PROGRESS")
     installation.jobs.cancel(job)
     assert installation.ended(job).phase == "cancelled"
     assert installation.jobs.delete(job)
