@@ -28,6 +28,14 @@ class MailState(StrEnum):
     UNKNOWN = "unknown"  # the connection, or the process that sent it, was lost before the mail server answered
 
 
+class AskOutcome(StrEnum):
+    """What asking for a mail did."""
+
+    ASKED = "asked"
+    ENDED = "ended"  # the job had ended before
+    LIMIT = "limit"  # the address, or the client, has reached MAILS_PER_DAY
+
+
 class Taken(NamedTuple):
     """A mail that this process is to send."""
 
@@ -43,16 +51,13 @@ class Mails:
     def __init__(self, scripts: Scripts, most_per_day: int) -> None:
         self._scripts, self._most_per_day = scripts, most_per_day
 
-    def ask(self, job_id: str, address: str, page: str, client: str) -> str:
-        """Ask for a mail about the end of a job, or change the address of one. Raises JobNotFound.
-
-        Returns `asked`, `ended` if the job has ended, or `limit` if the address or client has reached MAILS_PER_DAY.
-        """
+    def ask(self, job_id: str, address: str, page: str, client: str) -> AskOutcome:
+        """Ask for a mail about the end of a job, or change the address of one. Raises JobNotFound."""
         hashes = (self._scripts.keyed_hash(address.lower()), self._scripts.keyed_hash(client))
         reply: bytes | None = self._scripts.run("ask_mail", job_id, address, page, *hashes, self._most_per_day)
         if reply is None:
             raise JobNotFound(job_id)
-        return reply.decode()
+        return AskOutcome(reply.decode())
 
     def drop(self, job_id: str) -> None:
         """Delete the address of a mail, unless it is being sent."""

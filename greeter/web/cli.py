@@ -15,6 +15,7 @@ from redis.retry import Retry
 
 from greeter.jobs import fitness, redis_check, redis_copy
 from greeter.jobs.errors import UNAVAILABLE, JobNotFound, QueueFull, StorageFull, Unfit
+from greeter.jobs.phase import Phase
 from greeter.redis_url import RedisUrl
 from greeter.toolkit.tool import Tool
 from greeter.web.add_database import add_database
@@ -90,7 +91,7 @@ def _run_example(tool: Tool, seconds: int) -> str:
             if time.monotonic() > deadline:
                 return f"still {record.phase}, with {record.workers} workers: check /health/ready, then the log"
             time.sleep(0.1)
-        if record.phase != "finished":
+        if record.phase != Phase.FINISHED:
             return f"{record.phase}: search the log for {record.reference}"
         sample = samples.of(tool.name)
         differs = sample and record.result != samples.find(sample).result
@@ -112,7 +113,7 @@ def keep_sample(job_id: str) -> None:
         record = services().jobs.store.find(job_id)
     except JobNotFound:
         raise click.ClickException("There is no such job. Copy the id from the address of its page.") from None
-    if record.phase != "finished":
+    if record.phase != Phase.FINISHED:
         raise click.ClickException(f"This job is {record.phase}. Choose one that is finished.")
     sample = services().samples.keep(services().jobs.store, job_id)
     click.echo(f"Kept as /jobs/{sample}. Commit its folder in greeter/tools/samples.")

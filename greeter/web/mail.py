@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import TooManyRequests
 
 from greeter.jobs.errors import UNAVAILABLE
-from greeter.jobs.mails import MailState
+from greeter.jobs.mails import AskOutcome, MailState
 from greeter.jobs.record import Record
 from greeter.web.job_context import context_of
 from greeter.web.limits import client_address
@@ -52,7 +52,7 @@ def ask(job_id: str) -> ResponseReturnValue:
             return _page(record, address, _NOT_AN_ADDRESS), 422
         else:
             page = url_for("jobs.job", job_id=job_id, _external=True)  # which a worker does not know
-            if services().jobs.store.mails.ask(job_id, address, page, client_address()) == "limit":
+            if services().jobs.store.mails.ask(job_id, address, page, client_address()) == AskOutcome.LIMIT:
                 return _page(record, address, _LIMIT), 429, {"Retry-After": "86400"}
     except TooManyRequests:
         return _page(record, address, _TOO_FAST), 429, {"Retry-After": "60"}

@@ -3,4 +3,5 @@
 --
 -- ARGV: 1 '', 2 name of the database
 -- Returns: nil
-redis.call('DEL', 'removed:' .. ARGV[2])
+local _, name = unpack(ARGV)
+redis.call('DEL', 'removed:' .. name)

@@ -3,4 +3,5 @@
 --
 -- ARGV: 1 '', 2 name of the database
 -- Returns: how many
-return named_by(ARGV[2])
+local _, name = unpack(ARGV)
+return named_by(name)
