@@ -67,7 +67,7 @@ def test_a_mail_is_asked_for_and_sent(site: Installation, mail_server: MailServe
         page.wait_for_selector("text=Cancelled")
         wait_for(partial(is_sent, site, job))
         page.reload()
-        page.wait_for_selector("text=A mail about this was sent.")
+        page.wait_for_selector("text=The mail about this job was sent.")
         context.close()
     assert mail_server.recipients == ["bob@example.org"] * 2
     assert f"{base}{job}" in mail_server.received[1].get_content().split()
@@ -81,7 +81,7 @@ def test_an_address_is_shown_nowhere(site: Installation, mail_server: MailServer
     post(site, f"{job}/mail", address="bob@example.org")
     shown = everything(site, job)
     wait_for_end(site, job)
-    wait_for(lambda: fetch(site, job).body.count("A mail about this was sent."))
+    wait_for(lambda: fetch(site, job).body.count("The mail about this job was sent."))
     shown += [*everything(site, job), fetch(site, f"{job}/job.zip").raw]
     site.stop("web", "worker", "flower")
     log = site.log.read_bytes()

@@ -71,7 +71,7 @@ def _ask(connection: Any, command: tuple[EncodableT, ...]) -> Any:
 def _let_the_kernel_wait(found: socket.socket) -> None:
     """Leave the timeout of a socket to the kernel.
 
-    Python would wait in a call of its own before each call that sends or reads, and give its global lock away in both.
+    Otherwise, Python waits in a separate call before each send or read, and releases its global lock in both.
     """
     seconds = found.gettimeout()
     if seconds and type(found) is socket.socket:  # TLS does not expect the errors of the kernel

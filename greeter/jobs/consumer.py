@@ -27,8 +27,9 @@ class Consumer(consumer.Consumer):
     def __init__(self, *args: Any, **options: Any) -> None:
         """Create a consumer that neither asks other workers when it connects nor follows their events.
 
-        Celery waits for a second, to learn which tasks were revoked, and each worker reads the events of all others.
-        Here, the records have all that. What follows the events also kept two connections each time Redis was lost.
+        Celery waits for a second to learn which tasks were revoked, and each worker reads the events of all others.
+        Here, the records have all that. The part that follows events also leaked two connections at each outage of
+        Redis.
         """
         super().__init__(*args, **options, without_mingle=True, without_gossip=True)
 

@@ -28,7 +28,7 @@ TOO_MANY_FILES = f"The job wrote too many files. {_SMALLER} {_OR_WRITE}"
 DISK_FULL = f"There is not enough disk space for this job. {_LATER}"
 NO_PROCESS = f"The machine that ran this job could start no more processes. {_LATER}"
 CHANGED_PROCESS = (
-    "This tool changed its own process, which could not go on after that. Write to the operators of this site."
+    "This tool changed its own process, which could not continue after that. Write to the operators of this site."
 )
 TOOL_REMOVED = "This tool is no longer available here. Choose another one on the front page."
 TOOL_CHANGED = (

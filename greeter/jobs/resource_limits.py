@@ -71,7 +71,7 @@ def _limited_memory(size: int) -> Iterator[None]:
 def _settle_memory() -> int:
     """Return the private memory of this process, of which earlier jobs have left only a little.
 
-    The rest is returned to the system; otherwise it would count as used, and be there for this job too.
+    The rest is returned to the system: otherwise, this job could use it in addition to its limit.
     """
     global _settled_memory
     if (private := _private_memory()) <= _settled_memory + _LITTLE:

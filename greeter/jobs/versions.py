@@ -13,7 +13,7 @@ from greeter.toolkit import installed
 from greeter.toolkit.tool import Tool
 from greeter.version import __version__
 
-DIGITS = 12  # of a SHA-256: enough to tell two versions of a file apart
+DIGITS = 12  # of a SHA-256: enough to distinguish two versions of a file
 
 
 def of_code(tool: Tool) -> dict[str, str]:

@@ -89,7 +89,7 @@ def remove_database(name: str) -> None:
     if jobs:
         days = services().settings.retention_days
         raise click.ClickException(
-            f"Jobs that name {name}: {jobs}, with ended ones whose input can be used again. Pause it with "
+            f"Jobs that name {name}: {jobs}, including ended ones that are still kept. Pause it with "
             f"`flask pause-database`, and try again when they are gone: {days} days after the last of them ended."
         )
     with explained("removed"):

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 class Response(wsgi.Response):
     """gunicorn's response, except that its head and the first part of its body are sent together.
 
-    Each call that sends gives Python's global lock away, and may wake the client.
+    Each send releases Python's global lock, and may wake the client.
     """
 
     _head = b""  # while it is not sent

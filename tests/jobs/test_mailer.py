@@ -93,7 +93,7 @@ def is_forgotten(site: Installation, job: str) -> bool:
         ("REVOKED", {}, "was cancelled"),
     ],
 )
-def test_each_end_is_told_once(
+def test_each_end_is_mailed_once(
     site: Installation, mail_server: MailServer, state: str, fields: dict[str, Any], words: str
 ) -> None:
     """The mail has the state, the site and the address of the page. Before the end, there is none."""

@@ -58,7 +58,7 @@ def test_a_form_that_does_not_match_the_function_is_rejected() -> None:
         ({"soft_time_limit": -1}, ValueError, "The soft time limit cannot be -1. Write 1 or more."),
     ],
 )
-def test_a_slip_is_told_in_one_line(arguments: dict[str, Any], error: type[Exception], message: str) -> None:
+def test_a_mistake_is_reported_in_one_line(arguments: dict[str, Any], error: type[Exception], message: str) -> None:
     """It would show only later, in another place."""
     with pytest.raises(error, match="^" + re.escape(message) + "$"):
         tool("Slip", form=NameForm, **arguments)

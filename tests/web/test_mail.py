@@ -96,7 +96,7 @@ def test_what_is_not_one_address_is_refused_with_the_input(
     assert not stored(site, job)
 
 
-def test_limits_are_told_with_the_input(site: Installation, visitor: FlaskClient) -> None:
+def test_limits_are_shown_with_the_input(site: Installation, visitor: FlaskClient) -> None:
     """For one address, one visitor, and in one minute."""
     job = site.submit("nap")
     for number in range(20):
