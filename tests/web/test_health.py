@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import signal
-import time
 from pathlib import Path
 
 import pytest
@@ -81,12 +80,10 @@ def test_a_redis_whose_configuration_becomes_unsafe_is_reported(
 
 @pytest.mark.slow
 def test_readiness_requires_a_worker_and_a_writable_redis(own_installation: Installation) -> None:
-    """Readiness needs a worker and a Redis that accepts writes; otherwise the answer has the reason, soon."""
+    """Readiness needs a worker and a Redis that accepts writes; otherwise the answer has the reason."""
 
     def reason() -> str:
-        began = time.monotonic()
         answer = fetch(own_installation, "/health/ready")
-        assert time.monotonic() - began < 5
         body = json.loads(answer.body)
         assert (answer.status, body["status"]) == ((503, "unavailable") if "reason" in body else (200, "ok"))
         return body.get("reason", "")

@@ -5,21 +5,25 @@ import json
 import re
 import shutil
 import signal
+import socket
 import time
 from base64 import b64encode
+from contextlib import suppress
 from hashlib import sha256
 from html import unescape
 from http.client import HTTPConnection
 from importlib.metadata import version
+from pathlib import Path
 from urllib.parse import quote
 
 import psutil
 import pytest
 from markupsafe import escape
 
-from greeter import __version__
+from greeter import __version__, create_app
 from greeter.jobs.runner import Runner
-from tests.conftest import Installation, wait_for
+from greeter.settings import Settings
+from tests.conftest import PATIENCE, Installation, wait_for
 from tests.http import Response, fetch, go_on, post, submit, wait_for_end
 from tests.web.test_template_filters import CONTROL, TURNING
 
@@ -234,7 +238,7 @@ def test_user_input_cannot_forge_log_lines_or_inject_html_into_flower(own_instal
 
 def flower(installation: Installation, path: str) -> str:
     """Return a page of Flower, requested with the operator's password."""
-    connection = HTTPConnection("127.0.0.1", installation.settings.flower_port, timeout=30)
+    connection = HTTPConnection("127.0.0.1", installation.settings.flower_port, timeout=PATIENCE)
     login = b64encode(installation.settings.flower_basic_auth.encode()).decode()
     try:
         connection.request("GET", path, headers={"Authorization": f"Basic {login}"})
@@ -281,7 +285,7 @@ def test_uploads_of_ten_megabytes_work_and_larger_ones_get_413(installation: Ins
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["down", "hung"])
 def test_requests_get_503_only_while_redis_is_unavailable(own_installation: Installation, number: int) -> None:
-    """The 503 arrives within three seconds with Retry-After and the input; when Redis is back, everything works."""
+    """The 503 has Retry-After and the input; when Redis is back, everything works."""
     own_installation.start("redis", "worker", "web")
     job = submit(own_installation, "expensive_greet", person="Ada", total="1")
     wait_for_end(own_installation, job)
@@ -292,9 +296,7 @@ def test_requests_get_503_only_while_redis_is_unavailable(own_installation: Inst
         (job + "/progress", "GET", None),
         ("/tools/expensive_greet", "POST", "person=Grace&total=1"),
     ):
-        began = time.monotonic()
         answer = fetch(own_installation, path, method, body, **form)
-        assert time.monotonic() - began < 3
         assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
     assert 'value="Grace"' in answer.body
     assert fetch(own_installation, "/").status == 200
@@ -305,6 +307,32 @@ def test_requests_get_503_only_while_redis_is_unavailable(own_installation: Inst
     assert wait_for(lambda: fetch(own_installation, job).status == 200)
     again = submit(own_installation, "expensive_greet", person="Grace", total="1")
     assert "Greetings, Grace!" in wait_for_end(own_installation, again)
+
+
+@pytest.mark.parametrize(
+    ("path", "form", "most"),
+    [
+        ("/jobs/" + "0" * 32 + "/progress", None, 1),
+        ("/tools/expensive_greet", {"person": "Grace", "total": "1"}, 2),
+        ("/health/ready", None, 1),
+    ],
+)
+def test_a_request_waits_for_a_redis_that_hangs_for_two_seconds_at_most(
+    tmp_path: Path, path: str, form: dict[str, str] | None, most: int
+) -> None:
+    """It asks that often, a second each. A thread that checks the folder asks too, and once more on a slow machine."""
+    with socket.create_server(("127.0.0.1", 0)) as hanging:
+        app = create_app(Settings(data_dir=tmp_path, redis_url=f"redis://127.0.0.1:{hanging.getsockname()[1]}/0"))
+        answer = app.test_client().open(path, method="POST" if form else "GET", data=form)
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+        hanging.setblocking(False)
+        asked = 0
+        with suppress(BlockingIOError):
+            while True:
+                hanging.accept()[0].close()
+                asked += 1
+    assert 1 <= asked <= most + 2
+    assert app.extensions["greeter"].jobs.store.redis.get_connection_kwargs()["socket_timeout"] == 1
 
 
 def test_a_full_redis_refuses_submissions_and_keeps_the_input(own_installation: Installation) -> None:
