@@ -5,7 +5,7 @@ from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from urllib.parse import urlencode
 
-from tests.conftest import Installation, wait_for
+from tests.conftest import PATIENCE, Installation, wait_for
 
 
 class Response:
@@ -39,7 +39,7 @@ def fetch(
     Returns:
         The response.
     """
-    connection = HTTPConnection("127.0.0.1", installation.settings.web_port, timeout=30)
+    connection = HTTPConnection("127.0.0.1", installation.settings.web_port, timeout=PATIENCE)
     try:
         connection.request(method, path, body, headers)
         response = connection.getresponse()

@@ -23,7 +23,7 @@ import pytest
 from greeter.settings import Settings
 from greeter.web.explanations import explain
 from greeter.web.problems import error_problem
-from tests.conftest import ROOT, Installation, find_program, free_port, listens, needs, wait_for
+from tests.conftest import PATIENCE, ROOT, Installation, find_program, free_port, listens, needs, wait_for
 from tests.http import Response
 
 NGINX = find_program("nginx")
@@ -48,9 +48,9 @@ http {{
 def connect(port: int, source: str = "127.0.0.1") -> HTTPConnection:
     """Connect from a local address; a negative port number means https."""
     if port > 0:
-        return HTTPConnection("127.0.0.1", port, timeout=30, source_address=(source, 0))
+        return HTTPConnection("127.0.0.1", port, timeout=PATIENCE, source_address=(source, 0))
     unknown = ssl._create_unverified_context()
-    return HTTPSConnection("127.0.0.1", -port, timeout=30, context=unknown, source_address=(source, 0))
+    return HTTPSConnection("127.0.0.1", -port, timeout=PATIENCE, context=unknown, source_address=(source, 0))
 
 
 def request(port: int, path: str, body: str | bytes | None, source: str, **headers: str) -> Response:

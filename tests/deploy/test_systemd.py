@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import PROCFILE, ROOT, Installation, needs, wait_for
+from tests.conftest import PATIENCE, PROCFILE, ROOT, Installation, needs, wait_for
 
 UNITS = ROOT / "deploy" / "systemd"
 SERVICES = ["greeter-redis.service", "greeter-worker@1.service", "greeter-web.service", "greeter-flower.service"]
@@ -93,7 +93,7 @@ def test_web_restart_drops_no_request(own_installation: Installation) -> None:
 
         def visit() -> None:
             while not stop.is_set():
-                connection = HTTPConnection("127.0.0.1", listening.getsockname()[1], timeout=60)
+                connection = HTTPConnection("127.0.0.1", listening.getsockname()[1], timeout=PATIENCE)
                 try:
                     connection.request("GET", "/tools/phmmer?example")
                     answers.append(connection.getresponse().status)
@@ -112,7 +112,7 @@ def test_web_restart_drops_no_request(own_installation: Installation) -> None:
                 for visitor in visitors:
                     visitor.join()
             web.terminate()
-            assert web.wait(60) == 0
+            assert web.wait(PATIENCE) == 0
     assert set(answers) == {200}
 
 

@@ -9,7 +9,7 @@ import pytest
 from kombu import Consumer, Queue
 from redis import ResponseError
 
-from tests.conftest import Installation
+from tests.conftest import PATIENCE, Installation
 
 
 @pytest.mark.slow
@@ -26,7 +26,7 @@ def test_a_connection_closes_after_redis_was_killed(
         connection.SimpleQueue(queue).put(queue)
         Consumer(channel, [Queue(queue)], callbacks=[lambda body, message: received.append(body)]).consume()
         while queue not in received:  # none is acknowledged
-            connection.drain_events(timeout=60)
+            connection.drain_events(timeout=PATIENCE)
     assert not site.redis.exists("unacked")  # kombu would write each message there
     with suppress(socket.timeout):
         connection.drain_events(timeout=0.3)  # leaves a request for the next message behind

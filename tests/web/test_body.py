@@ -6,7 +6,7 @@ import psutil
 import pytest
 from flask.testing import FlaskClient
 
-from tests.conftest import Installation, wait_for
+from tests.conftest import PATIENCE, Installation, wait_for
 from tests.http import fetch
 
 pytestmark = pytest.mark.slow
@@ -25,7 +25,7 @@ FIELDS = {
 
 def send(installation: Installation, kind: str, framing: str, body: bytes, tool: str = "expensive_greet") -> str:
     """Send a request, close the sending side, and return the whole response."""
-    with socket.create_connection(("127.0.0.1", installation.settings.web_port), timeout=30) as connection:
+    with socket.create_connection(("127.0.0.1", installation.settings.web_port), timeout=PATIENCE) as connection:
         connection.sendall(HEAD.format(tool=tool, kind=kind, framing=framing).encode() + body)
         connection.shutdown(socket.SHUT_WR)
         return b"".join(iter(lambda: connection.recv(65536), b"")).decode()

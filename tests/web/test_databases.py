@@ -18,7 +18,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from greeter.toolkit.database import Database
-from tests.conftest import ROOT, wait_for
+from tests.conftest import PATIENCE, ROOT, wait_for
 
 FASTA = ">a one\nMKVLAWTRH\nMKV\n>b\nMKVLAWTRHMKVLAWTRH\n"
 Run = Callable[..., Result]
@@ -238,7 +238,7 @@ def test_a_command_that_is_ended_leaves_nothing_for_long(
         assert add(FASTA, "swissprot", "1").exit_code == 0
         assert [*root.glob(".staged-*/*/words")]
         process.send_signal(number)
-        process.wait(60)
+        process.wait(PATIENCE)
     finally:
         process.kill()
         process.wait()

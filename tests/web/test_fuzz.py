@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from werkzeug.routing import Rule
 
 from greeter import create_app
-from tests.conftest import Installation
+from tests.conftest import PATIENCE, Installation
 from tests.http import fetch
 from tests.web.test_template_filters import CONTROL, TURNING
 
@@ -166,7 +166,7 @@ class Visitor:
     def answer_to(self, request: bytes) -> str:
         """Return everything received until the connection closes, which may be before the request is fully sent."""
         answer = bytearray()
-        with socket.create_connection(("127.0.0.1", self.site.settings.web_port), timeout=30) as connection:
+        with socket.create_connection(("127.0.0.1", self.site.settings.web_port), timeout=PATIENCE) as connection:
             try:
                 connection.sendall(request)
                 connection.shutdown(socket.SHUT_WR)

@@ -10,7 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from greeter.version import RELEASED, __version__
-from tests.conftest import Installation
+from tests.conftest import PATIENCE, Installation
 from tests.http import fetch
 
 
@@ -80,7 +80,7 @@ def test_the_scripts_work_as_they_are_printed(
     script = script_of(installation, tool, kind)
     assert len(script.splitlines()) <= 20
     run = [*command, script]
-    done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert shown in done.stdout
     if tool == "phmmer protein search":
@@ -102,6 +102,6 @@ def test_the_python_script_shows_why_a_request_is_refused(
     """Also if the response is a page, such as that of a proxy."""
     script = script_of(installation, "Greeting", "Python").replace(old, new)
     run = [sys.executable, "-c", script]
-    done = subprocess.run(run, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(run, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert (done.returncode, "Traceback" in done.stderr) == (1, False), done.stderr
     assert shown in done.stderr

@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from tests.conftest import Installation
+from tests.conftest import PATIENCE, Installation
 
 pytestmark = pytest.mark.slow
 
@@ -31,7 +31,7 @@ HEADS = {
 
 def send(installation: Installation, *requests: bytes) -> tuple[str, dict[str, str], bytes]:
     """Send bytes until the server ends the connection, and return the status, the headers and the body."""
-    with socket.create_connection(("127.0.0.1", installation.settings.web_port), timeout=30) as connection:
+    with socket.create_connection(("127.0.0.1", installation.settings.web_port), timeout=PATIENCE) as connection:
         connection.sendall(b"".join(requests))
         answer = b"".join(iter(lambda: connection.recv(65536), b""))
     head, _, body = answer.partition(b"\r\n\r\n")

@@ -16,7 +16,7 @@ from click.testing import Result
 from greeter import create_app
 from greeter.jobs.errors import OUT_OF_MEMORY
 from greeter.settings import Settings
-from tests.conftest import ROOT, free_port, wait_for
+from tests.conftest import PATIENCE, ROOT, free_port, wait_for
 
 EXAMPLES = ROOT / "static/examples"
 FIELDS = '''
@@ -221,7 +221,7 @@ def test_ctrl_c_raises_the_time_limit_in_the_tool(tmp_path: Path) -> None:
     try:
         wait_for(lambda: "| 1/1000" in log.read_text())
         process.send_signal(signal.SIGINT)
-        output, _ = process.communicate(timeout=60)
+        output, _ = process.communicate(timeout=PATIENCE)
     finally:
         process.kill()
         process.wait()
