@@ -1,6 +1,7 @@
 """The messages between workers, and the events that they publish."""
 
 import json
+import time
 from base64 import b64decode
 
 import pytest
@@ -11,9 +12,10 @@ pytestmark = pytest.mark.slow
 
 
 def test_events_of_several_jobs_are_published_together(installation: Installation) -> None:
-    """Flower gets all events of each job, in less than half as many messages."""
+    """Flower gets all events of each job, in two messages a second."""
     with installation.redis.pubsub(ignore_subscribe_messages=True) as messages:
         messages.psubscribe("*celeryev*")
+        began = time.monotonic()
         jobs = [installation.submit("expensive_greet", person="Ada", total=1) for _ in range(4)]
         found: set[tuple[str, str]] = set()
         batches = 0
@@ -27,7 +29,7 @@ def test_events_of_several_jobs_are_published_together(installation: Installatio
             return found >= {(job, f"task-{kind}") for job in jobs for kind in ("received", "started", "succeeded")}
 
         wait_for(has_all)
-    assert 2 * batches < len(found)
+    assert batches <= 2 * (time.monotonic() - began) + 1  # one may be of earlier events
 
 
 def test_a_worker_does_not_wait_for_others_when_it_starts(own_installation: Installation) -> None:

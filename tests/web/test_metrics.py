@@ -3,6 +3,7 @@
 import dataclasses
 import re
 import signal
+import time
 from pathlib import Path
 
 import psutil
@@ -53,6 +54,7 @@ def test_job_counts_survive_restarts_and_requests_count_in_every_process(own_ins
         return {" ".join([one.name.removeprefix("site_"), *one.labels.values()]): one.value for one in samples}
 
     site.start("redis", "worker", "web")
+    began = time.monotonic()
     jobs = [site.submit("diary", seconds=1.2), site.submit("blame"), site.submit("yield_some"), site.submit("vanish")]
     cancelled = site.submit("diary", seconds=60.0)
     wait_for(lambda: site.store.find(cancelled).phase == "running")
@@ -80,9 +82,9 @@ def test_job_counts_survive_restarts_and_requests_count_in_every_process(own_ins
     expected = {"finished diary": 1, "cancelled diary": 2, "failed blame": 1, "stopped yield_some": 1}
     assert ended == expected | {"failed vanish": 1}
     assert seen["job_seconds_bucket 1 diary"] <= 1  # the cancelled one may have ended at once
-    assert [seen[f"job_seconds_bucket {bound} diary"] for bound in ("10", "+Inf")] == [2, 2]
+    assert [seen[f"job_seconds_bucket {bound} diary"] for bound in ("3600", "+Inf")] == [2, 2]
     assert seen["job_seconds_count diary"] == 2
-    assert 1.2 < seen["job_seconds_sum diary"] < 10
+    assert 1.2 < seen["job_seconds_sum diary"] < 2 * (time.monotonic() - began)
 
     with site.redis.monitor() as monitor:
         site.redis.ping()
