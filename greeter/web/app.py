@@ -30,6 +30,7 @@ from greeter.web import (
     services,
     site,
     template_filters,
+    tool_templates,
 )
 
 _FORM_OVERHEAD = 64 * 1024  # bytes of a submission in addition to its large fields
@@ -63,7 +64,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     request_log.init_app(app)  # first, so that it measures the whole request
     app.before_request(app.extensions["greeter"].limits.count_request)
     requests = (errors, request_body, security, compression)
-    templates = (template_filters, site, describe)
+    templates = (template_filters, tool_templates, site, describe)
     for module in (*requests, *templates, jobs, api, cli):
         module.init_app(app)
     for blueprint in (pages.bp, job_actions.bp, mail.bp, health.bp, metrics.bp):
