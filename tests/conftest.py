@@ -19,7 +19,7 @@ from functools import cache, partial
 from itertools import cycle
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import psutil
 import pytest
@@ -107,15 +107,7 @@ def pytest_unconfigure() -> None:
 
 
 def wait_for(what: Callable[[], Any], seconds: float = PATIENCE) -> Any:
-    """Call a function until it returns a true value.
-
-    Args:
-        what: The function, called about 20 times a second.
-        seconds: How long to wait; then the test fails.
-
-    Returns:
-        The value.
-    """
+    """Call a function about 20 times a second until it returns a true value, which is returned. Else the test fails."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if found := what():
@@ -155,17 +147,17 @@ def find_program(name: str) -> str | None:
 def needs(program: str, package: str) -> pytest.MarkDecorator:
     """Skip a test if a program that it needs is missing; in CI, fail, so that nothing goes untested there.
 
-    Args:
-        program: The name of the program.
-        package: The Debian package that contains it.
-
-    Returns:
-        The mark for the test or for `pytestmark`.
+    `package` is the Debian package that contains it.
     """
     missing = find_program(program) is None
     if missing and "CI" in os.environ:
         pytest.fail(f"{program} is missing: add Debian's package {package} to .ci/run", pytrace=False)
     return pytest.mark.skipif(missing, reason=f"no {program}: install Debian's package {package}")
+
+
+def skip(reason: str) -> NoReturn:
+    """Skip the current test; in CI, fail."""
+    (pytest.fail if "CI" in os.environ else pytest.skip)(reason)
 
 
 def listens(port: int) -> bool:
@@ -177,18 +169,10 @@ def listens(port: int) -> bool:
 
 
 def compiled_library(folder: Path, source: str) -> str:
-    """Compile a library that a process can preload.
-
-    Args:
-        folder: Where to write it.
-        source: The C code.
-
-    Returns:
-        The path of the library.
-    """
+    """Compile C code to a library in a folder, which a process can preload, and return its path."""
     compiler = shutil.which("cc")
     if not compiler:
-        (pytest.fail if "CI" in os.environ else pytest.skip)("no C compiler: install Debian's package gcc")
+        skip("no C compiler: install Debian's package gcc")
     library = folder / "preloaded.so"
     command = [str(compiler), "-shared", "-fPIC", "-x", "c", "-o", str(library), "-"]
     subprocess.run(command, input=source, text=True, check=True)
@@ -230,19 +214,14 @@ def refusing(folder: Path) -> dict[str, str]:
 
 @contextmanager
 def small_disk(folder: Path, size: str) -> Iterator[Path]:
-    """Mount a small file system in memory while the body runs.
+    """Mount a small file system in memory on a new folder while the body runs.
 
-    Args:
-        folder: A new folder on which it is mounted.
-        size: Its size as tmpfs takes it, such as "40m".
-
-    Yields:
-        The folder.
+    Its size is as tmpfs takes it, such as "40m".
     """
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", f"size={size},mode=0700", "none", str(folder)]
     if subprocess.run(mount, capture_output=True, check=False).returncode:
-        (pytest.fail if "CI" in os.environ else pytest.skip)("mounting needs root")
+        skip("mounting needs root")
     try:
         yield folder
     finally:
@@ -308,11 +287,9 @@ class Installation:
         }
 
     def start(self, *names: str) -> None:
-        """Start processes, and wait until each of them answers. A process that was killed is started again.
+        """Start lines of the Procfile, and wait until each answers. A process that was killed is started again.
 
-        Args:
-            *names: Lines of the Procfile, such as "redis" or "worker". "worker-2" is an additional worker, and
-                "worker-old" one without the tools in tests/zoo.
+        "worker-2" is an additional worker, and "worker-old" one without the tools in tests/zoo.
         """
         for name in names:
             self.launch(name)
@@ -354,10 +331,8 @@ class Installation:
     def signal(self, name: str, number: int) -> None:
         """Send a signal to a process; after SIGKILL, wait until it has ended.
 
-        Args:
-            name: The process. For "redis", SIGKILL goes to the supervisor, with which the server ends, because it
-                would restart a server that was killed. Other signals go to the server.
-            number: The signal.
+        For "redis", SIGKILL goes to the supervisor, with which the server ends, because it would restart a server that
+        was killed. Other signals go to the server.
         """
         process = self._running[name]
         server = psutil.Process(process.pid).children() if name == "redis" else []
@@ -395,15 +370,7 @@ class Installation:
         self.redis.close()
 
     def submit(self, tool: str, **params: Any) -> str:
-        """Submit a job without the web.
-
-        Args:
-            tool: The name of the tool.
-            **params: Its parameters; bytes are written to a file.
-
-        Returns:
-            The id of the job.
-        """
+        """Submit a job without the web, and return its id. Parameters that are bytes are written to files."""
         with TemporaryDirectory() as folder:
             for name, value in params.items():
                 if isinstance(value, bytes):
@@ -416,15 +383,7 @@ class Installation:
         return self.store.statistics().queues.get(queue, QueueStatistics()).workers
 
     def ended(self, job_id: str, seconds: float = PATIENCE) -> Record:
-        """Wait for the end of a job.
-
-        Args:
-            job_id: The id of the job.
-            seconds: How long to wait; then the test fails.
-
-        Returns:
-            The record of the job.
-        """
+        """Wait for the end of a job, and return its record."""
         return wait_for(lambda: (record := self.store.find(job_id)).active is False and record, seconds)
 
     def _redis_answers(self, name: str) -> bool:

@@ -20,14 +20,7 @@ CONTEXT = Path(__file__).with_name("ro_crate_context.json")
 
 
 def read_crate(content: bytes) -> tuple[dict[str, dict[str, Any]], dict[str, bytes]]:
-    """Read a crate.
-
-    Args:
-        content: The archive.
-
-    Returns:
-        The entities by their ids, and the files by their paths, without the metadata.
-    """
+    """Return the entities of a crate by their ids, and its files by their paths, without the metadata."""
     with ZipFile(io.BytesIO(content)) as archive:
         assert archive.testzip() is None
         files = {name: archive.read(name) for name in archive.namelist()}
@@ -41,14 +34,9 @@ def read_crate(content: bytes) -> tuple[dict[str, dict[str, Any]], dict[str, byt
 
 
 def problems(folder: Path, content: bytes) -> str:
-    """Check a crate with the validator of the RO-Crate community, without a network.
+    """Check a crate with the validator of the RO-Crate community, which reads a folder, without a network.
 
-    Args:
-        folder: Where to write what the validator reads.
-        content: The archive.
-
-    Returns:
-        Its report on what the profiles require or recommend and the crate does not have; empty if it has everything.
+    Returns its report on what the profiles require or recommend and the crate lacks; empty if it has everything.
     """
     (folder / "crate.zip").write_bytes(content)
     _cache(folder / "cache")

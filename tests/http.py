@@ -29,15 +29,7 @@ def fetch(
 ) -> Response:
     """Send one request to the web server of an installation, on a connection of its own.
 
-    Args:
-        installation: The installation.
-        path: The path, with the query if there is one.
-        method: The HTTP method.
-        body: The body; an iterable is sent in chunks.
-        **headers: The headers.
-
-    Returns:
-        The response.
+    A body that is an iterable is sent in chunks.
     """
     connection = HTTPConnection("127.0.0.1", installation.settings.web_port, timeout=PATIENCE)
     try:
@@ -55,31 +47,14 @@ def post(installation: Installation, path: str, **fields: str) -> Response:
 
 
 def submit(installation: Installation, tool: str, **fields: str) -> str:
-    """Submit the form of a tool, which has to be accepted.
-
-    Args:
-        installation: The installation.
-        tool: The name of the tool.
-        **fields: The fields of the form.
-
-    Returns:
-        The path of the job's page.
-    """
+    """Submit the form of a tool, which has to be accepted, and return the path of the job's page."""
     answer = post(installation, f"/tools/{tool}", **fields)
     assert answer.status == 303, answer.body
     return str(answer.headers["Location"])
 
 
 def wait_for_end(installation: Installation, job: str) -> str:
-    """Wait until a job has ended.
-
-    Args:
-        installation: The installation.
-        job: The path of the job's page.
-
-    Returns:
-        The fragment of the job, as the last poll receives it.
-    """
+    """Wait until the job with this path has ended, and return its fragment as the last poll receives it."""
     return wait_for(lambda: 'hx-trigger="every' not in (body := fetch(installation, job + "/progress").body) and body)
 
 

@@ -35,17 +35,9 @@ class Server(subprocess.Popen[bytes]):
 
 @contextmanager
 def server(folder: Path, config: str = "", *, program: str = "", options: str = "") -> Iterator[Server]:
-    """Run a server in a new folder.
+    """Run a server in a folder, with these lines of configuration: that of the wheel, or another program.
 
-    Args:
-        folder: The folder.
-        config: The lines of its configuration, without a port.
-        program: The program. Empty: the server of the wheel.
-        options: Options of the command.
-
-    Yields:
-        The process of the server, which listens, with a connection that logs in with `requirepass`.
-
+    Yields the process of the server, which listens, with a connection that logs in with `requirepass`.
     """
     folder.mkdir(parents=True)
     port = free_port()

@@ -23,15 +23,9 @@ def _go(path: str) -> Arrival:
 
 
 def _job(tool: str, sign: str, **entered: str) -> Arrival:
-    """Submit the example of a tool, and wait for the job's page.
+    """Return a function that submits the example of a tool, and waits on the job's page for a selector of Playwright.
 
-    Args:
-        tool: The name of the tool.
-        sign: An element or text that shows that the state is reached, as a selector of Playwright.
-        **entered: Values to enter instead of those of the example.
-
-    Returns:
-        A function that does this.
+    What is entered replaces values of the example.
     """
 
     def arrive(page: Page, installation: Installation) -> None:

@@ -34,7 +34,6 @@ class Target(threading.Thread):
         choose: The source of chance.
         pause: The mean time between two faults, in seconds.
 
-
     Attributes:
         done: How often each fault was injected, by name.
         errors: Faults that raised an exception.

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from greeter.toolkit.threads import limited_threads
-from tests.conftest import ROOT, Installation
+from tests.conftest import ROOT, Installation, skip
 from tests.http import fetch, submit, wait_for_end
 
 
@@ -18,7 +18,7 @@ def libgomp() -> ctypes.CDLL:
     try:
         return ctypes.CDLL("libgomp.so.1")
     except OSError:
-        (pytest.fail if "CI" in os.environ else pytest.skip)("no libgomp: install Debian's package libgomp1")
+        skip("no libgomp: install Debian's package libgomp1")
 
 
 def test_a_library_that_is_loaded_has_the_limit_of_each_job() -> None:
