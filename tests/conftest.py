@@ -430,7 +430,9 @@ def browser() -> Iterator[Browser]:
     expect.set_options(timeout=1000 * PATIENCE)
     sandbox = [] if os.getuid() else ["--no-sandbox"]
     with sync_playwright() as playwright:
-        yield playwright.chromium.launch(executable_path=CHROMIUM, args=[*QUIET, NAMES, *sandbox])
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=[*QUIET, NAMES, *sandbox])
+        chromium.on("context", lambda context: context.set_default_timeout(1000 * PATIENCE))
+        yield chromium
 
 
 @pytest.fixture
