@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, Installation, wait_for
-from tests.test_recovery import diary, running
+from tests.conftest import PATIENCE, ROOT, Installation, wait_for
+from tests.test_recovery import diary, let_jobs_end, running
 
 pytestmark = pytest.mark.slow
 
@@ -36,13 +36,13 @@ def drain(site: Installation, *arguments: str) -> subprocess.Popen[str]:
 
 def outcome(draining: subprocess.Popen[str]) -> tuple[int, str]:
     """Wait for the end of a command, and return its exit status and output."""
-    output, _ = draining.communicate(timeout=60)
+    output, _ = draining.communicate(timeout=PATIENCE)
     return draining.returncode, output
 
 
 def test_a_drained_worker_finishes_its_jobs_and_takes_no_new_ones(site: Installation) -> None:
     """The update of a site with long jobs: a new worker, `flask drain` of the old one, and its stop."""
-    long = site.submit("diary", seconds=15.0)  # the other process is free
+    long = site.submit("diary", seconds=100.0)  # the other process is free
     running(site, long)
     old = site.redis.hget(f"job:{long}", "worker")
     site.launch("worker-2")
@@ -50,6 +50,7 @@ def test_a_drained_worker_finishes_its_jobs_and_takes_no_new_ones(site: Installa
     assert draining.stdout.readline() == "worker@test takes no new jobs, and still runs 1.\n"
     short = [site.submit("diary", seconds=0.1) for _ in range(6)]
     assert [site.ended(job).phase for job in short] == ["finished"] * 6
+    let_jobs_end(site)
     status, output = outcome(draining)
     assert (status, output) == (0, "worker@test has no jobs and takes none. Stop it now.\n")
     assert (site.ended(long).phase, site.ended(long).attempts) == ("finished", 1)
@@ -73,7 +74,7 @@ def test_a_worker_stays_drained(site: Installation) -> None:
     assert site.store.find(job).phase == "waiting"
     site.signal("redis", signal.SIGKILL)
     site.start("redis")
-    assert outcome(drain(site, "worker@test"))[0] == 0  # it has reconnected
+    wait_for(lambda: outcome(drain(site, "worker@test"))[0] == 0)  # it has reconnected
     assert site.workers() == 0
     assert site.store.find(job).phase == "waiting"
     site.stop("worker")
@@ -88,7 +89,7 @@ def test_a_drain_says_what_is_wrong(site: Installation, monkeypatch: pytest.Monk
     site.launch("worker-2")
     wait_for(lambda: site.workers() == 2)
     unknown = drain(site, "worker@other")
-    job = site.submit("diary", seconds=6.0)
+    job = site.submit("diary", seconds=100.0)
     running(site, job)
     assert outcome(drain(site, "worker@test", "--seconds", "1")) == (
         1,
@@ -99,4 +100,5 @@ def test_a_drain_says_what_is_wrong(site: Installation, monkeypatch: pytest.Monk
         1,
         "Error: No worker worker@other answers. These do: worker@test, worker@test. Check the name.\n",
     )
+    let_jobs_end(site)
     assert site.ended(job).phase == "finished"

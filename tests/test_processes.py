@@ -9,7 +9,7 @@ from itertools import count
 import psutil
 import pytest
 
-from tests.conftest import Installation, wait_for
+from tests.conftest import PATIENCE, Installation, wait_for
 from tests.test_recovery import process_of
 
 pytestmark = pytest.mark.slow
@@ -32,7 +32,7 @@ def programs(length: str) -> list[psutil.Process]:
 
 def are_gone(processes: list[psutil.Process]) -> bool:
     """Wait until none of the processes is running."""
-    _, alive = psutil.wait_procs(processes, timeout=30)
+    _, alive = psutil.wait_procs(processes, PATIENCE)
     return not [one for one in alive if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
 
 
@@ -135,7 +135,7 @@ def test_the_programs_of_a_pool_end_when_the_job_has_to_stop(site: Installation,
     """The pool would wait for them until the process is killed. Instead, the tool returns what it has."""
     length = str(next(lengths))
     job = site.submit("parallelize" if way == "soft limit" else "parallelize_for_long", length=length, wait=True)
-    wait_for(lambda: len(programs(length)) >= 2)
+    wait_for(lambda: len(programs(length)) >= 2 or not site.store.find(job).active)
     if way == "cancel":
         site.store.cancel(job)
     record = site.ended(job)

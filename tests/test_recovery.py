@@ -6,7 +6,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 
 import psutil
@@ -16,7 +16,7 @@ from greeter.jobs import redis_check
 from greeter.jobs.errors import DISK_FULL, UNAVAILABLE, JobNotFound
 from greeter.jobs.record import Record
 from greeter.jobs.runner import Runner
-from tests.conftest import Installation, wait_for
+from tests.conftest import PATIENCE, Installation, wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.unmeasured]
 
@@ -36,6 +36,11 @@ def running(site: Installation, job_id: str, done: int = 1) -> Record:
         return record if record.progress and record.progress["current"] >= done else None
 
     return wait_for(has_done)
+
+
+def let_jobs_end(site: Installation) -> None:
+    """Let all jobs of `diary` and `scribble` end, which then may be as long as a busy machine needs."""
+    (site.settings.data_dir / "enough").touch()
 
 
 def diary(site: Installation) -> Counter[tuple[str, str]]:
@@ -89,11 +94,12 @@ def test_a_memory_error_fails_the_job_but_not_the_worker(site: Installation) -> 
 @pytest.mark.parametrize("times", [1, 2])
 def test_a_job_restarts_when_its_process_is_killed(site: Installation, times: int) -> None:
     """The second time it fails with a user message."""
-    job = site.submit("diary", seconds=2.0)
+    job = site.submit("diary", seconds=100.0)
     for attempt in range(1, times + 1):
         wait_for(partial(has_attempts, site, job, attempt))
         running(site, job)
         os.kill(process_of(site, job), signal.SIGKILL)
+    let_jobs_end(site)
     record = site.ended(job)
     assert (record.phase, record.attempts) == ("finished" if times == 1 else "failed", 2)
     assert times == 1 or "lost on every attempt" in str(record.user_message)
@@ -102,7 +108,7 @@ def test_a_job_restarts_when_its_process_is_killed(site: Installation, times: in
 
 def test_the_late_death_of_a_process_does_not_affect_the_next_attempt(site: Installation) -> None:
     """Even if another process of the same worker runs it."""
-    job = site.submit("diary", seconds=4.0)
+    job = site.submit("diary", seconds=100.0)
     running(site, job)
     first = process_of(site, job)
     os.kill(first, signal.SIGSTOP)
@@ -110,6 +116,8 @@ def test_the_late_death_of_a_process_does_not_affect_the_next_attempt(site: Inst
     site.jobs.requeue(job, Runner(worker))  # as the sweep of another worker does
     wait_for(lambda: site.store.find(job).attempts == 2)
     os.kill(first, signal.SIGKILL)
+    running(site, job)
+    let_jobs_end(site)
     record = site.ended(job)
     assert (record.phase, record.attempts, process_of(site, job) != first) == ("finished", 2, True)
     assert diary(site) == {(job, "start"): 2, (job, "end"): 1}
@@ -117,12 +125,14 @@ def test_the_late_death_of_a_process_does_not_affect_the_next_attempt(site: Inst
 
 def test_jobs_restart_when_their_worker_is_killed(site: Installation) -> None:
     """Its processes end with it, and another worker runs its jobs and the waiting ones."""
-    jobs = [site.submit("diary", seconds=3.0) for _ in range(3)]
-    running(site, jobs[1])
+    jobs = [site.submit("diary", seconds=100.0) for _ in range(3)]
+    for job in jobs[:2]:
+        running(site, job)
     before = children(site)
     site.signal("worker", signal.SIGKILL)
-    psutil.wait_procs(before, timeout=30)
+    psutil.wait_procs(before, PATIENCE)
     assert not [process for process in before if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+    let_jobs_end(site)
     site.start("worker")
     records = [site.ended(job) for job in jobs]
     assert [record.phase for record in records] == ["finished"] * 3
@@ -132,7 +142,7 @@ def test_jobs_restart_when_their_worker_is_killed(site: Installation) -> None:
 
 def test_a_suspended_worker_abandons_a_job_that_another_took_over(site: Installation) -> None:
     """Its process ends when it resumes, and the result of the other worker counts."""
-    job = site.submit("diary", seconds=12.0)
+    job = site.submit("diary", seconds=100.0)
     running(site, job)
     first = psutil.Process(process_of(site, job))
     asleep = [*psutil.Process(site.pid("worker")).children(), psutil.Process(site.pid("worker"))]
@@ -142,8 +152,9 @@ def test_a_suspended_worker_abandons_a_job_that_another_took_over(site: Installa
     wait_for(lambda: site.store.find(job).attempts == 2)
     for process in asleep:
         process.resume()
-    first.wait(60)
-    assert site.ended(job).result == {"slept": 12.0}
+    first.wait(PATIENCE)
+    let_jobs_end(site)
+    assert site.ended(job).result == {"slept": 100.0}
     assert (diary(site)[job, "start"], diary(site)[job, "end"]) == (2, 1)
 
 
@@ -180,12 +191,8 @@ def test_no_program_outlives_its_job(site: Installation, way: str) -> None:
     tool = "outsource_and_cling" if way == "hard limit" else "outsource"
     params = {} if way == "hard limit" else {"seconds": 1.5 if way == "end" else 200.0}
     job = site.submit(tool, **params)
-
-    def started() -> list[psutil.Process]:
-        found = [one for one in psutil.process_iter(["cmdline"]) if "sleep" in (one.info["cmdline"] or [])[:1]]
-        return [one for one in found if one.pid in descendants] if (descendants := family(site)) else []
-
-    programs = wait_for(lambda: len(found := started()) >= (2 if way == "hard limit" else 4) and found)
+    number = 2 if way == "hard limit" else 4
+    wait_for(lambda: len(programs(site)) >= number or not site.store.find(job).active)
     match way:
         case "cancel":
             site.store.cancel(job)
@@ -196,15 +203,19 @@ def test_no_program_outlives_its_job(site: Installation, way: str) -> None:
             site.signal("worker", signal.SIGKILL)
         case "stop worker":
             site.stop("worker")
-    _, alive = psutil.wait_procs(programs, timeout=30)
-    assert not [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
+    wait_for(lambda: not programs(site))
     phases = {"end": "finished", "cancel": "cancelled", "stop worker": "waiting", "kill worker": "running"}
     assert wait_for(lambda: site.store.find(job).phase == phases.get(way, "failed"))
 
 
-def family(site: Installation) -> set[int]:
-    """Return the ids of all descendants of the worker."""
-    return {process.pid for process in psutil.Process(site.pid("worker")).children(recursive=True)}
+def programs(site: Installation) -> list[psutil.Process]:
+    """Return the programs of jobs that sleep, wherever they are in the tree of processes."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):  # it has ended
+            if process.name() == "sleep" and process.environ().get("HOME", "").startswith(str(site.settings.data_dir)):
+                found.append(process)
+    return found
 
 
 def test_a_result_waits_for_redis(site: Installation) -> None:
@@ -232,8 +243,8 @@ def test_jobs_continue_while_redis_hangs(site: Installation) -> None:
 
 
 def test_jobs_end_and_are_cancelled_while_redis_is_full(site: Installation) -> None:
-    """A submission is refused and leaves nothing, and a waiting job starts when there is room."""
-    jobs = [site.submit("diary", seconds=seconds) for seconds in (2.0, 60.0, 0.5, 60.0)]
+    """A submission is refused and leaves nothing, and a waiting job ends when there is room."""
+    jobs = [site.submit("diary", seconds=seconds) for seconds in (100.0, 100.0, 0.5, 100.0)]
     for job in jobs[:2]:
         running(site, job)
     site.redis.config_set("maxmemory", 1)
@@ -242,8 +253,9 @@ def test_jobs_end_and_are_cancelled_while_redis_is_full(site: Installation) -> N
     assert {path.name for path in (site.settings.data_dir / "jobs").glob("[!.]*")} == set(jobs)
     for job in (jobs[3], jobs[1]):
         site.jobs.cancel(job)
-    for job, phase in zip(jobs, ("finished", "cancelled", "waiting", "cancelled"), strict=True):
-        assert phase == "waiting" or site.ended(job).phase == phase
+        assert site.ended(job).phase == "cancelled"
+    let_jobs_end(site)
+    assert site.ended(jobs[0]).phase == "finished"
     assert site.store.find(jobs[1]).result == {"slept": "not all of it"}
     site.redis.config_set("maxmemory", 0)
     assert site.ended(jobs[2]).phase == "finished"
@@ -252,17 +264,19 @@ def test_jobs_end_and_are_cancelled_while_redis_is_full(site: Installation) -> N
 
 def test_a_result_waits_while_redis_refuses_writes(site: Installation) -> None:
     """A submission is refused and leaves nothing."""
-    job = site.submit("diary", seconds=2.0)
+    job = site.submit("diary", seconds=100.0)
     running(site, job)
     site.redis.config_set("min-replicas-to-write", 1)
     with pytest.raises(UNAVAILABLE):
         site.submit("diary", seconds=0.1)
     assert site.redis.zcard("queue:celery") == 0
     assert [path.name for path in (site.settings.data_dir / "jobs").glob("[!.]*")] == [job]
-    time.sleep(4)
+    let_jobs_end(site)
+    wait_for(lambda: diary(site)[job, "end"])
+    time.sleep(2)  # in which the worker tries to store the result
     assert site.store.find(job).active
     site.redis.config_set("min-replicas-to-write", 0)
-    assert site.ended(job).result == {"slept": 2.0}
+    assert site.ended(job).result == {"slept": 100.0}
     assert site.ended(site.submit("diary", seconds=0.1)).phase == "finished"
 
 
@@ -287,19 +301,15 @@ def test_a_waiting_job_is_cancelled_without_a_worker(site: Installation) -> None
         ("hog_for_long", {}, None),
     ],
 )
-def test_a_running_job_is_cancelled_within_ten_seconds(
-    site: Installation, tool: str, params: dict, result: dict | None
-) -> None:
-    """Whatever its tool does. It keeps the result that it has, and its process is free."""
+def test_a_running_job_is_cancelled(site: Installation, tool: str, params: dict, result: dict | None) -> None:
+    """Whatever its tool does, which would go on for long. It keeps the result that it has, and its process is free."""
     job = site.submit(tool, **params)
     process = psutil.Process(wait_for(lambda: site.store.find(job).phase == "running" and process_of(site, job)))
-    began = time.monotonic()
     site.store.cancel(job)
     assert site.store.find(job).cancel_requested
     record = site.ended(job)
     if tool.endswith("for_long"):
-        process.wait(60)
-    assert time.monotonic() - began < 10
+        process.wait(PATIENCE)
     assert (record.phase, record.result) == ("cancelled", result)
     assert site.ended(site.submit("diary", seconds=0.1)).phase == "finished"
 
@@ -307,21 +317,18 @@ def test_a_running_job_is_cancelled_within_ten_seconds(
 @pytest.mark.parametrize("tool", ["cling", "hog"])
 def test_the_hard_limit_ends_a_tool_that_ignores_the_soft_one(site: Installation, tool: str) -> None:
     """The tool swallows the exception, or is in a call that holds the interpreter."""
-    began = time.monotonic()
-    record = site.ended(site.submit(tool))
-    assert "time limit" in str(record.user_message)
-    assert time.monotonic() - began < 10
+    assert "time limit" in str(site.ended(site.submit(tool)).user_message)
 
 
 def test_a_stopping_worker_returns_its_jobs(site: Installation) -> None:
-    """It exits soon, no attempt is counted, and the next worker finishes the jobs."""
-    jobs = [site.submit("diary", seconds=4.0) for _ in range(3)]
-    running(site, jobs[1])
-    began = time.monotonic()
+    """It does not wait for their ends, no attempt is counted, and the next worker finishes them."""
+    jobs = [site.submit("diary", seconds=100.0) for _ in range(3)]
+    for job in jobs[:2]:
+        running(site, job)
     site.stop("worker")
-    assert time.monotonic() - began < 10
     assert [site.store.find(job).phase for job in jobs] == ["waiting"] * 3
     assert [site.store.find(job).attempts for job in jobs] == [0] * 3
+    let_jobs_end(site)
     site.start("worker")
     records = [site.ended(job) for job in jobs]
     assert [(record.phase, record.attempts) for record in records] == [("finished", 1)] * 3
@@ -415,10 +422,10 @@ def test_untested_versions_of_kombu_and_redis_are_refused(
 
 def test_a_process_that_lost_its_job_ends(site: Installation) -> None:
     """It writes nothing more."""
-    job = site.submit("diary", seconds=30.0)
+    job = site.submit("diary", seconds=100.0)
     running(site, job)
     process = psutil.Process(process_of(site, job))
     site.redis.hset(f"job:{job}", "worker", "another")
-    process.wait(60)
+    process.wait(PATIENCE)
     assert diary(site) == {(job, "start"): 1}
     assert site.store.find(job).phase == "running"
