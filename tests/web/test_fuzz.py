@@ -20,7 +20,7 @@ from tests.conftest import PATIENCE, Installation
 from tests.http import fetch
 from tests.web.test_template_filters import CONTROL, TURNING
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.no_cover, pytest.mark.unmeasured]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.no_cover, pytest.mark.unmeasured]
 
 ROUNDS = 3
 FASTA = ">q one\nVHLTPEEKSAVTALWGKVNVDEVGGEALGRLLVVYPWTQRF\n"

@@ -17,7 +17,7 @@ TOOLS = ["expensive_greet", "phmmer", "report"]
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @pytest.mark.unmeasured
 def test_the_api_answers_as_its_document_says(tmp_path: Path) -> None:
     """All checks of schemathesis pass, for what the document allows and for what it does not."""
@@ -32,7 +32,7 @@ def test_the_api_answers_as_its_document_says(tmp_path: Path) -> None:
         ]
         run = [*st, "run", url, "--exclude-path-regex", others, "--no-color", "--warnings", "off"]
         environ = os.environ | {"PYTHONPATH": str(ROOT)}
-        done = subprocess.run(run, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=280, check=False)
+        done = subprocess.run(run, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
         assert int(re.search(r"([\d,]+) generated, \1 passed", done.stdout)[1].replace(",", "")) > 500
         assert "Stateful" in done.stdout
