@@ -2,14 +2,13 @@
 
 import os
 import signal
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import redis
 
 from greeter.jobs.connections import Connections
-from tests.conftest import Installation
+from tests.conftest import PATIENCE, Installation
 
 pytestmark = pytest.mark.redis
 
@@ -46,16 +45,18 @@ def test_each_thread_gets_its_own_replies(connections: Connections) -> None:
     assert list(replies) == [b"%d" % number for number in range(2000)]
 
 
-def test_a_reply_that_came_too_late_is_not_taken_for_the_next_one(connections: Connections) -> None:
+def test_a_reply_that_came_too_late_is_not_taken_for_the_next_one(
+    connections: Connections, with_redis: Installation
+) -> None:
     """After a time-out the connection is closed."""
     with pytest.raises(redis.TimeoutError):
-        connections.call("BLPOP", "nothing", 1.2)
+        connections.call("BLPOP", "late", PATIENCE)
 
-    time.sleep(0.5)
+    with_redis.redis.rpush("late", "reply")
     assert connections.call("ECHO", "next") == b"next"
 
 
-def test_nor_is_one_for_which_a_signal_did_not_let_us_wait(connections: Connections) -> None:
+def test_nor_is_one_for_which_a_signal_did_not_let_us_wait(connections: Connections, with_redis: Installation) -> None:
     """A time limit interrupts the process of a job at any time."""
 
     def interrupt(*_: object) -> None:
@@ -63,7 +64,7 @@ def test_nor_is_one_for_which_a_signal_did_not_let_us_wait(connections: Connecti
 
     def call() -> None:
         signal.setitimer(signal.ITIMER_REAL, 0.1)
-        connections.call("BLPOP", "nothing", 0.3)
+        connections.call("BLPOP", "late", PATIENCE)
 
     before = signal.signal(signal.SIGALRM, interrupt)
     try:
@@ -72,7 +73,7 @@ def test_nor_is_one_for_which_a_signal_did_not_let_us_wait(connections: Connecti
     finally:
         signal.signal(signal.SIGALRM, before)
 
-    time.sleep(0.5)
+    with_redis.redis.rpush("late", "reply")
     assert connections.call("ECHO", "next") == b"next"
 
 
