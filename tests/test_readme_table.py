@@ -50,7 +50,9 @@ def test_code_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, example: str
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     names: dict[str, Any] = {name: getattr(toolkit, name) for name in toolkit.__all__}
-    names |= {"job": Job(tmp_path), "Path": Path, "Form": Form, "expensive_greet": expensive_greet}
+    job = Job(tmp_path)
+    job.open("stats.txt").close()
+    names |= {"job": job, "Path": Path, "Form": Form, "expensive_greet": expensive_greet}
     names |= {"tmp_path": tmp_path, "path": program, "function": print, "read": print}
     if example.startswith("@tool("):
         exec(example.replace("(...", "('Title', form=Form") + DEFINE, names)
