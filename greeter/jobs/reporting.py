@@ -52,7 +52,7 @@ def reporting(
 
     Args:
         job: The job that the tool works on.
-        claim: The same job as this process has started it.
+        claim: The same job, as this process has claimed it.
         jobs: The job service.
         soft_limit: Seconds until the soft limit.
         hard_limit: Seconds until the hard limit.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from hashlib import sha256
+from inspect import getfile
 from pathlib import Path
 from platform import python_version
 from types import ModuleType
@@ -34,13 +35,10 @@ def of_machine(tool: Tool) -> dict[str, str]:
 
 def _of_source(tool: Tool) -> dict[str, str]:
     """Return one sum for the file of a tool and the modules in its folder whose functions or classes it imports."""
-    module = sys.modules.get(tool.function.__module__)
-    if module is None or not module.__file__:
-        return {}
     digest = sha256()
-    for path in sorted(set(_files(module, set()))):
+    for path in sorted(set(_files(sys.modules[tool.function.__module__], set()))):
         digest.update(path.read_bytes())
-    return {Path(module.__file__).name: digest.hexdigest()[:DIGITS]}
+    return {Path(getfile(tool.function)).name: digest.hexdigest()[:DIGITS]}
 
 
 def _files(module: ModuleType, seen: set[str]) -> Iterator[Path]:

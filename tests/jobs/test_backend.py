@@ -43,6 +43,7 @@ def test_a_state_and_its_meta_are_stored_in_the_record(site: Installation, backe
     assert backend.get_task_meta(job_id)["result"] == {"pid": 1, "hostname": "worker"}
     backend.store_result(job_id, {"current": 1, "total": 2}, "PROGRESS")
     assert (backend.get_state(job_id), backend.get_result(job_id)) == ("PROGRESS", {"current": 1, "total": 2})
+    backend.store_result(job_id, None, "PENDING")  # only the job service makes a job wait
     assert site.store.find(job_id).percent == 50
     backend.mark_as_done(job_id, {"answer": 42})
     assert (backend.get_state(job_id), backend.get_result(job_id)) == ("SUCCESS", {"answer": 42})
