@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -109,6 +110,7 @@ def test_nothing_that_was_shown_is_lost_when_redis_is_killed(own_installation: I
     try:
         for _ in range(3):
             time.sleep(random.uniform(2, 3))
+            wait_for(lambda: any(visitor.ended for visitor in visitors))
             stalled.touch()
             time.sleep(1.5)
             site.signal("redis", signal.SIGKILL)
@@ -123,8 +125,15 @@ def test_nothing_that_was_shown_is_lost_when_redis_is_killed(own_installation: I
     print(f"{len(accepted)} accepted, {len(shown)} shown as ended")
     assert accepted
     assert shown
-    assert [job for job in accepted if fetch(site, job).status != 200] == []
-    assert {job: phase for job in shown for phase in ended(site, job).values()} == shown
+    statuses = {job: wait_for(partial(status_of, site, job)) for job in accepted}
+    assert statuses == dict.fromkeys(accepted, 200)
+    assert {job: phase for job in shown for phase in wait_for(partial(ended, site, job)).values()} == shown
+
+
+def status_of(site: Installation, job: str) -> int | None:
+    """Return the HTTP status of the page of a job, but None if Redis does not answer in time."""
+    status = fetch(site, job).status
+    return None if status == 503 else status
 
 
 @pytest.fixture
@@ -159,7 +168,7 @@ def test_a_job_is_accepted_when_the_replicas_have_it(
     assert "could not be stored safely" in refused.body
     assert 'value="Ada"' in refused.body
     replica.send_signal(signal.SIGCONT)
-    job = post(site, "/tools/expensive_greet", **fields).headers["Location"]
+    job = wait_for(lambda: post(site, "/tools/expensive_greet", **fields).headers["Location"])
     assert wait_for(lambda: ended(site, job)) == {job: "finished"}
     assert site.redis.zcard("jobs:ended") == 1
 

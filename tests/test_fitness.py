@@ -270,7 +270,7 @@ def test_a_worker_that_loses_its_folder_leaves_its_jobs_to_others(
             assert attempts(site, started + jobs) == {("finished", 1)}
             assert set(diary(site).values()) == {1}
             wait_for(lambda: (site.workers(), len(site.store.statistics().unfit)) == (1, 1))
-            assert not_ready(site) == ""
+            wait_for(lambda: not_ready(site) == "")
             site.stop("worker")
             site.redis.delete("workers:celery", "workers:long")  # instead of waiting until its last heartbeat is old
             assert "No worker can run the jobs of these queues: celery, long. DATA_DIR" in wait_for(

@@ -16,14 +16,14 @@ import psutil
 import pytest
 
 from greeter.embedded_redis import _find_server
-from tests.conftest import Installation, listens, needs, wait_for
+from tests.conftest import PATIENCE, Installation, listens, needs, wait_for
 from tests.http import fetch, post, submit
 from tests.nemesis import invariants
 from tests.nemesis.visitors import Visitor
 from tests.network import Network
 from tests.test_fitness import attempts, needs_root
 from tests.test_nemesis import run_for
-from tests.test_recovery import process_of, running
+from tests.test_recovery import let_jobs_end, let_jobs_go_on, process_of
 
 SECONDS = int(os.environ.get("NEMESIS_SECONDS", "15"))
 SILENCE_LIMIT = int(os.environ.get("SILENCE_LIMIT", "6"))  # with 60, the default of the site, a host is cut for 90 s
@@ -112,7 +112,7 @@ def host_of(site: Hosts, job: str) -> str:
 
 def test_the_job_of_a_host_that_is_cut_off_runs_on_another(site: Hosts) -> None:
     """Once the host learns of it, its process ends by itself. Its late attempt has changed nothing that is shown."""
-    job = site.submit("scribble", seconds=20.0 + SILENCE_LIMIT / 2)
+    job = site.submit("scribble", seconds=600.0)
     host = wait_for(lambda: host_of(site, job))
     process = psutil.Process(process_of(site, job))
     other = {"worker": "worker-2", "worker-2": "worker"}[host]
@@ -122,13 +122,15 @@ def test_the_job_of_a_host_that_is_cut_off_runs_on_another(site: Hosts) -> None:
         successor = process_of(site, job)
         time.sleep(max(0, start + 1.5 * SILENCE_LIMIT - time.monotonic()))
         assert process.is_running()
-    psutil.wait_procs([process], 20)
+    psutil.wait_procs([process], PATIENCE)
     assert not process.is_running()
     assert site.store.find(job).phase == "running"
+    let_jobs_end(site)
     record = site.ended(job, 120)
     assert (record.phase, record.attempts, host_of(site, job)) == ("finished", 2, other)
     (lines,) = site.store.files.outputs(job, 2)
     assert set(lines.read_text().split()) == {str(successor)}
+    let_jobs_go_on(site)
     assert attempts(site, [site.submit("diary", seconds=0.5) for _ in range(4)]) == {("finished", 1)}
     wait_for(lambda: site.workers() == 2)
 
@@ -149,12 +151,14 @@ def test_the_web_answers_while_it_is_cut_off_from_redis(site: Hosts, at_web: Non
 
 def test_jobs_survive_a_restart_of_redis_on_its_host(site: Hosts) -> None:
     """Both workers connect again; running jobs go on, waiting ones start."""
-    jobs = [site.submit("diary", seconds=5.0) for _ in range(6)]
-    running(site, jobs[0])
+    jobs = [site.submit("diary", seconds=100.0) for _ in range(6)]
+    wait_for(lambda: sum(site.store.find(job).phase == "running" for job in jobs) == 4)  # two of each worker
     site.stop("redis")
     time.sleep(2)
     site.start("redis")
+    let_jobs_end(site)
     assert attempts(site, jobs) == {("finished", 1)}
+    let_jobs_go_on(site)
     assert {host_of(site, job) for job in jobs} == {"worker", "worker-2"}
 
 

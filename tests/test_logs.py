@@ -12,6 +12,7 @@ import pytest
 from greeter.logs import JOB, REQUEST, JsonLine, TextLine
 from tests.conftest import Installation, wait_for
 from tests.http import fetch, post, submit, wait_for_end
+from tests.test_recovery import let_jobs_end
 
 ID = "0123456789abcdef" * 2
 
@@ -84,15 +85,16 @@ def test_the_log_follows_each_job_and_contains_no_user_input(own_installation: I
         fetch(site, path)
     bug = submit(site, "stumble")
     wait_for_end(site, bug)
-    cancelled = submit(site, "diary", seconds="30")
+    cancelled = submit(site, "diary", seconds="100")
     wait_for(lambda: "Running" in fetch(site, cancelled).body)
     post(site, cancelled + "/cancel")
     wait_for_end(site, cancelled)
-    killed = submit(site, "diary", seconds="2")
+    killed = submit(site, "diary", seconds="100")
     wait_for(lambda: site.redis.hget(killed.replace("/jobs/", "job:"), "process"))
     site.signal("worker", signal.SIGTERM)
     wait_for(lambda: site.redis.zcard("queue:celery"))
     site.stop("worker")
+    let_jobs_end(site)
     site.start("worker")
     wait_for_end(site, killed)
     assert post(site, job + "/delete").status == 200

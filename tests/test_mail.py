@@ -76,10 +76,11 @@ def test_a_mail_is_asked_for_and_sent(site: Installation, mail_server: MailServe
 def test_an_address_is_shown_nowhere(site: Installation, mail_server: MailServer) -> None:
     """Neither a page, download, log line, metric nor Flower has it, before and after the mail is sent."""
     site.start("flower")
-    wait_for(lambda: b"worker@test" in of_flower(site, "/workers"), 60)  # it gets events
-    job = submit(site, "expensive_greet", person="Ada", total="8")
+    wait_for(lambda: b"worker@test" in of_flower(site, "/workers"))  # it gets events
+    job = submit(site, "expensive_greet", person="Ada", total="1000")
     post(site, f"{job}/mail", address="bob@example.org")
     shown = everything(site, job)
+    post(site, f"{job}/cancel")
     wait_for_end(site, job)
     wait_for(lambda: fetch(site, job).body.count("The mail about this job was sent."))
     shown += [*everything(site, job), fetch(site, f"{job}/job.zip").raw]

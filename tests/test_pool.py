@@ -22,7 +22,7 @@ def test_a_worker_that_has_no_process_takes_no_jobs(own_installation: Installati
     site, refuses = own_installation, tmp_path / "refuses"
     site.more_environ = {"worker": refusing(tmp_path)}
     site.start("redis", "worker", "web")
-    assert not_ready(site) == ""
+    wait_for(lambda: not_ready(site) == "")
 
     refuses.touch()
     job = site.submit("diary", seconds=0.1)

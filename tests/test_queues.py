@@ -79,7 +79,7 @@ def test_a_queue_without_a_worker_is_named(site: Installation) -> None:
     assert re.search(r'^site_oldest_waiting_seconds\{queue="long"\} \d', metrics, re.MULTILINE)
     site.start("worker-2")
     assert site.ended(job).phase == "finished"
-    assert not_ready(site) == ""
+    wait_for(lambda: not_ready(site) == "")
     assert signatures(site) == (True, True)
 
 

@@ -43,6 +43,11 @@ def let_jobs_end(site: Installation) -> None:
     (site.settings.data_dir / "enough").touch()
 
 
+def let_jobs_go_on(site: Installation) -> None:
+    """Undo that, for the next jobs."""
+    (site.settings.data_dir / "enough").unlink()
+
+
 def diary(site: Installation) -> Counter[tuple[str, str]]:
     """Return how often each job started and ended."""
     entries = [line.split() for line in (site.settings.data_dir / "diary").read_text().splitlines()]

@@ -39,9 +39,10 @@ def test_an_installation_runs_as_the_documented_user(
         lost = site.submit("vanish")
         assert site.ended(lost).phase == "failed"
         assert site.jobs.delete(finished.rpartition("/")[2])
-        mailed = submit(site, "count_database", database="globins", seconds="2").rpartition("/")[2]
+        mailed = submit(site, "count_database", database="globins", seconds="600").rpartition("/")[2]
         for fields in ({"address": "bob@example.org"}, {"remove": "yes"}, {"address": "ada@example.org"}):
             post(site, f"/jobs/{mailed}/mail", **fields)
+        post(site, f"/jobs/{mailed}/cancel")
         wait_for(lambda: site.store.find(mailed).mail == MailState.SENT)
         databases = site.store.database_use
         assert databases.count("pdb/1") == databases.forbid("pdb/1") == 0

@@ -127,7 +127,7 @@ def test_honcho_starts_everything_and_leaves_no_process_behind(own_installation:
         assert len(kept) > 10
         assert not [path for path in kept if path.stat().st_mode & 0o077], "readable by others on this machine"
 
-        running = answer(web, "/tools/expensive_greet", {"person": "Grace", "total": "1000"})[1]
+        running = wait_for(partial(submit, web, "expensive_greet", {"person": "Grace", "total": "1000"}))
         wait_for(lambda: "of 1,000 steps" in answer(web, running)[2])
         worker = worker_of(own_installation, running)
         stop(process)

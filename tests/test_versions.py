@@ -129,6 +129,7 @@ def test_a_job_for_a_new_version_waits_for_its_worker(site: Installation) -> Non
     site.start("worker-before", "web-after")
     assert result(site, search(site, cutoff="9")) == {"failed": TOOL_CHANGED}
     site.start("worker-after")
+    wait_for(lambda: site.workers() == 2)  # before the jobs wait for a worker that has their version
     jobs = [search(site, cutoff="9") for _ in range(4)]
     assert [result(site, job) for job in jobs] == [NEW] * 4
 
