@@ -81,7 +81,7 @@ def test_a_source_that_changes_is_not_copied(with_redis: Installation, tmp_path:
     jobs, stopped = site.jobs, threading.Event()
 
     def send_heartbeats() -> None:
-        while not stopped.wait(2):
+        while not stopped.wait(0.1):  # more often than a worker: if the machine stalls, the copy misses some
             jobs.store.worker_heartbeat("a worker", ["celery"], [], [])
 
     worker = threading.Thread(target=send_heartbeats)
