@@ -1,5 +1,6 @@
 """A tool whose result is a table that can be sorted and filtered."""
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -46,6 +47,8 @@ def tabulate(job: Job, rows: int) -> dict[str, int]:
         try:
             for number in job.track(range(rows), unit="row"):
                 table.add(row(number))
+                if rows > 1000:
+                    time.sleep(0.001)  # so that sorting them takes no longer than a cancelled job may take to end
         except SoftTimeLimitExceeded:
             return job.fallback({"rows": table.mark.rows})
     return {"rows": rows}
