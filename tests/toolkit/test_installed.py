@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 
 from greeter.toolkit import installed
+from tests.conftest import PATIENCE
 
 
 @pytest.fixture
 def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A program on PATH, which the test has to write."""
+    """A program on PATH, which the test has to write, and which has a minute to answer."""
+    monkeypatch.setattr(installed, "_TIMEOUT", PATIENCE)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     path = tmp_path / "aligner"
     path.touch(0o755)
