@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -28,6 +29,7 @@ from flask.testing import FlaskClient
 from redis import Redis, RedisError
 
 from greeter import create_app, tools
+from greeter.jobs import probe
 from greeter.jobs.celery_app import CeleryApp
 from greeter.jobs.errors import UNAVAILABLE
 from greeter.jobs.record import Record
@@ -63,6 +65,7 @@ def pytest_configure() -> None:
         os.environ.pop(declared.name.upper(), None)
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # often set in containers; the tests start hundreds of processes
     sys.dont_write_bytecode = False
+    probe._PATIENCE = PATIENCE  # a pause of the machine is no disk that hangs
     Flask.jinja_options = {"bytecode_cache": CompiledTemplates()}
     Flask.url_rule_class = CompiledRule
 
@@ -459,6 +462,9 @@ def with_redis(tmp_path: Path, redis_server: Installation) -> Iterator[Installat
     before = server.config_get()
     with closing(Installation(tmp_path, redis_url=redis_server.settings.redis_url)) as mine:
         yield mine
+    for thread in threading.enumerate():
+        if thread.name == "probe":  # it could write into the Redis of the next test
+            thread.join(PATIENCE)
     for name, value in server.config_get().items():
         if value != before[name]:
             server.config_set(name, before[name])

@@ -11,12 +11,6 @@ from greeter.jobs.probe import NoAnswer, NoThread, Probe
 from tests.conftest import PATIENCE, wait_for
 
 
-@pytest.fixture(autouse=True)
-def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a call take long, except where a test shows what happens then."""
-    monkeypatch.setattr(probe, "_PATIENCE", PATIENCE)
-
-
 def test_an_answer_is_that_of_a_call_which_ends_later() -> None:
     """Without one under way, it starts later too."""
     numbers = Probe(count().__next__)

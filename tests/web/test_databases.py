@@ -17,6 +17,7 @@ from click.testing import Result
 from flask import Flask
 from flask.testing import FlaskClient
 
+from greeter.jobs import probe
 from greeter.toolkit.database import Database
 from tests.conftest import PATIENCE, ROOT, wait_for
 
@@ -374,14 +375,16 @@ def test_a_description_with_wrong_values_leaves_the_others(
     assert "database.json has wrong values: file (a name, whose SHA-256 is in files)\n" in caplog.text
 
 
-@pytest.mark.slow
-def test_a_disk_that_does_not_answer_delays_no_form_for_long(app: Flask, client: FlaskClient, add: Add) -> None:
+def test_a_disk_that_does_not_answer_delays_no_form_for_long(
+    app: Flask, client: FlaskClient, add: Add, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The form offers what it offered before."""
     add()
     assert offered(client) == ["swissprot/2026_04", "globins/1"]
     hanging = app.extensions["greeter"].databases.root / "other/1/database.json"
     hanging.parent.mkdir(parents=True)
     os.mkfifo(hanging)  # opening it waits for a writer
+    monkeypatch.setattr(probe, "_PATIENCE", 0.2)
     try:
         assert [offered(client) for _ in range(3)] == [["swissprot/2026_04", "globins/1"]] * 3
     finally:
