@@ -15,7 +15,7 @@ from bench.support.table import print_table
 
 PARTS = {
     poll: 300,
-    viewers: 150,
+    viewers: 180,
     memory: 300,
     waiting: 120,
     long_queue: 300,

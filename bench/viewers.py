@@ -2,7 +2,8 @@
 
     python -m bench.viewers
 
-Each viewer polls every second as the page does: with the tag that it has, over a connection of its own.
+Each viewer polls every second as the page does: with the tag that it has, over a connection of its own. For comparison,
+as many clients request routes of a bare Flask from the same worker of gunicorn, while the stack is idle.
 """
 
 from __future__ import annotations
@@ -13,50 +14,51 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import psutil
 
-from bench.support.stack import ALL, processes, stack
+from bench.support.servers import server
+from bench.support.stack import ALL, stack
 from bench.support.table import Line, print_table
-from tests.conftest import Installation, wait_for
+from tests.conftest import wait_for
 
 VIEWERS, WARM_UP, SECONDS = 200, 4, 15
 HOUR = 3600
 
 
-async def _watch(port: int, job_id: str, delay: float, until: float) -> int:
-    """Poll a job every second, and return how many polls found a change."""
+async def _watch(port: int, path: str, delay: float, until: float) -> int:
+    """Request a path every second, as a page does, and return how many answers had a change."""
     await asyncio.sleep(delay)
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     tag, changes = "", 0
     while time.monotonic() < until:
         began = time.monotonic()
-        request = f"GET /jobs/{job_id}/progress HTTP/1.1\r\nHost: localhost\r\nHX-Request: true\r\nHX-PTag: {tag}\r\n"
+        request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nHX-Request: true\r\nHX-PTag: {tag}\r\n"
         writer.write(f"{request}Accept: text/html\r\nAccept-Encoding: gzip, deflate, br, zstd\r\n\r\n".encode())
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         fields = dict(line.split(": ", 1) for line in head.lower().splitlines()[1:] if line)
         await reader.readexactly(int(fields.get("content-length", 0)))
         if " 200 " in head.partition("\r\n")[0]:
-            tag, changes = fields["hx-ptag"], changes + 1
+            tag, changes = fields.get("hx-ptag", ""), changes + 1
         await asyncio.sleep(max(0, began + 1 - time.monotonic()))
     writer.close()
     return changes
 
 
-def _cpu_seconds(installation: Installation) -> float:
-    found = processes(installation, *ALL)
-    times = [process.cpu_times() for part in found.values() for process in part]
+def _cpu_seconds() -> float:
+    """Return the CPU time of all servers, which are the children of this process."""
+    times = [process.cpu_times() for process in psutil.Process().children(recursive=True)]
     return sum(one.user + one.system for one in times)
 
 
-async def _share_of_a_core(installation: Installation, jobs: Sequence[str]) -> tuple[float, float]:
+async def _share_of_a_core(port: int, paths: Sequence[str]) -> tuple[float, float]:
     """Return the CPU time in percent of a core, and the share of the polls that found a change."""
-    port, end = installation.settings.web_port, time.monotonic() + WARM_UP + SECONDS
+    end = time.monotonic() + WARM_UP + SECONDS
     watched: Callable[[int], Awaitable[int]] = lambda number: _watch(  # noqa: E731
-        port, jobs[number % len(jobs)], number / VIEWERS, end
+        port, paths[number % len(paths)], number / VIEWERS, end
     )
     viewers = asyncio.gather(*map(watched, range(VIEWERS)))
     await asyncio.sleep(WARM_UP)
-    before, began = _cpu_seconds(installation), time.monotonic()
+    before, began = _cpu_seconds(), time.monotonic()
     await asyncio.sleep(SECONDS - 1)
-    used, seconds = _cpu_seconds(installation) - before, time.monotonic() - began
+    used, seconds = _cpu_seconds() - before, time.monotonic() - began
     changes = sum(await viewers)
     return 100 * used / seconds, changes / VIEWERS / (WARM_UP + SECONDS)
 
@@ -70,24 +72,19 @@ def lines() -> list[Line]:
         for job_id in waiting:  # from then on, the page counts minutes
             installation.redis.hincrbyfloat(f"job:{job_id}", "submitted", -HOUR)
 
-        changed, share = asyncio.run(_share_of_a_core(installation, running))
-        unchanged, rest = asyncio.run(_share_of_a_core(installation, waiting))
-    core = f"{psutil.cpu_count()} cores"
+        polls = [[f"/jobs/{job_id}/progress" for job_id in jobs] for jobs in (running, waiting)]
+        port = installation.settings.web_port
+        (changed, share), (unchanged, rest) = [asyncio.run(_share_of_a_core(port, paths)) for paths in polls]
+        installation.redis.set("bench", b"x" * 300)
+        with server(installation, "bench.peers.bare:app") as port:
+            (hello, _), (get, _) = [asyncio.run(_share_of_a_core(port, [path])) for path in ("/hello", "/get")]
+    core, cores = "{:.0f} % of a core".format, f"{psutil.cpu_count()} cores"
+    of_running, of_waiting = (f"CPU, {VIEWERS} viewers of {jobs} jobs" for jobs in ("2 running", "as many waiting"))
     return [
-        Line(
-            f"CPU, {VIEWERS} viewers of 2 running jobs",
-            f"{changed:.0f} % of a core",
-            f"{share:.0%} changed; {core}",
-            None,
-            "<= 20 %",
-        ),
-        Line(
-            f"CPU, {VIEWERS} viewers of as many waiting jobs",
-            f"{unchanged:.0f} % of a core",
-            f"{rest:.0%} changed; {core}",
-            None,
-            "<= 12 %",
-        ),
+        Line(of_running, core(changed), f"{share:.0%} changed; {cores}", None, "<= 20 %"),
+        Line(of_waiting, core(unchanged), f"{rest:.0%} changed; {cores}", None, "<= 12 %"),
+        Line(of_waiting, core(unchanged), f"bare Flask hello, {core(hello)}", unchanged / hello),
+        Line(of_waiting, core(unchanged), f"bare Flask with one Redis GET, {core(get)}", unchanged / get),
     ]
 
 
