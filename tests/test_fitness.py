@@ -289,7 +289,7 @@ def test_submissions_are_refused_while_the_folder_is_gone(own_installation: Inst
     """The input is kept, and /health/ready has the reason. The jobs that were submitted before run afterwards."""
     site = own_installation
     site.start("redis", "worker", "web")
-    job = site.submit("diary", seconds=1.0)
+    job = site.submit("diary", seconds=60.0)
     running(site, job)
     waiting = [site.submit("diary", seconds=0.5) for _ in range(4)]
     folder, aside = site.store.files.root, site.settings.data_dir / "aside"
@@ -298,6 +298,7 @@ def test_submissions_are_refused_while_the_folder_is_gone(own_installation: Inst
     assert (answer.status, "cannot store jobs at the moment" in answer.body, "Ada" in answer.body) == (503, True, True)
     assert not_ready(site).startswith("DATA_DIR")
     assert fetch(site, f"/jobs/{job}").status == 200
+    site.jobs.cancel(job)
     site.redis.zincrby("jobs:ended", -site.settings.retention - 1, job)
     wait_for(lambda: site.workers() == 0)
     aside.rename(folder)
