@@ -3,13 +3,16 @@
     python -m bench.memory [JOBS]
 
 Adds up the proportional set size (PSS) of all processes that the Procfile starts: pages that they share count once.
-Each job's pages are opened. The default is 180 more jobs; 600 take about three minutes.
+Each job's pages are opened, those of the first jobs by many visitors at once: a thread of the web needs memory for its
+first page, whether of a first job or of a later one. The default is 180 more jobs; 600 take about three minutes.
 """
 
 from __future__ import annotations
 
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from bench.support.servers import status_and_headers
 from bench.support.stack import ALL, must_finish, processes, stack
@@ -20,6 +23,8 @@ from tests.conftest import Installation
 JOBS = 180  # after the first ones
 _FIRST = 24  # after which each process has run each tool
 _STEP = 60  # jobs after which the memory is printed
+_VISITORS = 200  # at once, which all threads of the web have to serve
+_TIMES = 10  # that they open each page
 
 Memory = dict[str, float]
 """The PSS of each part in MiB."""
@@ -34,9 +39,10 @@ def _parts(memory: Memory) -> str:
     return ", ".join(f"{name} {size:.0f}" for name, size in memory.items())
 
 
-def _run_jobs(installation: Installation, number: int) -> None:
-    """Run jobs, of which a third greet and the others search, and open their pages."""
+def _run_jobs(installation: Installation, number: int) -> list[str]:
+    """Run jobs, of which a third greet and the others search, open their pages, and return the paths of these."""
     query, targets = ((EXAMPLES / name).read_bytes() for name in ("HBB_HUMAN.fa", "globins45.fa"))
+    opened = []
     for _ in range(number // 3):
         search = {"query": query, "database": None, "targets": targets, "evalue": 10.0}
         jobs = [installation.submit("phmmer", **search) for _ in range(2)]
@@ -44,8 +50,14 @@ def _run_jobs(installation: Installation, number: int) -> None:
         for job_id in jobs:
             must_finish(installation, job_id)
             for path in ("/", "/help", "/tools/phmmer", f"/jobs/{job_id}", f"/jobs/{job_id}/progress"):
-                status, _ = status_and_headers(installation.settings.web_port, path)
-                assert status == 200, (path, status)
+                _open(installation, path)
+                opened.append(path)
+    return opened
+
+
+def _open(installation: Installation, path: str) -> None:
+    status, _ = status_and_headers(installation.settings.web_port, path)
+    assert status == 200, (path, status)
 
 
 def lines(number: int = JOBS) -> list[Line]:
@@ -57,7 +69,9 @@ def lines(number: int = JOBS) -> list[Line]:
     with stack(*ALL) as installation:
         time.sleep(5)
         idle = _memory(installation)
-        _run_jobs(installation, _FIRST)
+        pages = _run_jobs(installation, _FIRST)
+        with ThreadPoolExecutor(_VISITORS) as visitors:
+            list(visitors.map(partial(_open, installation), pages * _TIMES))
         first = later = _memory(installation)
         for done in range(_STEP, number + 1, _STEP):
             _run_jobs(installation, _STEP)
