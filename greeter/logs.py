@@ -21,12 +21,16 @@ JOB: ContextVar[str] = ContextVar("JOB", default="")
 """The first characters of the id of the job that this process runs."""
 
 _FIELDS = ("request", "job", "tool", "state", "attempts", "seconds", "method", "route", "status")
+_encode = json.JSONEncoder(default=str).encode  # json.dumps would make an encoder for each line
 _COMPLETE_ID = re.compile(r"\b([0-9a-f]{8})[0-9a-f]{24}\b")
 
 
 def configure(production: bool) -> None:
     """Use this log format for everything in this process: JSON lines in production, text otherwise."""
     logging.captureWarnings(True)
+    # What no line has need not be found out for each; see "Optimization" in Python's documentation of logging.
+    logging._srcfile = None
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     dictConfig(_configuration(production))
 
 
@@ -80,7 +84,7 @@ class JsonLine(logging.Formatter):
         } | _event_fields(record)
         if record.exc_info:
             line["traceback"] = _traceback_without_messages(record.exc_info[1])
-        return _COMPLETE_ID.sub(r"\1", json.dumps(line, default=str))
+        return _COMPLETE_ID.sub(r"\1", _encode(line))
 
 
 def _logger_name(record: logging.LogRecord) -> str:
