@@ -86,8 +86,9 @@ class ToolTask(Task):  # type: ignore[type-arg]
             limited_resources(job),
         ):
             result = self._call(job, claim.params, is_due)
-            draw_pictures(claim.folder, is_due)
-        if claim.folder.exists():
+            if has_files := claim.folder.exists():
+                draw_pictures(claim.folder, is_due)
+        if has_files:
             # A file server may report only now that its disk is full: then the job fails.
             jobs.store.files.sync_attempts(job_id)
         return result
