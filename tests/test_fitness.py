@@ -314,7 +314,7 @@ def limit_descriptors(site: Installation) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("what", ["descriptors", "threads", "working directory", "umask", "limit", "streams"])
+@pytest.mark.parametrize("what", ["descriptors", "threads", "memory", "working directory", "umask", "limit", "streams"])
 def test_a_process_that_a_job_spoiled_is_replaced(own_installation: Installation, what: str) -> None:
     """The next jobs do not fail because of it, and none of them is lost."""
     site = own_installation

@@ -9,8 +9,11 @@ import sys
 import threading
 from pathlib import Path
 
+from greeter.jobs.resource_limits import settle_memory
+
 _MAX_NEW_DESCRIPTORS = 32  # that jobs may leave open in a process
 _MAX_NEW_THREADS = 8
+_MAX_NEW_MEMORY = 512 * 2**20  # bytes: a tool may keep a small model, but each of its jobs may leak
 _LIMITS = [number for name, number in vars(resource).items() if name.startswith("RLIMIT_")]
 
 
@@ -22,6 +25,7 @@ class ProcessState:
         self._is_suspect = False
         self._settings = _settings()
         self._descriptors, self._threads = _descriptors(), threading.active_count()
+        self._memory = settle_memory()
 
     def suspect(self) -> None:
         """Have this process replaced because of a bug: a job may have changed what cannot be seen, such as modules."""
@@ -36,6 +40,8 @@ class ProcessState:
                 return "open files"
             if threading.active_count() > self._threads + _MAX_NEW_THREADS:
                 return "threads"
+            if settle_memory() > self._memory + _MAX_NEW_MEMORY:
+                return "memory"
             changed = [name for name, value in _settings().items() if value != self._settings[name]]
             return ", ".join(changed) or None
         except OSError as error:  # no descriptor is left, or the working directory was removed

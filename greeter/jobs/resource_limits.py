@@ -57,8 +57,8 @@ def _limited_memory(size: int) -> Iterator[None]:
     The limit is on data and not on the address space, so that a tool can map a database that is larger.
     """
     before = resource.getrlimit(resource.RLIMIT_DATA)
-    if psutil.LINUX:
-        limit = _settle_memory() + size
+    if private := settle_memory():
+        limit = private + size
         if before[1] != resource.RLIM_INFINITY:
             limit = min(limit, before[1])
         resource.setrlimit(resource.RLIMIT_DATA, (limit, before[1]))
@@ -68,12 +68,14 @@ def _limited_memory(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_DATA, before)
 
 
-def _settle_memory() -> int:
-    """Return the private memory of this process, of which earlier jobs have left only a little.
+def settle_memory() -> int:
+    """Return the private memory of this process in bytes, without free memory that earlier jobs have left.
 
-    The rest is returned to the system: otherwise, this job could use it in addition to its limit.
+    That is returned to the system: otherwise, this job could use it in addition to its limit. 0 outside Linux.
     """
     global _settled_memory
+    if not psutil.LINUX:
+        return 0
     if (private := _private_memory()) <= _settled_memory + _LITTLE:
         return private
     gc.collect()
@@ -84,7 +86,7 @@ def _settle_memory() -> int:
 
 
 def _private_memory() -> int:
-    """Return the bytes that RLIMIT_DATA limits (Linux only)."""
+    """Return the bytes that RLIMIT_DATA limits."""
     file = os.open("/proc/self/statm", os.O_RDONLY)  # for each job, and Path.read_text() takes three times as long
     try:
         return int(os.read(file, 200).split()[5]) * resource.getpagesize()

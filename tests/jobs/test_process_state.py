@@ -19,9 +19,11 @@ def sleepers(number: int) -> list[threading.Thread]:
     return [threading.Thread(target=time.sleep, args=[60], daemon=True) for _ in range(number)]
 
 
+KEPT: list[bytes] = []
 CHANGES: dict[str, Callable[[], object]] = {
     "open files": lambda: [os.open("/dev/null", os.O_RDONLY) for _ in range(40)],
     "threads": lambda: list(map(threading.Thread.start, sleepers(10))),
+    "memory": lambda: KEPT.append(bytes(600 * 2**20)),
     "working directory": lambda: os.chdir(tempfile.gettempdir()),
     "umask": lambda: os.umask(0o777),
     "resource limits": lambda: resource.setrlimit(resource.RLIMIT_CPU, (600, 600)),

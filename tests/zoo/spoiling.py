@@ -15,6 +15,7 @@ from wtforms import FloatField, Form, IntegerField, StringField
 from greeter.toolkit import Job, tool
 
 KEPT: list[int] = []
+LEAKED: list[bytes] = []
 
 
 class What(Form):
@@ -46,6 +47,8 @@ def spoil(job: Job, what: str) -> dict[str, Any]:
         case "threads":
             for _ in range(20):
                 threading.Thread(target=time.sleep, args=[600], daemon=True).start()
+        case "memory":
+            LEAKED.append(bytes(600 * 2**20))
         case "working directory":
             with tempfile.TemporaryDirectory() as folder:
                 os.chdir(folder)
