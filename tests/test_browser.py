@@ -575,6 +575,8 @@ def test_a_printed_result_is_complete_or_says_what_it_has(
     assert not page.locator("text=Next hits >> nth=0").is_visible()
     assert page.locator("#table-hits thead").is_visible()
     assert not page.locator("nav").is_visible()
+    assert page.locator("dt:text-is('Versions') + dd").is_visible()  # without opening "How this was made"
+    assert not page.locator("text=Download all of this").is_visible()
     page.pdf(path=tmp_path / "result.pdf", format="A4")
     page.close()
 
