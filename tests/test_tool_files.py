@@ -32,7 +32,8 @@ PROBLEMS = {
     "raise ValueError('two\\nlines')\n": "line 1: ValueError: two lines",
     FORM + "@tool('Other', form=One)\ndef other(job, sentence): ...\n": "line 7: TypeError: other takes ['sentence']",
     FORM + "@tool('Same', form=One)\ndef phmmer(job, word): ...\n": "greeter.tools.phmmer also has a tool 'phmmer'",
-    FORM + "@tool('Lib', form=One, libraries=['numpyy'])\ndef lib(job, word): ...\n": "No package metadata was found",
+    FORM
+    + "@tool('Lib', form=One, libraries=['numpyy'])\ndef lib(job, word): ...\n": "'numpyy', which is not installed",
     "from greeter.tools.zz_helper import x\n": "zz_helper.py, line 2: ZeroDivisionError: division by zero",
 }
 

@@ -4,6 +4,7 @@ import logging
 import traceback
 from collections.abc import Iterable
 from importlib import import_module
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from pkgutil import iter_modules
 from typing import NamedTuple
@@ -62,7 +63,11 @@ def _tools(module: str, others: dict[str, Tool]) -> list[Tool]:
         if other is not tool:
             raise ValueError(f"{other.function.__module__} also has a tool {tool.name!r}. Rename one of the functions.")
         for library in tool.libraries:
-            installed.library(library)
+            try:
+                installed.library(library)
+            except PackageNotFoundError:
+                problem = f"{tool.name} uses the library {library!r}, which is not installed."
+                raise ModuleNotFoundError(f"{problem} Correct its name, or install it.") from None
     return found
 
 
