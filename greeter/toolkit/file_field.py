@@ -45,6 +45,10 @@ class FileField(Field):
         paste: Whether text can be pasted instead.
         unpack: Whether gzip files are unpacked.
         **kwargs: Other arguments of WTForms fields, such as `description`.
+
+    Raises:
+        TypeError: The suffixes are a text, or `max_bytes` is not a number.
+        ValueError: A suffix has no dot.
     """
 
     multiple = False
@@ -63,6 +67,11 @@ class FileField(Field):
         **kwargs: Any,
     ) -> None:
         require_list("suffixes", suffixes)
+        for suffix in suffixes:
+            if not suffix.startswith("."):
+                raise ValueError(f"The suffix {suffix!r} has no dot. Write {'.' + suffix!r}.")
+        if not isinstance(max_bytes, int | None):
+            raise TypeError(f"max_bytes={max_bytes!r} is of the wrong type. Use int | None.")
         self.suffixes = tuple(suffix.lower() for suffix in suffixes)
         self.check, self.max_bytes, self.paste, self.unpack = check, max_bytes, paste, unpack
         self.uploads: list[Upload] = []

@@ -15,6 +15,7 @@ _TAKEN = {
     "self": "the first parameter of a method",
     "tool": "a parameter with which each tool is run",
     "help": "the option --help of `flask run-tool`",
+    "with_example": "the option --with-example of `flask run-tool`",
     "label": "the field for the name of the job, which each form has",
     "token": "the hidden field of each form, so that submitting it twice creates one job",  # nosec B105
 } | {name: f"an attribute of wtforms.Form: {name}" for name in dir(wtforms.Form()) if not name.startswith("_")}

@@ -15,7 +15,7 @@ from flask.cli import with_appcontext
 from jinja2 import BaseLoader, TemplateSyntaxError, meta
 
 from greeter.jobs.params import paths_in
-from greeter.toolkit.tool import Tool
+from greeter.toolkit.tool import Params, Tool
 from greeter.web.forms import make_form
 from greeter.web.job_context import JobContext
 from greeter.web.run_tool import submitted_form
@@ -77,10 +77,20 @@ def _example_problems(tool: Tool) -> Iterator[str]:
     if tool.example and not missing:
         with TemporaryDirectory() as folder, suppress(click.UsageError):  # about fields inside other fields
             form = submitted_form(tool, {}, tool.example, Path(folder))
-            form.validate()
+            if form.validate():
+                yield from _memory_problems(tool, form.data)
             for field in form:
                 for error in field.errors[:1]:
                     yield f"The form of {tool.name} does not accept the example: {field.label.text}: {error}"
+
+
+def _memory_problems(tool: Tool, params: Params) -> Iterator[str]:
+    """Find whether the estimate of the memory would make each submission fail."""
+    try:
+        tool.memory_problem(params, 0)
+    except Exception as error:
+        problem = f"{type(error).__name__}: {error}"
+        yield f"The function for the memory of {tool.name} fails on the example: {problem}. It returns a MemoryNeed."
 
 
 def _template_problems(name: str) -> Iterator[str]:

@@ -25,6 +25,7 @@ from greeter.toolkit.form_check import check_form
         ("tool", "a parameter with which each tool is run"),
         ("help", "the option --help of `flask run-tool`"),
         ("_example", ""),
+        ("with_example", "the option --with-example of `flask run-tool`"),
     ],
 )
 def test_a_name_that_is_taken_or_ignored_is_refused(name: str, why: str) -> None:
@@ -108,3 +109,24 @@ def test_a_text_is_no_list_of_suffixes() -> None:
     """Its letters would be accepted as endings."""
     with pytest.raises(TypeError, match=r"The suffixes cannot be the text '\.vcf'\. Write a list: \['\.vcf'\]\."):
         type("MyForm", (Form,), {"variants": FileField(suffixes=".vcf")})()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"suffixes": ["vcf"]}, ValueError, "The suffix 'vcf' has no dot. Write '.vcf'."),
+        ({"suffixes": ".vcf"}, TypeError, "The suffixes cannot be the text '.vcf'. Write a list: ['.vcf']."),
+        ({"max_bytes": "1 MB"}, TypeError, "max_bytes='1 MB' is of the wrong type. Use int | None."),
+    ],
+)
+def test_wrong_arguments_of_a_field_for_files_are_refused(
+    arguments: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    """Otherwise, the browser would offer no file, or each upload fail."""
+
+    class WithFile(Form):
+        table = FileField("A table", **arguments)
+
+    with pytest.raises(error) as raised:
+        tool("Reads a table", form=WithFile)(lambda job, table: {})
+    assert str(raised.value) == message

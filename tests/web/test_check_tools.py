@@ -63,9 +63,13 @@ def test_the_tools_of_the_project_are_right(tmp_path: Path) -> None:
             .replace("=WordForm)", "=WordForm, example={'word': 'long'})"),
             "The form of zz_echo does not accept the example: A word: Shorten this to 3 characters.",
         ),
+        (
+            TOOL.replace("=WordForm)", "=WordForm, memory=lambda word: 5, example={'word': 'a'})"),
+            "The function for the memory of zz_echo fails on the example: AttributeError: 'int' object has no",
+        ),
         (MISSING_FILE, "The example of zz_echo needs /none/a.fa, which does not exist."),
     ],
-    ids=["import", "form", "docstring", "example", "choices", "refused", "file"],
+    ids=["import", "form", "docstring", "example", "choices", "refused", "memory", "file"],
 )
 def test_a_wrong_file_is_named(source: str, problem: str, tool_folder: Path, tmp_path: Path) -> None:
     """The line explains what is wrong, the others stay, and the exit status is 1."""
