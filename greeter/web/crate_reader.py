@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from errno import EINVAL
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,8 @@ from greeter.web.crate import INPUTS, PARAMETERS
 from greeter.web.crate_graph import METADATA, Entity
 
 _CHUNK = 256 * 1024  # bytes
+# What zipfile raises for a damaged or encrypted archive; and what is missing, of another type or too deep in the JSON.
+_DAMAGE = (BadZipFile, zlib.error, EOFError, RuntimeError, LookupError, TypeError, AttributeError, ValueError)
 
 
 class NotACrate(Exception):
@@ -64,7 +68,9 @@ def read(path: Path, folder: Path) -> Crate:
                 summary=run["description"],
                 error=run.get("error", ""),
             )
-    except (BadZipFile, LookupError, TypeError, AttributeError, ValueError) as error:
+    except (*_DAMAGE, OSError) as error:
+        if isinstance(error, OSError) and error.errno != EINVAL:  # that is an offset before the start of the file
+            raise
         raise NotACrate(str(error)) from error
 
 

@@ -212,6 +212,7 @@ def test_a_job_that_failed_is_run_again(again: Again) -> None:
         ("parameters.json", "true", "false", "parameters.json was changed. "),
         ("ro-crate-metadata.json", '"#run"', '"#walk"', "This is not the unchanged archive of a job: '#run'. "),
         ("ro-crate-metadata.json", "@graph", "\\x", "This is not the unchanged archive of a job: Invalid "),
+        ("ro-crate-metadata.json", "{", "[" * 100_000, "archive of a job: maximum recursion depth exceeded"),
         ("ro-crate-metadata.json", "inputs/table", "#input-0/table", "so its archive has no input to run."),
         ("ro-crate-metadata.json", '"zz_again"', '"zz_gone"', "There is no tool 'zz_gone' here. Add its file to "),
     ],
