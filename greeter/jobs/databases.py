@@ -117,7 +117,7 @@ def _read(root: Path) -> list[Database]:
     for folder in root.glob("[!.]*/[!.]*"):
         try:
             found.append(Database.read(folder))
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError, RecursionError) as error:
             log.error("left out the database in %s: %s", folder, error)
     found.sort(key=lambda one: _numbers(one.version), reverse=True)
     titles = {one.id: one.title.lower() for one in reversed(found)}  # that of the newest version, if it was changed

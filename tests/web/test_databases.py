@@ -350,7 +350,8 @@ def test_nothing_is_removed_without_redis(app: Flask, add: Add, run: Run) -> Non
 def test_a_damaged_description_leaves_the_others(app: Flask, client: FlaskClient, add: Add) -> None:
     """It may have been written by hand."""
     add()
-    for name, text in (("a", "{"), ("b", "[]"), ("c", '{"id": "c"}'), ("d", '{"id": 1, "later": true}')):
+    texts = ("{", "[]", '{"id": "c"}', '{"id": 1, "later": true}', "[" * 100_000)
+    for name, text in zip("abcde", texts, strict=True):
         folder = app.extensions["greeter"].databases.root / "other" / name
         folder.mkdir(parents=True)
         (folder / "database.json").write_text(text)
