@@ -57,6 +57,7 @@ def _settings() -> dict[str, object]:
     os.umask(umask)
     return {
         "working directory": Path.cwd(),
+        "PATH": os.environ.get("PATH"),  # programs get it, and nothing else of the environment
         "umask": umask,
         "user": (os.geteuid(), os.getegid()),
         "resource limits": [resource.getrlimit(limit) for limit in _LIMITS],

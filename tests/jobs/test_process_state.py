@@ -25,6 +25,7 @@ CHANGES: dict[str, Callable[[], object]] = {
     "threads": lambda: list(map(threading.Thread.start, sleepers(10))),
     "memory": lambda: KEPT.append(bytes(600 * 2**20)),
     "working directory": lambda: os.chdir(tempfile.gettempdir()),
+    "PATH": lambda: os.environ.update(PATH="/nowhere"),
     "umask": lambda: os.umask(0o777),
     "resource limits": lambda: resource.setrlimit(resource.RLIMIT_CPU, (600, 600)),
     "priority": lambda: os.nice(1),
