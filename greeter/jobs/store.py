@@ -34,7 +34,7 @@ Celery's broker has keys of its own: a list for each queue, which has its name, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from errno import EBUSY
 from hashlib import sha256
@@ -123,10 +123,17 @@ class Store(WorkerStore):
 
     def find(self, job_id: str) -> Record:
         """Read a record in one round trip. Raises JobNotFound."""
-        snapshot = self._scripts.run("read", job_id, _WORKER_TIMEOUT)
-        if snapshot is None:
+        record = self.find_all([job_id]).get(job_id)
+        if record is None:
             raise JobNotFound(job_id)
-        return Record(job_id, snapshot, self._settings.retention_days)
+        return record
+
+    def find_all(self, job_ids: Collection[str]) -> dict[str, Record]:
+        """Read several records in one round trip, leaving out those of jobs that do not exist."""
+        snapshots = self._scripts.run("read", "", _WORKER_TIMEOUT, *job_ids)
+        found = zip(job_ids, snapshots, strict=True)
+        days = self._settings.retention_days
+        return {job_id: Record(job_id, snapshot, days) for job_id, snapshot in found if snapshot is not None}
 
     def provenance(self, job_id: str) -> Provenance:
         """Read how the result of a job was made."""

@@ -17,13 +17,12 @@ from greeter.jobs.samples import PREFIX
 from greeter.web import crate, downloads
 from greeter.web.errors import missing_file, not_found
 from greeter.web.job_context import JobStatus, context_of, files_of, status_of, wait_headers
+from greeter.web.readings import Readings
 from greeter.web.services import services
 from greeter.web.table_index import BrokenIndex
 from greeter.web.table_view import selection
 
 _FRAGMENTS = 256  # kept in each process, about 2 KB each: one rendering serves all who watch a job
-_READINGS = 16  # likewise, but of jobs with many viewers only, whose polls share a reading
-READING_SECONDS = 0.1  # for which a reading is shared: less than between two polls of a page
 _RENEWAL = 15  # seconds; style.css shows a notice on a page that got no fragment for twice as long
 
 bp = Blueprint("jobs", __name__)
@@ -38,7 +37,7 @@ class JobId(BaseConverter):
 
 def init_app(app: Flask) -> None:
     """Add the pages of jobs to the app."""
-    app.extensions["readings"] = lru_cache(_READINGS)(_reading)
+    app.extensions["readings"] = Readings(app.extensions["greeter"])
     app.extensions["fragments"] = lru_cache(_FRAGMENTS)(_fragment)
     app.url_map.converters["job_id"] = JobId
     app.register_blueprint(bp)
@@ -56,13 +55,13 @@ def job(job_id: str) -> ResponseReturnValue:
 def progress(job_id: str) -> ResponseReturnValue:
     """Render the fragment that htmx polls, or answer 304 if the page already shows the current state."""
     readings, fragments = current_app.extensions["readings"], current_app.extensions["fragments"]
-    record = readings(job_id, int(time.monotonic() / READING_SECONDS))
+    record: Record = readings.find(job_id)
     tag = _tag(record)
     if request.headers.get("HX-PTag") == tag:
         return "", 304
     if record.active:
         return fragments(record, request.root_path, tag), {"HX-PTag": tag}
-    readings.cache_clear()  # of the result, which may be large
+    readings.clear()
     return _fragment(record, request.root_path, tag), {"HX-PTag": tag}
 
 
@@ -99,11 +98,6 @@ def archive(job_id: str) -> ResponseReturnValue:
     """Download the files of an ended job, and how they were made, as an RO-Crate."""
     record = services().find(job_id)
     return _is_missing(record) if record.active else crate.send(record)
-
-
-def _reading(job_id: str, period: int) -> Record:
-    """Read a record for all polls in a period of READING_SECONDS."""
-    return services().find(job_id)
 
 
 def _tag(record: Record) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -51,6 +51,11 @@ class Services:
         """Read the record of a job or a sample. Raises JobNotFound."""
         self.jobs.fitness.refresh()  # so that what needs files is refused instead of waiting for the disk
         return self.reader_for(job_id).find(job_id)
+
+    def find_all(self, job_ids: Collection[str]) -> dict[str, Record]:
+        """Read the records of several jobs in one round trip, leaving out those that do not exist."""
+        self.jobs.fitness.refresh()
+        return self.jobs.store.find_all(job_ids)
 
     def provenance(self, job_id: str) -> Provenance:
         """Read how the result of a job was made. Its software has the name of the site."""

@@ -1,7 +1,7 @@
 """Tests of how often a job is read and its fragment rendered for its viewers."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -9,7 +9,8 @@ from flask import Flask, template_rendered
 
 from greeter import create_app
 from greeter.jobs.runner import Runner
-from greeter.web.jobs import READING_SECONDS
+from greeter.web import readings
+from greeter.web.readings import READING_SECONDS
 from tests.conftest import Installation, wait_for
 
 pytestmark = pytest.mark.redis
@@ -51,12 +52,62 @@ def test_one_rendering_serves_all_who_watch_a_job(with_redis: Installation) -> N
         assert tokens[0] != tokens[1]  # each has a token of its own, so that each can submit the job again
 
 
+def reading_calls(installation: Installation, poll: Callable[[], object]) -> tuple[int, int]:
+    """Return how often a poll calls a script of Redis, and how many jobs the scripts read."""
+
+    def counts() -> list[int]:
+        statistics = installation.redis.info("commandstats")
+        return [statistics.get(f"cmdstat_{name}", {"calls": 0})["calls"] for name in ("evalsha", "hmget")]
+
+    before = counts()
+    poll()
+    calls, read = (now - then for now, then in zip(counts(), before, strict=True))
+    return calls, read
+
+
+def test_one_call_reads_all_jobs_that_are_due(with_redis: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those polled a second before: not one whose viewer has left, nor one for which another viewer has just asked."""
+    first, second, third = (with_redis.submit("nap") for _ in range(3))
+    client = create_app(with_redis.settings).test_client()
+    client.get(f"/jobs/{first}/progress")  # loads the script
+    seconds = 1000.05
+
+    def poll(job_id: str) -> tuple[int, int]:
+        return reading_calls(with_redis, lambda: statuses.append(client.get(f"/jobs/{job_id}/progress").status_code))
+
+    statuses: list[int] = []
+    monkeypatch.setattr(readings, "monotonic", lambda: seconds)
+    assert [poll(job_id) for job_id in (first, second, third, first)] == [(1, 1), (1, 1), (1, 1), (0, 0)]
+    seconds += 1
+    assert [poll(job_id) for job_id in (second, first)] == [(1, 3), (0, 0)]
+    seconds += READING_SECONDS
+    assert poll(first) == (1, 1)
+    seconds += 1 - READING_SECONDS
+    with_redis.store.cancel(second)
+    with_redis.store.delete(second)
+    assert [poll(job_id) for job_id in (first, second)] == [(1, 2), (1, 1)]
+    assert statuses == [200] * 8 + [404]
+
+
+def test_a_poll_of_a_job_that_does_not_exist_changes_no_other(
+    with_redis: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever else is due at the same time."""
+    job_id, seconds = with_redis.submit("nap"), 1000.05
+    client = create_app(with_redis.settings).test_client()
+    monkeypatch.setattr(readings, "monotonic", lambda: seconds)
+    for _ in range(2):
+        seconds += 1
+        polled = {one: client.get(f"/jobs/{one}/progress") for one in ("0" * 32, "sample-missing", job_id)}
+        assert [answer.status_code for answer in polled.values()] == [404, 404, 200]
+
+
 def test_one_reading_serves_polls_that_arrive_together(with_redis: Installation) -> None:
     """But not those that come later, nor the page, nor scripts that ask for the state."""
     store, job_id = with_redis.store, with_redis.submit("nap")
     app, path = create_app(with_redis.settings), f"/jobs/{job_id}"
-    client, readings = app.test_client(), app.extensions["readings"]
-    wait_for(lambda: client.get(f"{path}/progress") and readings.cache_info().hits)
+    client = app.test_client()
+    wait_for(lambda: not reading_calls(with_redis, lambda: client.get(f"{path}/progress"))[0])
     store.cancel(job_id)
     assert "<title>Cancelled - " in client.get(path).text
     assert client.get(f"{path}.json").json["phase"] == "cancelled"

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from greeter import create_app
 from greeter.jobs.mails import MailState
 from greeter.jobs.runner import Runner
-from greeter.web.jobs import READING_SECONDS
+from greeter.web.readings import READING_SECONDS
 from tests.conftest import Installation
 from tests.servers import use
 

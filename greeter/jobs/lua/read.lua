@@ -1,11 +1,10 @@
--- Read what the page of a job shows.
+-- Read what the pages of jobs show.
 --
 -- It has no flags line: with one, Redis would treat it as a script that writes, and refuse it when writes are refused.
 --
--- ARGV: 1 job id, 2 seconds after which a worker without a heartbeat is not counted
--- Returns: a JSON object (record.py), or nil for an unknown job. The text changes only when the page does:
+-- ARGV: 1 '', 2 seconds after which a worker without a heartbeat is not counted, 3 and later: ids of jobs
+-- Returns: for each job a JSON object (record.py), or nil if it is unknown. The text changes only when the page does:
 --   `elapsed` is in whole minutes after the first one, and so is `silence`, which is left out below 30 seconds
-local _, worker_timeout = unpack(ARGV)
 local fields = {
   'state', 'tool', 'label', 'submitted', 'started', 'ended', 'attempts', 'cancel_requested', 'progress', 'partial',
   'result', 'request', 'claims', 'queue', 'mail'
@@ -15,17 +14,24 @@ local function rounded(seconds)
   return math.max(math.floor(seconds < 60 and seconds or math.floor(seconds / 60) * 60), 0)
 end
 
-local snapshot = {}
-for i, value in ipairs(redis.call('HMGET', key, unpack(fields))) do snapshot[fields[i]] = value or nil end
-if not snapshot.state then return false end
-snapshot.elapsed = rounded((snapshot.ended or now) - (snapshot.started or snapshot.submitted))
-snapshot.queue = snapshot.queue or DEFAULT_QUEUE
-if snapshot.state == 'PENDING' then
-  snapshot.ahead = redis.call('ZRANK', 'queue:' .. snapshot.queue, job_id) or nil
-elseif not snapshot.ended then
-  local silence = now - (last_heartbeat() or now)
-  if silence >= 30 then snapshot.silence = rounded(silence) end
+local function read(id)
+  local snapshot = {}
+  for i, value in ipairs(redis.call('HMGET', 'job:' .. id, unpack(fields))) do snapshot[fields[i]] = value or nil end
+  if not snapshot.state then return false end
+  snapshot.elapsed = rounded((snapshot.ended or now) - (snapshot.started or snapshot.submitted))
+  snapshot.queue = snapshot.queue or DEFAULT_QUEUE
+  if snapshot.state == 'PENDING' then
+    snapshot.ahead = redis.call('ZRANK', 'queue:' .. snapshot.queue, id) or nil
+  elseif not snapshot.ended then
+    local silence = now - (redis.call('ZSCORE', RUNNING, id) or now)
+    if silence >= 30 then snapshot.silence = rounded(silence) end
+  end
+  local since, to = now - ARGV[2], now + CLOCK_TOLERANCE
+  snapshot.workers = redis.call('ZCOUNT', 'workers:' .. snapshot.queue, since, to)
+  snapshot.today = math.floor(now / 86400)
+  return cjson.encode(snapshot)
 end
-snapshot.workers = redis.call('ZCOUNT', 'workers:' .. snapshot.queue, now - worker_timeout, now + CLOCK_TOLERANCE)
-snapshot.today = math.floor(now / 86400)
-return cjson.encode(snapshot)
+
+local snapshots = {}
+for i = 3, #ARGV do snapshots[i - 2] = read(ARGV[i]) end
+return snapshots
