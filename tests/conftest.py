@@ -419,6 +419,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
     """A running installation, shared by all tests that leave it as they found it."""
     folder = tmp_path_factory.mktemp("installation")
     with closing(Installation(folder, smtp_url=f"smtp://127.0.0.1:{free_port()}")) as with_worker:  # nothing listens
+        with_worker.more_environ["web"] = {"_PATIENCE": str(PATIENCE)}
         with_worker.start("redis", "worker", "web")
         yield with_worker
 

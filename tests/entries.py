@@ -9,6 +9,7 @@ from celery.worker.control import control_command
 from flask import Flask
 
 from greeter import create_app, tools
+from greeter.jobs import probe
 
 tools.__path__.append(str(Path(__file__).parent / "zoo"))
 
@@ -24,12 +25,17 @@ def hang(state: Any) -> None:
 def web() -> Flask:
     """Create the web application as wsgi.py does, plus a page that raises an exception.
 
-    The variables _HEAD_SECONDS and _BODY_SECONDS change how long gunicorn waits for a client.
+    The variables _HEAD_SECONDS and _BODY_SECONDS change how long gunicorn waits for a client, and _PATIENCE, how long
+    the application waits for Redis and DATA_DIR: a machine that stalls would otherwise be an outage of them.
     """
     from greeter.web import gunicorn_worker  # here, because a worker of Celery does without gunicorn
 
     for name in os.environ.keys() & {"_HEAD_SECONDS", "_BODY_SECONDS"}:
         setattr(gunicorn_worker, name, int(os.environ[name]))
     application = create_app()
+    if patience := os.environ.get("_PATIENCE"):
+        probe._PATIENCE = int(patience)
+        redis = application.extensions["greeter"].jobs.store.redis
+        redis.connection_pool.connection_kwargs["socket_timeout"] = int(patience)
     application.add_url_rule("/bug", view_func=lambda: str(1 / 0))
     return application
