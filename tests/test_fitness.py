@@ -314,18 +314,18 @@ def limit_descriptors(site: Installation) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("what", ["descriptors", "threads", "memory", "working directory", "umask", "limit", "streams"])
-def test_a_process_that_a_job_spoiled_is_replaced(own_installation: Installation, what: str) -> None:
+def test_a_process_that_a_job_spoiled_is_replaced(own_installation: Installation) -> None:
     """The next jobs do not fail because of it, and none of them is lost."""
     site = own_installation
     site.start("redis", "worker")
     limit_descriptors(site)
-    spoilers = [site.submit("spoil", what=what) for _ in range(2)]
-    assert attempts(site, spoilers) == {("finished", 1)}
-    before = {process_of(site, job) for job in spoilers}
-    jobs = [site.submit("write_often", seconds=0.1) for _ in range(20)]
-    assert attempts(site, jobs) == {("finished", 1)}
-    assert before.isdisjoint(process_of(site, job) for job in jobs)
+    for what in ("descriptors", "threads", "memory", "working directory", "umask", "limit", "streams"):
+        spoilers = [site.submit("spoil", what=what) for _ in range(2)]
+        assert attempts(site, spoilers) == {("finished", 1)}, what
+        before = {process_of(site, job) for job in spoilers}
+        jobs = [site.submit("write_often", seconds=0.1) for _ in range(20)]
+        assert attempts(site, jobs) == {("finished", 1)}, what
+        assert before.isdisjoint(process_of(site, job) for job in jobs), what
 
 
 @pytest.mark.slow

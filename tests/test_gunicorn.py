@@ -158,16 +158,6 @@ def received(client: socket.socket) -> bytes:
     return b""
 
 
-@pytest.mark.parametrize(
-    ("path", "headers"),
-    [("/" + "a" * 5000, {}), ("/", {"X-Long": "a" * 9000}), ("/", {f"X-{number}": "a" for number in range(60)})],
-    ids=["line", "field", "fields"],
-)
-def test_too_large_a_request_head_is_refused(installation: Installation, path: str, headers: dict[str, str]) -> None:
-    """gunicorn refuses a long request line, a long header and many headers before the application is called."""
-    assert fetch(installation, path, **headers).status in (400, 414, 431)
-
-
 def test_without_a_proxy_forwarded_headers_are_ignored(installation: Installation) -> None:
     """The application does not use them, and nor does gunicorn, which by default trusts clients on this machine."""
     forged = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.9", "SCRIPT_NAME": "/evil"}

@@ -88,11 +88,11 @@ def test_jobs_survive_a_restart_of_redis(site: Installation) -> None:
     assert "Error on restarting" not in site.log.read_text()  # a part of the worker would keep its old connections
 
 
-def test_a_memory_error_fails_the_job_but_not_the_worker(site: Installation) -> None:
+def test_a_memory_error_fails_the_job_but_not_the_worker(installation: Installation) -> None:
     """The same worker runs the next job."""
-    worker = site.pid("worker")
-    assert "out of memory" in str(site.ended(site.submit("gorge")).user_message)
-    assert site.ended(site.submit("diary", seconds=0.1)).phase == "finished"
+    worker = installation.pid("worker")
+    assert "out of memory" in str(installation.ended(installation.submit("gorge")).user_message)
+    assert installation.ended(installation.submit("diary", seconds=0.1)).phase == "finished"
     assert psutil.Process(worker).status() != psutil.STATUS_ZOMBIE
 
 
@@ -297,46 +297,24 @@ def test_a_waiting_job_is_cancelled_without_a_worker(site: Installation) -> None
     assert (site.store.find(job).phase, diary(site)[job, "start"]) == ("cancelled", 0)
 
 
-@pytest.mark.parametrize(
-    ("tool", "params", "result"),
-    [
-        ("diary", {"seconds": 60.0}, {"slept": "not all of it"}),
-        ("nap", {}, None),
-        ("cling_for_long", {}, None),
-        ("hog_for_long", {}, None),
-    ],
-)
-def test_a_running_job_is_cancelled(site: Installation, tool: str, params: dict, result: dict | None) -> None:
+def test_a_running_job_is_cancelled(installation: Installation) -> None:
     """Whatever its tool does, which would go on for long. It keeps the result that it has, and its process is free."""
-    job = site.submit(tool, **params)
-    process = psutil.Process(wait_for(lambda: site.store.find(job).phase == "running" and process_of(site, job)))
-    site.store.cancel(job)
-    assert site.store.find(job).cancel_requested
-    record = site.ended(job)
-    if tool.endswith("for_long"):
-        process.wait(PATIENCE)
-    assert (record.phase, record.result) == ("cancelled", result)
-    assert site.ended(site.submit("diary", seconds=0.1)).phase == "finished"
+    for tool in ("diary", "nap", "cling_for_long", "hog_for_long"):
+        job = installation.submit(tool, **({"seconds": 60.0} if tool == "diary" else {}))
+        process = psutil.Process(wait_for(partial(process_of, installation, job)))
+        installation.store.cancel(job)
+        assert installation.store.find(job).cancel_requested
+        record = installation.ended(job)
+        if tool.endswith("for_long"):
+            process.wait(PATIENCE)
+        assert (record.phase, record.result) == ("cancelled", {"slept": "not all of it"} if tool == "diary" else None)
+        assert installation.ended(installation.submit("diary", seconds=0.1)).phase == "finished"
 
 
 @pytest.mark.parametrize("tool", ["cling", "hog"])
-def test_the_hard_limit_ends_a_tool_that_ignores_the_soft_one(site: Installation, tool: str) -> None:
+def test_the_hard_limit_ends_a_tool_that_ignores_the_soft_one(installation: Installation, tool: str) -> None:
     """The tool swallows the exception, or is in a call that holds the interpreter."""
-    assert "time limit" in str(site.ended(site.submit(tool)).user_message)
-
-
-def test_a_stopping_worker_returns_its_jobs(site: Installation) -> None:
-    """It does not wait for their ends, no attempt is counted, and the next worker finishes them."""
-    jobs = [site.submit("diary", seconds=100.0) for _ in range(3)]
-    for job in jobs[:2]:
-        running(site, job)
-    site.stop("worker")
-    assert [site.store.find(job).phase for job in jobs] == ["waiting"] * 3
-    assert [site.store.find(job).attempts for job in jobs] == [0] * 3
-    let_jobs_end(site)
-    site.start("worker")
-    records = [site.ended(job) for job in jobs]
-    assert [(record.phase, record.attempts) for record in records] == [("finished", 1)] * 3
+    assert "time limit" in str(installation.ended(installation.submit(tool)).user_message)
 
 
 def test_another_worker_takes_over_from_a_stopping_one(site: Installation) -> None:
@@ -349,14 +327,14 @@ def test_another_worker_takes_over_from_a_stopping_one(site: Installation) -> No
     assert [(record.phase, record.attempts) for record in records] == [("finished", 1)] * 4
 
 
-def test_a_job_that_kills_its_process_fails_after_two_attempts(site: Installation) -> None:
+def test_a_job_that_kills_its_process_fails_after_two_attempts(installation: Installation) -> None:
     """Other jobs are not affected."""
-    others = [site.submit("diary", seconds=1.0) for _ in range(2)]
-    poison = site.submit("vanish")
-    record = site.ended(poison)
+    others = [installation.submit("diary", seconds=1.0) for _ in range(2)]
+    poison = installation.submit("vanish")
+    record = installation.ended(poison)
     assert (record.phase, record.attempts) == ("failed", 2)
     assert "lost on every attempt" in str(record.user_message)
-    assert [site.ended(job).phase for job in others] == ["finished"] * 2
+    assert [installation.ended(job).phase for job in others] == ["finished"] * 2
 
 
 def test_submissions_leave_no_connections_open(site: Installation) -> None:

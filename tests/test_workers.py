@@ -16,7 +16,7 @@ import pytest
 
 from greeter.jobs.errors import TIME_LIMIT_REACHED, TOOL_REMOVED
 from tests.conftest import PATIENCE, Installation, wait_for
-from tests.test_recovery import children, diary, let_jobs_end, process_of, running
+from tests.test_recovery import children, diary, let_jobs_end, let_jobs_go_on, process_of, running
 
 pytestmark = [pytest.mark.slow, pytest.mark.unmeasured]
 
@@ -48,14 +48,17 @@ def has_ended(process: psutil.Process) -> bool:
     return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGQUIT, signal.SIGINT, signal.SIGHUP])
-def test_a_signal_to_the_process_of_a_job_is_not_a_bug_of_the_tool(site: Installation, number: int) -> None:
+SIGNALS = (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT, signal.SIGHUP)
+
+
+def test_a_signal_to_the_process_of_a_job_is_not_a_bug_of_the_tool(installation: Installation) -> None:
     """The job restarts, or continues if the signal is ignored."""
-    job = site.submit("diary", seconds=2.0)
-    running(site, job)
-    os.kill(process_of(site, job), number)
-    record = site.ended(job)
-    assert (record.phase, record.result) == ("finished", {"slept": 2.0})
+    for number in SIGNALS:
+        job = installation.submit("diary", seconds=2.0)
+        running(installation, job)
+        os.kill(process_of(installation, job), number)
+        record = installation.ended(job)
+        assert (record.phase, record.result) == ("finished", {"slept": 2.0}), number
 
 
 def test_a_soft_limit_signal_from_elsewhere_is_ignored(installation: Installation) -> None:
@@ -66,20 +69,21 @@ def test_a_soft_limit_signal_from_elsewhere_is_ignored(installation: Installatio
     assert installation.ended(job).result == {"slept": 1.0}
 
 
-@pytest.mark.parametrize("number", [signal.SIGQUIT, signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_worker_returns_its_jobs_whichever_signal_stops_it(site: Installation, number: int) -> None:
-    """No attempt is counted, and the next worker finishes the jobs."""
-    jobs = [site.submit("diary", seconds=100.0) for _ in range(3)]
-    for job in jobs[:2]:
-        running(site, job)
-    site.signal("worker", number)
-    psutil.Process(site.pid("worker")).wait(PATIENCE)
-    records = [site.store.find(job) for job in jobs]
-    assert [(record.phase, record.attempts) for record in records] == [("waiting", 0)] * 3
-    let_jobs_end(site)
-    site.start("worker")
-    records = [site.ended(job) for job in jobs]
-    assert [(record.phase, record.attempts) for record in records] == [("finished", 1)] * 3
+def test_a_worker_returns_its_jobs_whichever_signal_stops_it(site: Installation) -> None:
+    """It does not wait for their ends, no attempt is counted, and the next worker finishes them."""
+    for number in SIGNALS:
+        jobs = [site.submit("diary", seconds=100.0) for _ in range(3)]
+        for job in jobs[:2]:
+            running(site, job)
+        site.signal("worker", number)
+        psutil.Process(site.pid("worker")).wait(PATIENCE)
+        records = [site.store.find(job) for job in jobs]
+        assert [(record.phase, record.attempts) for record in records] == [("waiting", 0)] * 3, number
+        let_jobs_end(site)
+        site.start("worker")
+        records = [site.ended(job) for job in jobs]
+        assert [(record.phase, record.attempts) for record in records] == [("finished", 1)] * 3
+        let_jobs_go_on(site)
 
 
 @pytest.mark.parametrize(
@@ -228,15 +232,15 @@ MALFORMED = [
 ]
 
 
-def test_a_malformed_message_does_not_stop_the_worker(site: Installation) -> None:
+def test_a_malformed_message_does_not_stop_the_worker(installation: Installation) -> None:
     """It is dropped, and the next job runs. A message cannot change the limits of its tool."""
-    worker = psutil.Process(site.pid("worker"))
+    worker = psutil.Process(installation.pid("worker"))
     for message in MALFORMED:
-        site.redis.rpush("celery", message)
-        assert site.ended(site.submit("diary", seconds=0.1)).phase == "finished", message
-    site.redis.publish("/0.celery.pidbox", BROADCAST)
-    site.celery.send_task("diary", task_id="f" * 32, headers={"timelimit": ["x", "y"]})
-    assert site.ended(site.submit("diary", seconds=0.1)).phase == "finished"
+        installation.redis.rpush("celery", message)
+        assert installation.ended(installation.submit("diary", seconds=0.1)).phase == "finished", message
+    installation.redis.publish("/0.celery.pidbox", BROADCAST)
+    installation.celery.send_task("diary", task_id="e" * 32, headers={"timelimit": ["x", "y"]})
+    assert installation.ended(installation.submit("diary", seconds=0.1)).phase == "finished"
     assert not has_ended(worker)
 
 
@@ -247,13 +251,13 @@ def test_a_tool_that_raises_an_exception_of_celery_runs_once(installation: Insta
     assert (record.phase, record.attempts) == ("failed", 1)
 
 
-def test_a_forged_task_is_not_logged_under_another_job(site: Installation) -> None:
+def test_a_forged_task_is_not_logged_under_another_job(installation: Installation) -> None:
     """The log has its own id, not that of the job that the same process ran before."""
-    job = site.submit("stumble")
-    site.ended(job)
+    job = installation.submit("stumble")
+    installation.ended(job)
     forged = "f" * 32
-    site.celery.send_task("diary", args=[1, 2, 3], task_id=forged)
-    wait_for(lambda: f"bug in the tool diary job={forged[:8]}\nTraceback" in site.log.read_text())
+    installation.celery.send_task("diary", args=[1, 2, 3], task_id=forged)
+    wait_for(lambda: f"bug in the tool diary job={forged[:8]}\nTraceback" in installation.log.read_text())
 
 
 def test_a_drained_worker_does_not_count_as_ready(site: Installation) -> None:
