@@ -14,11 +14,12 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from greeter import create_app
 from greeter.jobs.samples import Samples
 from greeter.tools import SAMPLES
 from tests.conftest import Installation
 from tests.crates import problems, read_crate
-from tests.http import fetch, post, submit, wait_for_end
+from tests.http import fetch, submit, wait_for_end
 
 HOSTILE = '</script><b>"Möbius" \u2028'
 
@@ -130,20 +131,20 @@ def test_the_crate_of_a_failed_job_says_why(installation: Installation, tmp_path
 
 
 @pytest.mark.slow
-def test_the_crate_of_a_cancelled_job_describes_the_removed_input(
-    own_installation: Installation, tmp_path: Path
-) -> None:
+def test_the_crate_of_a_cancelled_job_describes_the_removed_input(with_redis: Installation, tmp_path: Path) -> None:
     """There is none while the job is active. It never ran, so it has no versions, and its files are removed."""
-    own_installation.start("redis", "web")
-    path = submit(own_installation, "phmmer", query=">q\nVHLTPEEKSAVTALWGKVNV", evalue="0.5")
-    assert fetch(own_installation, f"{path}/job.zip").status == 404
-    post(own_installation, f"{path}/cancel")
-    answer = fetch(own_installation, f"{path}/job.zip")
-    assert problems(tmp_path, answer.raw) == ""
-    entities, files = read_crate(answer.raw)
+    visitor = create_app(with_redis.settings).test_client()
+    path = visitor.post("/tools/phmmer", data={"query": ">q\nVHLTPEEKSAVTALWGKVNV", "evalue": "0.5"}).headers[
+        "Location"
+    ]
+    assert visitor.get(f"{path}/job.zip").status_code == 404
+    visitor.post(f"{path}/cancel")
+    archive = visitor.get(f"{path}/job.zip").data
+    assert problems(tmp_path, archive) == ""
+    entities, files = read_crate(archive)
     assert set(files) == {"parameters.json"}
     assert (entities["#run"]["@type"], entities["#run"]["error"]) == ("ActivateAction", "The job was cancelled.")
-    assert entities["#input-0"]["sha256"] in fetch(own_installation, path).body
+    assert entities["#input-0"]["sha256"] in visitor.get(path).text
     assert "startTime" not in entities["#run"]
 
 

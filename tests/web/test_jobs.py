@@ -495,22 +495,6 @@ def test_a_stored_result_cannot_make_its_pages_fail(installation: Installation) 
     assert (status["result"]["number"], status["result"]["deep"]) == (None, {"number": None})
 
 
-def test_the_form_of_a_job_that_was_cancelled_before_its_start_has_no_files(own_installation: Installation) -> None:
-    """Its page offers to edit it, but not to run it again, and the other values are kept."""
-    own_installation.start("redis", "web")
-    job = submit(own_installation, "phmmer", query=">kept\nMKVLA", evalue="7.5")
-    fetch(own_installation, job + "/cancel", "POST")
-    page = fetch(own_installation, job).body
-    assert "Edit and run again" in page
-    assert ">Run again<" not in page
-    again = post(own_installation, job + "/again")
-    assert (again.status, again.headers["Location"]) == (303, job + "/edit")
-    form = fetch(own_installation, job + "/edit")
-    assert form.status == 200
-    assert 'value="7.5"' in form.body
-    assert "MKVLA" not in form.body
-
-
 def test_bytes_over_a_limit_are_refused_with_instructions(own_installation: Installation) -> None:
     """The input is kept, and deleting a job makes room."""
     site = own_installation
