@@ -1,6 +1,5 @@
 """Tests of the job page and its fragment over HTTP, with a real Redis, worker and gunicorn."""
 
-import dataclasses
 import json
 import re
 import shutil
@@ -21,7 +20,6 @@ import pytest
 from markupsafe import escape
 
 from greeter import __version__, create_app
-from greeter.jobs.runner import Runner
 from greeter.settings import Settings
 from tests.conftest import PATIENCE, Installation, wait_for
 from tests.http import Response, fetch, go_on, post, submit, wait_for_end
@@ -451,25 +449,6 @@ def test_an_ended_job_shows_its_provenance(installation: Installation) -> None:
     assert re.search(r"Kept until \d+ \w+ \d{4}\.", ended)
 
 
-def test_job_limits_apply_to_each_visitor_and_to_the_queue(own_installation: Installation) -> None:
-    """Too many jobs of one visitor give 429 and a full queue 503, both with the input; a missing worker is shown."""
-    own_installation.settings = dataclasses.replace(own_installation.settings, max_active=2, max_waiting=2)
-    own_installation.start("redis", "web")
-    jobs = [submit(own_installation, "expensive_greet", person=f"P{n}", total="1") for n in range(2)]
-    assert "1 job ahead of you" in fetch(own_installation, jobs[1]).body
-    assert "No worker is running at the moment" in fetch(own_installation, jobs[1]).body
-    full = post(own_installation, "/tools/expensive_greet", person="Grace", total="7", label="mine")
-    assert (full.status, full.headers["Retry-After"]) == (503, "300")
-    for kept in ('value="Grace"', 'value="7"', 'value="mine"', "The queue is full"):
-        assert kept in full.body
-    post(own_installation, jobs[0] + "/cancel")
-    own_installation.store.claim(jobs[1].removeprefix("/jobs/"), Runner("worker", 1), {})
-    submit(own_installation, "expensive_greet", person="P3", total="1")
-    busy = post(own_installation, "/tools/expensive_greet", person="Grace", total="7")
-    assert (busy.status, busy.headers["Retry-After"]) == (429, "60")
-    assert 'value="Grace"' in busy.body
-
-
 @pytest.mark.parametrize("tool", ["ramble", "divide", "boast"])
 def test_a_tool_cannot_make_its_pages_fail(installation: Installation, tool: str) -> None:
     """While such a job runs and after its end, its pages are small, and its state for scripts is JSON."""
@@ -493,17 +472,3 @@ def test_a_stored_result_cannot_make_its_pages_fail(installation: Installation) 
     assert "Finished" in fetch(installation, job).body
     status = json.loads(fetch(installation, job + ".json").body, parse_constant=pytest.fail)
     assert (status["result"]["number"], status["result"]["deep"]) == (None, {"number": None})
-
-
-def test_bytes_over_a_limit_are_refused_with_instructions(own_installation: Installation) -> None:
-    """The input is kept, and deleting a job makes room."""
-    site = own_installation
-    site.settings = dataclasses.replace(site.settings, max_client_bytes=21_000)
-    site.start("redis", "web")
-    job = submit(site, "phmmer", query=">a\n" + "MKVLA" * 15, evalue="7.5")
-    refused = post(site, "/tools/phmmer", query=">b\n" + "MKVLA" * 15, evalue="7.5")
-    assert refused.status == 429
-    assert "delete jobs that you no longer need" in refused.body
-    assert "MKVLA" in refused.body
-    fetch(site, job + "/cancel", "POST")
-    submit(site, "phmmer", query=">b\n" + "MKVLA" * 15, evalue="7.5")

@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from greeter import create_app
+from greeter.jobs.runner import Runner
 from greeter.settings import Settings
 from greeter.web.limits import client_address as name_of_client
 from greeter.web.services import services
@@ -130,3 +133,46 @@ def test_a_clock_that_is_set_back_does_not_lock_clients_out(tmp_path: Path, monk
     for offset in (86_400, 0, 60):
         monkeypatch.setattr(time, "time", lambda offset=offset: now + offset)
         assert [visitor.get("/").status_code for _ in range(3)] == [200, 200, 429]
+
+
+def visitor_of(site: Installation, **limits: Any) -> FlaskClient:
+    """Return a visitor of a site with these limits."""
+    return create_app(dataclasses.replace(site.settings, **limits)).test_client()
+
+
+@pytest.mark.redis
+def test_job_limits_apply_to_each_visitor_and_to_the_queue(with_redis: Installation) -> None:
+    """Too many jobs of one visitor give 429 and a full queue 503, both with the input; a missing worker is shown."""
+    visitor = visitor_of(with_redis, max_active=2, max_waiting=2)
+
+    def greet(person: str, total: str = "1") -> TestResponse:
+        return visitor.post("/tools/expensive_greet", data={"person": person, "total": total, "label": "mine"})
+
+    jobs = [greet(f"P{number}").headers["Location"] for number in range(2)]
+    page = visitor.get(jobs[1]).text
+    assert "1 job ahead of you" in page
+    assert "No worker is running at the moment" in page
+    full = greet("Grace", "7")
+    assert (full.status_code, full.headers["Retry-After"]) == (503, "300")
+    for kept in ('value="Grace"', 'value="7"', 'value="mine"', "The queue is full"):
+        assert kept in full.text
+    visitor.post(jobs[0] + "/cancel")
+    with_redis.store.claim(jobs[1].removeprefix("/jobs/"), Runner("worker", 1), {})
+    assert greet("P3").status_code == 303
+    busy = greet("Grace", "7")
+    assert (busy.status_code, busy.headers["Retry-After"]) == (429, "60")
+    assert 'value="Grace"' in busy.text
+
+
+@pytest.mark.redis
+def test_bytes_over_a_limit_are_refused_with_instructions(with_redis: Installation) -> None:
+    """The input is kept, and deleting a job makes room."""
+    visitor = visitor_of(with_redis, max_client_bytes=21_000)
+    first, second = ({"query": f">{name}\n{'MKVLA' * 15}", "evalue": "7.5"} for name in "ab")
+    job = visitor.post("/tools/phmmer", data=first).headers["Location"]
+    refused = visitor.post("/tools/phmmer", data=second)
+    assert refused.status_code == 429
+    assert "delete jobs that you no longer need" in refused.text
+    assert "MKVLA" in refused.text
+    visitor.post(job + "/cancel")
+    assert visitor.post("/tools/phmmer", data=second).status_code == 303
