@@ -338,22 +338,6 @@ def test_a_request_waits_for_a_redis_that_hangs_for_two_seconds_at_most(
     assert app.extensions["greeter"].jobs.store.redis.get_connection_kwargs()["socket_timeout"] == 1
 
 
-def test_a_full_redis_refuses_submissions_and_keeps_the_input(own_installation: Installation) -> None:
-    """Accepted jobs stay visible, and a refused submission leaves no data behind."""
-    own_installation.start("redis", "web")
-    job = submit(own_installation, "expensive_greet", person="Ada", total="1")
-    own_installation.redis.config_set("maxmemory", "1mb")
-    refused = post(own_installation, "/tools/expensive_greet", person="Grace", total="7", label="mine")
-    assert (refused.status, refused.headers["Retry-After"]) == (503, "5")
-    for kept in ('value="Grace"', 'value="7"', 'value="mine"', "submit it again"):
-        assert kept in refused.body
-    assert "Your job is next" in fetch(own_installation, job).body
-    assert [path.name for path in (own_installation.settings.data_dir / "jobs").glob("[!.]*")] == [job[6:]]
-    assert post(own_installation, job + "/cancel").status == 303
-    assert "This job was cancelled" in fetch(own_installation, job).body
-    own_installation.redis.config_set("maxmemory", 0)
-
-
 def test_a_full_disk_refuses_submissions_and_keeps_the_input(own_installation: Installation) -> None:
     """The refused submission leaves no data behind, and later submissions work."""
     own_installation.start("redis", "web")

@@ -1,4 +1,4 @@
-"""Tests of the limits on requests and submissions per client."""
+"""Tests of the limits for each client and for all together, and of a Redis that is full."""
 
 import dataclasses
 import time
@@ -176,3 +176,19 @@ def test_bytes_over_a_limit_are_refused_with_instructions(with_redis: Installati
     assert "MKVLA" in refused.text
     visitor.post(job + "/cancel")
     assert visitor.post("/tools/phmmer", data=second).status_code == 303
+
+
+@pytest.mark.redis
+def test_a_full_redis_refuses_submissions_and_keeps_the_input(with_redis: Installation) -> None:
+    """Accepted jobs stay visible, and a refused submission leaves no data behind."""
+    visitor = visitor_of(with_redis)
+    job = visitor.post("/tools/expensive_greet", data={"person": "Ada", "total": "1"}).headers["Location"]
+    with_redis.redis.config_set("maxmemory", "1mb")
+    refused = visitor.post("/tools/expensive_greet", data={"person": "Grace", "total": "7", "label": "mine"})
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5")
+    for kept in ('value="Grace"', 'value="7"', 'value="mine"', "submit it again"):
+        assert kept in refused.text
+    assert "Your job is next" in visitor.get(job).text
+    assert [path.name for path in (with_redis.settings.data_dir / "jobs").glob("[!.]*")] == [job[6:]]
+    assert visitor.post(job + "/cancel").status_code == 303
+    assert "This job was cancelled" in visitor.get(job).text
