@@ -58,7 +58,7 @@ def test_a_database_is_added_and_removed_while_jobs_run(installation: Installati
         described = {entity["@id"]: entity for entity in json.loads(archive.read("ro-crate-metadata.json"))["@graph"]}
     assert described["#database-database"]["version"] == "2026_11"
     assert "outputs/records.txt: the same, byte for byte" in flask(site, "rerun", tmp_path / "job.zip")
-    assert f"Jobs that name {name}: 1, with ended ones" in flask(site, "remove-database", name)
+    assert f"Jobs that name {name}: 1, including ended ones" in flask(site, "remove-database", name)
     assert f"{name}: PDB, protein, 2 sequences; jobs that name it: 1\n" in flask(site, "list-databases")
 
     assert "Paused" in flask(site, "pause-database", name, "--reason", "Use the next one.")
