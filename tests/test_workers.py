@@ -51,6 +51,17 @@ def has_ended(process: psutil.Process) -> bool:
 SIGNALS = (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT, signal.SIGHUP)
 
 
+def test_a_worker_stops_although_redis_is_gone(site: Installation) -> None:
+    """Also if it notices that when it publishes an event of its own, as it does every two seconds."""
+    site.signal("worker", signal.SIGSTOP)
+    site.signal("redis", signal.SIGKILL)
+    time.sleep(3)
+    site.signal("worker", signal.SIGCONT)
+    time.sleep(1)
+    site.signal("worker", signal.SIGTERM)
+    wait_for(lambda: not site.is_running("worker"))
+
+
 def test_a_signal_to_the_process_of_a_job_is_not_a_bug_of_the_tool(installation: Installation) -> None:
     """The job restarts, or continues if the signal is ignored."""
     for number in SIGNALS:

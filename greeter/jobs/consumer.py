@@ -5,12 +5,27 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from celery.events import EventDispatcher
+from celery.events import dispatcher
 from celery.worker import consumer
 from kombu.asynchronous import Hub
 
 _INTERVAL = 0.5  # seconds
 _MOST = 1000  # events in one message
+
+
+class EventDispatcher(dispatcher.EventDispatcher):
+    """A dispatcher that keeps events for later if Redis is unavailable.
+
+    Celery's own waits for Redis with those of the worker itself, and meanwhile the worker does not stop when asked.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        """Create a dispatcher for large messages."""
+        super().__init__(*args, **{**options, "buffer_limit": _MOST})
+
+    def send(self, *args: Any, **options: Any) -> None:
+        """Send an event, or plan to publish it together with others."""
+        super().send(*args, **{**options, "retry": False})
 
 
 class Consumer(consumer.Consumer):
@@ -32,10 +47,10 @@ class Consumer(consumer.Consumer):
         Redis.
         """
         super().__init__(*args, **options, without_mingle=True, without_gossip=True)
+        self.app.events.dispatcher_cls = "greeter.jobs.consumer:EventDispatcher"
 
     def on_send_event_buffered(self) -> None:  # type: ignore[override]  # the stubs have a wrong type
         """Plan to publish the event, and those that follow it."""
-        self.event_dispatcher.buffer_limit = _MOST  # type: ignore[attr-defined]  # missing in the stubs
         now = time.monotonic()
         if now >= self._next_flush:  # a time and not a flag, because a reconnection may cancel what was planned
             self._next_flush = now + _INTERVAL
