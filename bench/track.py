@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from bench.support.table import Line, print_table
 from greeter.jobs.reporting import reporting
-from greeter.jobs.runner import Order
+from greeter.jobs.runner import Claim, Order, Runner
 from greeter.toolkit import Job
 
 STEPS, ROUNDS = 1_000_000, 7
@@ -32,9 +32,11 @@ def nanoseconds_a_step(steps: Iterable[int]) -> float:
 
 def lines() -> list[Line]:
     """Return the lines of the table."""
-    job, reports = Job(Path(tempfile.gettempdir(), "job", "attempt")), []
-    recorder = SimpleNamespace(report=reports.append, heartbeat=lambda: Order.CONTINUE)
-    with Path(os.devnull).open("w") as nowhere, reporting(job, recorder, soft_limit=1000, hard_limit=1000):
+    job = Job(Path(tempfile.gettempdir(), "job", "attempt"))
+    claim = Claim("", Runner(), {}, job.folder, 1)
+    store = SimpleNamespace(report_progress=lambda *_: None, heartbeat=lambda *_: Order.CONTINUE)
+    jobs = SimpleNamespace(store=store)
+    with Path(os.devnull).open("w") as nowhere, reporting(job, claim, jobs, soft_limit=1000, hard_limit=1000):
         loops: dict[str, Callable[[], Iterable[int]]] = {
             "bare": lambda: range(STEPS),
             "track": lambda: job.track(range(STEPS)),
