@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from types import UnionType
 from typing import Any, Literal, TypeGuard, get_args, get_origin, get_type_hints
@@ -52,6 +52,14 @@ def require_list(what: str, value: object) -> None:
     """Raise TypeError for a text where a list is needed: its letters would become the elements."""
     if isinstance(value, str):
         raise TypeError(f"The {what} cannot be the text {value!r}. Write a list: {value.split()}.")
+
+
+def check_suffixes(suffixes: Sequence[str]) -> None:
+    """Raise TypeError or ValueError unless these are the suffixes of a field for files: a list, each with a dot."""
+    require_list("suffixes", suffixes)
+    for suffix in suffixes:
+        if not suffix.startswith("."):
+            raise ValueError(f"The suffix {suffix!r} has no dot. Write {'.' + suffix!r}.")
 
 
 def require_positive(what: str, value: int | None) -> None:

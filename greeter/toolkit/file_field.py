@@ -12,7 +12,7 @@ from wtforms.form import BaseForm
 from wtforms.validators import StopValidation, ValidationError
 from wtforms.widgets import FileInput, TextArea
 
-from greeter.toolkit.declarations import require_list
+from greeter.toolkit.declarations import check_suffixes
 from greeter.toolkit.errors import ToolError
 from greeter.toolkit.file_rules import PACKED, Contents, FileRules
 from greeter.toolkit.text import read_text
@@ -66,10 +66,7 @@ class FileField(Field):
         unpack: bool = True,
         **kwargs: Any,
     ) -> None:
-        require_list("suffixes", suffixes)
-        for suffix in suffixes:
-            if not suffix.startswith("."):
-                raise ValueError(f"The suffix {suffix!r} has no dot. Write {'.' + suffix!r}.")
+        check_suffixes(suffixes)
         if not isinstance(max_bytes, int | None):
             raise TypeError(f"max_bytes={max_bytes!r} is of the wrong type. Use int | None.")
         self.suffixes = tuple(suffix.lower() for suffix in suffixes)
