@@ -1,7 +1,7 @@
 """Describe an ended job as the run of a process, in the terms of schema.org.
 
-The description conforms to Process Run Crate 0.5 (https://w3id.org/ro/wfrun/process/0.5). Its agent is an anonymous
-visitor. It does not have the address of the job's page, which would give access to it.
+The description conforms to Process Run Crate 0.5 (https://w3id.org/ro/wfrun/process/0.5). Its agent says that
+none is recorded. It does not have the address of the job's page, which would give access to it.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ _LICENCE = {
     "name": "No licence",
     "description": "Who submitted the job decides how these files may be used. Add a licence before you publish them.",
 }
-_AGENT = {  # the profile recommends an agent: a person or an organization
-    "@id": "#anonymous",
+_AGENT = {  # no agent, in the form that the profile recommends: a person or an organization
+    "@id": "#none",
     "@type": "Person",
-    "name": "Anonymous visitor",
+    "name": "None recorded",
     "description": "This site has no accounts, and does not record who submits a job.",
 }
 _ENDS = {

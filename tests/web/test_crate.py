@@ -60,7 +60,7 @@ def test_the_crate_of_a_sample_has_all_that_the_profile_recommends(client: Flask
     assert versions == record["provenance"]["versions"]
     assert entities["#parameter-evalue"]["value"] == 10.0
     agent = entities[run["agent"]["@id"]]
-    assert (agent["@type"], agent["name"]) == ("Person", "Anonymous visitor")
+    assert (agent["@id"], agent["@type"], agent["name"]) == ("#none", "Person", "None recorded")
     assert [entities["./"][role]["@id"] for role in ("author", "publisher")] == ["http://localhost/"] * 2
 
 
