@@ -112,12 +112,14 @@ def test_the_log_follows_each_job_and_contains_no_user_input(own_installation: I
 
     def events(job: str) -> list[str]:
         reference = job.removeprefix("/jobs/")[:8]
-        return [line["event"] for line in lines if line.get("job") == reference and line["logger"] == "job"]
+        found = [line["event"] for line in lines if line.get("job") == reference and line["logger"] == "job"]
+        found.remove("submitted")  # the web logs it, perhaps after a worker has logged the start
+        return found
 
-    assert events(job) == ["submitted", "started", "ended", "deleted"]
-    assert events(bug) == ["submitted", "started", "ended"]
-    assert events(cancelled) == ["submitted", "started", "cancel requested", "ended"]
-    assert events(killed) == ["submitted", "started", "returned", "started", "ended"]
+    assert events(job) == ["started", "ended", "deleted"]
+    assert events(bug) == ["started", "ended"]
+    assert events(cancelled) == ["started", "cancel requested", "ended"]
+    assert events(killed) == ["started", "returned", "started", "ended"]
     ends = {line["job"]: line for line in lines if line["event"] == "ended"}
     assert {end["state"] for end in ends.values()} == {"finished", "failed", "cancelled"}
     assert all("seconds" in end and "tool" in end for end in ends.values())
