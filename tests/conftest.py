@@ -30,7 +30,7 @@ from redis import Redis, RedisError
 from redis import TimeoutError as RedisTimeoutError
 
 from greeter import create_app, tools
-from greeter.jobs import probe
+from greeter.jobs import probe, scripts
 from greeter.jobs.celery_app import CeleryApp
 from greeter.jobs.errors import UNAVAILABLE
 from greeter.jobs.record import Record
@@ -66,7 +66,8 @@ def pytest_configure() -> None:
         os.environ.pop(declared.name.upper(), None)
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # often set in containers; the tests start hundreds of processes
     sys.dont_write_bytecode = False
-    probe._PATIENCE = PATIENCE  # a pause of the machine is no disk that hangs
+    probe._PATIENCE = scripts._PATIENCE = PATIENCE  # a pause of the machine is no disk or Redis that hangs
+    os.environ["_PATIENCE"] = str(PATIENCE)  # the same for the web of an installation: see tests/entries.py
     Flask.jinja_options = {"bytecode_cache": CompiledTemplates()}
     Flask.url_rule_class = CompiledRule
 
@@ -113,14 +114,16 @@ def pytest_unconfigure() -> None:
 def wait_for(what: Callable[[], Any], seconds: float = PATIENCE) -> Any:
     """Call a function about 20 times a second until it returns a true value, which is returned. Else the test fails.
 
-    A Redis that needs more than the second that the function gives it is no failure, but asked again.
+    Each call counts for a second at most, so that a pause of the machine does not use up the time.
     """
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    left = seconds
+    while left > 0:
+        began = time.monotonic()
         with suppress(RedisTimeoutError):
             if found := what():
                 return found
         time.sleep(0.05)
+        left -= min(time.monotonic() - began, 1)
     pytest.fail(f"not within {seconds} s")
 
 
@@ -419,12 +422,21 @@ def without_coverage(request: pytest.FixtureRequest) -> None:
             request.getfixturevalue("monkeypatch").setenv(name, value)
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the web of an installation wait for Redis and DATA_DIR only as long as it does on a site: a test hangs them.
+
+    Also let the test itself wait for Redis only as long.
+    """
+    monkeypatch.delenv("_PATIENCE")
+    monkeypatch.setattr(scripts, "_PATIENCE", 1)
+
+
 @pytest.fixture(scope="session")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """A running installation, shared by all tests that leave it as they found it."""
     folder = tmp_path_factory.mktemp("installation")
     with closing(Installation(folder, smtp_url=f"smtp://127.0.0.1:{free_port()}")) as with_worker:  # nothing listens
-        with_worker.more_environ["web"] = {"_PATIENCE": str(PATIENCE)}
         with_worker.start("redis", "worker", "web")
         yield with_worker
 

@@ -9,7 +9,7 @@ from celery.worker.control import control_command
 from flask import Flask
 
 from greeter import create_app, tools
-from greeter.jobs import probe
+from greeter.jobs import probe, scripts
 
 tools.__path__.append(str(Path(__file__).parent / "zoo"))
 
@@ -32,10 +32,8 @@ def web() -> Flask:
 
     for name in os.environ.keys() & {"_HEAD_SECONDS", "_BODY_SECONDS"}:
         setattr(gunicorn_worker, name, int(os.environ[name]))
-    application = create_app()
     if patience := os.environ.get("_PATIENCE"):
-        probe._PATIENCE = int(patience)
-        redis = application.extensions["greeter"].jobs.store.redis
-        redis.connection_pool.connection_kwargs["socket_timeout"] = int(patience)
+        probe._PATIENCE = scripts._PATIENCE = int(patience)
+    application = create_app()
     application.add_url_rule("/bug", view_func=lambda: str(1 / 0))
     return application

@@ -83,7 +83,7 @@ def test_phmmer_runs_from_example_to_download(installation: Installation, page: 
     assert (tmp_path / "alignments.sto").read_text().split("\n")[4:10] == reference.split("\n")[4:10]
 
 
-def test_polling_survives_outages(own_installation: Installation, browser: Browser) -> None:
+def test_polling_survives_outages(impatient: None, own_installation: Installation, browser: Browser) -> None:
     """The page stays visible while Redis hangs or is restarted, or the web is killed, and updates again afterwards."""
     own_installation.start("redis", "worker", "web")
     page = browser.new_page()
@@ -187,7 +187,7 @@ def test_a_page_says_so_when_its_polls_are_refused(installation: Installation, b
 
 
 def test_without_javascript_a_job_page_reloads_itself_after_an_outage(
-    own_installation: Installation, browser: Browser
+    impatient: None, own_installation: Installation, browser: Browser
 ) -> None:
     """The error pages that the page reaches while it reloads itself have a link to reload, and reload themselves."""
     own_installation.start("redis", "web")

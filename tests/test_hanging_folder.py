@@ -58,7 +58,9 @@ def status(site: Installation, job: str) -> tuple[int, str]:
     return answer.status, json.loads(answer.body)["phase"] if answer.status == 200 else ""
 
 
-def test_the_site_goes_on_while_its_folder_does_not_answer(own_installation: Installation, hanging: Path) -> None:
+def test_the_site_goes_on_while_its_folder_does_not_answer(
+    impatient: None, own_installation: Installation, hanging: Path
+) -> None:
     """Submissions are refused with their input kept, pages are shown, and a job that uses the folder can be ended."""
     site = own_installation
     site.start("redis", "worker", "web")

@@ -78,7 +78,7 @@ def group(tmp_path: Path) -> Iterator[Group]:
 @pytest.mark.slow
 @pytest.mark.parametrize("loss", [signal.SIGKILL, signal.SIGSTOP])
 def test_a_failover_loses_nothing_that_was_accepted(
-    own_installation: Installation, group: Group, loss: signal.Signals
+    impatient: None, own_installation: Installation, group: Group, loss: signal.Signals
 ) -> None:
     """The web and the worker find the new primary; accepted jobs end, and the running one is not restarted."""
     site, lost = own_installation, group.servers[0]
@@ -120,7 +120,7 @@ def test_a_failover_loses_nothing_that_was_accepted(
 
 
 @pytest.mark.slow
-def test_a_late_reply_is_not_taken_for_the_next_one(group: Group) -> None:
+def test_a_late_reply_is_not_taken_for_the_next_one(impatient: None, group: Group) -> None:
     """After a time-out the connection is closed."""
     primary = group.servers[0]
     with CeleryApp(Settings(redis_url=group.url)).jobs.store.redis as client:

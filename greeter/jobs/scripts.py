@@ -22,6 +22,7 @@ from greeter.settings import Settings
 _FOLDER = Path(__file__).with_name("lua")
 _SHARED = ("prelude", "queue", "finish", "databases")  # prepended to each script
 _WITH_PRELUDE_ONLY = ("read", "heartbeat")  # called all the time, and the definitions would take as long as they do
+_PATIENCE = 1  # seconds that Redis may take to reply
 _CONFIRM_TIMEOUT = 800  # milliseconds that the replicas have to confirm a change; less than the timeout of the socket
 
 Argument = str | bytes | int | float
@@ -39,7 +40,7 @@ class Scripts:
         # seconds that Redis does not answer, even to many visitors at once.
         retry = Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,))
         url = RedisUrl.parse(settings.redis_url)
-        self.redis = url.connect(socket_timeout=1, socket_connect_timeout=1, retry=retry)
+        self.redis = url.connect(socket_timeout=_PATIENCE, socket_connect_timeout=_PATIENCE, retry=retry)
         self._connections = Connections(self.redis.connection_pool)
         self._replicas = settings.confirm_replicas
         self._scripts = {name: self.redis.register_script(source) for name, source in _sources().items()}

@@ -46,7 +46,7 @@ def test_each_thread_gets_its_own_replies(connections: Connections) -> None:
 
 
 def test_a_reply_that_came_too_late_is_not_taken_for_the_next_one(
-    connections: Connections, with_redis: Installation
+    impatient: None, connections: Connections, with_redis: Installation
 ) -> None:
     """After a time-out the connection is closed."""
     with pytest.raises(redis.TimeoutError):

@@ -60,7 +60,7 @@ def ended(site: Installation, jobs: Iterable[str]) -> dict[str, Record | None]:
 def wait_for_ends(site: Installation) -> None:
     """Wait until no job is active, or none has ended for a while. How long the queue takes depends on the machine."""
     ended, since = -1, time.monotonic()
-    while any(site.redis.zcard(key) for key in ("waiting:celery", "jobs:running")):
+    while any(site.redis.zcard(key) for key in ("queue:celery", "jobs:running")):
         if (now := site.redis.zcard("jobs:ended")) != ended:
             ended, since = now, time.monotonic()
         if time.monotonic() - since > LONGEST_WAIT:

@@ -53,7 +53,11 @@ class Site(Installation):
         )
         self.view, self.mount = folder / "view", folder / "mount"
         self.log = folder / "log"
-        self.more_environ = {"worker": {"DIARY": str(folder / "diary")}, MOVABLE: {"DATA_DIR": str(self.view)}}
+        self.more_environ = {
+            "web": {"_PATIENCE": ""},
+            "worker": {"DIARY": str(folder / "diary")},
+            MOVABLE: {"DATA_DIR": str(self.view)},
+        }
         self.exits: Counter[tuple[str, int]] = Counter()
         self.slow: Counter[str] = Counter()
 

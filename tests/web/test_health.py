@@ -79,7 +79,7 @@ def test_a_redis_whose_configuration_becomes_unsafe_is_reported(
 
 
 @pytest.mark.slow
-def test_readiness_requires_a_worker_and_a_writable_redis(own_installation: Installation) -> None:
+def test_readiness_requires_a_worker_and_a_writable_redis(impatient: None, own_installation: Installation) -> None:
     """Readiness needs a worker and a Redis that accepts writes; otherwise the answer has the reason."""
 
     def reason() -> str:

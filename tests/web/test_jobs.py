@@ -287,7 +287,9 @@ def test_uploads_of_ten_megabytes_work_and_larger_ones_get_413(installation: Ins
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["down", "hung"])
-def test_requests_get_503_only_while_redis_is_unavailable(own_installation: Installation, number: int) -> None:
+def test_requests_get_503_only_while_redis_is_unavailable(
+    impatient: None, own_installation: Installation, number: int
+) -> None:
     """The 503 has Retry-After and the input; when Redis is back, everything works."""
     own_installation.start("redis", "worker", "web")
     job = submit(own_installation, "expensive_greet", person="Ada", total="1")
@@ -321,7 +323,7 @@ def test_requests_get_503_only_while_redis_is_unavailable(own_installation: Inst
     ],
 )
 def test_a_request_waits_for_a_redis_that_hangs_for_two_seconds_at_most(
-    tmp_path: Path, path: str, form: dict[str, str] | None, most: int
+    impatient: None, tmp_path: Path, path: str, form: dict[str, str] | None, most: int
 ) -> None:
     """It asks that often, a second each. A thread that checks the folder asks too, and once more on a slow machine."""
     with socket.create_server(("127.0.0.1", 0)) as hanging:
