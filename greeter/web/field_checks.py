@@ -9,7 +9,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from wtforms import DecimalField, Field, Form, SelectMultipleField, StringField, TextAreaField
+from wtforms import DecimalField, Field, Form, FormField, SelectMultipleField, StringField, TextAreaField
 from wtforms.fields.core import UnboundField
 from wtforms.i18n import DummyTranslations
 from wtforms.validators import StopValidation, ValidationError
@@ -51,7 +51,13 @@ def bind_field(form: Form, unbound: UnboundField[Field], options: dict[str, Any]
     if isinstance(field, StringField):
         keep = "\n\t" if isinstance(field, TextAreaField) else ""
         field.filters = (*field.filters, partial(printable, keep=keep))
+    if isinstance(field, FormField):  # its form would have the defaults of WTForms
+        field.form_class = partial(_inner_form, field.form_class, vars(form.meta))  # type: ignore[assignment]
     return field
+
+
+def _inner_form(form_class: type[Form], outer: dict[str, Any], meta: dict[str, Any], **options: Any) -> Form:
+    return form_class(meta=outer | meta, **options)
 
 
 def _require_one_value(form: Form, field: Field) -> None:

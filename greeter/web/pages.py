@@ -55,12 +55,15 @@ def submit(name: str) -> ResponseReturnValue:
     tool = find_tool(name)
     accept_files(tool)
     form = make_form(tool, submitted_data(tool))
-    label = printable(request.form.get("label", "")[:_MAX_LABEL_LENGTH]).strip()
+    labels = request.form.getlist("label") or [""]
+    label = printable(labels[0][:_MAX_LABEL_LENGTH]).strip()
     try:
         if not form.validate():
             return form_page(tool, form, label), 413 if current_request().uploads.has_dropped else 422
     except OSError as error:
         return _refuse(tool, form, label, refusal_of(error))
+    if len(labels) > 1:
+        return form_page(tool, form, label, f"Give one job name, not {len(labels)}, and submit again."), 422
     return submit_job(tool, form, form.data, label, filenames_of(form))
 
 

@@ -24,6 +24,7 @@ def init_app(app: Flask) -> None:
     app.context_processor(_common_variables)
     app.jinja_env.finalize = partial(printable, keep="\r\n\t")
     app.jinja_env.filters |= {"count": count, "day": day, "duration": duration, "plural": plural, "words": words}
+    app.jinja_env.filters["first_error"] = first_error
     app.jinja_env.filters |= {"stage": estimates.stage, "stages_remain": estimates.stages_remain}
     app.jinja_env.filters |= {"number": number, "size": naturalsize, "cell": shown, "coloured": coloured}
     mimetypes.add_type("text/plain", ".fa")  # so that a browser shows an example instead of downloading it
@@ -55,6 +56,14 @@ def duration(seconds: int) -> str:
 def day(when: date) -> str:
     """Format a date, as in `9 January 2027`."""
     return f"{when:%-d %B %Y}"
+
+
+def first_error(errors: object) -> str:
+    """Return the first error of a field, or an empty text; the errors of a field that has fields are nested."""
+    while errors and not isinstance(errors, str):
+        nested = errors.values() if isinstance(errors, dict) else errors
+        errors = next(filter(None, nested), "")  # type: ignore[call-overload]
+    return str(errors or "")
 
 
 def number(value: float | Decimal) -> str:

@@ -7,6 +7,7 @@ import random
 import zipfile
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -15,6 +16,8 @@ from werkzeug.datastructures import MultiDict
 from wtforms import DecimalField, FloatField, Form, IntegerField, StringField, TextAreaField
 from wtforms.validators import NumberRange, Optional
 
+from greeter import create_app
+from greeter.settings import Settings
 from greeter.toolkit import Job, Result, tool
 from greeter.web.forms import make_form
 from tests.web.test_template_filters import CONTROL, TURNING
@@ -71,6 +74,55 @@ def test_several_values_for_a_field_that_takes_one_are_refused(
     answer = client.post("/tools/report", data={name: values})
     assert (answer.status_code, answer.text.count("Give one value, not 2.")) == (422, 2)
     assert f'href="#{name}"' in answer.text
+
+
+NESTED = '''
+from wtforms import FieldList, Form, FormField, IntegerField
+
+from greeter.toolkit import tool
+
+class SizeForm(Form):
+    width = IntegerField("Width")
+
+class NestedForm(Form):
+    size = FormField(SizeForm)
+    sizes = FieldList(FormField(SizeForm), min_entries=2)
+    numbers = FieldList(IntegerField("Number"), min_entries=2)
+
+@tool("Takes nested fields", form=NestedForm)
+def zz_nested(job, size, sizes, numbers):
+    """Do nothing."""
+    return {}
+'''
+
+
+@pytest.mark.parametrize("name", ["size-width", "sizes-1-width", "numbers-1"])
+@pytest.mark.parametrize(
+    ("value", "message"), [("x", "Enter a whole number, such as 10."), (["1", "2"], "Give one value, not 2.")]
+)
+def test_a_field_inside_another_is_checked_like_others(
+    tool_folder: Path, tmp_path: Path, name: str, value: object, message: str
+) -> None:
+    """The error is at the outer field, and the first value is still there."""
+    (tool_folder / "zz_nested.py").write_text(NESTED)
+    client = create_app(Settings(data_dir=tmp_path)).test_client()
+    right = {"size-width": "7", "sizes-0-width": "7", "sizes-1-width": "7", "numbers-0": "7", "numbers-1": "7"}
+    answer = client.post("/tools/zz_nested", data=right | {name: value})
+    assert (answer.status_code, answer.text.count(f">{message}<")) == (422, 1)
+    outer = name.partition("-")[0]
+    assert f'<a href="#{outer}">{outer.capitalize()}</a>: {message}' in answer.text
+    assert f'name="{name}" type="number" value="{value[0]}"' in answer.text
+    answer = client.post("/api/v1/processes/zz_nested/execution", data=right | {name: value})
+    assert answer.json["errors"] == [{"field": outer, "detail": message}]
+
+
+def test_a_second_name_of_the_job_is_refused(client: FlaskClient) -> None:
+    """It would be ignored. The input is still there."""
+    answer = client.post("/tools/expensive_greet", data={"person": "Ada", "total": "1", "label": ["one", "two"]})
+    assert answer.status_code == 422
+    assert "Give one job name, not 2, and submit again." in answer.text
+    assert 'value="Ada"' in answer.text
+    assert 'value="one"' in answer.text
 
 
 def test_a_field_for_several_values_takes_them(app: Flask, client: FlaskClient) -> None:

@@ -123,9 +123,6 @@ def _from_texts(schema: Schema, values: Submitted) -> Submitted:
         raise ValueError("Give true or false.")
     if not values:
         raise ValueError("This field takes no file. Send its value as a text.")
-    texts = sum(isinstance(value, str) for value in values)
-    if texts > 1 and "array" not in schema["type"]:  # the form does not see this for fields inside of others
-        raise ValueError(several_problem(texts))
     return values
 
 

@@ -13,6 +13,7 @@ from greeter.web.errors import missing_file
 from greeter.web.forms import current_request
 from greeter.web.problems import problem
 from greeter.web.submitting import Refused
+from greeter.web.template_filters import first_error
 
 _MOST_ERRORS, _LONGEST_NAME = 20, 80  # characters; a request can have thousands of wrong fields
 OGC = "http://www.opengis.net/def/exceptions/ogcapi-processes-1/1.0/"
@@ -57,14 +58,7 @@ def invalid(problems: Mapping[str, str], status: int = 422) -> Problem:
 def form_problem(form: Form) -> Problem:
     """Return the problem of a form that is not valid, with the sentences that its page would show."""
     status = 413 if current_request().uploads.has_dropped else 422
-    return invalid({field.name: _first(field.errors) for field in form if field.errors}, status)
-
-
-def _first(errors: object) -> str:
-    """Return the first sentence; the errors of a field that has fields are nested."""
-    while errors and not isinstance(errors, str):
-        errors = next(iter(errors.values() if isinstance(errors, dict) else errors))  # type: ignore[call-overload]
-    return str(errors)
+    return invalid({field.name: first_error(field.errors) for field in form if field.errors}, status)
 
 
 @bp.after_request
