@@ -205,6 +205,19 @@ def test_a_condition_that_is_not_met_is_a_problem(client: FlaskClient, path: str
     assert "without the header If-Match" in refusal(answer, 412)["detail"]
 
 
+@pytest.mark.parametrize(
+    "path", ["/api/v1/jobs/sample-phmmer", "/jobs/sample-phmmer/files/targets.tbl", "/static/style.css"]
+)
+def test_a_condition_that_any_content_meets_is_met(client: FlaskClient, path: str) -> None:
+    """`If-Match: *` asks only whether there is something (RFC 9110, 13.1.1)."""
+    with client.get(path) as plain, client.get(path, headers={"If-Match": "*"}) as answer:
+        assert (answer.status_code, answer.data) == (200, plain.data)
+    both = {"If-Match": "*", "If-None-Match": plain.headers["ETag"]}
+    with client.get(path, headers=both) as answer:
+        assert answer.status_code == 304
+    assert client.get("/api/v1/jobs/sample-nothing", headers={"If-Match": "*"}).status_code == 404
+
+
 def test_what_needs_redis_says_when_to_try_again(client: FlaskClient) -> None:
     """Every 503 has Retry-After."""
     job = f"/api/v1/jobs/{'0' * 32}"
