@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections import defaultdict
@@ -500,8 +501,9 @@ def mail_server() -> Iterator[MailServer]:
 
 
 @pytest.fixture
-def app(tmp_path: Path) -> Flask:
-    """The web application without Redis or a worker."""
+def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Flask:
+    """The web application without Redis or a worker. What its commands leave is below tmp_path."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     return create_app(Settings(data_dir=tmp_path, redis_url=f"redis://127.0.0.1:{free_port()}/0"))
 
 

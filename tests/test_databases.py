@@ -19,7 +19,7 @@ def flask(site: Installation, *words: str | Path) -> str:
     """Run a command of `flask` with the settings of the site, and return what it prints."""
     ended = subprocess.run(
         [Path(sys.executable).parent / "flask", "--app", "tests.entries:web", *words],
-        env=os.environ | site.environ,
+        env=os.environ | site.environ | {"TMPDIR": str(site.settings.data_dir)},
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
