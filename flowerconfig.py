@@ -1,5 +1,9 @@
 """Configuration of Flower, which loads this file by its name."""
 
+import sys
+
+from tornado.netutil import bind_sockets
+
 from greeter.settings_loader import load_settings
 
 _settings = load_settings()
@@ -11,3 +15,10 @@ basic_auth = [_settings.flower_basic_auth]
 read_only = True
 max_tasks = 5000  # kept in memory
 purge_offline_workers = 300  # seconds
+
+try:
+    for _socket in bind_sockets(port, address):
+        _socket.close()
+except OSError as error:  # Flower would print a traceback
+    _advice = "Stop what uses it, or change FLOWER_HOST or FLOWER_PORT."
+    sys.exit(f"Flower cannot listen on {address}, port {port}: {error.strerror}. {_advice}")

@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 import subprocess
 import sys
 from dataclasses import fields
@@ -152,6 +153,16 @@ def test_check_settings_accepts_good_settings() -> None:
     """`flask check-settings` needs no Redis, and exits with status 0."""
     ended = run("flask check-settings", SECRETS | {"PRODUCTION": "yes"} | PUBLIC)
     assert (ended.returncode, ended.stdout) == (0, "The settings can be used.\n")
+
+
+def test_flower_says_what_to_do_when_its_port_is_in_use() -> None:
+    """It would print only a traceback. This is its configuration, which it loads first."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        ended = run("python flowerconfig.py", {"FLOWER_PORT": str(port)})
+    assert ended.returncode == 1
+    problem = f"Flower cannot listen on 127.0.0.1, port {port}: Address already in use."
+    assert ended.stderr == f"{problem} Stop what uses it, or change FLOWER_HOST or FLOWER_PORT.\n"
 
 
 def run(command: str, settings: dict[str, str]) -> subprocess.CompletedProcess[str]:
