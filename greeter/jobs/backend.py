@@ -28,9 +28,8 @@ class JobBackend(BaseBackend):
 
     supports_autoexpire = True  # Celery has nothing to clean up
 
-    def __init__(self, app: CeleryApp, **kwargs: Any) -> None:
-        super().__init__(app, **kwargs)
-        self.url = None  # Celery would print it, and it has the password of the broker
+    def __init__(self, app: CeleryApp, url: str | None = None) -> None:
+        super().__init__(app)  # Celery would print the URL, which has the password of the broker
         self._app = app
         self._jobs = app.jobs
 

@@ -6,7 +6,6 @@ import os
 import sys
 import time
 from collections.abc import Collection, Iterable
-from typing import Any
 
 import kombu
 from celery.worker.consumer import Consumer
@@ -32,7 +31,7 @@ class Intake:
     @property
     def problem(self) -> str | None:
         """Why the worker could only keep jobs waiting: an operator has shrunk its pool, or no process can start."""
-        pool: Any = self._consumer and self._consumer.pool
+        pool = self._consumer.pool if self._consumer else None
         if pool is None or pool._pool.has_process:
             self._ready_at = time.monotonic()
         return _NO_PROCESS if time.monotonic() - self._ready_at > _PATIENCE else None

@@ -75,8 +75,8 @@ class Record:
         return blake2b(self.snapshot, digest_size=9).hexdigest()
 
     @cached_property
-    def _fields(self) -> dict[str, Any]:
-        fields: dict[str, Any] = json.loads(self.snapshot)
+    def _fields(self) -> dict[str, str | int]:
+        fields: dict[str, str | int] = json.loads(self.snapshot)
         return fields
 
     @cached_property
@@ -119,7 +119,7 @@ class Record:
     @property
     def ahead(self) -> int | None:
         """How many jobs are ahead of this one in the queue; None unless it is waiting."""
-        return self._fields.get("ahead")
+        return int(self._fields["ahead"]) if "ahead" in self._fields else None
 
     @property
     def log(self) -> str:
@@ -153,7 +153,7 @@ class Record:
         if self._retention_days is None:
             return None
         ended = self._fields.get("ended")
-        day = int(float(ended)) // _DAY if ended else self._fields["today"]
+        day = int(float(ended)) // _DAY if ended else int(self._fields["today"])
         return _EPOCH + timedelta(days=day + self._retention_days)
 
     @property

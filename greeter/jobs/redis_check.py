@@ -8,7 +8,6 @@ import ssl
 import sys
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
-from typing import Any
 
 from redis import AuthenticationError, Redis, RedisError
 from redis.backoff import NoBackoff
@@ -74,14 +73,14 @@ def _problems_of_server(url: RedisUrl) -> list[str]:
     return problems
 
 
-def _problems(info: Mapping[str, Any]) -> Iterator[str]:
+def _problems(info: Mapping[str, object]) -> Iterator[str]:
     """Yield what makes a server unsuitable, given its reply to INFO."""
-    mode = info.get("server_mode") or info.get("redis_mode")  # of Valkey, of Redis
+    mode = str(info.get("server_mode") or info.get("redis_mode"))  # of Valkey, of Redis
     if mode in _NOT_SUPPORTED:
         yield _NOT_SUPPORTED[mode]
         return
     name = "valkey_version" if "valkey_version" in info else "redis_version"
-    if _major_minor(info[name]) < _OLDEST[name]:
+    if _major_minor(str(info[name])) < _OLDEST[name]:
         yield f"its version is {info[name]}, but Redis 7.0 or Valkey 7.2, or newer, is required"
     if info["maxmemory_policy"] != "noeviction":
         yield f"its maxmemory-policy is {info['maxmemory_policy']}, but any policy except noeviction may drop jobs"
@@ -119,7 +118,7 @@ def _lasting_problem(error: BaseException | None) -> str:
     return _lasting_problem(error.__cause__ or error.__context__)
 
 
-def _weakness(info: Mapping[str, Any], server: Redis, unknown: str = "") -> str:
+def _weakness(info: Mapping[str, object], server: Redis, unknown: str = "") -> str:
     """Return why a crash of this server can lose accepted jobs; empty if it cannot, `unknown` if it does not say."""
     if not info["aof_enabled"]:
         return "it has appendonly off, and when it restarts, it loses the jobs since its last snapshot"
@@ -133,4 +132,4 @@ def _weakness(info: Mapping[str, Any], server: Redis, unknown: str = "") -> str:
 
 
 def _major_minor(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in str(version).split(".")[:2])
+    return tuple(int(part) for part in version.split(".")[:2])

@@ -14,7 +14,7 @@ class JobRequest(Request):
         super().__init__(*args, **kwargs)
         self.time_limits = (None, None)
 
-    def on_accepted(self, pid: Any, time_accepted: float) -> None:
+    def on_accepted(self, pid: str, time_accepted: float) -> None:
         """Add the process to what the result backend gets."""
         self._request_dict["worker_pid"] = pid  # type: ignore[attr-defined]  # missing in the stubs
         super().on_accepted(pid, time_accepted)

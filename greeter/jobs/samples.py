@@ -6,7 +6,7 @@ import json
 import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 from kombu.utils.json import dumps, loads
 
@@ -16,10 +16,18 @@ from greeter.jobs.reader import Provenance
 from greeter.jobs.record import Record
 from greeter.jobs.store import Store
 from greeter.toolkit.database import Database
+from greeter.toolkit.json_types import JSONObject
 from greeter.toolkit.tool import Params
 
 _RECORD = "record.json"
 PREFIX = "sample-"
+
+
+class _Kept(NamedTuple):
+    """What the file of a sample has."""
+
+    snapshot: JSONObject
+    provenance: Provenance
 
 
 class Samples:
@@ -51,11 +59,11 @@ class Samples:
 
     def find(self, job_id: str) -> Record:
         """Read a sample. Raises JobNotFound."""
-        return Record(job_id, json.dumps(self._read(job_id)["snapshot"]).encode(), None)
+        return Record(job_id, json.dumps(self._read(job_id).snapshot).encode(), None)
 
     def provenance(self, job_id: str) -> Provenance:
         """Read how a sample was made. Raises JobNotFound."""
-        return Provenance(**self._read(job_id)["provenance"])
+        return self._read(job_id).provenance
 
     def params(self, job_id: str) -> Params:
         """Read the parameters of a sample; a file is given as its Path. Raises JobNotFound."""
@@ -65,9 +73,9 @@ class Samples:
         databases = {name: Database.of(about, Path()) for name, about in provenance.databases.items()}
         return {**provenance.params, **databases, **files}
 
-    def _read(self, job_id: str) -> dict[str, dict[str, Any]]:
+    def _read(self, job_id: str) -> _Kept:
         try:
-            kept: dict[str, dict[str, Any]] = loads((self.files.folder(job_id) / _RECORD).read_text())
+            kept = loads((self.files.folder(job_id) / _RECORD).read_text())
         except FileNotFoundError:
             raise JobNotFound(job_id) from None
-        return kept
+        return _Kept(kept["snapshot"], Provenance(**kept["provenance"]))

@@ -41,7 +41,7 @@ class Scripts:
         retry = Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,))
         url = RedisUrl.parse(settings.redis_url)
         self.redis = url.connect(socket_timeout=_PATIENCE, socket_connect_timeout=_PATIENCE, retry=retry)
-        self._connections = Connections(self.redis.connection_pool)
+        self.call = Connections(self.redis.connection_pool).call  # sends any other command
         self._replicas = settings.confirm_replicas
         self._scripts = {name: self.redis.register_script(source) for name, source in _sources().items()}
 
@@ -49,7 +49,7 @@ class Scripts:
         """Run a script and return its reply."""
         found = self._scripts[script]
         try:
-            return self._connections.call("EVALSHA", found.sha, 0, *args)
+            return self.call("EVALSHA", found.sha, 0, *args)
         except NoScriptError:  # Redis has restarted
             return found(args=args)
 
@@ -65,17 +65,10 @@ class Scripts:
             raise NotConfirmed(f"{confirmed} of {self._replicas} replicas confirmed a change")
         return reply
 
-    def get(self, key: str) -> bytes | None:
-        """Return the value of a key, or None."""
-        value: bytes | None = self._connections.call("GET", key)
-        return value
-
     def keyed_hash(self, text: str) -> str:
         """Return what stands for a client or an address that is not kept itself; empty for an empty text."""
-        key: Any = self.get("client_key")
-        if not key:
-            new = token_bytes(32)
-            key = self.redis.set("client_key", new, nx=True, get=True) or new
+        new = token_bytes(32)
+        key: bytes = self.call("GET", "client_key") or self.call("SET", "client_key", new, "NX", "GET") or new
         return blake2b(text.encode(), key=key, digest_size=16).hexdigest() if text else ""
 
 

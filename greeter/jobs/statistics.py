@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeAlias
 
 from greeter.jobs.scripts import texts
+
+Reply: TypeAlias = tuple[
+    list[tuple[bytes, int, int, int, int]],  # each queue: its name, and what QueueStatistics has
+    list[bytes],  # why workers are unfit
+    list[int],  # the bounds
+    list[bytes],  # names and numbers of what was counted, alternating
+]
+"""What statistics.lua returns."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +44,7 @@ class Statistics:
     ended: dict[tuple[str, ...], float]
 
     @classmethod
-    def read(cls, reply: Any) -> Statistics:
+    def read(cls, reply: Reply) -> Statistics:
         """Read the reply of statistics.lua."""
         queues, unfit, bounds, counted = reply
         by_name = {name.decode(): QueueStatistics(*numbers) for name, *numbers in queues}

@@ -38,7 +38,6 @@ from collections.abc import Collection, Mapping
 from contextlib import suppress
 from errno import EBUSY
 from hashlib import sha256
-from typing import Any
 
 import redis
 from kombu.utils.json import dumps, loads
@@ -147,7 +146,7 @@ class Store(WorkerStore):
 
     def fields(self, job_id: str, *names: str) -> dict[str, str]:
         """Read fields of a record that are not in its snapshot, leaving out the ones that it does not have."""
-        values: Any = self.redis.hmget(f"job:{job_id}", names)
+        values: list[bytes | None] = self._scripts.call("HMGET", f"job:{job_id}", *names)
         return {name: value.decode() for name, value in zip(names, values, strict=True) if value}
 
     def cancel(self, job_id: str) -> CancelOutcome:
@@ -194,7 +193,7 @@ class Store(WorkerStore):
         """Return the id of the installation that Redis belongs to, or None; if there is none, first store a new one."""
         if new:
             self.redis.set("installation", new, nx=True)
-        found = self._scripts.get("installation")
+        found: bytes | None = self._scripts.call("GET", "installation")
         return found.decode() if found else None
 
     def forget_installation(self) -> None:

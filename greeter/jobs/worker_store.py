@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
-from typing import Any, Literal
+from typing import Literal
 
 from celery.states import READY_STATES, SUCCESS
 from kombu.utils.json import dumps, loads
@@ -144,8 +144,7 @@ class WorkerStore:
 
     def dispatch(self) -> None:
         """Send the messages of waiting jobs that are lost again."""
-        left: Any = self.redis.zrange("jobs:waiting", 0, -1)  # by version 0.2.0
-        for job_id in texts(left):
+        for job_id in texts(self._scripts.call("ZRANGE", "jobs:waiting", 0, -1)):  # by version 0.2.0
             self._scripts.run("migrate", job_id)
         self._scripts.run("dispatch", "")
 
