@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TypeVar
 
 from click import get_current_context
 from flask import Flask, Response, send_from_directory
@@ -36,12 +36,13 @@ from greeter.web import (
 _FORM_OVERHEAD = 64 * 1024  # bytes of a submission in addition to its large fields
 _MAX_FORM_PARTS = 100
 _MAX_TEXT = 16 * 1024 * 1024  # bytes of pasted text
+Function = TypeVar("Function", bound=Callable[..., object])
 
 
 class Site(Flask):
     """The application. None of its functions is a coroutine."""
 
-    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+    def ensure_sync(self, func: Function) -> Function:
         """Return the function. Flask inspects each hook and view in each request, a tenth of the time of a poll."""
         return func
 

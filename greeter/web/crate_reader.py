@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from errno import EINVAL
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 from zipfile import BadZipFile, ZipFile
 
 from kombu.utils.json import loads
@@ -74,7 +73,7 @@ def read(path: Path, folder: Path) -> Crate:
         raise NotACrate(str(error)) from error
 
 
-def _ids(value: Any) -> Iterator[str]:
+def _ids(value: Entity | list[Entity]) -> Iterator[str]:
     """Yield the ids in a property, which has one reference or a list."""
     yield from (one["@id"] for one in (value if isinstance(value, list) else [value]))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import suppress
 from decimal import Decimal
 from functools import partial
@@ -107,7 +108,7 @@ class _Message(str):
 
     __slots__ = ()
 
-    def __mod__(self, values: Any) -> str:
+    def __mod__(self, values: Mapping[str, object]) -> str:
         return str(self) % {
             name: number(value) if isinstance(value, int | float | Decimal) else value for name, value in values.items()
         }

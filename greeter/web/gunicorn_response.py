@@ -6,12 +6,15 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING
 
 from gunicorn.http import wsgi
 from gunicorn.http.message import Request
 from gunicorn.util import http_date
 from gunicorn.workers.gthread import TConn
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 log = logging.getLogger(__name__)
 
@@ -64,9 +67,9 @@ def _date(second: int) -> str:
     return http_date(second)
 
 
-def _environ(request: Request, conn: TConn) -> dict[str, Any]:
+def _environ(request: Request, conn: TConn) -> WSGIEnvironment:
     """Return a copy of the environ of a request. For one that repeats the last one, the parser returns the same."""
-    found: dict[str, Any] | None = vars(request).get("environ")
+    found: WSGIEnvironment | None = vars(request).get("environ")
     if found is None:
         environ = wsgi.create(request, conn.sock, conn.client, conn.server, conn.cfg)[1]
         environ["wsgi.multithread"] = True

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import re
 import socket
-from typing import Any
 
 from flask import Response
 from gunicorn.config import Config
@@ -51,7 +50,7 @@ class _Unreader(SocketUnreader):
 
     in_head = False
 
-    def chunk(self, *args: Any) -> bytes:
+    def chunk(self, *args: object) -> bytes:
         if self.in_head:
             raise http.LimitRequestHeaders("the head is longer than the worker reads")
         return super().chunk(*args)
@@ -60,7 +59,7 @@ class _Unreader(SocketUnreader):
 class Parser(RequestParser):
     """gunicorn's parser, except that it keeps the start of a request, and does not wait for the rest of a head."""
 
-    def __init__(self, cfg: Config, source: socket.socket, source_addr: Any) -> None:
+    def __init__(self, cfg: Config, source: socket.socket, source_addr: str | int | tuple[str, int]) -> None:
         super().__init__(cfg, source, source_addr)
         self.unreader: _Unreader = _Unreader(source)
         self._last: tuple[bytes, Request | None] = b"", None  # the last request, if it had no body
@@ -83,12 +82,12 @@ class Parser(RequestParser):
         self._last = (start, request) if is_all else (b"", None)
         return request
 
-    def finish_body(self, *args: Any, **kwargs: Any) -> bool:  # type: ignore[override]
+    def finish_body(self, deadline: float | None = None, max_bytes: int | None = None) -> bool:  # type: ignore[override]
         """Skip the rest of a body, and return whether the next request can be read."""
         if self.mesg and _has_no_body(self.mesg):
             return True
         try:
-            return bool(super().finish_body(*args, **kwargs))
+            return bool(super().finish_body(deadline, max_bytes))
         except http.ParseException:  # the request was answered already
             return False
 

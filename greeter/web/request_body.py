@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 from collections.abc import Collection
 from functools import cached_property, partial
-from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, TypeAlias, cast
 
 from flask import Flask, Request
+from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.exceptions import BadRequest
 from werkzeug.formparser import FormDataParser
 
@@ -25,6 +26,7 @@ def init_app(app: Flask) -> None:
     app.request_class = UploadRequest
 
 
+_Parsed: TypeAlias = tuple[IO[bytes], MultiDict[str, str], MultiDict[str, FileStorage]]
 _READ_FACTOR = 10  # a form may have this many times its limit and is still read, so that it can be shown again
 
 
@@ -86,7 +88,9 @@ class _FormParser(FormDataParser):
 
     long_texts: Collection[str] = ()
 
-    def parse(self, stream: IO[bytes], mimetype: str, content_length: int | None, options: Any = None) -> Any:
+    def parse(
+        self, stream: IO[bytes], mimetype: str, content_length: int | None, options: dict[str, str] | None = None
+    ) -> _Parsed:
         self.silent = False
         try:
             if mimetype != "multipart/form-data":

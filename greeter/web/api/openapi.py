@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Any
 
 from flask import url_for
 
@@ -23,6 +22,7 @@ ALWAYS = (429, 503)  # the errors of every operation
 _WAIT = (429, 503)  # whose responses always have Retry-After
 _WORDS = ("title", "description", "default")
 _EXECUTION = "{processID}/execution"
+_STATUS_OF_JOB: JSONObject = {"operationId": "show_status", "parameters": {"jobID": "$response.body#/jobID"}}
 
 _HEADERS: dict[str, Schema] = {
     "Retry-After": {"type": "integer", "minimum": 0},
@@ -42,7 +42,7 @@ def document() -> JSONObject:
         if _EXECUTION in operation.path:
             for tool in services().tools.values():
                 path = operation.path.replace("{processID}", tool.name)
-                paths.setdefault(path, {})[operation.method.lower()] = _execution(operation, tool)
+                paths.setdefault(path, {})[operation.method.lower()] = _described(operation, tool)
         else:
             paths.setdefault(operation.path, {})[operation.method.lower()] = _described(operation)
     return {
@@ -61,27 +61,19 @@ def document() -> JSONObject:
     }
 
 
-def _described(operation: Operation) -> dict[str, Any]:
-    described = {
-        "operationId": operation.view.__name__,
-        "summary": operation.summary,
+def _described(operation: Operation, tool: Tool | None = None) -> JSONObject:
+    """Describe an operation, or what it is for one tool, whose name its path then has."""
+    path_parameters = [] if tool else _path_parameters(operation)
+    described: JSONObject = {
+        "operationId": f"execute_{tool.name}" if tool else operation.view.__name__,
+        "summary": f"Execute {tool.title}: {tool.summary}" if tool else operation.summary,
         "description": " ".join(operation.description.split("\n")),
-        "parameters": [*_path_parameters(operation), *map(_header_parameter, operation.headers)],
-        "responses": {str(status): _response(answer) for status, answer in operation.answers.items()}
+        "parameters": [*path_parameters, *map(_header_parameter, operation.headers)],
+        "requestBody": {"required": True, "content": _bodies(tool)} if tool else None,
+        "responses": {str(status): _response(status, answer) for status, answer in operation.answers.items()}
         | {str(status): _problem(status) for status in sorted({*operation.errors, *ALWAYS})},
     }
     return {name: value for name, value in described.items() if value}
-
-
-def _execution(operation: Operation, tool: Tool) -> dict[str, Any]:
-    described = _described(operation)
-    described["operationId"] = f"execute_{tool.name}"
-    described["summary"] = f"Execute {tool.title}: {tool.summary}"
-    described["parameters"] = [one for one in described["parameters"] if one["in"] != "path"]
-    described["requestBody"] = {"required": True, "content": _bodies(tool)}
-    follow = {"operationId": "show_status", "parameters": {"jobID": "$response.body#/jobID"}}
-    described["responses"]["201"]["links"] = {"status": follow}
-    return described
 
 
 def _bodies(tool: Tool) -> JSONObject:
@@ -130,11 +122,13 @@ def _header_parameter(name: str) -> JSONObject:
     return {"name": name, "in": "header", "description": description, "schema": schema}
 
 
-def _response(answer: Answer) -> JSONObject:
+def _response(status: int, answer: Answer) -> JSONObject:
     media_type = answer.media_type or "application/json"
     schema = {"schema": answer.schema} if answer.schema else {}
-    return {"description": answer.description, **_headers(answer.headers, answer.more_headers)} | (
-        {"content": {media_type: schema}} if answer.schema or answer.media_type else {}
+    return (
+        {"description": answer.description, **_headers(answer.headers, answer.more_headers)}
+        | ({"content": {media_type: schema}} if answer.schema or answer.media_type else {})
+        | ({"links": {"status": _STATUS_OF_JOB}} if status == HTTPStatus.CREATED else {})
     )
 
 
