@@ -1,4 +1,4 @@
-.PHONY: help run dev test bench screenshots pages nemesis lint lua audit format lock upgrade clean
+.PHONY: help run dev setup test bench screenshots pages nemesis lint lua audit format lock upgrade clean
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
@@ -16,6 +16,8 @@ run: .venv/run .env  ## set up what is missing and start everything
 
 dev: .venv/dev .env  ## as run, but a changed tool, template or style takes effect at once
 	@PATH="$(CURDIR)/$(BIN):$$PATH" exec $(BIN)/honcho --procfile Procfile.dev start
+
+setup: .venv/dev .env  ## set up everything for development, without starting it
 
 test: .venv/dev  ## run all tests; FAST=1 skips the slow ones, COVERAGE=1 measures coverage
 	$(BIN)/pytest --numprocesses $(if $(FAST),4,6) --dist loadfile --no-loadscope-reorder $(if $(FAST),-m "not slow") \

@@ -42,6 +42,18 @@ def test_a_failed_make_env_leaves_no_file(tmp_path: Path) -> None:
     assert not (tmp_path / "none/.env").exists()
 
 
+def test_make_setup_installs_everything_and_starts_nothing(tmp_path: Path) -> None:
+    """It is for those who want to run the tests or linters only."""
+    for name in ("Makefile", ".env.example", "requirements-dev.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+    command = ["make", "--dry-run", "setup"]
+    commands = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert "-m venv .venv" in commands
+    assert "--require-hashes -r requirements-dev.txt" in commands
+    assert ".env.example" in commands
+    assert "honcho" not in commands
+
+
 @pytest.mark.parametrize("name", ["requirements", "requirements-dev"])
 def test_every_pinned_package_has_hashes(name: str) -> None:
     """Both lock files can be installed with `pip install --require-hashes`."""
