@@ -245,7 +245,7 @@ class Installation:
 
     Args:
         folder: Its DATA_DIR, an existing folder.
-        **settings: Settings that differ from those of most tests, which have short time limits and high other limits.
+        **settings: Settings that differ from those of most tests, which are never reached on a slow machine.
 
     Attributes:
         settings: Its settings.
@@ -260,7 +260,7 @@ class Installation:
             "redis_url": f"redis://:secret%20words%20of%20ours@127.0.0.1:{free_port()}/0",
             "flower_basic_auth": "operator:open-sesame-and-more",
             "time_limit_grace": 2,
-            "silence_limit": 6,
+            "silence_limit": PATIENCE,
             "max_active": 1000,
             "submits_per_minute": 100_000,
             "requests_per_minute": 1_000_000,
@@ -458,9 +458,10 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def own_installation(tmp_path: Path) -> Iterator[Installation]:
+def own_installation(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Installation]:
     """An installation for one test that breaks things; nothing is started yet."""
-    with closing(Installation(tmp_path)) as mine:
+    more = {"silence_limit": 6} if request.node.get_closest_marker("silence") else {}
+    with closing(Installation(tmp_path, **more)) as mine:
         yield mine
 
 

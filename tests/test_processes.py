@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from tests.conftest import PATIENCE, Installation, wait_for
-from tests.test_recovery import process_of
+from tests.test_recovery import let_be_stale, process_of
 
 pytestmark = pytest.mark.slow
 lengths = count(10_000 + os.getpid() % 10_000 * 100)  # of the sleep of each test, which identifies its programs
@@ -74,6 +74,7 @@ def test_a_daemon_dies_with_any_process_that_is_killed(site: Installation, tool:
         site.signal("worker", number) if name == "worker" else os.kill(pids[name], number)
     assert are_gone([*found, *guards])
     if killed == "the main process":
+        let_be_stale(site, job)
         site.start("worker")
     assert site.ended(job).phase == "failed"
     assert programs(length) == []

@@ -1,6 +1,5 @@
 """Processes of two versions of the code in one installation, as during an update."""
 
-import dataclasses
 import re
 import shutil
 from pathlib import Path
@@ -62,11 +61,6 @@ def site(own_installation: Installation, tmp_path: Path) -> Installation:
     return own_installation
 
 
-def be_patient(site: Installation) -> None:
-    """Set a SILENCE_LIMIT that is longer than the start of a worker takes on a busy machine."""
-    site.settings = dataclasses.replace(site.settings, silence_limit=60)
-
-
 def search(site: Installation, seconds: str = "0", **more: str) -> str:
     """Submit a search with the form of the web that is running, and return the path of the job."""
     return submit(site, "search", query="globin", seconds=seconds, **more)
@@ -84,7 +78,6 @@ NEW = {"version": "after", "query": "globin", "seconds": "0", "cutoff": "9"}
 
 def test_the_update_without_interruption_loses_no_job(site: Installation) -> None:
     """In the order of deploy/README.md, every job runs once, on a worker that has its version of the tool."""
-    be_patient(site)
     site.start("worker-before", "web-before")
     site.start("worker-after")
     jobs = [search(site) for _ in range(6)]
@@ -105,6 +98,7 @@ def test_the_update_without_interruption_loses_no_job(site: Installation) -> Non
     assert result(site, search(site, cutoff="9")) == NEW
 
 
+@pytest.mark.silence
 def test_a_restart_of_everything_loses_no_job(site: Installation) -> None:
     """A waiting job whose tool has changed fails, and its input can be submitted again. Others run."""
     site.start("web-before")
@@ -124,6 +118,7 @@ def test_a_restart_of_everything_loses_no_job(site: Installation) -> None:
     assert "Finished" in wait_for_end(site, same)
 
 
+@pytest.mark.silence
 def test_a_job_for_a_new_version_waits_for_its_worker(site: Installation) -> None:
     """If the web is updated first, the old workers leave the job to a new one, or fail it after SILENCE_LIMIT."""
     site.start("worker-before", "web-after")
@@ -136,7 +131,6 @@ def test_a_job_for_a_new_version_waits_for_its_worker(site: Installation) -> Non
 
 def test_a_job_without_a_signature_runs(site: Installation) -> None:
     """As those that greeter 0.2.0 stored. A worker without the tool leaves it to one that has it."""
-    be_patient(site)
     site.start("web-after")
     jobs = [submit(site, "added", seconds="0") for _ in range(6)]
     for job in jobs:

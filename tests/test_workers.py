@@ -4,10 +4,8 @@ import os
 import signal
 import time
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import suppress
 from itertools import pairwise
-from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -26,14 +24,6 @@ def site(own_installation: Installation) -> Installation:
     """Redis and a worker with two processes, which the test may break."""
     own_installation.start("redis", "worker")
     return own_installation
-
-
-@pytest.fixture
-def patient_site(tmp_path: Path) -> Iterator[Installation]:
-    """The same, but with a SILENCE_LIMIT that the test does not reach."""
-    with closing(Installation(tmp_path, silence_limit=60)) as mine:
-        mine.start("redis", "worker")
-        yield mine
 
 
 def start(site: Installation, tool: str, **params: object) -> tuple[str, psutil.Process]:
@@ -102,10 +92,9 @@ def test_a_worker_returns_its_jobs_whichever_signal_stops_it(site: Installation)
     [("yield_some", {}, "stopped"), ("cling", {}, "failed"), ("cling_for_long", {}, "cancelled")],
 )
 def test_limits_hold_while_the_main_process_is_suspended(
-    patient_site: Installation, tool: str, params: dict[str, object], phase: str
+    site: Installation, tool: str, params: dict[str, object], phase: str
 ) -> None:
     """The soft limit, the hard limit and a cancel are enforced by the process of the job itself."""
-    site = patient_site
     job, process = start(site, tool, **params)
     site.signal("worker", signal.SIGSTOP)
     if phase == "cancelled":
@@ -126,14 +115,15 @@ def test_the_hard_limit_ends_a_suspended_process(site: Installation) -> None:
 
 
 def test_a_tool_that_blocks_the_interpreter_ends_although_the_main_process_is_suspended(
-    patient_site: Installation,
+    site: Installation,
 ) -> None:
     """The alarm of the kernel ends its process after the hard limit."""
-    _, process = start(patient_site, "hog")
-    patient_site.signal("worker", signal.SIGSTOP)
+    _, process = start(site, "hog")
+    site.signal("worker", signal.SIGSTOP)
     wait_for(lambda: has_ended(process))
 
 
+@pytest.mark.silence
 def test_a_suspended_main_process_is_killed_by_its_pool(site: Installation) -> None:
     """Another worker runs its jobs."""
     jobs = [site.submit("diary", seconds=3.0) for _ in range(2)]
@@ -145,6 +135,7 @@ def test_a_suspended_main_process_is_killed_by_its_pool(site: Installation) -> N
     assert [site.ended(job).phase for job in jobs] == ["finished"] * 2
 
 
+@pytest.mark.silence
 def test_a_worker_whose_main_thread_hangs_is_killed_by_its_pool(site: Installation) -> None:
     """Although its other threads run and Redis answers. Another worker runs its jobs."""
     jobs = [site.submit("diary", seconds=3.0) for _ in range(2)]
@@ -157,6 +148,7 @@ def test_a_worker_whose_main_thread_hangs_is_killed_by_its_pool(site: Installati
     assert [site.ended(job).phase for job in jobs + more] == ["finished"] * 4
 
 
+@pytest.mark.silence
 def test_a_worker_survives_an_outage_of_redis_that_is_longer_than_the_silence_limit(site: Installation) -> None:
     """Its main thread has no event loop until it tries to reconnect, which may be seconds after the outage."""
     silence_limit = site.settings.silence_limit
@@ -169,6 +161,7 @@ def test_a_worker_survives_an_outage_of_redis_that_is_longer_than_the_silence_li
     assert not has_ended(worker)
 
 
+@pytest.mark.silence
 def test_a_late_attempt_cannot_change_the_files_of_its_successor(site: Installation) -> None:
     """Each attempt writes to its own folder."""
     job = site.submit("scribble", seconds=100.0)
@@ -226,6 +219,7 @@ def test_flower_shows_a_job_that_a_worker_left_to_others_as_active(site: Install
         assert states[-1] == "SUCCESS"
 
 
+@pytest.mark.silence
 def test_a_job_fails_when_no_worker_has_its_tool(own_installation: Installation) -> None:
     """It fails after SILENCE_LIMIT, with a message for the user."""
     own_installation.start("redis", "worker-old")

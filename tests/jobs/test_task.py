@@ -16,7 +16,6 @@ from greeter.settings import Settings
 from greeter.toolkit import Job, SoftTimeLimitExceeded
 from greeter.toolkit.tool import Tool
 from greeter.tools import load
-from tests.conftest import Installation
 
 
 @pytest.fixture(autouse=True)
@@ -99,14 +98,3 @@ def test_a_job_gets_an_equal_share_of_the_cores() -> None:
     assert max_cores(Settings(worker_concurrency=1)) == cores
     assert max_cores(Settings(worker_concurrency=cores + 1)) == 1
     assert max_cores(Settings(worker_concurrency=cores + 1, job_cores=7)) == 7
-
-
-@pytest.mark.slow
-def test_a_job_of_a_removed_tool_fails(installation: Installation) -> None:
-    """It has a user message and does not wait forever."""
-    gone = replace(load()["nap"], name="gone")
-    record = installation.ended(installation.jobs.submit(gone, {}))
-    assert (record.phase, record.user_message) == (
-        "failed",
-        "This tool is no longer available here. Choose another one on the front page.",
-    )
