@@ -68,7 +68,7 @@ def pytest_configure() -> None:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # often set in containers; the tests start hundreds of processes
     sys.dont_write_bytecode = False
     probe._PATIENCE = scripts._PATIENCE = PATIENCE  # a pause of the machine is no disk or Redis that hangs
-    os.environ["_PATIENCE"] = str(PATIENCE)  # the same for the web of an installation: see tests/entries.py
+    os.environ |= dict.fromkeys(("_FOLDER_SECONDS", "_REDIS_SECONDS"), str(PATIENCE))  # in tests/entries.py
     Flask.jinja_options = {"bytecode_cache": CompiledTemplates()}
     Flask.url_rule_class = CompiledRule
 
@@ -423,21 +423,15 @@ def without_coverage(request: pytest.FixtureRequest) -> None:
             request.getfixturevalue("monkeypatch").setenv(name, value)
 
 
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the web of an installation wait for Redis and DATA_DIR only as long as it does on a site: a test hangs them.
-
-    Also let the test itself wait for Redis only as long.
-    """
-    monkeypatch.delenv("_PATIENCE")
-    monkeypatch.setattr(scripts, "_PATIENCE", 1)
-
-
 @pytest.fixture(scope="session")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """A running installation, shared by all tests that leave it as they found it."""
     folder = tmp_path_factory.mktemp("installation")
-    with closing(Installation(folder, smtp_url=f"smtp://127.0.0.1:{free_port()}")) as with_worker:  # nothing listens
+    settings = {
+        "smtp_url": f"smtp://127.0.0.1:{free_port()}",  # where nothing listens
+        "time_limit_grace": PATIENCE,  # for a tool that returns what it has at its soft limit
+    }
+    with closing(Installation(folder, **settings)) as with_worker:
         with_worker.start("redis", "worker", "web")
         yield with_worker
 

@@ -25,15 +25,16 @@ def hang(state: Any) -> None:
 def web() -> Flask:
     """Create the web application as wsgi.py does, plus a page that raises an exception.
 
-    The variables _HEAD_SECONDS and _BODY_SECONDS change how long gunicorn waits for a client, and _PATIENCE, how long
-    the application waits for Redis and DATA_DIR: a machine that stalls would otherwise be an outage of them.
+    The variables _HEAD_SECONDS and _BODY_SECONDS change how long gunicorn waits for a client, and _FOLDER_SECONDS and
+    _REDIS_SECONDS, how long the application waits for DATA_DIR and Redis: a machine that stalls would otherwise be an
+    outage of them. Where they are empty, the application waits as long as on a site.
     """
     from greeter.web import gunicorn_worker  # here, because a worker of Celery does without gunicorn
 
     for name in os.environ.keys() & {"_HEAD_SECONDS", "_BODY_SECONDS"}:
         setattr(gunicorn_worker, name, int(os.environ[name]))
-    if patience := os.environ.get("_PATIENCE"):
-        probe._PATIENCE = scripts._PATIENCE = int(patience)
+    probe._PATIENCE = int(os.environ.get("_FOLDER_SECONDS") or probe._PATIENCE)
+    scripts._PATIENCE = int(os.environ.get("_REDIS_SECONDS") or scripts._PATIENCE)
     application = create_app()
     application.add_url_rule("/bug", view_func=lambda: str(1 / 0))
     return application

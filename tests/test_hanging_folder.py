@@ -59,9 +59,10 @@ def status(site: Installation, job: str) -> tuple[int, str]:
 
 
 def test_the_site_goes_on_while_its_folder_does_not_answer(
-    impatient: None, own_installation: Installation, hanging: Path
+    own_installation: Installation, hanging: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Submissions are refused with their input kept, pages are shown, and a job that uses the folder can be ended."""
+    monkeypatch.delenv("_FOLDER_SECONDS")
     site = own_installation
     site.start("redis", "worker", "web")
     ended = submit(site, "expensive_greet", person="Ada", total="1")

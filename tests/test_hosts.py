@@ -40,7 +40,7 @@ class Hosts(Installation):
         self.network = network
         url = f"redis://:secret@{network.address('redis')}:6379/0"
         super().__init__(folder, redis_url=url, silence_limit=SILENCE_LIMIT)
-        self.more_environ["web"] = {"_PATIENCE": ""}  # so that it answers while it is cut off
+        self.more_environ["web"] = {"_REDIS_SECONDS": ""}  # so that it answers while it is cut off
 
     def command(self, name: str) -> list[str]:
         """Run each process on the host with its name; Redis is a server that others run."""

@@ -19,7 +19,7 @@ lengths = count(10_000 + os.getpid() % 10_000 * 100)  # of the sleep of each tes
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """Redis and a worker; the test that kills the worker starts it again."""
-    with closing(Installation(tmp_path_factory.mktemp("site"))) as mine:
+    with closing(Installation(tmp_path_factory.mktemp("site"), time_limit_grace=PATIENCE)) as mine:
         mine.start("redis", "worker")
         yield mine
 

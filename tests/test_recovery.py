@@ -202,7 +202,7 @@ def test_a_lost_message_is_sent_again(site: Installation) -> None:
 @pytest.mark.parametrize("way", ["end", "cancel", "soft limit", "hard limit", "kill job", "kill worker", "stop worker"])
 def test_no_program_outlives_its_job(site: Installation, way: str) -> None:
     """Its children end too, even in a process group and session of their own."""
-    tool = "outsource_and_cling" if way == "hard limit" else "outsource"
+    tool = {"soft limit": "outsource_briefly", "hard limit": "outsource_and_cling"}.get(way, "outsource")
     params = {} if way == "hard limit" else {"seconds": 1.5 if way == "end" else 200.0}
     job = site.submit(tool, **params)
     number = 2 if way == "hard limit" else 4
@@ -320,10 +320,10 @@ def test_a_running_job_is_cancelled(installation: Installation) -> None:
         assert installation.ended(installation.submit("diary", seconds=0.1)).phase == "finished"
 
 
-@pytest.mark.parametrize("tool", ["cling", "hog"])
-def test_the_hard_limit_ends_a_tool_that_ignores_the_soft_one(installation: Installation, tool: str) -> None:
+def test_the_hard_limit_ends_a_tool_that_ignores_the_soft_one(site: Installation) -> None:
     """The tool swallows the exception, or is in a call that holds the interpreter."""
-    assert "time limit" in str(installation.ended(installation.submit(tool)).user_message)
+    for job in [site.submit(tool) for tool in ("cling", "hog")]:
+        assert "time limit" in str(site.ended(job).user_message)
 
 
 def test_another_worker_takes_over_from_a_stopping_one(site: Installation) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from redis import TimeoutError as RedisTimeoutError
 
-from greeter.jobs import redis_check
+from greeter.jobs import redis_check, scripts
 from greeter.jobs.celery_app import CeleryApp
 from greeter.jobs.errors import UNAVAILABLE
 from greeter.settings import Settings
@@ -78,9 +78,10 @@ def group(tmp_path: Path) -> Iterator[Group]:
 @pytest.mark.slow
 @pytest.mark.parametrize("loss", [signal.SIGKILL, signal.SIGSTOP])
 def test_a_failover_loses_nothing_that_was_accepted(
-    impatient: None, own_installation: Installation, group: Group, loss: signal.Signals
+    own_installation: Installation, group: Group, monkeypatch: pytest.MonkeyPatch, loss: signal.Signals
 ) -> None:
     """The web and the worker find the new primary; accepted jobs end, and the running one is not restarted."""
+    monkeypatch.delenv("_REDIS_SECONDS")
     site, lost = own_installation, group.servers[0]
     use(site, redis_url=group.url, confirm_replicas=1)
     site.start("worker", "web", "flower")
@@ -120,8 +121,9 @@ def test_a_failover_loses_nothing_that_was_accepted(
 
 
 @pytest.mark.slow
-def test_a_late_reply_is_not_taken_for_the_next_one(impatient: None, group: Group) -> None:
+def test_a_late_reply_is_not_taken_for_the_next_one(group: Group, monkeypatch: pytest.MonkeyPatch) -> None:
     """After a time-out the connection is closed."""
+    monkeypatch.setattr(scripts, "_PATIENCE", 1)
     primary = group.servers[0]
     with CeleryApp(Settings(redis_url=group.url)).jobs.store.redis as client:
         client.set("key", "value")

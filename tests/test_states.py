@@ -34,7 +34,7 @@ GALLERY = {"front-few": "front", "form-example": "form", "running-search": "runn
 def idle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """An installation without a worker and with small limits."""
     with closing(Installation(tmp_path_factory.mktemp("idle"), max_waiting=6, max_active=2)) as mine:
-        mine.more_environ["web"] = {"_PATIENCE": ""}  # states in which Redis hangs
+        mine.more_environ["web"] = {"_REDIS_SECONDS": ""}  # Redis hangs in some states
         mine.start("redis", "web")
         yield mine
 

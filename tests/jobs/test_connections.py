@@ -46,9 +46,10 @@ def test_each_thread_gets_its_own_replies(connections: Connections) -> None:
 
 
 def test_a_reply_that_came_too_late_is_not_taken_for_the_next_one(
-    impatient: None, connections: Connections, with_redis: Installation
+    connections: Connections, with_redis: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After a time-out the connection is closed."""
+    monkeypatch.setitem(with_redis.redis.connection_pool.connection_kwargs, "socket_timeout", 0.5)
     with pytest.raises(redis.TimeoutError):
         connections.call("BLPOP", "late", PATIENCE)
 

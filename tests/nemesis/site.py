@@ -54,7 +54,7 @@ class Site(Installation):
         self.view, self.mount = folder / "view", folder / "mount"
         self.log = folder / "log"
         self.more_environ = {
-            "web": {"_PATIENCE": ""},
+            "web": {"_FOLDER_SECONDS": "", "_REDIS_SECONDS": ""},
             "worker": {"DIARY": str(folder / "diary")},
             MOVABLE: {"DATA_DIR": str(self.view)},
         }

@@ -79,7 +79,9 @@ def test_a_redis_whose_configuration_becomes_unsafe_is_reported(
 
 
 @pytest.mark.slow
-def test_readiness_requires_a_worker_and_a_writable_redis(impatient: None, own_installation: Installation) -> None:
+def test_readiness_requires_a_worker_and_a_writable_redis(
+    own_installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Readiness needs a worker and a Redis that accepts writes; otherwise the answer has the reason."""
 
     def reason() -> str:
@@ -88,12 +90,13 @@ def test_readiness_requires_a_worker_and_a_writable_redis(impatient: None, own_i
         assert (answer.status, body["status"]) == ((503, "unavailable") if "reason" in body else (200, "ok"))
         return body.get("reason", "")
 
+    monkeypatch.delenv("_REDIS_SECONDS")
     own_installation.start("redis", "web")
-    assert "No worker has sent a heartbeat recently" in reason()
+    wait_for(lambda: "No worker has sent a heartbeat recently" in reason())
     own_installation.start("worker")
     wait_for(lambda: reason() == "")
     own_installation.redis.config_set("maxmemory", "1mb")
-    assert "refuses writes (OutOfMemoryError)" in reason()
+    wait_for(lambda: "refuses writes (OutOfMemoryError)" in reason())
     own_installation.redis.config_set("maxmemory", 0)
     own_installation.signal("redis", signal.SIGSTOP)
     assert "Redis does not answer" in reason()

@@ -20,6 +20,7 @@ import pytest
 from markupsafe import escape
 
 from greeter import __version__, create_app
+from greeter.jobs import scripts
 from greeter.settings import Settings
 from tests.conftest import PATIENCE, Installation, wait_for
 from tests.http import Response, fetch, go_on, post, submit, wait_for_end
@@ -288,11 +289,12 @@ def test_uploads_of_ten_megabytes_work_and_larger_ones_get_413(installation: Ins
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["down", "hung"])
 def test_requests_get_503_only_while_redis_is_unavailable(
-    impatient: None, own_installation: Installation, number: int
+    own_installation: Installation, number: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The 503 has Retry-After and the input; when Redis is back, everything works."""
+    monkeypatch.delenv("_REDIS_SECONDS")
     own_installation.start("redis", "worker", "web")
-    job = submit(own_installation, "expensive_greet", person="Ada", total="1")
+    job = f"/jobs/{own_installation.submit('expensive_greet', person='Ada', total=1)}"
     wait_for_end(own_installation, job)
     own_installation.signal("redis", number)
     form = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -310,7 +312,9 @@ def test_requests_get_503_only_while_redis_is_unavailable(
     else:
         own_installation.start("redis")
     assert wait_for(lambda: fetch(own_installation, job).status == 200)
-    again = submit(own_installation, "expensive_greet", person="Grace", total="1")
+    again = wait_for(
+        lambda: post(own_installation, "/tools/expensive_greet", person="Grace", total="1").headers["Location"]
+    )
     assert "Greetings, Grace!" in wait_for_end(own_installation, again)
 
 
@@ -323,9 +327,10 @@ def test_requests_get_503_only_while_redis_is_unavailable(
     ],
 )
 def test_a_request_waits_for_a_redis_that_hangs_for_two_seconds_at_most(
-    impatient: None, tmp_path: Path, path: str, form: dict[str, str] | None, most: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, form: dict[str, str] | None, most: int
 ) -> None:
     """It asks that often, a second each. A thread that checks the folder asks too, and once more on a slow machine."""
+    monkeypatch.setattr(scripts, "_PATIENCE", 1)
     with socket.create_server(("127.0.0.1", 0)) as hanging:
         app = create_app(Settings(data_dir=tmp_path, redis_url=f"redis://127.0.0.1:{hanging.getsockname()[1]}/0"))
         answer = app.test_client().open(path, method="POST" if form else "GET", data=form)

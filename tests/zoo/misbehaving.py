@@ -155,7 +155,7 @@ def long_diary(job: Job, seconds: float) -> dict[str, Any]:
     return dict(diary.function(job, seconds=seconds))
 
 
-@tool("Runs a program", form=Seconds, soft_time_limit=4)
+@tool("Runs a program", form=Seconds)
 def outsource(job: Job, seconds: float) -> dict[str, Any]:
     """Run a program that starts background processes, one of them in another session, and does not wait for them."""
     program = "setsid sleep 300 & (sleep 300 & sleep 300) & echo started; sleep " + str(seconds)
@@ -165,6 +165,12 @@ def outsource(job: Job, seconds: float) -> dict[str, Any]:
         entries.write(f"{_id(job)} end {os.getpid()}\n")
     with job.open("output.txt", "r") as output:
         return {"output": output.read()}
+
+
+@tool("Runs a program until the soft time limit", form=Seconds, soft_time_limit=4)
+def outsource_briefly(job: Job, seconds: float) -> dict[str, Any]:
+    """Run `outsource` with a time limit of its own."""
+    return dict(outsource.function(job, seconds=seconds))
 
 
 @tool("Restarts its program", form=Nothing, soft_time_limit=2)
