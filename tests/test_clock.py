@@ -91,7 +91,7 @@ def test_a_job_of_a_dead_worker_restarts_after_the_clock_was_set_back(
     assert site.store.find(cancelled).phase == "cancelled"
     site.start("worker")
     assert site.ended(job).phase == "finished"
-    assert site.workers() == 1
+    wait_for(lambda: site.workers() == 1)
 
 
 def test_a_lost_message_is_sent_again_after_the_clock_was_set_back(

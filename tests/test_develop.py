@@ -91,6 +91,9 @@ def test_changes_take_effect_while_everything_runs(copy: Path, own_installation:
             return answer(web, path, body)
         return 0, "", ""
 
+    def answered(path: str) -> str:
+        return wait_for(lambda: (found := page(path))[0] == 200 and found[2])
+
     def result(tool: str, fields: dict[str, str]) -> tuple[str, str]:
         job = wait_for(lambda: page(f"/tools/{tool}", fields)[1])
         return job, wait_for(lambda: "Finished" in (found := page(job)[2]) and found)
@@ -99,7 +102,7 @@ def test_changes_take_effect_while_everything_runs(copy: Path, own_installation:
         wait_for(lambda: page("/")[0] == 200)
         greeting = {"person": "Ada", "total": "1"}
         assert "Greetings, Ada!" in result("expensive_greet", greeting)[1]
-        running = page("/tools/expensive_greet", {"person": "Grace", "total": "1000"})[1]
+        running = wait_for(lambda: page("/tools/expensive_greet", {"person": "Grace", "total": "1000"})[1])
         worker = wait_for(lambda: worker_of(own_installation, running))
 
         tool = copy / "greeter/tools/greet.py"
@@ -111,14 +114,14 @@ def test_changes_take_effect_while_everything_runs(copy: Path, own_installation:
         assert "Salutations, Ada!" in text
 
         replace(copy / "templates/tools/expensive_greet/_result.html", "{{", "A new template: {{")
-        assert "A new template: Salutations" in page(job)[2]
+        assert "A new template: Salutations" in answered(job)
         replace(copy / "static/style.css", ":root", "/* new style */ :root")
-        assert "/* new style */" in page("/static/style.css")[2]
+        assert "/* new style */" in answered("/static/style.css")
         (own / "pages/news.md").write_text("We moved.")
-        assert "We moved." in page("/pages/news")[2]
+        assert "We moved." in answered("/pages/news")
         (own / "templates").mkdir()
         (own / "templates/page.html").write_text("{{ page.html }}, says our own template")
-        assert "We moved.</p>\n, says our own template" in page("/pages/news")[2]
+        assert "We moved.</p>\n, says our own template" in answered("/pages/news")
 
         added = copy / "greeter/tools/shout.py"
         added.write_text(SHOUT)

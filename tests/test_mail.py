@@ -13,7 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
 from greeter.jobs.mails import MailState
-from tests.conftest import Installation, wait_for
+from tests.conftest import PATIENCE, Installation, wait_for
 from tests.http import fetch, post, submit, wait_for_end
 from tests.mail import MailServer
 
@@ -105,7 +105,7 @@ def everything(site: Installation, job: str) -> list[bytes]:
 def of_flower(site: Installation, path: str) -> bytes:
     """Fetch a page of Flower."""
     login = f"Basic {b64encode(site.settings.flower_basic_auth.encode()).decode()}"
-    connection = HTTPConnection("127.0.0.1", site.settings.flower_port, timeout=30)
+    connection = HTTPConnection("127.0.0.1", site.settings.flower_port, timeout=PATIENCE)
     connection.request("GET", path, headers={"Authorization": login})
     with closing(connection), connection.getresponse() as response:
         return response.read()

@@ -14,7 +14,7 @@ from urllib.parse import urljoin
 
 import pytest
 
-from tests.conftest import Installation, wait_for
+from tests.conftest import PATIENCE, Installation, wait_for
 from tests.http import Response, fetch, post, submit, wait_for_end
 
 TOKEN = "a token of sixteen or more"
@@ -121,7 +121,7 @@ def test_nothing_says_greeter(own_installation: Installation) -> None:
     login = f"Basic {b64encode(site.settings.flower_basic_auth.encode()).decode()}"
 
     def of_flower(path: str) -> Response:
-        connection = HTTPConnection("127.0.0.1", site.settings.flower_port, timeout=30)
+        connection = HTTPConnection("127.0.0.1", site.settings.flower_port, timeout=PATIENCE)
         connection.request("GET", path, headers={"Authorization": login})
         with closing(connection), connection.getresponse() as response:
             return Response(response, response.read())

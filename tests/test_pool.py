@@ -26,14 +26,14 @@ def test_a_worker_that_has_no_process_takes_no_jobs(own_installation: Installati
 
     refuses.touch()
     job = site.submit("diary", seconds=0.1)
-    assert "No thread can be started." in wait_for(lambda: not_ready(site))
+    wait_for(lambda: "No thread can be started." in not_ready(site))
     wait_for(lambda: "a process of this worker could not be started" in site.log.read_text())
     refuses.unlink()
     assert attempts(site, [job]) == {("finished", 1)}
     wait_for(lambda: not_ready(site) == "")
 
     site.celery.control.pool_shrink(site.settings.worker_concurrency)
-    assert "The worker has no process" in wait_for(lambda: not_ready(site))
+    wait_for(lambda: "The worker has no process" in not_ready(site))
     job = site.submit("diary", seconds=0.1)
     worker = psutil.Process(site.pid("worker"))
     limits = resource.prlimit(worker.pid, resource.RLIMIT_NOFILE)

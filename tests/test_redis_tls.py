@@ -16,7 +16,7 @@ from greeter.jobs.celery_app import CeleryApp
 from greeter.jobs.errors import UNAVAILABLE
 from greeter.settings import Settings
 from greeter.settings_loader import SettingsError, read_settings
-from tests.conftest import ROOT, Installation, needs
+from tests.conftest import PATIENCE, ROOT, Installation, needs
 from tests.http import submit, wait_for_end
 from tests.servers import DURABLE, Server, issue, make_authority, server, use
 
@@ -57,7 +57,7 @@ def test_everything_connects_over_tls(own_installation: Installation, remote: Se
 def flower_page(site: Installation, path: str) -> str:
     """Return a page of Flower without white space."""
     login = b64encode(site.settings.flower_basic_auth.encode()).decode()
-    with closing(HTTPConnection("127.0.0.1", site.settings.flower_port, timeout=30)) as flower:
+    with closing(HTTPConnection("127.0.0.1", site.settings.flower_port, timeout=PATIENCE)) as flower:
         flower.request("GET", path, headers={"Authorization": f"Basic {login}"})
         return "".join(flower.getresponse().read().decode().split())
 

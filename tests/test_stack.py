@@ -17,7 +17,7 @@ import psutil
 import pytest
 from redis import RedisError
 
-from tests.conftest import ROOT, Installation, wait_for
+from tests.conftest import PATIENCE, ROOT, Installation, wait_for
 
 pytestmark = pytest.mark.slow
 EXAMPLES = ROOT / "static" / "examples"
@@ -45,7 +45,7 @@ def honcho(own_installation: Installation, tmp_path: Path) -> Iterator[subproces
 
 def answer(port: int, path: str, body: dict[str, str] | None = None, **headers: str) -> tuple[int, str, str]:
     """Send a request, and return the status (0 while the port is closed), the Location header and the body."""
-    connection = HTTPConnection("127.0.0.1", port, timeout=30)
+    connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     try:
         connection.request("POST" if body else "GET", path, urlencode(body) if body else None, form | headers)
@@ -136,7 +136,7 @@ def test_honcho_starts_everything_and_leaves_no_process_behind(own_installation:
     with honcho(own_installation, tmp_path) as process:  # the job continues after the next start
         wait_for(lambda: worker_of(own_installation, running) not in (None, worker))
         wait_for(lambda: "of 1,000 steps" in answer(web, running)[2])
-        assert answer(web, running + "/cancel", {"by": "button"})[0] == 303
+        wait_for(lambda: answer(web, running + "/cancel", {"by": "button"})[0] == 303)
         assert "Greetings, fallback!" in wait_for(
             lambda: ">Cancelled</h2>" in (page := answer(web, running)[2]) and page
         )
