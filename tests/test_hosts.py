@@ -17,7 +17,7 @@ import pytest
 
 from greeter.embedded_redis import _find_server
 from tests.conftest import PATIENCE, Installation, listens, needs, wait_for
-from tests.http import fetch, post, submit
+from tests.http import fetch, post
 from tests.nemesis import invariants
 from tests.nemesis.visitors import Visitor
 from tests.network import Network
@@ -138,7 +138,11 @@ def test_the_job_of_a_host_that_is_cut_off_runs_on_another(site: Hosts) -> None:
 
 def test_the_web_answers_while_it_is_cut_off_from_redis(site: Hosts, at_web: None) -> None:
     """Pages and submissions get a sentence, and then work again. The jobs do not notice."""
-    job = submit(site, "diary", seconds="6")
+
+    def accepted(seconds: str) -> str:
+        return wait_for(lambda: post(site, "/tools/diary", seconds=seconds).headers["Location"])
+
+    job = accepted("6")
     with site.cut("web"):
         page, form = fetch(site, job), post(site, "/tools/expensive_greet", person="Ada", total="1")
         assert (page.status, "Wait a few seconds, then reload this page" in page.body) == (503, True)
@@ -147,7 +151,7 @@ def test_the_web_answers_while_it_is_cut_off_from_redis(site: Hosts, at_web: Non
         assert fetch(site, "/health/ready").status == 503
     wait_for(lambda: fetch(site, "/health/ready").status == 200)
     wait_for(lambda: json.loads(fetch(site, f"{job}.json").body)["phase"] == "finished")
-    submit(site, "diary", seconds="0.1")
+    assert accepted("0.1")
 
 
 def test_jobs_survive_a_restart_of_redis_on_its_host(site: Hosts) -> None:

@@ -385,8 +385,9 @@ def test_a_disk_that_does_not_answer_delays_no_form_for_long(
     hanging = app.extensions["greeter"].databases.root / "other/1/database.json"
     hanging.parent.mkdir(parents=True)
     os.mkfifo(hanging)  # opening it waits for a writer
-    monkeypatch.setattr(probe, "_PATIENCE", 0.2)
     try:
-        assert [offered(client) for _ in range(3)] == [["swissprot/2026_04", "globins/1"]] * 3
+        with monkeypatch.context() as impatient:
+            impatient.setattr(probe, "_PATIENCE", 0.2)
+            assert [offered(client) for _ in range(3)] == [["swissprot/2026_04", "globins/1"]] * 3
     finally:
         hanging.open("w").close()

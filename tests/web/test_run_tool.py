@@ -219,7 +219,7 @@ def test_ctrl_c_raises_the_time_limit_in_the_tool(tmp_path: Path) -> None:
     with log.open("w") as stderr:
         process = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=stderr, text=True)
     try:
-        wait_for(lambda: "| 1/1000" in log.read_text())
+        wait_for(lambda: re.search(r"\| [1-9]\d*/1000", log.read_text()))
         process.send_signal(signal.SIGINT)
         output, _ = process.communicate(timeout=PATIENCE)
     finally:
