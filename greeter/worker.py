@@ -7,8 +7,6 @@ import signal
 import time
 from contextlib import suppress
 from dataclasses import replace
-from secrets import token_hex
-from socket import gethostname
 from typing import Any
 
 from celery.signals import (
@@ -46,7 +44,6 @@ log = logging.getLogger(__name__)
 settings = load_settings()
 configure(settings.production)
 app = CeleryApp(settings)
-app.runner = Runner(f"{gethostname()}-{token_hex(8)}")
 app.set_default()  # so that AsyncResult(job_id) needs no app
 resource_limits.limit_threads()  # before the tools load libraries
 found = register_tools(app, tools.load().values())
@@ -54,7 +51,7 @@ queues = queues_to_serve(settings, found)
 app.conf.task_queues = [Queue(name, routing_key=name) for name in queues]
 # A job fails if no worker of its queue has its signature. The web asks for names, as do jobs of greeter 0.2.0.
 names = [tool.name for tool in found] + [tool.signature for tool in found if tool.queue in queues]
-sweeper = Sweeper(app.jobs, app.runner.worker, queues, names)
+sweeper = Sweeper(app.jobs, "", queues, names)
 mailer = Mailer(app.jobs.store, settings)
 watchdog = Watchdog(settings.silence_limit, app.jobs.store.require_writes)
 
@@ -73,7 +70,9 @@ def _keep_logging(**_: object) -> None:
 
 
 @celeryd_init.connect
-def _prepare_worker(**_: object) -> None:
+def _prepare_worker(sender: str, **_: object) -> None:
+    app.runner = Runner.of_worker(sender)
+    sweeper.worker = app.runner.worker
     redis_check.check(settings.redis_url)
     containment.prepare_worker(fitness.check(settings))
     watchdog.excuse()

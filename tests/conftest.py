@@ -245,7 +245,7 @@ class Installation:
 
     Args:
         folder: Its DATA_DIR, an existing folder.
-        **settings: Settings that differ from those of most tests, which are never reached on a slow machine.
+        **settings: Settings that differ from those of most tests.
 
     Attributes:
         settings: Its settings.

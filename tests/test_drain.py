@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.conftest import PATIENCE, ROOT, Installation, wait_for
@@ -83,7 +84,10 @@ def test_a_worker_stays_drained(site: Installation) -> None:
 
 
 def test_a_drain_says_what_is_wrong(site: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A name that no worker has, and a limit on the time that is shorter than a job of any worker with the name."""
+    """A name that no worker has, and a time that is too short for a job of any worker with the name.
+
+    This includes a worker that does not answer.
+    """
     command = site.command("worker")
     monkeypatch.setattr(site, "command", lambda name: command)
     site.launch("worker-2")
@@ -91,12 +95,16 @@ def test_a_drain_says_what_is_wrong(site: Installation, monkeypatch: pytest.Monk
     unknown = [drain(site, "worker@other")]
     job = site.submit("diary", seconds=100.0)
     running(site, job)
+    busy = psutil.Process(int(site.store.fields(job, "process")["process"])).parent()
+    assert busy
+    busy.suspend()
     # Workers that stall for a second do not answer in time.
     too_long = (
         "worker@test takes no new jobs, and still runs 1.\n"
         "Error: worker@test still has jobs. It takes no new ones. Run this again to wait longer.\n"
     )
     wait_for(lambda: outcome(drain(site, "worker@test", "--seconds", "1")) == (1, too_long))
+    busy.resume()
     names = "Error: No worker worker@other answers. These do: worker@test, worker@test. Check the name.\n"
     wait_for(lambda: outcome(unknown.pop() if unknown else drain(site, "worker@other")) == (1, names))
     let_jobs_end(site)

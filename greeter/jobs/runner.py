@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from secrets import token_hex
 from typing import NamedTuple
 
 from greeter.toolkit.tool import Params
@@ -14,8 +15,18 @@ from greeter.toolkit.tool import Params
 class Runner:
     """A process that runs jobs, as the record of a claimed job names it."""
 
-    worker: str = ""  # the id of the worker; empty in a process that is no worker
+    worker: str = ""  # its name in Celery and a random number; empty in a process that is no worker
     process: int | None = None  # of the pool; None: the worker's main process, which may write for any of them
+
+    @classmethod
+    def of_worker(cls, name: str) -> Runner:
+        """Return the main process of a new worker with this name, which other workers may have too."""
+        return cls(f"{name}-{token_hex(8)}")
+
+    @property
+    def name(self) -> str:
+        """The name of the worker."""
+        return self.worker.rpartition("-")[0]
 
     @property
     def args(self) -> tuple[str, str]:

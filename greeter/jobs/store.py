@@ -47,6 +47,7 @@ from greeter.jobs.params import file_params
 from greeter.jobs.probe import NoAnswer
 from greeter.jobs.reader import Provenance
 from greeter.jobs.record import Record
+from greeter.jobs.runner import Runner
 from greeter.jobs.scripts import flat, texts
 from greeter.jobs.statistics import Statistics
 from greeter.jobs.submission import CancelOutcome, Submission, Usage
@@ -180,6 +181,11 @@ class Store(WorkerStore):
     def announced(self) -> set[str]:
         """Return the names and signatures of the tools that workers have had within SILENCE_LIMIT."""
         return set(texts(self._scripts.run("announced", "", self._settings.silence_limit)))
+
+    def runners(self) -> list[Runner]:
+        """Return the worker of each running job."""
+        running: Any = self.redis.zrange("jobs:running", 0, -1)
+        return [Runner(self.fields(job_id, "worker").get("worker", "")) for job_id in texts(running)]
 
     def statistics(self) -> Statistics:
         """Count jobs and workers. Raises redis.RedisError also when Redis refuses writes."""

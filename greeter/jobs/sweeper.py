@@ -25,13 +25,17 @@ _SWEEP_INTERVAL = 5  # seconds
 
 
 class Sweeper:
-    """Maintenance in the main process of a worker. Every worker does it, and each step may run twice."""
+    """Maintenance in the main process of a worker. Every worker does it, and each step may run twice.
+
+    Attributes:
+        worker: The id of this worker.
+    """
 
     def __init__(
         self, jobs: JobService, worker: str, queues: Collection[str] = (), tools: Collection[str] = ()
     ) -> None:
         self._jobs = jobs
-        self._worker = worker
+        self.worker = worker
         self._tools = tools
         self.intake = Intake(queues)
         self._problem: str | None = None
@@ -66,7 +70,7 @@ class Sweeper:
     def _send_heartbeat(self) -> None:
         queues = [] if self._problem else self.intake.queues
         send = self._jobs.store.worker_heartbeat
-        _kill(send(self._worker, queues, self._tools, _active_jobs(), self._problem or ""))
+        _kill(send(self.worker, queues, self._tools, _active_jobs(), self._problem or ""))
 
     def _check_redis(self) -> None:
         """Warn when the configuration of Redis starts to endanger jobs: it can change while this worker runs."""
@@ -110,7 +114,7 @@ class Sweeper:
         _kill(jobs)
         for job_id in jobs:
             with suppress(RedisError):  # then a sweep of another worker finds it
-                self._jobs.requeue(job_id, Runner(self._worker), counted=False)
+                self._jobs.requeue(job_id, Runner(self.worker), counted=False)
 
 
 def _active_jobs() -> list[str]:

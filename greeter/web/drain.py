@@ -44,7 +44,8 @@ def drain(worker: str, seconds: float | None) -> None:
 def _drain(worker: str) -> int | None:
     """Drain all workers with a name, which hosts with the same name share, and return how many jobs they have.
 
-    Returns None if no worker with this name answers.
+    Those of a worker that does not answer in time are found in the records. Returns None if no worker with this name
+    answers, or while Redis is unavailable.
     """
     jobs = [reply[worker] for reply in _ask("drain", [worker])]
     numbers = [number for number in jobs if isinstance(number, int)]
@@ -52,7 +53,11 @@ def _drain(worker: str) -> int | None:
         raise click.ClickException(
             f"{worker} has a version that cannot drain. deploy/README.md says what to do instead."
         )
-    return sum(numbers) if numbers else None
+    try:
+        running = [runner.name for runner in services().jobs.store.runners()].count(worker)
+    except RedisError:
+        return None
+    return max(sum(numbers), running) if numbers else None
 
 
 def _is_redis_down() -> bool:
