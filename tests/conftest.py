@@ -318,7 +318,7 @@ class Installation:
             self._running[name] = subprocess.Popen(
                 self.command(name),
                 cwd=self.code.get(name, ROOT),
-                env=os.environ | self.environ | more | {"PATH": path},
+                env=os.environ | self.environ | more | {"PATH": path, "PYTHONFAULTHANDLER": "1"},
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
@@ -364,7 +364,8 @@ class Installation:
         return self._running[name].poll()
 
     def stop(self, *names: str) -> None:
-        """Stop the named processes, or all of them."""
+        """Stop the named processes, or all of them. If one does not stop, the test fails and shows where it hung."""
+        hung = []
         for name in names or reversed(list(self._running)):
             process = self._running.pop(name)
             process.send_signal(signal.SIGCONT)
@@ -372,14 +373,19 @@ class Installation:
             try:
                 process.wait(PATIENCE)
             except subprocess.TimeoutExpired:
-                process.kill()
+                hung.append(name)
+                process.send_signal(signal.SIGABRT)  # with which Python writes the stacks of all threads to the log
                 process.wait()
+        if hung:
+            pytest.fail(f"not stopped within {PATIENCE} s: {', '.join(hung)}. The log:\n{self.log.read_text()[-8000:]}")
 
     def close(self) -> None:
         """Stop all processes and close all connections."""
-        self.stop()
-        self.celery.close()
-        self.redis.close()
+        try:
+            self.stop()
+        finally:
+            self.celery.close()
+            self.redis.close()
 
     def submit(self, tool: str, **params: Any) -> str:
         """Submit a job without the web, and return its id. Parameters that are bytes are written to files."""
