@@ -1,7 +1,9 @@
 """Uploads that the server keeps for the next submission of a form."""
 
 import io
+import os
 import re
+import resource
 import shutil
 from contextlib import closing
 from html import unescape
@@ -15,6 +17,9 @@ from werkzeug.test import TestResponse
 
 from bench.upload import growth
 from greeter import create_app
+from greeter.jobs import probe
+from greeter.jobs.fitness import HANGS
+from greeter.jobs.installation import MARKER
 from greeter.settings import Settings
 from tests.conftest import Installation, free_port
 from tests.http import Response, fetch, wait_for_end
@@ -190,6 +195,41 @@ def test_an_upload_that_cannot_be_stored_is_refused_with_the_input(
         assert 'value="0.25"' in answer.text
         assert 'value="my job"' in answer.text
     assert "&gt;t\nMKVLA</textarea>" in answer.text.replace("\r", "")
+
+
+def test_a_small_upload_for_which_there_is_no_room_is_refused(client: FlaskClient, tmp_path: Path) -> None:
+    """That shows only when its file is closed, because so little is written at once."""
+    most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, most[1]))
+    try:
+        answer = send(client, upload(LARGE[:6000]))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, most)
+    assert answer.status_code == 503
+    assert "There is not enough disk space for this job." in answer.text
+    assert "&gt;q\nMKVLA</textarea>" in answer.text.replace("\r", "")
+    assert files(tmp_path) == []
+
+
+@pytest.mark.redis
+def test_an_upload_does_not_wait_for_a_disk_that_hangs(
+    with_redis: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is refused as soon as that is known. Reading a pipe hangs, until its other end is opened."""
+    app = create_app(with_redis.settings)
+    jobs, client = app.extensions["greeter"].jobs, app.test_client()
+    assert jobs.fitness.problem() is None
+    marker = jobs.store.files.root / MARKER
+    marker.unlink()
+    os.mkfifo(marker)
+    with monkeypatch.context() as impatient:
+        impatient.setattr(probe, "_PATIENCE", 0.1)
+        assert jobs.fitness.problem() == HANGS
+        answer = send(client, upload(LARGE))
+        assert (answer.status_code, kept(answer)) == (503, [])
+        assert "This site cannot store jobs" in answer.text
+        assert files(with_redis.settings.data_dir) == []
+    marker.open("w").close()
 
 
 def test_a_field_may_have_a_larger_limit_of_its_own(tmp_path: Path) -> None:
