@@ -1,16 +1,22 @@
 """Which failures of a job are those of the machine; tests/test_fitness.py has it with whole workers."""
 
 import dataclasses
+import os
+import threading
+from errno import EAGAIN
+from pathlib import Path
 
 import pytest
 
 from greeter.jobs import fitness
+from greeter.jobs.errors import CHANGED_PROCESS
 from greeter.jobs.pool_process import PoolProcess, Requeue
 from greeter.jobs.store import Store
 from tests.conftest import Installation, free_port
 
+pytestmark = pytest.mark.redis
 
-@pytest.mark.redis
+
 def test_a_disk_that_was_missing_excuses_a_failure_although_redis_was_too(with_redis: Installation) -> None:
     """The disk is looked at without waiting for Redis, because it may be there again when Redis answers."""
     store, error = with_redis.store, FileNotFoundError("outputs")
@@ -20,3 +26,42 @@ def test_a_disk_that_was_missing_excuses_a_failure_although_redis_was_too(with_r
     without_redis = PoolProcess(Store(dataclasses.replace(with_redis.settings, redis_url=nowhere)))
     store.files.root.rename(with_redis.settings.data_dir / "missing")
     assert without_redis.assess_failure(error) == Requeue(counted=False, reason=error)
+
+
+def test_the_machine_is_the_reason_if_it_refuses_threads_to_others_too(
+    with_redis: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A shortage that is over may have been the job's own, so that attempt counts."""
+    process, error = PoolProcess(with_redis.store), BlockingIOError(EAGAIN, "no process")
+    assert fitness.problem(with_redis.store) is None
+    assert process.assess_failure(error) == Requeue(counted=True, reason=error)
+    monkeypatch.setattr(threading, "_start_new_thread", _refuse)
+    assert process.assess_failure(error) == Requeue(counted=False, reason=error)
+
+
+def _refuse(*_: object) -> None:
+    raise RuntimeError("can't start new thread")
+
+
+def test_a_job_that_changed_its_process_is_not_excused(
+    with_redis: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The problem may be its own, so it fails after its last attempt, and its page says why."""
+    process = PoolProcess(with_redis.store)
+    monkeypatch.chdir(tmp_path)
+    found = process.assess_failure(OSError("no such folder"))  # there are no jobs yet
+    assert found
+    assert (found.counted, str(found.reason)) == (True, CHANGED_PROCESS)
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_a_process_that_cannot_be_checked_is_replaced(with_redis: Installation, changed: bool) -> None:
+    """A job may have changed what the check uses. The next one would wait for ever if the check raised an exception."""
+    forked = os.fork()  # so that this process stays as it is
+    if not forked:
+        process = PoolProcess(with_redis.store)
+        if changed:
+            vars(os)["getpriority"] = None
+        process.replace_if_unfit()
+        os._exit(os.EX_OK)
+    assert os.waitstatus_to_exitcode(os.waitpid(forked, 0)[1]) == (os.EX_TEMPFAIL if changed else os.EX_OK)
