@@ -150,6 +150,17 @@ def test_an_interrupted_creation_is_completed(with_redis: Installation) -> None:
     assert site.redis.get("installation").decode() == (site.store.files.root / MARKER).read_text()
 
 
+@pytest.mark.redis
+@pytest.mark.parametrize("content", [b"", b"\xff" * 32])
+def test_a_folder_whose_id_is_damaged_is_of_no_installation(with_redis: Installation, content: bytes) -> None:
+    """It can be paired again."""
+    store = with_redis.store
+    assert fitness.problem(store) is None
+    (store.files.root / MARKER).write_bytes(content)
+    assert "do not belong to the same installation" in str(fitness.problem(store))
+    assert fitness.pair(store) is None
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["web", "worker"])
 @pytest.mark.parametrize("wrong", ["folder", "redis"])

@@ -31,7 +31,7 @@ def forget(store: Store) -> None:
 def id_in(folder: Path) -> str | None:
     """Return the id of the installation that a folder belongs to."""
     with suppress(FileNotFoundError):
-        return (folder / MARKER).read_text()
+        return (folder / MARKER).read_text(errors="replace")  # a damaged one is no bug
     return None
 
 
