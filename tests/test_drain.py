@@ -5,11 +5,16 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Event, Thread
+from typing import Any, cast
 
 import psutil
 import pytest
 
+from greeter import create_app
 from tests.conftest import PATIENCE, ROOT, Installation, wait_for
 from tests.test_recovery import diary, let_jobs_end, running
 
@@ -109,3 +114,39 @@ def test_a_drain_says_what_is_wrong(site: Installation, monkeypatch: pytest.Monk
     wait_for(lambda: outcome(unknown.pop() if unknown else drain(site, "worker@other")) == (1, names))
     let_jobs_end(site)
     assert site.ended(job).phase == "finished"
+
+
+@contextmanager
+def old_worker(site: Installation) -> Iterator[None]:
+    """Let a worker answer that knows no commands."""
+    stopping, control = Event(), cast(Any, site.celery.control)
+    with site.celery.connection_for_read() as connection:
+        node = control.mailbox.Node("worker@old", channel=connection.default_channel)
+        node.listen()
+
+        def answer() -> None:
+            while not stopping.is_set():
+                with suppress(TimeoutError):
+                    connection.drain_events(timeout=0.1)
+
+        thread = Thread(target=answer)
+        thread.start()
+        try:
+            yield
+        finally:
+            stopping.set()
+            thread.join()
+
+
+def test_a_drain_does_not_guess(with_redis: Installation) -> None:
+    """Without an answer, it is unknown whether there are jobs. A worker of version 0.2.0 refuses."""
+    command = create_app(with_redis.settings).test_cli_runner()
+    unknown = command.invoke(args=["drain", "worker@new", "--seconds", "0"])
+    assert (unknown.exit_code, unknown.output) == (
+        1,
+        "Error: worker@new does not answer. Run this again to wait longer.\n",
+    )
+    with old_worker(with_redis):
+        refused = command.invoke(args=["drain", "worker@old"])
+    assert refused.exit_code == 1
+    assert "worker@old has a version that cannot drain. deploy/README.md says" in refused.output

@@ -37,7 +37,8 @@ def drain(worker: str, seconds: float | None) -> None:
         if silent > _ROUNDS:
             raise click.ClickException(f"No worker {worker} answers. These do: {_names() or 'none'}. Check the name.")
         if seconds is not None and time.monotonic() - start > seconds:
-            raise click.ClickException(f"{worker} still has jobs. It takes no new ones. Run this again to wait longer.")
+            state = "still has jobs. It takes no new ones" if jobs else "does not answer"
+            raise click.ClickException(f"{worker} {state}. Run this again to wait longer.")
         time.sleep(1)
 
 
