@@ -67,13 +67,27 @@ class RedisUrl:
         plain = not self.tls and not self.service and "username" not in self.login
         return plain and self.nodes[0][0] in ("127.0.0.1", "localhost", "::1")
 
-    def connect(self, **options: Any) -> Redis:
-        """Return a client of the server, or of the current primary, with these options. It connects when it is used."""
+    def connect(self, timeout: float = 1, connect_timeout: float = 1, retries: int = 0) -> Redis:
+        """Return a client of the server, or of the current primary. It connects when it is used.
+
+        Args:
+            timeout: The seconds that a reply may take.
+            connect_timeout: The seconds that a connection may take.
+            retries: How often it connects again if Redis has closed the connection; it never does after a timeout.
+
+        Returns:
+            The client.
+        """
+        from redis import ConnectionError as Disconnected
         from redis import Redis
+        from redis.backoff import NoBackoff
+        from redis.retry import Retry
 
         from greeter.sentinel import SentinelConnection, SentinelTlsConnection
 
-        options |= {**self.login, **self.tls, "db": self.database}
+        retry = Retry(NoBackoff(), retries, supported_errors=(Disconnected,))
+        options: dict[str, Any] = {"db": self.database, **self.login, **self.tls, "retry": retry}
+        options |= {"socket_timeout": timeout, "socket_connect_timeout": connect_timeout}
         if not self.service:
             host, port = self.nodes[0]
             return Redis(host=host, port=port, ssl=bool(self.tls), **options)
@@ -87,16 +101,17 @@ class RedisUrl:
 
         return Sentinel(self.nodes, sentinel_kwargs=self._sentinel_options)  # type: ignore[no-untyped-call]
 
-    def broker(self) -> dict[str, Any]:
-        """Return what Celery needs to connect, as its settings `broker_...`."""
+    def broker(self, **transport_options: object) -> dict[str, object]:
+        """Return what Celery needs to connect, with these options of kombu, as its settings `broker_...`."""
         scheme = "sentinel" if self.service else "redis"  # kombu would treat rediss without options as insecure
         user = ":".join(quote(self.login.get(part, ""), safe="") for part in ("username", "password"))
-        sentinel = {"master_name": self.service, "sentinel_kwargs": self._sentinel_options}
+        if self.service:
+            transport_options |= {"master_name": self.service, "sentinel_kwargs": self._sentinel_options}
         urls = (f"{scheme}://{user}@{_bracketed(host)}:{port}/{self.database}" for host, port in self.nodes)
         return {
             "broker_url": ";".join(urls),
             "broker_use_ssl": self.tls or None,
-            "broker_transport_options": sentinel if self.service else {},
+            "broker_transport_options": transport_options,
         }
 
     @property

@@ -39,14 +39,16 @@ class CeleryApp(Celery):
 
 def _configuration(settings: Settings) -> dict[str, object]:
     """Return Celery's settings. The reasons were measured with Celery 5.7.0; see docs/decisions/."""
-    broker = RedisUrl.parse(settings.redis_url).broker()
-    # A worker waits for messages in calls of one second.
-    timeouts = {"socket_timeout": 10, "socket_connect_timeout": 3, "socket_keepalive": True, "retry_on_timeout": False}
     return {
-        **broker,
-        # kombu would write each message to a hash and remove it from there when the job starts. It is not needed: a
-        # waiting job whose message is lost is sent again.
-        "broker_transport_options": broker["broker_transport_options"] | timeouts | {"ack_emulation": False},
+        **RedisUrl.parse(settings.redis_url).broker(
+            socket_timeout=10,  # a worker waits for messages in calls of one second
+            socket_connect_timeout=3,
+            socket_keepalive=True,
+            retry_on_timeout=False,
+            # kombu would write each message to a hash and remove it from there when the job starts. It is not needed:
+            # a waiting job whose message is lost is sent again.
+            ack_emulation=False,
+        ),
         "result_backend": "greeter.jobs.backend.JobBackend",
         "result_backend_thread_safe": True,  # one backend for all threads of a web process
         "accept_content": ["json"],

@@ -10,9 +10,7 @@ from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 
 from redis import AuthenticationError, Redis, RedisError
-from redis.backoff import NoBackoff
 from redis.exceptions import NoPermissionError, ResponseError
-from redis.retry import Retry
 
 from greeter.redis_url import RedisUrl
 
@@ -65,7 +63,7 @@ def _exit(problem: str, advice: str) -> None:
 
 def _problems_of_server(url: RedisUrl) -> list[str]:
     """Return what makes the server, or the current primary, unsuitable. Raises redis.RedisError."""
-    with url.connect(socket_timeout=1, socket_connect_timeout=1, retry=Retry(NoBackoff(), 0)) as server:
+    with url.connect() as server:
         info = server.info()
         problems = list(_problems(info))
         if not problems and (weakness := _weakness(info, server, unknown=_UNKNOWN)):

@@ -9,10 +9,7 @@ from pathlib import Path
 from secrets import token_bytes
 from typing import Any
 
-import redis
-from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError
-from redis.retry import Retry
 
 from greeter.jobs.connections import Connections
 from greeter.jobs.errors import NotConfirmed
@@ -36,11 +33,8 @@ class Scripts:
     """The scripts, by the names of their files. Methods raise redis.RedisError when Redis is unavailable."""
 
     def __init__(self, settings: Settings) -> None:
-        # Reconnect once if Redis has closed the connection. Do not retry timeouts: a page has to report within three
-        # seconds that Redis does not answer, even to many visitors at once.
-        retry = Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,))
-        url = RedisUrl.parse(settings.redis_url)
-        self.redis = url.connect(socket_timeout=_PATIENCE, socket_connect_timeout=_PATIENCE, retry=retry)
+        # A page has to report within three seconds that Redis does not answer, even to many visitors at once.
+        self.redis = RedisUrl.parse(settings.redis_url).connect(_PATIENCE, _PATIENCE, retries=1)
         self.call = Connections(self.redis.connection_pool).call  # sends any other command
         self._replicas = settings.confirm_replicas
         self._scripts = {name: self.redis.register_script(source) for name, source in _sources().items()}

@@ -10,8 +10,6 @@ import click
 from flask import Flask
 from flask.cli import with_appcontext
 from redis import RedisError
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from greeter.jobs import fitness, redis_check, redis_copy
 from greeter.jobs.errors import UNAVAILABLE, JobNotFound, QueueFull, StorageFull, Unfit
@@ -135,10 +133,9 @@ def pair_storage() -> None:
 def copy_redis(source: str, replace: bool) -> None:
     """Copy all records from another server to the one in REDIS_URL. Stop the web, all workers and Flower first."""
     redis_check.check(services().settings.redis_url)
-    options = {"socket_timeout": 60, "socket_connect_timeout": 3, "retry": Retry(NoBackoff(), 0)}
     try:
-        here = RedisUrl.parse(services().settings.redis_url).connect(**options)
-        with RedisUrl.parse(source).connect(**options) as there, here:
+        here = RedisUrl.parse(services().settings.redis_url).connect(timeout=60, connect_timeout=3)
+        with RedisUrl.parse(source).connect(timeout=60, connect_timeout=3) as there, here:
             copied = redis_copy.copy(there, here, replace=replace)
     except ValueError as error:
         raise click.ClickException(f"The URL of the server to copy from {error}.") from None
