@@ -184,8 +184,8 @@ class Store(WorkerStore):
 
     def runners(self) -> list[Runner]:
         """Return the worker of each running job."""
-        running: Any = self.redis.zrange("jobs:running", 0, -1)
-        return [Runner(self.fields(job_id, "worker").get("worker", "")) for job_id in texts(running)]
+        running = texts(self._scripts.call("ZRANGE", "jobs:running", 0, -1))
+        return [Runner(self.fields(job_id, "worker").get("worker", "")) for job_id in running]
 
     def statistics(self) -> Statistics:
         """Count jobs and workers. Raises redis.RedisError also when Redis refuses writes."""
