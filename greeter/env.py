@@ -16,7 +16,7 @@ from greeter.redis_url import RedisUrl
 from greeter.smtp_url import SmtpUrl
 
 T = TypeVar("T")
-Setting: TypeAlias = "Field[Any]"
+Setting: TypeAlias = "Field[object]"
 
 _HEADER = """\
 # Every setting of greeter with its default. `make run` copies this file to .env and replaces each change-me with a

@@ -7,7 +7,6 @@ import signal
 import time
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
 
 from celery.signals import (
     celeryd_init,
@@ -21,7 +20,6 @@ from celery.signals import (
     worker_shutting_down,
 )
 from celery.worker import state
-from celery.worker.consumer import Consumer
 from celery.worker.control import control_command
 from kombu import Queue
 from redis import RedisError
@@ -29,6 +27,7 @@ from redis import RedisError
 from greeter import tools
 from greeter.jobs import containment, fitness, redis_check, resource_limits
 from greeter.jobs.celery_app import CeleryApp
+from greeter.jobs.consumer import Consumer
 from greeter.jobs.errors import JobNotFound
 from greeter.jobs.intake import Intake, queues_to_serve
 from greeter.jobs.mailer import Mailer
@@ -113,7 +112,7 @@ def _watch_consumer(sender: Consumer, **_: object) -> None:
 
 
 @task_unknown.connect
-def _correct_flower(sender: Any, id: str, name: str, **_: object) -> None:  # noqa: A002  Celery's name
+def _correct_flower(sender: Consumer, id: str, name: str, **_: object) -> None:  # noqa: A002  Celery's name
     """Report to Flower that a job is waiting again, after Celery has reported that it failed for lack of a task."""
     with suppress(JobNotFound, RedisError):
         if app.jobs.store.find(id).active and sender.event_dispatcher:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from hashlib import blake2b
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from celery import states
 
@@ -21,18 +21,17 @@ _EPOCH, _DAY = date(1970, 1, 1), 86_400  # seconds
 Value = TypeVar("Value")
 
 
-def _field(name: str, kind: Callable[..., Value]) -> cached_property[Value]:
-    """Return a property with a field of the snapshot. Without the field, it is what `kind` returns for no argument."""
+_decode = json.JSONDecoder(parse_constant=lambda name: None).decode
+"""Decodes what a tool stored; NaN and Infinity, which are not JSON, become None."""
+
+
+def _field(name: str, kind: Callable[..., Value], *missing: str) -> cached_property[Value]:
+    """Return a property with a field of the snapshot. Without the field, it is what `kind` returns for `missing`."""
 
     def read(record: Record) -> Value:
-        return kind(record._fields[name]) if name in record._fields else kind()
+        return kind(record._fields[name]) if name in record._fields else kind(*missing)
 
     return cached_property(read)
-
-
-def _decoded(text: str = "null") -> Any:
-    """Decode what a tool stored; NaN and Infinity, which are not JSON, become None."""
-    return json.loads(text, parse_constant=lambda name: None)
 
 
 class Record:
@@ -54,8 +53,8 @@ class Record:
     elapsed = _field("elapsed", int)  # seconds since the start, or the submission; multiples of 60 after a minute
     silence = _field("silence", int)  # seconds since the last heartbeat; 0 if there was one within 30 seconds
     mail = _field("mail", str)  # the `MailState` of its mail; may be empty
-    meta: cached_property[JSON] = _field("progress", _decoded)  # of Celery's state; a tool may set any value
-    result: cached_property[Result | None] = _field("result", _decoded)  # of a failed job: `errors.failure_result`
+    meta: cached_property[JSON] = _field("progress", _decode, "null")  # of Celery's state; a tool may set any value
+    result: cached_property[Result | None] = _field("result", _decode, "null")  # of a failed job: `failure_result`
 
     def __init__(self, job_id: str, snapshot: bytes, retention_days: int | None) -> None:
         """Take a snapshot; `retention_days` is None for a job that is kept forever."""

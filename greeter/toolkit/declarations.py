@@ -8,7 +8,10 @@ import shlex
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from types import UnionType
-from typing import Any, Literal, TypeGuard, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, TypeGuard, get_args, get_origin, get_type_hints
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 # The list of a queue has its name, so it must not be another key: of greeter (jobs/store.py), greeter 0.2.0 or kombu.
 RESERVED_QUEUES = {
@@ -20,7 +23,7 @@ _EDAM_TERM = re.compile("(operation|topic)_[0-9]{4}")
 _EDAM_EXAMPLE = '{"operation_0346": "Sequence similarity search"}'
 
 
-def check_types(declaration: Any) -> None:
+def check_types(declaration: DataclassInstance) -> None:
     """Raise TypeError if a field of a dataclass has a value of another type than its annotation.
 
     A wrong value would otherwise fail where it is used, such as on a page that shows all tools.

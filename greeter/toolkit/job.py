@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, TextIO, overload
 
 from greeter.toolkit.columns import Column
 from greeter.toolkit.declarations import require_list
@@ -14,6 +14,9 @@ from greeter.toolkit.program import Command, Stream, environment
 from greeter.toolkit.programs import Programs
 from greeter.toolkit.steps import Steps
 from greeter.toolkit.table import Table
+
+if TYPE_CHECKING:
+    from _typeshed import OpenBinaryMode, OpenTextMode
 
 Result = dict[str, Any]  # what a tool returns: JSON values, with None instead of NaN and infinity
 
@@ -64,7 +67,11 @@ class Job(Steps):
         """
         return Fallback(result)
 
-    def open(self, name: str, mode: str = "w", *, about: str = "") -> IO[Any]:
+    @overload
+    def open(self, name: str, mode: OpenTextMode = "w", *, about: str = "") -> TextIO: ...
+    @overload
+    def open(self, name: str, mode: OpenBinaryMode, *, about: str = "") -> BinaryIO: ...
+    def open(self, name: str, mode: str = "w", *, about: str = "") -> IO[str] | IO[bytes]:
         """Open a result file. The job's page offers it for download once the job has ended.
 
         Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import BinaryIO, NamedTuple, Self
 
 from pyhmmer.easel import DigitalSequence
 from pyhmmer.plan7 import Hit, TopHits
@@ -48,7 +48,7 @@ class Report:
     def __init__(self, job: Job, targets: Path, name: str, evalue: float) -> None:
         self._job, self._targets, self._name, self._evalue = job, targets, name, evalue
         self._stack = ExitStack()
-        self._files: list[Any] = []  # open binary files, for which pyhmmer's type stubs want BinaryIO
+        self._files: list[BinaryIO] = []
         self._without_hits: list[dict[str, Cell]] = []
         self._first_query: dict[bytes, int] = {}  # of the queries that each target is a hit of, by their numbers
 

@@ -11,7 +11,7 @@ from threading import Lock, local
 from typing import Any, TypeAlias, TypeVar
 
 from pyhmmer.easel import Alphabet, DigitalSequence, SequenceFile
-from pyhmmer.plan7 import Background, Builder, Pipeline, TopHits
+from pyhmmer.plan7 import HMM, Background, Builder, OptimizedProfile, Pipeline, Profile, TopHits
 
 from greeter.toolkit import count_sequences
 
@@ -151,9 +151,9 @@ class _QueryBuilder(Builder):
     def __init__(self) -> None:
         super().__init__(AMINO, seed=42)  # the seed of the program
         self._lock = Lock()
-        self._built: Any = None
+        self._built: tuple[HMM, Profile, OptimizedProfile] | None = None
 
-    def build(self, sequence: DigitalSequence, background: Background) -> Any:
+    def build(self, sequence: DigitalSequence, background: Background) -> tuple[HMM, Profile, OptimizedProfile]:
         """Return the model with a profile of its own, which a search adapts to the length of each target."""
         with self._lock:
             self._built = self._built or super().build(sequence, background)
