@@ -8,14 +8,18 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import Field, field
+from dataclasses import Field, field, fields
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from greeter.redis_url import RedisUrl
 from greeter.smtp_url import SmtpUrl
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 T = TypeVar("T")
+SettingsT = TypeVar("SettingsT", bound="DataclassInstance")
 Setting: TypeAlias = "Field[object]"
 
 _HEADER = """\
@@ -42,26 +46,26 @@ def setting(default: str, parse: Callable[[str], T], description: str, section: 
     return field(default=parse(default), metadata=metadata)
 
 
-def read(settings: Iterable[Setting], environ: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
+def read(kind: type[SettingsT], environ: Mapping[str, str]) -> tuple[SettingsT, dict[str, str]]:
     """Read settings from a mapping.
 
     Args:
-        settings: The fields that `setting` made.
+        kind: A dataclass whose fields `setting` made.
         environ: Values by variable name, such as `os.environ`.
 
     Returns:
-        The valid values by field name, and for each invalid one what it should be, by variable name. Settings that are
-        missing or empty are in neither.
+        The settings, and for each invalid value what it should be, by variable name. Settings that are invalid, missing
+        or empty have their defaults.
     """
     values, problems = {}, {}
-    for declared in settings:
+    for declared in fields(kind):
         name = declared.name.upper()
         if text := environ.get(name, "").strip():
             try:
                 values[declared.name] = declared.metadata["parse"](text)
             except ValueError as error:
                 problems[name] = str(error)
-    return values, problems
+    return kind(**values), problems
 
 
 def example(settings: Iterable[Setting]) -> str:

@@ -92,14 +92,14 @@ class RedisUrl:
             host, port = self.nodes[0]
             return Redis(host=host, port=port, ssl=bool(self.tls), **options)
         kind = SentinelTlsConnection if self.tls else SentinelConnection
-        primary: Redis = self.sentinel().master_for(self.service, connection_class=kind, **options)  # type: ignore[no-untyped-call]
+        primary: Redis = self.sentinel().master_for(self.service, connection_class=kind, **options)
         return primary
 
     def sentinel(self) -> Sentinel:
         """Return a client of the sentinels."""
         from redis.sentinel import Sentinel
 
-        return Sentinel(self.nodes, sentinel_kwargs=self._sentinel_options)  # type: ignore[no-untyped-call]
+        return Sentinel(self.nodes, sentinel_kwargs=self._sentinel_options)
 
     def broker(self, **transport_options: object) -> dict[str, object]:
         """Return what Celery needs to connect, with these options of kombu, as its settings `broker_...`."""

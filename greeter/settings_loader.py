@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
 from pathlib import Path
 
 from greeter import env
@@ -38,8 +37,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
 
     A missing or empty value means the default; other variables are ignored.
     """
-    values, problems = env.read(fields(Settings), environ)
-    settings = Settings(**values)
+    settings, problems = env.read(Settings, environ)
     for name, problem in _conflicts(settings):
         problems.setdefault(name, problem)
     if problems:

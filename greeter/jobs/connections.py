@@ -11,7 +11,7 @@ from typing import Any
 from redis import ConnectionError as Disconnected
 from redis import ResponseError
 from redis import TimeoutError as TimedOut
-from redis.connection import ConnectionInterface, ConnectionPool
+from redis.connection import Connection, ConnectionPool
 from redis.typing import EncodableT
 
 
@@ -25,7 +25,7 @@ class Connections:
     def __init__(self, pool: ConnectionPool) -> None:
         """Take the connections from this pool."""
         self._pool = pool
-        self._idle: deque[ConnectionInterface] = deque()  # whose methods are atomic
+        self._idle: deque[Connection] = deque()  # whose methods are atomic
 
     def call(self, *command: EncodableT) -> Any:
         """Send a command, once more if Redis had closed the connection, and return the reply.
@@ -42,10 +42,10 @@ class Connections:
         finally:
             self._idle.append(connection)
 
-    def _take(self) -> Any:
+    def _take(self) -> Connection:
         while True:
             try:
-                connection: Any = self._idle.pop()
+                connection = self._idle.pop()
             except IndexError:
                 return self._pool.get_connection()
             if connection.pid == os.getpid() and self._pool.owns_connection(connection):
@@ -53,7 +53,7 @@ class Connections:
             self._pool.release(connection)  # of the process before a fork, or to the primary before a failover
 
 
-def _ask(connection: Any, command: tuple[EncodableT, ...]) -> Any:
+def _ask(connection: Connection, command: tuple[EncodableT, ...]) -> object:
     try:
         connection.connect()  # unless it is connected; only this asks the sentinels
         _let_the_kernel_wait(connection._sock)
@@ -68,13 +68,13 @@ def _ask(connection: Any, command: tuple[EncodableT, ...]) -> Any:
         raise
 
 
-def _let_the_kernel_wait(found: socket.socket) -> None:
+def _let_the_kernel_wait(found: socket.socket | None) -> None:
     """Leave the timeout of a socket to the kernel.
 
     Otherwise, Python waits in a separate call before each send or read, and releases its global lock in both.
     """
-    seconds = found.gettimeout()
-    if seconds and type(found) is socket.socket:  # TLS does not expect the errors of the kernel
+    # TLS does not expect the errors of the kernel.
+    if type(found) is socket.socket and (seconds := found.gettimeout()):
         timeval = struct.pack("ll", int(seconds), int(seconds % 1 * 1e6))
         for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
             found.setsockopt(socket.SOL_SOCKET, option, timeval)

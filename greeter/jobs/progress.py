@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import UnionType
-from typing import Any
 
 from greeter.toolkit.steps import Progress, Stage
 
@@ -27,7 +26,7 @@ def read_progress(meta: object) -> ReportedProgress | None:
     """Return the progress in the meta of Celery's state, which may be any JSON value; None if it has none."""
     if not isinstance(meta, dict):
         return None
-    known: dict[str, Any] = {"total": None, "unit": "step", "seconds": 0} | meta
+    known = {"total": None, "unit": "step", "seconds": 0, **meta}
     if not _can_be_shown(known, _TYPES):
         return None
     progress = ReportedProgress(

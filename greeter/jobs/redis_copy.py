@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from itertools import chain
 
 from redis import Redis
 from redis.client import Pipeline
+from redis.typing import EncodableT
 
 _BATCH = 100  # keys; a result has up to MAX_RESULT_BYTES
 _SILENCE = 3  # seconds in which nothing may change; a worker sends a heartbeat every two
@@ -24,13 +25,15 @@ _READ: dict[str, Callable[[Pipeline, bytes], object]] = {
     "set": lambda pipeline, key: pipeline.smembers(key),
     "zset": lambda pipeline, key: pipeline.zrange(key, 0, -1, withscores=True),
 }
-_WRITE: dict[str, Callable[[Pipeline, bytes, Any], object]] = {
-    "string": lambda pipeline, key, value: pipeline.set(key, value),
-    "hash": lambda pipeline, key, value: pipeline.hset(key, mapping=value),
-    "list": lambda pipeline, key, value: pipeline.rpush(key, *value),
-    "set": lambda pipeline, key, value: pipeline.sadd(key, *value),
-    "zset": lambda pipeline, key, value: pipeline.zadd(key, dict(value)),
+_WRITE = {"string": "SET", "hash": "HSET", "list": "RPUSH", "set": "SADD", "zset": "ZADD"}
+_ARGUMENTS: dict[str, Callable[..., Iterable[EncodableT]]] = {
+    "string": lambda text: [text],
+    "hash": lambda fields: chain(*sorted(fields.items())),
+    "list": lambda items: items,
+    "set": sorted,
+    "zset": lambda pairs: chain(*((score, member) for member, score in pairs)),
 }
+"""What the command that writes a value takes after the key, given what the one that reads it returned."""
 
 
 class CopyRefused(Exception):
@@ -39,11 +42,14 @@ class CopyRefused(Exception):
 
 @dataclass(frozen=True)
 class _Entry:
-    """A key with its value. The time to live is in milliseconds, negative if there is none."""
+    """A key with its value, as the command that writes it takes it.
+
+    The time to live is in milliseconds, negative if there is none.
+    """
 
     key: bytes
     kind: str
-    value: Any
+    arguments: tuple[EncodableT, ...]
     ttl: int
 
 
@@ -101,7 +107,7 @@ def _copy(source: Redis, target: Redis) -> Counter[str]:
     for keys in _batches(source):
         with target.pipeline(transaction=False) as pipeline:
             for entry in _read(source, keys):
-                _WRITE[entry.kind](pipeline, entry.key, entry.value)
+                pipeline.execute_command(_WRITE[entry.kind], entry.key, *entry.arguments)
                 if entry.ttl > 0:
                     pipeline.pexpire(entry.key, entry.ttl)
                 copied[entry.kind] += 1
@@ -131,21 +137,10 @@ def _read(server: Redis, keys: list[bytes]) -> Iterator[_Entry]:
         replies = iter(pipeline.execute())
     for (key, kind), value, ttl in zip(kinds.items(), replies, replies, strict=True):
         if value:
-            yield _Entry(key, kind, value, ttl)
+            yield _Entry(key, kind, tuple(_ARGUMENTS[kind](value)), ttl)
 
 
 def _lasting(server: Redis) -> dict[bytes, int]:
     """Return a hash of each value, except those that expire."""
     entries = (entry for keys in _batches(server) for entry in _read(server, keys))
-    return {entry.key: _hash(entry) for entry in entries if entry.ttl < 0}
-
-
-def _hash(entry: _Entry) -> int:
-    match entry.kind:
-        case "string":
-            return hash(entry.value)
-        case "hash":
-            return hash(frozenset(entry.value.items()))
-        case "set":
-            return hash(frozenset(entry.value))
-    return hash(tuple(map(tuple, entry.value)))  # a list, or a sorted set with its scores
+    return {entry.key: hash(entry.arguments) for entry in entries if entry.ttl < 0}

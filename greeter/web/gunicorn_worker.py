@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
 
 from gunicorn.http.message import Request
 from gunicorn.workers.gthread import TConn, ThreadWorker
@@ -46,7 +45,9 @@ class Worker(ThreadWorker):
         # Each setting is asked for several times in a request, and otherwise looked up by a function.
         vars(self.cfg).update({name: setting.get() for name, setting in self.cfg.settings.items()})
 
-    def handle_error(self, req: Request | None, client: socket.socket, addr: Any, exc: BaseException) -> None:
+    def handle_error(
+        self, req: Request | None, client: socket.socket, addr: str | int | tuple[str, int], exc: BaseException
+    ) -> None:
         """Answer a request that gunicorn cannot parse as the application would."""
         if not isinstance(exc, self._malformed.Malformed):
             super().handle_error(req, client, addr, exc)
