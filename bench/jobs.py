@@ -78,8 +78,7 @@ def _ours(installation: Installation) -> float:
 
 def _bare(installation: Installation, empty: Any, pid: int) -> float:
     results: list[Any] = []
-    keys = lambda: [f"celery-task-meta-{one.id}" for one in results]  # noqa: E731
-    done = lambda: installation.redis.exists(*keys()) == JOBS  # noqa: E731
+    done = lambda: installation.redis.exists(*[f"celery-task-meta-{one.id}" for one in results]) == JOBS  # noqa: E731
     return _jobs_per_second(pid, lambda: results.append(empty.delay()), done)
 
 
@@ -93,8 +92,8 @@ def _milliseconds(submit: Callable[[], Any], is_done: Callable[[Any], bool]) -> 
 
 def lines() -> list[Line]:
     """Return the lines of the table."""
-    site = {"only_tools_of_the_site": False, "max_waiting": 10**6, "silence_limit": 60}
-    with stack("redis", "worker", **site) as installation, _bare_celery(installation) as (empty, process):
+    site = stack("redis", "worker", only_tools_of_the_site=False, max_waiting=10**6, silence_limit=60)
+    with site as installation, _bare_celery(installation) as (empty, process):
         must_finish(installation, installation.submit("empty"))
         rounds = [(_ours(installation), _bare(installation, empty, process.pid)) for _ in range(ROUNDS + 1)]
         ours, bare = (max(rates) for rates in zip(*rounds[1:], strict=True))

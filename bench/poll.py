@@ -78,9 +78,8 @@ def application() -> Flask:
     logging.getLogger("greeter.request").disabled = True  # polls are not logged, so the GET should not be either
 
     @app.get("/get")
-    def get() -> bytes:
-        found: bytes = services().jobs.store.redis.get("bench")
-        return found
+    def get() -> bytes | str:
+        return services().jobs.store.redis.get("bench") or b""
 
     return app
 

@@ -10,16 +10,29 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from types import SimpleNamespace
 
 from tqdm import tqdm
 
 from bench.support.table import Line, print_table
+from greeter.jobs.progress import Report
 from greeter.jobs.reporting import reporting
 from greeter.jobs.runner import Claim, Order, Runner
+from greeter.jobs.service import JobService
+from greeter.jobs.store import Store
+from greeter.settings import Settings
 from greeter.toolkit import Job
 
 STEPS, ROUNDS = 1_000_000, 7
+
+
+class _NoRedis(Store):
+    """A store that takes reports, and keeps none."""
+
+    def heartbeat(self, job_id: str, runner: Runner) -> Order:
+        return Order.CONTINUE
+
+    def report_progress(self, job_id: str, runner: Runner, report: Report) -> None:
+        pass
 
 
 def nanoseconds_a_step(steps: Iterable[int]) -> float:
@@ -34,8 +47,7 @@ def lines() -> list[Line]:
     """Return the lines of the table."""
     job = Job(Path(tempfile.gettempdir(), "job", "attempt"))
     claim = Claim("", Runner(), {}, job.folder, 1)
-    store = SimpleNamespace(report_progress=lambda *_: None, heartbeat=lambda *_: Order.CONTINUE)
-    jobs = SimpleNamespace(store=store)
+    jobs = JobService(_NoRedis(Settings()), 0)
     with Path(os.devnull).open("w") as nowhere, reporting(job, claim, jobs, soft_limit=1000, hard_limit=1000):
         loops: dict[str, Callable[[], Iterable[int]]] = {
             "bare": lambda: range(STEPS),

@@ -17,7 +17,7 @@ _REFRESH = 0.1  # seconds
 @contextmanager
 def progress_bar(job: Job) -> Iterator[None]:
     """Show the progress of a job on standard error while the body runs."""
-    from tqdm import tqdm  # type: ignore[import-untyped]  # here, because the web does not need it
+    from tqdm import tqdm  # here, because the web does not need it
 
     ended = Event()
 
