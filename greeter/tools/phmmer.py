@@ -128,10 +128,9 @@ def phmmer(job: Job, query: Path, targets: Path | None, evalue: float, database:
     searched = None if targets else database
     target_file = targets or (database.path if database else query)
     threads = _threads(job, memory_need(query, targets, evalue, database).bytes) if job.cores > 1 else 1
-    number = searched.sequences if searched else None
-    find = partial(search, queries, target_file, evalue=evalue, number=number, threads=threads)
+    number, at = searched.sequences if searched else None, partial(job.at, unit="sequence")
     with (
-        closing(find(searched=partial(job.at, unit="sequence"))) as found,
+        closing(search(queries, target_file, evalue=evalue, number=number, threads=threads, searched=at)) as found,
         Report(job, target_file, searched.name if searched else target_file.name, evalue) as report,
     ):
         try:

@@ -53,23 +53,28 @@ def search(
     """
     pool = ThreadPoolExecutor(threads)
     try:
-        parts: list[Hits] = []
-        without: Hits | None = None  # the blocks that have no hit, which only count
-        done = 0
-        for size, hits in _in_order(pool, _steps(_models(pool, queries), targets, number, evalue), ahead=2 * threads):
-            if hits is None:  # the query is complete
-                first, *others = [part for part in (*parts, without) if part is not None]
-                yield first.merge(*others)
-                parts, without, done = [], None, 0
-                continue
-            if hits:
-                parts.append(hits)
-            else:
-                without = hits if without is None else without.merge(hits)
-            done += size
-            searched(done, int(hits.Z))
+        results = _in_order(pool, _steps(_models(pool, queries), targets, number, evalue), ahead=2 * threads)
+        while parts := list(_next_query(results, searched)):
+            yield parts[0].merge(*parts[1:])
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _next_query(results: Iterator[tuple[int, Hits | None]], searched: Callable[[int, int], object]) -> Iterator[Hits]:
+    """Take the results of the next query's steps, and yield the hits: those of all blocks without any together."""
+    without: Hits | None = None
+    done = 0
+    for size, hits in results:
+        if hits is None:  # the query is complete
+            break
+        if hits:
+            yield hits
+        else:
+            without = hits if without is None else without.merge(hits)
+        done += size
+        searched(done, int(hits.Z))
+    if without is not None:
+        yield without
 
 
 def read_proteins(path: Path, residues: int | None = None, sequences: int | None = None) -> Iterator[Block]:
