@@ -61,8 +61,8 @@ class Scripts:
 
     def keyed_hash(self, text: str) -> str:
         """Return what stands for a client or an address that is not kept itself; empty for an empty text."""
-        new = token_bytes(32)
-        key: bytes = self.call("GET", "client_key") or self.call("SET", "client_key", new, "NX", "GET") or new
+        while not (key := self.call("GET", "client_key")):
+            self.call("SET", "client_key", token_bytes(32), "NX")
         return blake2b(text.encode(), key=key, digest_size=16).hexdigest() if text else ""
 
 
