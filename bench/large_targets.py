@@ -18,6 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bench.support.table import Line, print_table
+from greeter.toolkit import read_fasta
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "static/examples"
@@ -36,7 +37,7 @@ sys.exit(not result["hits"])
 
 
 def _proteins(name: str) -> list[str]:
-    return ["".join(record.split("\n")[1:]) for record in (EXAMPLES / name).read_text().split(">")[1:]]
+    return [record.sequence for record in read_fasta(EXAMPLES / name)]
 
 
 def _write_targets(path: Path, number: int) -> None:

@@ -19,7 +19,13 @@ from greeter.toolkit.fields import FastaField, FastqField, ProteinFastaField
 from greeter.toolkit.file_field import FileField
 from greeter.toolkit.files_field import FilesField
 from greeter.toolkit.job import Job, Result
-from greeter.toolkit.sequence_files import count_sequences, longest_sequence, measure_sequences
+from greeter.toolkit.sequence_files import (
+    FastaRecord,
+    count_sequences,
+    longest_sequence,
+    measure_sequences,
+    read_fasta,
+)
 from greeter.toolkit.tool import MemoryNeed, tool
 
 __all__ = [
@@ -27,6 +33,7 @@ __all__ = [
     "Database",
     "DatabaseField",
     "FastaField",
+    "FastaRecord",
     "FastqField",
     "FileField",
     "FilesField",
@@ -40,5 +47,6 @@ __all__ = [
     "count_sequences",
     "longest_sequence",
     "measure_sequences",
+    "read_fasta",
     "tool",
 ]

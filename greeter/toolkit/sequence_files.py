@@ -1,4 +1,4 @@
-"""What files of sequences have, after they were checked."""
+"""Read, count and measure files of sequences that were checked."""
 
 from __future__ import annotations
 
@@ -9,6 +9,40 @@ from typing import NamedTuple
 
 _BLOCK = 2**16  # bytes that are read at a time
 _START = re.compile(rb"\n>")  # of a record; twice as fast as bytes.count and bytes.split, which look for two characters
+
+
+class FastaRecord(NamedTuple):
+    """A record of a FASTA file."""
+
+    header: str  # without the > before it
+    sequence: str  # without blanks and line ends
+
+    @property
+    def name(self) -> str:
+        """The first word of the header."""
+        return self.header.split(maxsplit=1)[0]
+
+
+def read_fasta(path: Path) -> Iterator[FastaRecord]:
+    """Read a checked FASTA file, of which only one record at a time is in memory.
+
+    Args:
+        path: The path of the file: what a `FastaField` has, or what a program wrote.
+
+    Yields:
+        The records in their order.
+    """
+    header, parts = "", list[str]()
+    with path.open(encoding="utf-8") as file:
+        for line in file:
+            if line.startswith(">"):
+                if header:
+                    yield FastaRecord(header, "".join(parts))
+                header, parts = line[1:].strip(), []
+            else:
+                parts += line.split()
+    if header:
+        yield FastaRecord(header, "".join(parts))
 
 
 def count_sequences(path: Path) -> int:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO
+
+from greeter.toolkit import FastaRecord
 
 _COLUMNS = 60  # of the alignment in a block
 _NAME = 15  # bytes
@@ -17,30 +18,17 @@ _AMINO_ACIDS = {
 }
 
 
-class Row(NamedTuple):
-    """A sequence of an alignment, with gaps."""
-
-    name: str
-    sequence: str
-
-
-def read_alignment(path: Path) -> list[Row]:
-    """Read an alignment in FASTA format."""
-    records = (record.partition("\n") for record in ("\n" + path.read_text()).split("\n>")[1:])
-    return [Row(header.split(maxsplit=1)[0], body.replace("\n", "")) for header, _, body in records]
-
-
-def has_nucleotides(rows: Sequence[Row]) -> bool:
+def has_nucleotides(rows: Sequence[FastaRecord]) -> bool:
     """Return whether an alignment is of nucleotides, as more than three quarters of its letters are then."""
     letters = "".join(row.sequence for row in rows).upper().replace("-", "")
     return sum(letters.count(one) for one in "ACGTUN") > 0.75 * len(letters)
 
 
-def write_clustal(rows: Sequence[Row], title: str, file: IO[str]) -> None:
+def write_clustal(rows: Sequence[FastaRecord], title: str, file: IO[str]) -> None:
     """Write an alignment in Clustal format.
 
     Args:
-        rows: The sequences, all of the same length.
+        rows: The sequences with gaps, all of the same length.
         title: The end of the first line, such as "MAFFT L-INS-i (v7.505)".
         file: The open file.
     """
@@ -60,7 +48,7 @@ def _padded(name: str) -> str:
     return name + " " * (_NAME - len(name.encode()))
 
 
-def _marks(rows: Sequence[Row]) -> Iterator[str]:
+def _marks(rows: Sequence[FastaRecord]) -> Iterator[str]:
     """Yield a mark for each column: * identical, : very similar, . similar."""
     sequences = [row.sequence.upper() for row in rows]
     groups = _NUCLEOTIDES if has_nucleotides(rows) else _AMINO_ACIDS

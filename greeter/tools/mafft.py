@@ -6,12 +6,12 @@ from pathlib import Path
 from wtforms import Form
 from wtforms.validators import DataRequired
 
-from greeter.toolkit import FastaField, Job, ProgramError, Result, ToolError, measure_sequences, tool
-from greeter.tools.clustal import has_nucleotides, read_alignment, write_clustal
+from greeter.toolkit import FastaField, Job, ProgramError, Result, ToolError, measure_sequences, read_fasta, tool
+from greeter.tools.clustal import has_nucleotides, write_clustal
 
 STAGES = {"All-to-all": "Comparing", "Making": "Comparing", "Progressive": "Aligning", "Segment": "Refining"}
 COUNT = re.compile(r"(?:STEP)? *(\d+) */ *(\d+)\b")
-UNKNOWN = re.compile(r"^>\s*(\S+).*\n[\sBJOUXZ*]+(?=^>|\Z)", re.I | re.M)  # a record without known residues
+UNKNOWN = "BJOUXZ*"  # residues
 
 
 class MafftForm(Form):
@@ -46,11 +46,12 @@ def mafft(job: Job, sequences: Path) -> Result:
     try:
         job.run(["mafft", *options, sequences], stdout="alignment.fasta", on_line=follow)
     except ProgramError as error:
-        names = UNKNOWN.findall(sequences.read_text())[:2]  # mafft crashes when it compares two of them
+        # mafft crashes when it compares two sequences without known residues.
+        names = [record.name for record in read_fasta(sequences) if not record.sequence.upper().strip(UNKNOWN)][:2]
         problem = f"mafft cannot compare {' and '.join(map(repr, names))}, because they have only letters such as X."
         raise ToolError(f"{problem} Remove such sequences.") if len(names) > 1 else error from None
     version, strategy = re.findall(r"(?:Version|Strategy:)\s+(\S+)", job.last_lines)[-2:]
-    rows = read_alignment(job.folder / "outputs/alignment.fasta")
+    rows = list(read_fasta(job.folder / "outputs/alignment.fasta"))
     job.about("alignment.fasta", "The alignment in FASTA format.")
     with job.open("alignment.aln", "w+", about="The alignment in Clustal format.") as clustal:
         write_clustal(rows, f"MAFFT {strategy} (v{version})", clustal)

@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 from greeter.toolkit import sequence_files
 from greeter.toolkit.alphabets import ALPHABETS
 from greeter.toolkit.fasta import FastaCheck, FastaError, Limits
-from greeter.toolkit.sequence_files import Counts, count_sequences, longest_sequence, measure_sequences
+from greeter.toolkit.sequence_files import (
+    Counts,
+    FastaRecord,
+    count_sequences,
+    longest_sequence,
+    measure_sequences,
+    read_fasta,
+)
 from greeter.toolkit.text import text_blocks
 
 LIMITS: Limits = {"records": 3, "residues": 40}
@@ -218,3 +225,18 @@ def test_sequences_are_counted_and_measured(tmp_path: Path, monkeypatch: pytest.
     assert count_sequences(path) == 4
     assert longest_sequence(path) == ("b", 7)
     assert measure_sequences(path) == Counts(sequences=4, residues=20, longest=7)
+
+
+def test_the_records_of_what_a_field_accepts_are_read(tmp_path: Path) -> None:
+    """Sequences have no blanks and line ends, headers keep a > and what is before their last blank."""
+    path = tmp_path / "some.fa"
+    path.write_text(check("\r\n\r\n>a x > y\r\nmkv \nM K\n\n> b\t1 \nMKVLAWT\n>\u00e9\nM\tK*"))
+    records = list(read_fasta(path))
+    assert records == [
+        FastaRecord("a x > y", "mkvMK"),
+        FastaRecord("b\t1", "MKVLAWT"),
+        FastaRecord("\u00e9", "MK*"),
+    ]
+    assert [record.name for record in records] == ["a", "b", "\u00e9"]
+    path.write_text(check("MKV\nLAW"))
+    assert list(read_fasta(path)) == [FastaRecord("query", "MKVLAW")]

@@ -11,7 +11,7 @@ from flask import Flask
 from werkzeug.datastructures import MultiDict
 
 from greeter.jobs.databases import SHIPPED
-from greeter.toolkit import Database, Job, SoftTimeLimitExceeded
+from greeter.toolkit import Database, Job, SoftTimeLimitExceeded, read_fasta
 from greeter.toolkit.job import Fallback
 from greeter.tools import phmmer_search as module
 from greeter.tools.phmmer import phmmer
@@ -52,7 +52,7 @@ def test_a_database_in_many_blocks_gives_the_tables_of_the_program(
 def relatives(path: Path, number: int) -> Path:
     """Write proteins between random ones and close relatives of the globins, whose E-values differ widely."""
     letters, chance = "ACDEFGHIKLMNPQRSTVWY", random.Random(1)
-    globins = ["".join(record.split("\n")[1:]) for record in GLOBINS.read_text().split(">")[1:]]
+    globins = [record.sequence for record in read_fasta(GLOBINS)]
     with path.open("w") as file:
         for at in range(number):
             rate, source = chance.random() ** 0.2, chance.choice(globins) * chance.choice([1, 1, 2, 3])

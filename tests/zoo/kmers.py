@@ -6,7 +6,7 @@ from pathlib import Path
 from wtforms import Form, IntegerField
 from wtforms.validators import DataRequired, InputRequired, NumberRange
 
-from greeter.toolkit import FastaField, Job, Result, tool
+from greeter.toolkit import FastaField, Job, Result, read_fasta, tool
 
 
 class KmersForm(Form):
@@ -20,8 +20,8 @@ class KmersForm(Form):
 def kmers(job: Job, sequences: Path, k: int) -> Result:
     """Count the words of a length in DNA sequences."""
     counts = Counter[str]()
-    for record in job.track(sequences.read_text().split(">")[1:], unit="sequence"):
-        bases = "".join(record.splitlines()[1:]).upper()
+    for record in job.track(list(read_fasta(sequences)), unit="sequence"):
+        bases = record.sequence.upper()
         counts.update(bases[start : start + k] for start in range(len(bases) - k + 1))
     top = counts.most_common(40)
     with job.open("kmers.tsv", about="How often each word occurs.") as table:
