@@ -20,8 +20,9 @@ class FastaField(FileField):
 
     Anything else is rejected with a message that names the record, the line and the wrong letters. A single sequence
     without a header is accepted, and named `query`. The tool's function receives the pathlib.Path of a file with the
-    checked text (UTF-8, Unix line endings), or None if the field is empty. The installation limits the number of
-    sequences and residues.
+    checked text (UTF-8, Unix line endings), or None if the field is empty. `read_fasta` reads its records: at least
+    one, each with a unique name and at least one residue. The text may have blanks and empty lines in sequences. The
+    installation limits the number of sequences and residues.
 
     Args:
         label: The label of the field.
