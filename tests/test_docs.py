@@ -138,6 +138,14 @@ def test_templates_use_vendored_files_and_nothing_inline() -> None:
     assert (ROOT / "static/htmx-LICENSE.txt").exists()
 
 
+def test_the_variables_for_a_style_sheet_exist() -> None:
+    """Those that docs/site.md names are set in style.css."""
+    named = re.findall(r"`(--[\w-]+)`", (ROOT / "docs/site.md").read_text())
+    assert len(named) > 10
+    style = (ROOT / "static/style.css").read_text()
+    assert [name for name in named if f"\n  {name}: " not in style] == []
+
+
 def test_lock_file_pins_every_requirement() -> None:
     """Every package in requirements.in has a reason there and an exact version in requirements.txt."""
     chosen = [line for line in (ROOT / "requirements.in").read_text().splitlines() if line and line[0] != "#"]
