@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,8 @@ def test_lines_are_short_and_said_once(path: Path) -> None:
     """No line but those of tables and links is longer than 120 characters, and no entry of a list is there twice."""
     text = re.sub(r"^```.*?^```$", "", path.read_text(), flags=re.MULTILINE | re.DOTALL).splitlines()
     assert [line for line in text if len(line) > 120 and not line.startswith("|") and " · [" not in line] == []
-    entries = [line for line in text if line.startswith(("| ", "- ")) and not line.startswith("| --- ")]
+    heads = [line for line, rule in pairwise(text) if re.fullmatch("[| -]{3,}", rule)]
+    entries = [line for line in text if re.match("[|-] (?!---)", line) and line not in heads]
     assert [entry for entry, number in Counter(entries).items() if number > 1] == []
 
 
