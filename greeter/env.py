@@ -129,7 +129,7 @@ def user_and_password(text: str) -> str:
 def mail_address(text: str) -> str:
     """Check that a text may be a mail address."""
     if not all(text.partition("@")) or not text.isprintable() or set(text) & set(' ,;:<>()[]"\\'):
-        raise ValueError("should be a mail address")
+        raise ValueError("should be an email address")
     return text
 
 

@@ -47,7 +47,7 @@ class Settings:
     )
     web_port: int = setting("5554", port, "Port of the web app.")
     contact: str = setting(
-        "operator@example.org", mail_address, "Mail address for questions from visitors, shown on every page."
+        "operator@example.org", mail_address, "Email address for questions from visitors, shown on every page."
     )
     proxy_hops: int = setting(
         "0",
@@ -90,7 +90,10 @@ class Settings:
         "the template. A colour that is hard to read is refused.",
     )
     site_dir: Path | None = setting(
-        "", optional_folder, "Folder with your own templates, static files and pages, such as site. Empty: none."
+        "",
+        optional_folder,
+        "Folder with your own templates, static files and pages, such as site. Empty: none, so that the folder site is "
+        "ignored.",
     )
     site_logo: str = setting(
         "", str, "Name of an image in the folder static of SITE_DIR, such as logo.svg, for the top of every page."
@@ -103,14 +106,14 @@ class Settings:
     smtp_url: str = setting(
         "",
         smtp_server,
-        "URL of the server that sends mails to visitors who want one when their job has ended, such as "
+        "URL of the server that sends emails to visitors who want one when their job has ended, such as "
         "smtps://USER:PASSWORD@HOST, or smtp+starttls:// for STARTTLS, or smtp://HOST:25 without encryption. Empty: no "
-        "mails. deploy/README.md explains this section.",
-        section="Mail",
+        "emails. deploy/README.md explains this section.",
+        section="Email",
     )
-    mail_from: str = setting("", optional_mail_address, "Address from which mails are sent. Empty: CONTACT.")
+    mail_from: str = setting("", optional_mail_address, "Address from which emails are sent. Empty: CONTACT.")
     mails_per_day: int = setting(
-        "50", at_least(1), "Maximum number of mails per day to one address, and of those that one visitor asks for."
+        "50", at_least(1), "Maximum number of emails per day to one address, and of those that one visitor asks for."
     )
 
     flower_host: str = setting(
@@ -220,7 +223,8 @@ class Settings:
     min_free_bytes: int = setting(
         "1073741824",
         at_least(0),
-        "Free bytes on the disk of DATA_DIR below which new jobs are refused (1 GiB). The rest is for running jobs.",
+        "Minimum number of free bytes on the disk of DATA_DIR (1 GiB). With less, new jobs are refused; the rest is "
+        "for running jobs.",
     )
     max_client_bytes: int = setting(
         "2147483648",

@@ -58,7 +58,7 @@ def _conflicts(settings: Settings) -> Iterator[tuple[str, str]]:
         yield "RETENTION_DAYS", "should be longer than a job may run: SOFT_TIME_LIMIT + TIME_LIMIT_GRACE"
     yield from _missing_site_files(settings)
     if settings.smtp_url and not (settings.mail_from or settings.contact).isascii():
-        yield "MAIL_FROM", "should be a mail address of ASCII characters, which every mail server takes"
+        yield "MAIL_FROM", "should be an email address of ASCII characters, which every mail server accepts"
     if settings.production:
         yield from _unfit_for_production(settings, redis.password)
 

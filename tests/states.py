@@ -91,7 +91,7 @@ def _wrong_address(page: Page, installation: Installation) -> None:
     _mail(page, installation)
     page.fill("#address", "ada@example")
     page.click("form button")
-    page.wait_for_selector("text=This is not a mail address")
+    page.wait_for_selector("text=This is not an email address")
 
 
 def _too_many_fields(page: Page, installation: Installation) -> None:
@@ -128,7 +128,7 @@ _long = _job("expensive_greet", "text=of 1,000 steps", total="1000", label="a lo
 _hits = _job("phmmer", "text=11 hits for 3 queries", label="my proteins")
 _many = "".join(f">copy{number}_{record}" for number in range(40) for record in GLOBINS.split(">")[1:])
 _short = _job("expensive_greet", "text=Greetings, Ada", total="1")
-_mail = _then(_long, "text=Mail me when it is done", "#address")
+_mail = _then(_long, "text=Email me when it is done", "#address")
 _delete = _then(_short, "text=Delete now", "text=This cannot be undone")
 
 WITH_WORKER: dict[str, Arrival] = {

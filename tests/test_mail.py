@@ -54,7 +54,7 @@ def test_a_mail_is_asked_for_and_sent(site: Installation, mail_server: MailServe
         page = context.new_page()
         job = submit(site, "expensive_greet", person="Ada", total="1000")
         page.goto(job)
-        page.click("text=Mail me when it is done")
+        page.click("text=Email me when it is done")
         assert page.locator("#address").get_attribute("type") == "email"
         if javascript:
             assert Axe().run(page).violations_count == 0
@@ -67,7 +67,7 @@ def test_a_mail_is_asked_for_and_sent(site: Installation, mail_server: MailServe
         page.wait_for_selector("text=Cancelled")
         wait_for(partial(is_sent, site, job))
         page.reload()
-        page.wait_for_selector("text=The mail about this job was sent.")
+        page.wait_for_selector("text=The email about this job was sent.")
         context.close()
     assert mail_server.recipients == ["bob@example.org"] * 2
     assert f"{base}{job}" in mail_server.received[1].get_content().split()
@@ -82,7 +82,7 @@ def test_an_address_is_shown_nowhere(site: Installation, mail_server: MailServer
     shown = everything(site, job)
     post(site, f"{job}/cancel")
     wait_for_end(site, job)
-    wait_for(lambda: fetch(site, job).body.count("The mail about this job was sent."))
+    wait_for(lambda: fetch(site, job).body.count("The email about this job was sent."))
     shown += [*everything(site, job), fetch(site, f"{job}/job.zip").raw]
     site.stop("web", "worker", "flower")
     log = site.log.read_bytes()

@@ -45,6 +45,6 @@ def test_a_wrong_url_is_refused_without_quoting_it(text: str) -> None:
 @pytest.mark.parametrize("address", ["nobody", "a@b, c@d", "Ada <ada@x.org>", "ädä@x.org"])
 def test_mails_come_from_one_plain_address(address: str) -> None:
     """The sender must be an address that every mail server takes."""
-    with pytest.raises(SettingsError, match="MAIL_FROM should be a mail address"):
+    with pytest.raises(SettingsError, match="MAIL_FROM should be an email address"):
         read_settings({"SMTP_URL": "smtp://relay", "MAIL_FROM": address})
     assert read_settings({"SMTP_URL": "smtp://relay", "MAIL_FROM": "robot@x.org"}).mail_from == "robot@x.org"

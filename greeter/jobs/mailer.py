@@ -48,8 +48,8 @@ def mail_about(phase: Phase, page: str, address: str, settings: Settings) -> Ema
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: keeps out-of-office replies away
     message.set_content(
         f"Your job at {settings.site_name} {end}. {hint}\n\n{page}\n\n"
-        f"Somebody entered this address on that page. The site has deleted it now, and sends no other mail about the "
-        f"job.\nIf it was not you, you can ignore this mail. Questions: {settings.contact}\n"
+        f"Somebody entered this address on that page. The site has deleted it now, and sends no other email about the "
+        f"job.\nIf it was not you, you can ignore this email. Questions: {settings.contact}\n"
     )
     return message
 

@@ -21,9 +21,9 @@ _ADDRESS = re.compile(rf"(?!\.|.*\.\.|.*\.@){_WORD}@{_NAME}(?:\.{_NAME})+", re.A
 """What browsers accept in a field for one mail address, with a domain, and with dots only between other characters."""
 
 _REMOVABLE = (MailState.ASKED, MailState.DELAYED)
-_NOT_AN_ADDRESS = "This is not a mail address. Enter one like ada@example.org."
+_NOT_AN_ADDRESS = "This is not an email address. Enter one like ada@example.org."
 _LIMIT = (
-    "No more mails can be sent to this address, or for you, today. Bookmark the page of the job instead, or try again "
+    "No more emails can be sent to this address, or for you, today. Bookmark the page of the job instead, or try again "
     "tomorrow."
 )
 _TOO_FAST = "You have reached the limit of submissions per minute. Wait a minute, then try again."

@@ -44,7 +44,7 @@ def stored(site: Installation, job: str) -> dict[bytes, bytes]:
 def test_the_address_is_stored_changed_and_removed(site: Installation, visitor: FlaskClient) -> None:
     """With the address of the job's page as the visitor sees it. No page shows the mail address."""
     job = site.submit("nap")
-    assert f'<a href="/jobs/{job}/mail">Mail me when it is done</a>' in visitor.get(f"/jobs/{job}").text
+    assert f'<a href="/jobs/{job}/mail">Email me when it is done</a>' in visitor.get(f"/jobs/{job}").text
     proxy = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "lab.example", "X-Forwarded-Prefix": "/tools"}
     for address in (" bob@example.org ", "Al.b+c@example.org"):
         answer = visitor.post(f"/jobs/{job}/mail", data={"address": address}, headers=proxy)
@@ -57,7 +57,7 @@ def test_the_address_is_stored_changed_and_removed(site: Installation, visitor: 
     assert [text for text in shown if "Al.b" in text] == []
     assert visitor.post(f"/jobs/{job}/mail", data={"address": "", "remove": "1"}).status_code == 303
     assert not stored(site, job)
-    assert "Mail me when it is done" in visitor.get(f"/jobs/{job}").text
+    assert "Email me when it is done" in visitor.get(f"/jobs/{job}").text
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_limits_are_shown_with_the_input(site: Installation, visitor: FlaskClien
     answer = visitor.post(f"/jobs/{job}/mail", data={"address": "new@example.org"})
     assert (answer.status_code, 'value="new@example.org"' in answer.text) == (429, True)
     assert answer.headers["Retry-After"] == "86400"
-    assert "No more mails can be sent to this address, or for you, today. Bookmark the page" in answer.text
+    assert "No more emails can be sent to this address, or for you, today. Bookmark the page" in answer.text
     assert stored(site, job)[b"address"] == b"b19@example.org"
 
 
@@ -156,7 +156,7 @@ def test_without_a_mail_server_there_is_no_form(with_redis: Installation) -> Non
     job = with_redis.submit("nap")
     assert visitor.get(f"/jobs/{job}/mail").status_code == 404
     assert visitor.post(f"/jobs/{job}/mail", data={"address": "bob@example.org"}).status_code == 404
-    assert "Mail me" not in visitor.get(f"/jobs/{job}").text
+    assert "Email me" not in visitor.get(f"/jobs/{job}").text
 
 
 def test_a_mail_makes_a_poll_no_dearer(site: Installation, visitor: FlaskClient) -> None:
