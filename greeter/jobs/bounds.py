@@ -45,8 +45,8 @@ def _encode(result: Result) -> str:
         return json.dumps(result, allow_nan=False)
     except (TypeError, ValueError) as error:
         wrong = next((name for name, value in result.items() if not _is_json({name: value})), "")
-        advice = "Convert it to a str, int, float, bool, None, list or dict; None replaces NaN and infinity."
-        raise TypeError(f"what the tool returned as {wrong!r} is no JSON value: {error}. {advice}") from None
+        advice = "Convert it to a str, int, float, bool, None, list or dict. Use None instead of NaN and infinity."
+        raise TypeError(f"what the tool returned as {wrong!r} is not a JSON value: {error}. {advice}") from None
 
 
 def _is_json(value: object) -> bool:

@@ -76,7 +76,7 @@ def add_database(
 
 
 def _exists(id_: str, version: str) -> click.ClickException:
-    return click.ClickException(f"There is {id_}/{version} already. Give this one another version.")
+    return click.ClickException(f"{id_}/{version} already exists. Choose another version.")
 
 
 def _fields(kind: str) -> list[DatabaseField]:

@@ -41,10 +41,10 @@ def check_tools() -> None:
     for file in services().files:
         problem = file.problem or " ".join(problem for tool in file.tools for problem in _problems(tool))
         names = ", ".join(tool.name for tool in file.tools) or "no tool"
-        click.echo(f"{file.name}: {'wrong, ' + problem if problem else 'right, ' + names}")
+        click.echo(f"{file.name}: {'error, ' + problem if problem else 'OK, ' + names}")
         wrong = wrong or bool(problem)
     for folder in sorted(_template_folders() - set(services().tools)):
-        click.echo(f"templates/tools/{folder}: wrong, no tool has this name. Rename or remove the folder.")
+        click.echo(f"templates/tools/{folder}: error, no tool has this name. Rename or remove the folder.")
         wrong = True
     sys.exit(wrong)
 
@@ -70,7 +70,7 @@ def _problems(tool: Tool) -> Iterator[str]:
 def _example_problems(tool: Tool) -> Iterator[str]:
     """Find why the example of a tool could not be submitted."""
     for name in tool.example.keys() - tool.form()._fields:
-        yield f"The example of {tool.name} has a value for {name}, which is no field of its form. Remove it."
+        yield f"The example of {tool.name} has a value for {name}, which is not a field of its form. Remove it."
     missing = [path for value in tool.example.values() for path in paths_in(value) if not path.is_file()]
     for path in missing:
         yield f"The example of {tool.name} needs {path}, which does not exist. Add this file."

@@ -60,12 +60,12 @@ def check_settings() -> None:
 def selftest(seconds: int) -> None:
     """Run the example of each tool through the queue and compare its result with the tool's sample.
 
-    Exits with status 1 if any of them fails. A tool whose programs are not installed is left out.
+    Exits with status 1 if any of them fails. A tool whose programs are not installed is skipped.
     """
     failed = False
     for tool in services().tools.values():
         if missing := services().availability.problem(tool):
-            click.echo(f"{tool.name}: left out. {missing}")
+            click.echo(f"{tool.name}: skipped. {missing}")
             continue
         started = time.monotonic()
         try:

@@ -101,7 +101,7 @@ def _find(name: str) -> Database:
     """Find a version that the operator may change."""
     database = services().databases.find(name)
     if database is None:
-        raise click.ClickException(f"There is no {name}. `flask list-databases` lists what there is.")
+        raise click.ClickException(f"{name} does not exist. `flask list-databases` lists all databases.")
     if services().databases.is_shipped(database):
         raise click.ClickException(f"{name} comes with greeter. Remove the folder {database.folder} instead.")
     return database

@@ -41,9 +41,7 @@ def test_the_tools_of_the_project_are_right(tmp_path: Path) -> None:
     """There is one line for each file, and the exit status is 0."""
     status, lines = check(tmp_path)
     assert status == 0, lines
-    assert {"greet.py: right, expensive_greet", "phmmer.py: right, phmmer", "phmmer_hits.py: right, no tool"} <= {
-        *lines
-    }
+    assert {"greet.py: OK, expensive_greet", "phmmer.py: OK, phmmer", "phmmer_hits.py: OK, no tool"} <= {*lines}
 
 
 @pytest.mark.parametrize(
@@ -76,8 +74,8 @@ def test_a_wrong_file_is_named(source: str, problem: str, tool_folder: Path, tmp
     (tool_folder / "zz_echo.py").write_text(source)
     status, lines = check(tmp_path)
     assert status == 1
-    assert [line for line in lines if line.startswith(f"zz_echo.py: wrong, {problem}")]
-    assert "greet.py: right, expensive_greet" in lines
+    assert [line for line in lines if line.startswith(f"zz_echo.py: error, {problem}")]
+    assert "greet.py: OK, expensive_greet" in lines
 
 
 @pytest.mark.parametrize("command", [["check-tools"], ["run-tool", "zz_echo"]])
@@ -111,11 +109,11 @@ def test_a_wrong_template_is_named(template: str, problem: str, tool_folder: Pat
     path = tmp_path / "templates/tools/zz_echo/_result.html"
     path.parent.mkdir(parents=True)
     path.write_text("{{ record.result.word }} {{ table('x') }} {{ url_for('pages.index') }} {{ settings.contact }}")
-    assert "zz_echo.py: right, zz_echo" in check(tmp_path)[1]
+    assert "zz_echo.py: OK, zz_echo" in check(tmp_path)[1]
     path.write_text(template)
     status, lines = check(tmp_path)
     assert status == 1
-    assert [line for line in lines if line.startswith(f"zz_echo.py: wrong, {problem}")]
+    assert [line for line in lines if line.startswith(f"zz_echo.py: error, {problem}")]
 
 
 def test_templates_without_a_tool_are_named(tmp_path: Path) -> None:
@@ -124,7 +122,7 @@ def test_templates_without_a_tool_are_named(tmp_path: Path) -> None:
     path.parent.mkdir(parents=True)
     path.touch()
     assert check(tmp_path)[0] == 1
-    assert "templates/tools/zz_echo: wrong, no tool has this name. Rename or remove the folder." in check(tmp_path)[1]
+    assert "templates/tools/zz_echo: error, no tool has this name. Rename or remove the folder." in check(tmp_path)[1]
 
 
 def test_an_example_whose_file_is_missing_leaves_the_field_empty(tool_folder: Path, tmp_path: Path) -> None:

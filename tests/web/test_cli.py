@@ -43,7 +43,7 @@ def test_selftest_compares_each_tool_with_its_sample(own_installation: Installat
     assert result.exit_code == 1
     assert "expensive_greet: result differs from the sample" in result.output
     assert "blame: failed: search the log for " in result.output
-    assert "needy: left out. This tool is not available" in result.output
+    assert "needy: skipped. This tool is not available" in result.output
     assert not list((own_installation.settings.data_dir / "jobs").glob("[!.]*"))
     assert own_installation.redis.zcard("jobs:ended") == 0
 

@@ -252,7 +252,7 @@ def test_a_version_is_never_changed(app: Flask, add: Add) -> None:
     """Adding it again is refused."""
     assert add().exit_code == 0
     again = add(">other\nMKV\n")
-    assert (again.exit_code, "There is swissprot/2026_04 already." in again.output) == (1, True)
+    assert (again.exit_code, "swissprot/2026_04 already exists." in again.output) == (1, True)
     assert described(app).path.read_text() == FASTA
 
 
@@ -334,7 +334,7 @@ def test_the_shell_takes_a_database_by_its_name(app: Flask, add: Add, run: Run) 
 )
 def test_only_what_was_added_can_be_changed(run: Run, command: list[str]) -> None:
     """What comes with greeter is part of its code."""
-    assert "There is no swissprot/1. `flask list-databases`" in run(*command, "swissprot/1").output
+    assert "swissprot/1 does not exist. `flask list-databases`" in run(*command, "swissprot/1").output
     assert "globins/1 comes with greeter." in run(*command, "globins/1").output
 
 

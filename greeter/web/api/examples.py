@@ -20,7 +20,7 @@ EXECUTE = component("Execute", {"inputs": {"type": "object"}})
 def show_example(name: str) -> JSONObject:
     """Show the example of a tool, as the body of a request that executes it.
 
-    Save it, replace the inputs by your own, and send it. Files are texts; those that are not texts are missing.
+    Save it, replace the inputs with your own, and send it. Files are strings; those that are not text are left out.
     """
     tool = find_process(name)
     form = make_form(tool, data=of_example(tool))

@@ -68,10 +68,10 @@ def read_inputs(tool: Tool) -> Inputs:
 def _read_json() -> tuple[str, Converters]:
     body = _parse(request.get_data())
     if not isinstance(body, dict) or not isinstance(body.get("inputs"), dict) or body.keys() - {"inputs", "label"}:
-        example = 'Send a JSON object with "inputs", an object, and optionally "label", a text.'
+        example = 'Send a JSON object with "inputs", an object, and optionally "label", a string.'
         raise Problem(400, "This is not a request to execute a tool", example)
     if not isinstance(body.get("label", ""), str):
-        raise invalid({"label": "Give a text."})
+        raise invalid({"label": "Give a string."})
     return body.get("label", ""), {name: partial(texts_of, value=value) for name, value in body["inputs"].items()}
 
 
@@ -122,7 +122,7 @@ def _from_texts(schema: Schema, values: Submitted) -> Submitted:
     if schema["type"] == "boolean" and values not in (["true"], ["false"]):
         raise ValueError("Give true or false.")
     if not values:
-        raise ValueError("This field takes no file. Send its value as a text.")
+        raise ValueError("This field takes no file. Send its value as text.")
     return values
 
 

@@ -9,11 +9,11 @@ from greeter.toolkit.json_types import JSON
 from greeter.web.api.schemas import Schema
 
 _WORDS = {
-    "string": "a text",
+    "string": "a string",
     "integer": "a whole number, such as 10",
     "number": "a number, such as 0.001",
     "boolean": "true or false",
-    "array": "a list of texts",
+    "array": "an array of strings",
     "null": "null",
 }
 
