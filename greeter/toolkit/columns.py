@@ -21,10 +21,11 @@ class Column:
     """A column of a table.
 
     Attributes:
-        title: Its head on the page. Without one, the page does not show the column; the TSV file has it.
-        kind: Whether its cells are texts or numbers.
-        filter: How the page filters by it: texts that contain another, one of the texts that occur, or a limit.
-        format: How the page shows a number, as a format of Python such as `.2g` or `,`. The TSV file has all digits.
+        title: Its heading on the page. Without one, the column is only in the TSV file.
+        kind: Whether its cells are text or numbers.
+        filter: How the page filters rows by it. "text": cells that contain what the user types; "choice": one of the
+            values that occur; "min", "max" or "range": numbers with a lower limit, an upper limit or both.
+        format: How the page shows a number: a Python format such as `.2g` or `,`. The TSV file has all digits.
     """
 
     title: str = ""

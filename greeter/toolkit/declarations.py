@@ -52,9 +52,9 @@ def _fits(value: object, kind: Any) -> bool:
 
 
 def require_list(what: str, value: object) -> None:
-    """Raise TypeError for a text where a list is needed: its letters would become the elements."""
+    """Raise TypeError for a string where a list is needed: its letters would become the elements."""
     if isinstance(value, str):
-        raise TypeError(f"The {what} cannot be the text {value!r}. Write a list: {value.split()}.")
+        raise TypeError(f"The {what} cannot be the string {value!r}. Write a list: {value.split()}.")
 
 
 def check_suffixes(suffixes: Sequence[str]) -> None:

@@ -47,7 +47,7 @@ class FileField(Field):
         **kwargs: Other arguments of WTForms fields, such as `description`.
 
     Raises:
-        TypeError: The suffixes are a text, or `max_bytes` is not a number.
+        TypeError: The suffixes are a string, or `max_bytes` is not a number.
         ValueError: A suffix has no dot.
     """
 

@@ -60,7 +60,7 @@ class Job(Steps):
         """Label a result as partial, to return it after SoftTimeLimitExceeded.
 
         Args:
-            result: What was finished by then, with the keys of a complete result.
+            result: What was finished by then, with the same keys as a complete result.
 
         Returns:
             The result with a label. The job's page shows it with a note that it is partial.
@@ -153,8 +153,8 @@ class Job(Steps):
                 exception ends the program.
             lines: The stream whose lines `on_line` gets.
             show_errors: Whether the user may see its error output. Use False if that can contain secrets.
-            env: More environment variables.
-            memory: The maximum address space in bytes, for each process. None, or more than `self.memory`: that.
+            env: Additional environment variables.
+            memory: The maximum address space of each process in bytes, at most `self.memory`. None: `self.memory`.
             file_size: The maximum size in bytes of each file that it writes.
 
         Raises:
@@ -163,7 +163,7 @@ class Job(Steps):
             ProgramError: It ended with a status other than 0 for another reason. This is a ToolError.
             SoftTimeLimitExceeded: The job has to stop, and this is not the main thread.
             RuntimeError: A thread that outlived its job called this.
-            TypeError: `argv` is a text.
+            TypeError: `argv` is a string.
             ValueError: `stdout` is not a valid name.
         """
         require_list("words of a command", argv)

@@ -83,8 +83,9 @@ class Declaration:
 class tool(Declaration):  # noqa: N801  a decorator
     """Turn a function into a tool of the site.
 
-    The function takes a `Job` and one parameter for each field of the form. It returns a dict of JSON values, up to
-    MAX_RESULT_BYTES, or raises `ToolError` if the user can fix the cause. Its name identifies the tool.
+    The function takes a `Job` and one parameter for each field of the form. It returns a dict of JSON values, with None
+    instead of NaN and infinity, up to MAX_RESULT_BYTES, or raises `ToolError` if the user can fix the cause. Its name
+    identifies the tool.
 
     Args:
         title: The title of the tool's pages.

@@ -107,7 +107,7 @@ def test_an_object_of_a_form_is_refused() -> None:
 
 def test_a_text_is_no_list_of_suffixes() -> None:
     """Its letters would be accepted as endings."""
-    with pytest.raises(TypeError, match=r"The suffixes cannot be the text '\.vcf'\. Write a list: \['\.vcf'\]\."):
+    with pytest.raises(TypeError, match=r"The suffixes cannot be the string '\.vcf'\. Write a list: \['\.vcf'\]\."):
         type("MyForm", (Form,), {"variants": FileField(suffixes=".vcf")})()
 
 
@@ -115,7 +115,7 @@ def test_a_text_is_no_list_of_suffixes() -> None:
     ("arguments", "error", "message"),
     [
         ({"suffixes": ["vcf"]}, ValueError, "The suffix 'vcf' has no dot. Write '.vcf'."),
-        ({"suffixes": ".vcf"}, TypeError, "The suffixes cannot be the text '.vcf'. Write a list: ['.vcf']."),
+        ({"suffixes": ".vcf"}, TypeError, "The suffixes cannot be the string '.vcf'. Write a list: ['.vcf']."),
         ({"max_bytes": "1 MB"}, TypeError, "max_bytes='1 MB' is of the wrong type. Use int | None."),
     ],
 )

@@ -101,7 +101,7 @@ def test_a_program_gets_the_number_of_cores_and_more_variables(tmp_path: Path) -
 
 def test_a_text_is_no_command(tmp_path: Path) -> None:
     """There is no shell that would divide it into words."""
-    message = "The words of a command cannot be the text 'echo hello'. Write a list: ['echo', 'hello']."
+    message = "The words of a command cannot be the string 'echo hello'. Write a list: ['echo', 'hello']."
     with pytest.raises(TypeError, match=re.escape(message)):
         Job(tmp_path).run("echo hello")
 

@@ -43,7 +43,7 @@ def test_a_form_that_does_not_match_the_function_is_rejected() -> None:
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"libraries": "numpy"}, TypeError, "The libraries cannot be the text 'numpy'. Write a list: ['numpy']."),
+        ({"libraries": "numpy"}, TypeError, "The libraries cannot be the string 'numpy'. Write a list: ['numpy']."),
         ({"position": "1"}, TypeError, "position='1' is of the wrong type. Use int."),
         ({"cores": 2.5}, TypeError, "cores=2.5 is of the wrong type. Use int."),
         ({"soft_time_limit": "10"}, TypeError, "soft_time_limit='10' is of the wrong type. Use int | None."),

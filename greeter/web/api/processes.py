@@ -49,11 +49,11 @@ def execute(name: str) -> ResponseReturnValue:
     """Execute a tool: submit a job.
 
     The job has been accepted when the response arrives. Its address, in the header Location, is the only key to it.
-    Send the header Idempotency-Key, a new random text for each job, such as a UUID. After an error of the network,
+    Send the header Idempotency-Key, a new random string for each job, such as a UUID. After an error of the network,
     send the same request with the same key again: if it had arrived, you get the same job.
 
-    The body is JSON, or a form as a browser sends it. In JSON, a file is a text; in multipart/form-data it may also be
-    a file. What is missing has its default.
+    The body is JSON, or a form as a browser sends it. In JSON, a file is a string; in multipart/form-data it may also
+    be a file. What is missing has its default.
     """
     tool = find_process(name)
     key = request.headers.get("Idempotency-Key", "")
