@@ -55,7 +55,12 @@ def submit(installation: Installation, tool: str, **fields: str) -> str:
 
 def wait_for_end(installation: Installation, job: str) -> str:
     """Wait until the job with this path has ended, and return its fragment as the last poll receives it."""
-    return wait_for(lambda: 'hx-trigger="every' not in (body := fetch(installation, job + "/progress").body) and body)
+
+    def last() -> str:
+        answer = fetch(installation, job + "/progress")
+        return answer.body if answer.status == 200 and 'hx-trigger="every' not in answer.body else ""
+
+    return wait_for(last)
 
 
 def go_on(installation: Installation, job: str) -> None:

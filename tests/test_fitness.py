@@ -291,7 +291,7 @@ def test_a_worker_that_loses_its_folder_leaves_its_jobs_to_others(
             waiting = site.submit("diary", seconds=0.1)
         assert attempts(site, [waiting]) == {("finished", 1)}
         wait_for(lambda: not_ready(site) == "")
-        assert "this worker takes jobs again" in site.log.read_text()
+        wait_for(lambda: "this worker takes jobs again" in site.log.read_text())
         site.stop("worker-2")
 
 

@@ -122,7 +122,7 @@ def test_a_refused_thread_ends_no_process(own_installation: Installation) -> Non
         statuses = {fetched.status for fetched in clients.map(lambda _: fetch(site, "/health/live"), range(200))}
     assert statuses == {200}, site.log.read_text()
     assert master.children() == processes
-    assert "a thread of the web could not be started" in site.log.read_text()
+    wait_for(lambda: "a thread of the web could not be started" in site.log.read_text())
 
 
 def test_a_client_that_leaves_within_the_head_is_disconnected_at_once(patient: Installation) -> None:

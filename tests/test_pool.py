@@ -40,7 +40,7 @@ def test_a_worker_that_has_no_process_takes_no_jobs(own_installation: Installati
     resource.prlimit(worker.pid, resource.RLIMIT_NOFILE, (worker.num_fds() + 40, limits[1]))  # as if it had a leak
     site.celery.control.pool_grow(1)
     wait_for(lambda: "more files can be opened" in site.log.read_text())
-    assert "could not be prepared, and is replaced" in site.log.read_text()
+    wait_for(lambda: "could not be prepared, and is replaced" in site.log.read_text())
     resource.prlimit(worker.pid, resource.RLIMIT_NOFILE, limits)
     assert attempts(site, [job]) == {("finished", 1)}
     wait_for(lambda: not_ready(site) == "")

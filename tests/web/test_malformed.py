@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from tests.conftest import PATIENCE, Installation
+from tests.conftest import PATIENCE, Installation, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -55,8 +55,8 @@ def test_what_gunicorn_cannot_parse_is_answered_like_other_errors(
     assert line.startswith(f"HTTP/1.1 {status} ")
     assert (headers["content-type"], found["status"]) == ("application/problem+json", status)
     assert found["detail"].endswith(".")
-    assert "a request is not valid HTTP: " in installation.log.read_text()
-    assert found["reference"] in installation.log.read_text()
+    log = wait_for(lambda: found["reference"] in (text := installation.log.read_text()) and text)
+    assert "a request is not valid HTTP: " in log
 
 
 def test_a_bad_chunk_that_nothing_reads_ends_the_connection(installation: Installation) -> None:
