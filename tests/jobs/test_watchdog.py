@@ -4,21 +4,29 @@ import time
 
 import pytest
 
+from greeter.jobs import scripts
+from greeter.jobs.store import Store
 from greeter.jobs.watchdog import Watchdog
 from tests.conftest import PATIENCE, Installation, wait_for
 
 
 @pytest.mark.slow
-def test_a_main_process_that_waits_for_a_write_is_excused(with_redis: Installation) -> None:
+def test_a_main_process_that_waits_for_a_write_is_excused(
+    with_redis: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Redis answers reads while its writes are paused, as during a failover; the main thread waits for a write."""
-    watchdog = Watchdog(1, with_redis.store.require_writes)
+    stores = [with_redis.store]
+    watchdog = Watchdog(1, lambda: stores[-1].require_writes())
     watchdog.beat()
     watchdog.excuse()
     pulse = watchdog._pulse[0]
     time.sleep(1.5)
     assert watchdog._pulse[0] == pulse
+    monkeypatch.setattr(scripts, "_PATIENCE", 1)
+    stores.append(Store(with_redis.settings))
     with_redis.redis.client_pause(1000 * PATIENCE, all=False)
     try:
         wait_for(lambda: watchdog._pulse[0] != pulse)
     finally:
         with_redis.redis.client_unpause()
+        stores[-1].redis.close()
