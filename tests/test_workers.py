@@ -87,6 +87,24 @@ def test_a_worker_returns_its_jobs_whichever_signal_stops_it(site: Installation)
         let_jobs_go_on(site)
 
 
+def test_a_worker_returns_a_job_that_it_had_just_taken(patient_site: Installation) -> None:
+    """It is asked to stop before the process to which it has sent the job can say that it has got it."""
+    site, pool = patient_site, children(patient_site)
+    for process in pool:
+        process.suspend()
+    job = site.submit("diary", seconds=100.0)
+    wait_for(lambda: not site.redis.llen("celery"))
+    time.sleep(0.5)  # in which the worker writes the job to the pipe of a process
+    site.signal("worker", signal.SIGTERM)
+    wait_for(lambda: "Warm shutdown" in site.log.read_text())
+    time.sleep(0.5)  # in which it returns the jobs that it knows
+    for process in pool:
+        process.resume()
+    assert psutil.Process(site.pid("worker")).wait(PATIENCE) == 0
+    record = site.store.find(job)
+    assert (record.phase, record.attempts) == ("waiting", 0)
+
+
 @pytest.mark.parametrize(
     ("tool", "params", "phase"),
     [("yield_some", {}, "stopped"), ("cling", {}, "failed"), ("cling_for_long", {}, "cancelled")],

@@ -81,6 +81,11 @@ def end_pool_process(pid: int | None) -> None:
         kill_trees(pid)
 
 
+def end_pool() -> None:
+    """Kill all processes of the pool, in the main process of a worker that is stopping."""
+    kill_trees(*{child.pid for child in psutil.Process().children()}.difference(_helpers or ()))
+
+
 def _allow_multiprocessing() -> None:
     """Let tools use multiprocessing. billiard forbids it in its daemons, whose processes it could not end; we can."""
     config = multiprocessing.current_process()._config  # type: ignore[attr-defined]

@@ -182,10 +182,10 @@ class Store(WorkerStore):
         """Return the names and signatures of the tools that workers have had within SILENCE_LIMIT."""
         return set(texts(self._scripts.run("announced", "", self._settings.silence_limit)))
 
-    def runners(self) -> list[Runner]:
-        """Return the worker of each running job."""
-        running = texts(self._scripts.call("ZRANGE", "jobs:running", 0, -1))
-        return [Runner(self.fields(job_id, "worker").get("worker", "")) for job_id in running]
+    def running(self) -> dict[str, Runner]:
+        """Return the running jobs, each with its worker."""
+        found = texts(self._scripts.call("ZRANGE", "jobs:running", 0, -1))
+        return {job_id: Runner(self.fields(job_id, "worker").get("worker", "")) for job_id in found}
 
     def statistics(self) -> Statistics:
         """Count jobs and workers. Raises redis.RedisError also when Redis refuses writes."""

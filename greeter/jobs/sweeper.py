@@ -13,6 +13,7 @@ from redis import RedisError
 
 from greeter.jobs import redis_check
 from greeter.jobs.cleaner import Cleaner
+from greeter.jobs.containment import end_pool
 from greeter.jobs.errors import UNAVAILABLE
 from greeter.jobs.intake import Intake
 from greeter.jobs.runner import Runner
@@ -22,6 +23,7 @@ from greeter.toolkit.process_trees import kill_trees
 log = logging.getLogger(__name__)
 
 _SWEEP_INTERVAL = 5  # seconds
+_STOP_TIME = 2  # seconds in which the processes of a worker that is stopping end on their own
 
 
 class Sweeper:
@@ -43,7 +45,7 @@ class Sweeper:
         self._stale: set[tuple[str, str]] = set()
         self._cleaner = Cleaner(jobs)
         self._next_sweep = 0.0
-        self._stopping = Event()
+        self._stopping, self._stopped = Event(), Event()
         self._releasing = Thread(target=self._release, name="release", daemon=True)
 
     def run(self) -> None:
@@ -102,8 +104,9 @@ class Sweeper:
         self._stopping.set()
 
     def wait_for_release(self) -> None:
-        """Wait until the jobs are requeued, if release() was called."""
+        """Wait until the jobs are requeued, if release() was called. The processes of the pool have ended."""
         if self._stopping.is_set():
+            self._stopped.set()
             self._releasing.join()
 
     def _release(self) -> None:
@@ -112,6 +115,16 @@ class Sweeper:
             time.sleep(0.01)  # until it takes no new jobs
         jobs = _active_jobs()
         _kill(jobs)
+        self._return(jobs)
+        while not self._stopped.wait(_STOP_TIME):
+            # Celery waits for a process although it has forgotten the job that it had sent there a moment ago.
+            end_pool()
+            with suppress(RedisError):
+                self._return(
+                    [job for job, runner in self._jobs.store.running().items() if runner.worker == self.worker]
+                )
+
+    def _return(self, jobs: list[str]) -> None:
         for job_id in jobs:
             with suppress(RedisError):  # then a sweep of another worker finds it
                 self._jobs.requeue(job_id, Runner(self.worker), counted=False)

@@ -55,7 +55,7 @@ def _drain(worker: str) -> int | None:
             f"{worker} has a version that cannot drain. deploy/README.md says what to do instead."
         )
     try:
-        running = [runner.name for runner in services().jobs.store.runners()].count(worker)
+        running = [runner.name for runner in services().jobs.store.running().values()].count(worker)
     except RedisError:
         return None
     return max(sum(numbers), running) if numbers else None
