@@ -21,7 +21,7 @@ _IN_FOOTER = ("imprint", "privacy")
 class SitePage(NamedTuple):
     """A page in Markdown."""
 
-    name: str  # its name in addresses
+    name: str  # its name in URLs
     heading: str  # the heading with which it begins, as text; may be empty
     html: Markup  # the rest of it
 

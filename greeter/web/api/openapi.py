@@ -30,7 +30,7 @@ _HEADERS: dict[str, Schema] = {
     "ETag": {"type": "string"},
 }
 _REQUEST_HEADERS: dict[str, tuple[str, Schema]] = {
-    "Idempotency-Key": ("A new random text for each job.", {"type": "string", "minLength": 1, "maxLength": 255}),
+    "Idempotency-Key": ("A new random string for each job.", {"type": "string", "minLength": 1, "maxLength": 255}),
     "If-None-Match": ("The ETag of the last response.", {"type": "string"}),
 }
 

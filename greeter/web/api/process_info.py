@@ -12,7 +12,7 @@ from greeter.web.forms import submission_limit
 from greeter.web.services import services
 
 _SUMMARY: Schema = {
-    "id": text("Its name in addresses."),
+    "id": text("Its name in URLs."),
     "title": TEXT,
     "description": TEXT,
     "version": TEXT,
