@@ -8,7 +8,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from greeter.toolkit import sequence_files
+from greeter import toolkit
+from greeter.toolkit import Job, sequence_files
 from greeter.toolkit.alphabets import ALPHABETS
 from greeter.toolkit.fasta import FastaCheck, FastaError, Limits
 from greeter.toolkit.sequence_files import (
@@ -20,6 +21,7 @@ from greeter.toolkit.sequence_files import (
     read_fasta,
 )
 from greeter.toolkit.text import text_blocks
+from tests.conftest import ROOT
 
 LIMITS: Limits = {"records": 3, "residues": 40}
 ACCESSION = (
@@ -240,3 +242,14 @@ def test_the_records_of_what_a_field_accepts_are_read(tmp_path: Path) -> None:
     assert [record.name for record in records] == ["a", "b", "\u00e9"]
     path.write_text(check("MKV\nLAW"))
     assert list(read_fasta(path)) == [FastaRecord("query", "MKVLAW")]
+
+
+def test_the_loop_in_the_docs_works(tmp_path: Path) -> None:
+    """It reads each record, and shows how many there are."""
+    (loop,) = re.findall(r"^for record in .*\n    .*", (ROOT / "docs/developing.md").read_text(), re.MULTILINE)
+    path = tmp_path / "some.fa"
+    path.write_text(">a one\nMK V\n\n>b\nMKVLAWT\n")
+    job, lengths = Job(tmp_path), dict[str, int]()
+    exec(loop, vars(toolkit) | {"job": job, "sequences": path, "lengths": lengths})
+    assert lengths == {"a": 3, "b": 7}
+    assert job.progress == {"current": 2, "total": 2, "unit": "sequence"}
