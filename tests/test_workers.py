@@ -87,9 +87,9 @@ def test_a_worker_returns_its_jobs_whichever_signal_stops_it(site: Installation)
         let_jobs_go_on(site)
 
 
-def test_a_worker_returns_a_job_that_it_had_just_taken(patient_site: Installation) -> None:
+def test_a_worker_returns_a_job_that_it_had_just_taken(site: Installation) -> None:
     """It is asked to stop before the process to which it has sent the job can say that it has got it."""
-    site, pool = patient_site, children(patient_site)
+    pool = children(site)
     for process in pool:
         process.suspend()
     job = site.submit("diary", seconds=100.0)
