@@ -65,7 +65,7 @@ def copy(source: Redis, target: Redis, *, replace: bool) -> Counter[str]:
         How many keys of each type were copied.
 
     Raises:
-        CopyRefused: The source is no installation, the target has keys, or the source has changed.
+        CopyRefused: The source is not an installation, the target has keys, or the source has changed.
         RedisError: A server does not answer, or refuses a command.
     """
     if _identity(source) == _identity(target):

@@ -15,7 +15,7 @@ from greeter.toolkit.tool import Params
 class Runner:
     """A process that runs jobs, as the record of a claimed job names it."""
 
-    worker: str = ""  # its name in Celery and a random number; empty in a process that is no worker
+    worker: str = ""  # its name in Celery and a random number; empty in a process that is not a worker
     process: int | None = None  # of the pool; None: the worker's main process, which may write for any of them
 
     @classmethod

@@ -25,7 +25,7 @@ def text_blocks(source: BinaryIO) -> Iterator[str]:
         Blocks of some lines, with Unix line endings. A line of more than 65,536 characters may be divided.
 
     Raises:
-        ToolError: This is not a text.
+        ToolError: This is not text.
     """
     # Latin-1 maps each byte to a character, so that it never fails in the middle.
     lines = io.TextIOWrapper(source, encoding="latin-1", newline=None)
@@ -42,7 +42,7 @@ def text_blocks(source: BinaryIO) -> Iterator[str]:
 
 
 def read_text(source: BinaryIO, limit: int) -> str | None:
-    """Read a text of up to `limit` characters. Returns None if it is longer, or no text."""
+    """Read a text of up to `limit` characters. Returns None if it is longer, or not text."""
     text = ""
     try:
         for block in text_blocks(source):

@@ -85,7 +85,9 @@ def remove_database(name: str) -> None:
     try:
         jobs = services().jobs.store.database_use.forbid(name)
     except UNAVAILABLE as error:
-        raise click.ClickException(f"Redis, which knows whether a job names it, cannot be used: {error}") from None
+        raise click.ClickException(
+            f"Redis cannot be used, so jobs may still name it: {error}. Try again when Redis is available."
+        ) from None
     if jobs:
         days = services().settings.retention_days
         raise click.ClickException(

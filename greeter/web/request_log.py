@@ -27,7 +27,7 @@ def init_app(app: Flask) -> None:
 
 def new_id() -> str:
     """Return an id for a request."""
-    # Our own, because a client could forge one. It is no secret, and os.urandom would release the interpreter lock.
+    # Our own, because a client could forge one. It is not a secret, and os.urandom would release the interpreter lock.
     return f"{getrandbits(48):012x}"  # nosec B311
 
 

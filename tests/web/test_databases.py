@@ -342,7 +342,7 @@ def test_nothing_is_removed_without_redis(app: Flask, add: Add, run: Run) -> Non
     """Redis knows whether a job names it."""
     add()
     refused = run("remove-database", "swissprot/2026_04")
-    assert (refused.exit_code, "Redis, which knows" in refused.output) == (1, True)
+    assert (refused.exit_code, "Redis cannot be used" in refused.output) == (1, True)
     assert described(app).path.exists()
     assert "jobs that name it: unknown, Redis does not answer" in run("list-databases").output
 
