@@ -90,15 +90,18 @@ class Program:
             for pipe in (self._guard.stdout, self._guard.stderr):
                 if pipe:
                     selector.register(pipe, selectors.EVENT_READ)
+            has_ended = False
             while selector.get_map():
-                ready = selector.select(_TIME_TO_END)
+                ready = selector.select(0 if has_ended else _TIME_TO_END)
                 for key, _ in ready:
                     if data := os.read(key.fd, _CHUNK):
                         yield key.fileobj is self._guard.stderr, data
                     else:
                         selector.unregister(key.fileobj)
-                if not ready and self._guard.poll() is not None:
+                if not ready and has_ended:
                     return  # the guard was killed, and a process that escaped keeps the pipe open
+                # It may have ended since the selection, if this process was suspended, so look for its last output.
+                has_ended = has_ended or (not ready and self._guard.poll() is not None)
 
     def wait(self) -> int:
         """Wait for the end, and return the exit status. If a signal ended the program, 128 plus its number.

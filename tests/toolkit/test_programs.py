@@ -233,6 +233,17 @@ def test_stopping_ends_the_programs_of_threads(tmp_path: Path) -> None:
     job.run(["true"])
 
 
+def test_the_last_output_is_read_although_this_process_was_suspended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The program writes and ends after it was found to write nothing, and before it is found to have ended."""
+    monkeypatch.setattr("greeter.toolkit.program._TIME_TO_END", 0.01)
+    monkeypatch.setattr(subprocess.Popen, "poll", lambda process: process.wait())
+    job = Job(tmp_path)
+    job.run(["sh", "-c", "sleep 0.5; echo last >&2"])
+    assert job.last_lines == "last"
+
+
 @pytest.mark.slow
 def test_a_process_that_keeps_the_output_open_does_not_block_the_job(tmp_path: Path) -> None:
     """It escapes only if the guard is killed; the worker kills it after the job."""
