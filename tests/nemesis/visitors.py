@@ -7,9 +7,12 @@ import random
 import threading
 from collections import defaultdict
 from contextlib import suppress
+from functools import partial
 from http.client import HTTPException
 
-from tests.conftest import Installation
+import pytest
+
+from tests.conftest import Installation, wait_for
 from tests.http import fetch, post
 
 REFUSED = (429, 503)
@@ -54,14 +57,16 @@ class Visitor(threading.Thread):
                 self.errors.append(f"{self.name}: {error!r}")
 
     def final_errors(self) -> list[str]:
-        """Read the phases of all jobs for the last time, and return the errors, as no fault excuses them any more."""
+        """Read the phases of all jobs for the last time, and return the errors, as no fault excuses them any more.
+
+        A machine that stalls may be one, so ask again while the site refuses to answer.
+        """
         self.errors = []
         for job in self.accepted:
             try:
-                if not self._watch(job):
-                    self.errors.append(f"{job} is not shown")
-            except (OSError, HTTPException) as error:
-                self.errors.append(f"{job}: {error!r}")
+                wait_for(partial(self._watch, job))
+            except (OSError, HTTPException, pytest.fail.Exception) as error:
+                self.errors.append(f"{job} is not shown: {error!r}")
         return self.errors
 
     def _submit(self) -> None:
