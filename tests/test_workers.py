@@ -14,6 +14,7 @@ import pytest
 
 from greeter.jobs.errors import TIME_LIMIT_REACHED, TOOL_REMOVED
 from tests.conftest import PATIENCE, Installation, wait_for
+from tests.servers import use
 from tests.test_recovery import children, diary, let_jobs_end, let_jobs_go_on, process_of, running
 
 pytestmark = [pytest.mark.slow, pytest.mark.unmeasured]
@@ -106,14 +107,17 @@ def test_a_worker_returns_a_job_that_it_had_just_taken(site: Installation) -> No
 
 
 @pytest.mark.parametrize(
-    ("tool", "params", "phase"),
-    [("yield_some", {}, "stopped"), ("cling", {}, "failed"), ("cling_for_long", {}, "cancelled")],
+    ("tool", "grace", "phase"),
+    [("yield_some", PATIENCE, "stopped"), ("cling", 2, "failed"), ("cling_for_long", 2, "cancelled")],
 )
 def test_limits_hold_while_the_main_process_is_suspended(
-    site: Installation, tool: str, params: dict[str, object], phase: str
+    own_installation: Installation, tool: str, grace: int, phase: str
 ) -> None:
     """The soft limit, the hard limit and a cancel are enforced by the process of the job itself."""
-    job, process = start(site, tool, **params)
+    site = own_installation
+    use(site, time_limit_grace=grace)
+    site.start("redis", "worker")
+    job, process = start(site, tool)
     site.signal("worker", signal.SIGSTOP)
     if phase == "cancelled":
         site.jobs.cancel(job)
@@ -225,7 +229,10 @@ def test_flower_shows_a_job_that_a_worker_left_to_others_as_active(site: Install
         thread = Thread(target=receiver.capture, kwargs={"wakeup": False})
         thread.start()
         wait_for(lambda: state.event_count)  # heartbeats: it has subscribed
+        site.signal("worker", signal.SIGSTOP)
         jobs = [site.submit("diary", seconds=0.1) for _ in range(10)]
+        wait_for(lambda: any("FAILURE" in states for states in list(shown.values())))
+        site.signal("worker", signal.SIGCONT)
         assert [site.ended(job).phase for job in jobs] == ["finished"] * 10
         wait_for(lambda: all(shown[job][-1:] == ["SUCCESS"] for job in jobs))
         receiver.should_stop = True
