@@ -4,7 +4,7 @@
   values.
 - Its job: job, with steps, log, programs, program, process_guard, process_trees and threads; outputs, table, columns;
   errors.
-- Form fields: fields, file_field, files_field, database_field; file_rules, upload and text check files.
+- Form fields: fields, file_field, files_field, database_field; form_context; file_rules, upload and text check files.
 - Sequences: alphabets, accessions, fasta, fastq, sequence_files.
 - Reference databases: database, database_build, checksums.
 """

@@ -13,6 +13,7 @@ from wtforms.form import BaseForm
 from wtforms.validators import ValidationError
 
 from greeter.toolkit.database import Database
+from greeter.toolkit.form_context import context_of
 
 _GONE = "This database is no longer here. Choose another one."
 _NONE_YET = "This site has no database for this yet."
@@ -57,8 +58,7 @@ class DatabaseField(SelectField):
     @cached_property
     def databases(self) -> list[Database]:
         """The versions that are offered, also paused ones: the databases by title, of each the newest version first."""
-        published: Callable[[], list[Database]] = getattr(self.meta, "databases", list)
-        return [database for database in published() if database.kind == self.kind]
+        return [database for database in context_of(self).databases() if database.kind == self.kind]
 
     def _default(self) -> Database | None:
         usable = [database for database in self.databases if not database.paused]
@@ -85,7 +85,7 @@ class DatabaseField(SelectField):
             raise ValidationError(_GONE)
         if self.data is None and not self.none:
             raise ValidationError("Choose a database." if self.databases else _NONE_YET)
-        if self.data is not None and self.data.paused and not getattr(self.meta, "takes_paused", False):
+        if self.data is not None and self.data.paused and not context_of(self).takes_paused:
             raise ValidationError(f"{_paused(self.data)} Choose another one.")
 
     def iter_choices(self) -> Iterator[Choice]:

@@ -11,6 +11,7 @@ from greeter.toolkit.alphabets import ALPHABETS
 from greeter.toolkit.fasta import FastaCheck
 from greeter.toolkit.fastq import check_fastq
 from greeter.toolkit.file_field import FileField
+from greeter.toolkit.form_context import context_of
 from greeter.toolkit.sequence_files import count_reads, count_sequences
 from greeter.toolkit.text import text_blocks
 
@@ -54,12 +55,12 @@ class FastaField(FileField):
 
     def contents(self, source: BinaryIO) -> Iterator[bytes]:
         """Yield the checked text."""
-        return (text.encode() for text in self._check(self.meta.limits).check(text_blocks(source)))
+        return (text.encode() for text in self._check(context_of(self).limits).check(text_blocks(source)))
 
     @property
     def limits(self) -> str:
         """The limits of this field, as a sentence for the form."""
-        limits = self.meta.limits
+        limits = context_of(self).limits
         each = f" of up to {self._longest:,} residues" if self._longest else ""
         size = f" {super().limits}" if self.max_bytes or self.suffixes else ""
         return f"At most {limits['records']:,} sequences{each}, {limits['residues']:,} residues in all.{size}"

@@ -15,6 +15,7 @@ from wtforms.widgets import FileInput, TextArea
 from greeter.toolkit.declarations import check_suffixes
 from greeter.toolkit.errors import ToolError
 from greeter.toolkit.file_rules import PACKED, Contents, FileRules
+from greeter.toolkit.form_context import context_of
 from greeter.toolkit.text import read_text
 from greeter.toolkit.upload import Upload, shown_reference
 
@@ -95,11 +96,11 @@ class FileField(Field):
 
     def _upload(self, value: str | Path | Upload) -> Upload:
         if isinstance(value, str):
-            return self._write(value, "") if hasattr(self.meta, "new_upload") else Upload(Path())
+            return self._write(value, "")
         return Upload(value, value.name) if isinstance(value, Path) else value
 
     def _write(self, text: str, name: str) -> Upload:
-        upload: Upload = self.meta.new_upload(name)
+        upload = context_of(self).new_upload(name)
         upload.write(text)
         return upload
 
@@ -151,8 +152,9 @@ class FileField(Field):
     @property
     def rules(self) -> FileRules:
         """What the field accepts."""
-        limit = self.max_bytes or self.meta.limits["bytes"]
-        return FileRules(self.suffixes, limit, self.meta.new_upload, self.contents, self.check, self.unpack)
+        context = context_of(self)
+        max_bytes = self.max_bytes or context.max_bytes
+        return FileRules(self.suffixes, max_bytes, context.new_upload, self.contents, self.check, self.unpack)
 
     @property
     def browser_endings(self) -> str:

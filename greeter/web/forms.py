@@ -10,6 +10,7 @@ from werkzeug.datastructures import CombinedMultiDict, MultiDict
 from wtforms import Form
 
 from greeter.toolkit import FileField
+from greeter.toolkit.form_context import FormContext
 from greeter.toolkit.tool import Params, Tool
 from greeter.toolkit.upload import Upload
 from greeter.web.field_checks import Messages, bind_field
@@ -38,18 +39,14 @@ def make_form(
         takes_paused: Whether databases can be used that are paused.
     """
     settings = services().settings
-    meta = {
-        "limits": {
-            "records": settings.max_records,
-            "residues": settings.max_residues,
-            "bytes": settings.max_upload_bytes,
-        },
-        "databases": services().databases.published,
-        "takes_paused": takes_paused,
-        "new_upload": new_upload or (lambda name: current_request().uploads.create(name)),
-        "get_translations": lambda form: Messages(),
-        "bind_field": bind_field,
-    }
+    context = FormContext(
+        limits={"records": settings.max_records, "residues": settings.max_residues},
+        max_bytes=settings.max_upload_bytes,
+        new_upload=new_upload or (lambda name: current_request().uploads.create(name)),
+        databases=services().databases.published,
+        takes_paused=takes_paused,
+    )
+    meta = {"context": context, "get_translations": lambda form: Messages(), "bind_field": bind_field}
     return tool.form(formdata, data=data, meta=meta)
 
 

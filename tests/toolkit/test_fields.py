@@ -3,6 +3,7 @@
 import gzip
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from secrets import token_hex
@@ -14,9 +15,11 @@ from wtforms import Form
 from wtforms.validators import DataRequired, InputRequired
 
 from greeter.toolkit import FastaField, FastqField, FileField, FilesField, ProteinFastaField, ToolError, tool
+from greeter.toolkit.fasta import Limits
+from greeter.toolkit.form_context import FormContext
 from greeter.toolkit.upload import Upload
 
-Meta = dict[str, Any]
+Meta = dict[str, FormContext]
 
 
 compress = partial(gzip.compress, mtime=0)  # the names of the tests must not depend on the time
@@ -29,12 +32,13 @@ def meta(tmp_path: Path) -> Meta:
     def new_upload(name: str) -> Upload:
         return Upload(tmp_path / token_hex(16), name, "reference", is_new=True)
 
-    return {"limits": {"records": 3, "residues": 40, "bytes": 5000}, "new_upload": new_upload}
+    limits = Limits(records=3, residues=40)
+    return {"context": FormContext(limits=limits, max_bytes=5000, new_upload=new_upload, databases=list)}
 
 
 def sent(meta: Meta, name: str, content: bytes) -> Upload:
     """A file that a visitor sends."""
-    upload: Upload = meta["new_upload"](name)
+    upload = meta["context"].new_upload(name)
     upload.path.write_bytes(content)
     return upload
 
@@ -213,7 +217,7 @@ def test_an_unknown_alphabet_is_refused() -> None:
 
 def test_a_long_text_is_kept_instead_of_shown(meta: Meta) -> None:
     """A short one is shown, as is what was pasted when the field itself refuses it."""
-    meta["limits"] |= {"bytes": 10**6, "residues": 10**6}
+    meta["context"] = replace(meta["context"], limits=Limits(records=3, residues=10**6), max_bytes=10**6)
     text = ">a\n" + "ACGT\n" * 20_000
     form = filled(meta, bases=text)
     assert [form.bases.describe(upload) for upload in form.bases.kept] == ["pasted text, 1 sequence"]
