@@ -68,15 +68,9 @@ class RedisUrl:
         return plain and self.nodes[0][0] in ("127.0.0.1", "localhost", "::1")
 
     def connect(self, timeout: float = 1, connect_timeout: float = 1, retries: int = 0) -> Redis:
-        """Return a client of the server, or of the current primary. It connects when it is used.
+        """Return a client of the server, or of the current primary, with limits in seconds. It connects when used.
 
-        Args:
-            timeout: The seconds that a reply may take.
-            connect_timeout: The seconds that a connection may take.
-            retries: How often it connects again if Redis has closed the connection; it never does after a timeout.
-
-        Returns:
-            The client.
+        If Redis has closed the connection, it repeats a command up to `retries` times; after a timeout, it never does.
         """
         from redis import ConnectionError as Disconnected
         from redis import Redis
