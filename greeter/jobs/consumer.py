@@ -37,7 +37,7 @@ class Consumer(consumer.Consumer):
     _next_flush = 0.0
 
     hub: Hub  # these are missing in the stubs
-    event_dispatcher: EventDispatcher
+    event_dispatcher: EventDispatcher | None  # None without a connection
 
     def __init__(self, *args: Any, **options: Any) -> None:
         """Create a consumer that neither asks other workers when it connects nor follows their events.

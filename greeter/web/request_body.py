@@ -103,7 +103,6 @@ class _FormParser(FormDataParser):
             raise BadRequest from error
 
     def _reader(self) -> MultipartReader:
-        assert self.stream_factory
         open_file = partial(self.stream_factory, None, None)
         return MultipartReader(open_file, self.long_texts, self.max_form_memory_size or 0, self.max_form_parts or 0)
 
