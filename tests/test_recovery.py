@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from greeter.jobs import redis_check
-from greeter.jobs.errors import DISK_FULL, UNAVAILABLE, JobNotFound
+from greeter.jobs.errors import DISK_FULL, UNAVAILABLE
 from greeter.jobs.record import Record
 from greeter.jobs.runner import Runner
 from tests.conftest import PATIENCE, Installation, wait_for
@@ -387,14 +387,7 @@ def test_expired_jobs_are_deleted_and_running_ones_are_not(site: Installation) -
     running(site, long)
     site.redis.hset(f"job:{long}", "submitted", 1.0)
     site.redis.zincrby("jobs:ended", -site.settings.retention - 1, old)
-
-    def is_gone() -> bool:
-        try:
-            return not site.store.find(old)
-        except JobNotFound:
-            return True
-
-    wait_for(is_gone)
+    wait_for(lambda: not site.store.find_all([old]))
     assert wait_for(lambda: not site.store.files.folder(old).exists())
     assert site.store.find(young).phase == "finished"
     assert site.ended(long).phase == "finished"
