@@ -83,7 +83,6 @@ def named_in(shown: dict[str, str]) -> dict[str, list[str]]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_nothing_says_greeter(own_installation: Installation) -> None:
     """No page, header, download, file of a ZIP archive, error, page of Flower, metric or log line does."""
     site = own_installation
