@@ -108,7 +108,7 @@ def at_web(site: Hosts) -> Iterator[None]:
 def host_of(site: Hosts, job: str) -> str:
     """Return the host of the worker that runs a job, or ran it last."""
     worker = site.redis.hget(f"job:{job}", "worker")
-    return worker.decode().rpartition("-")[0] if worker else ""
+    return worker.decode().partition("@")[0] if worker else ""
 
 
 def test_the_job_of_a_host_that_is_cut_off_runs_on_another(site: Hosts) -> None:
