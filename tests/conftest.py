@@ -272,6 +272,7 @@ class Installation:
         self.celery = CeleryApp(self.settings)
         self.log = folder / "log"
         self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._launched: dict[str, float] = {}
 
     @property
     def jobs(self) -> JobService:
@@ -313,6 +314,7 @@ class Installation:
         if name in self._running:  # it was killed, or did not answer in time
             self._running[name].kill()
             self._running.pop(name).wait()
+        self._launched[name] = time.monotonic()
         more = self.more_environ.get(name.partition("-")[0], {}) | self.more_environ.get(name, {})
         with self.log.open("ab") as log:
             self._running[name] = subprocess.Popen(
@@ -410,8 +412,10 @@ class Installation:
         return False
 
     def _worker_answers(self, name: str) -> bool:
+        age = time.monotonic() - self._launched[name]
+        seconds = min(max(0.3, age / 20), 3)  # a worker that takes long to start may take long to answer
         with suppress(*UNAVAILABLE):
-            return bool(self.celery.control.ping([f"{name}@test"], timeout=0.3))
+            return bool(self.celery.control.ping([f"{name}@test"], timeout=seconds))
         return False
 
     def _web_answers(self, name: str) -> bool:
