@@ -9,7 +9,7 @@ from greeter.jobs.errors import JobNotFound
 from greeter.jobs.phase import Phase
 from greeter.jobs.record import Record
 from greeter.toolkit.json_types import JSONObject
-from greeter.web import downloads
+from greeter.web import crate, downloads
 from greeter.web.api.operations import PREFIX, Answer, operation
 from greeter.web.api.problem import OGC, Problem
 from greeter.web.api.results import RESULTS, results_of
@@ -18,6 +18,8 @@ from greeter.web.job_context import files_of, wait_headers
 from greeter.web.services import services
 
 _JOB = f"{PREFIX}/jobs/{{jobID}}"
+_NOT_READY = f"{OGC}result-not-ready"
+_NOT_ENDED = "The job has not ended. Ask again after the seconds in Retry-After."
 
 
 @operation(
@@ -59,14 +61,14 @@ def show_results(job_id: str) -> JSONObject:
     """
     record = _find(job_id)
     if not record.has_result:
-        kind = f"{OGC}result-not-ready" if record.active else "about:blank"
+        kind = _NOT_READY if record.active else "about:blank"
         raise Problem(404, "There is no result", _why_no_result(record), wait_headers(record), type=kind)
     return results_of(record)
 
 
 def _why_no_result(record: Record) -> str:
     if record.active:
-        return "The job has not ended. Ask again after the seconds in Retry-After."
+        return _NOT_ENDED
     if record.phase == Phase.CANCELLED:
         return "The job was cancelled. Submit it again if you need a result."
     return message(record)
@@ -86,6 +88,18 @@ def download_file(job_id: str, name: str) -> ResponseReturnValue:
             return downloads.send(file, record, inline=False)
     detail = f"This job has no result file {name[:80]!r}. Its results list the files."
     raise Problem(404, "There is no such file", detail, wait_headers(record))
+
+
+@operation("GET", f"{_JOB}/job.zip", {200: Answer("The archive.", media_type="application/zip")}, errors=(404,))
+def download_archive(job_id: str) -> ResponseReturnValue:
+    """Download the files of an ended job, and how they were made, as a ZIP archive: an RO-Crate.
+
+    The link archives of an ended job has this address, also if the job has no result.
+    """
+    record = _find(job_id)
+    if record.active:
+        raise Problem(404, "There is no archive", _NOT_ENDED, wait_headers(record), type=_NOT_READY)
+    return crate.send(record)
 
 
 @operation(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from flask import url_for
 
-from greeter.web.api.schemas import ADDRESS, TEXT, component
+from greeter.web.api.schemas import ADDRESS, component, text
 
-LINK = component("Link", {"rel": TEXT, "href": ADDRESS, "type": TEXT})
+LINK = component(
+    "Link", {"rel": text("What it leads to; `archives` is job.zip."), "href": ADDRESS, "type": text("The media type.")}
+)
 
 
 def link(rel: str, endpoint: str, media_type: str = "application/json", **values: str) -> dict[str, str]:

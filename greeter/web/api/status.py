@@ -94,7 +94,7 @@ def _links(record: Record) -> list[dict[str, str]]:
     ]
     if record.active:
         return [*links, link("cancel", "api.cancel_job", job_id=record.id)]
-    links.append(link("archives", "jobs.archive", "application/zip", job_id=record.id))
+    links.append(link("archives", "api.download_archive", "application/zip", job_id=record.id))
     if record.has_result:
         links.append(link("http://www.opengis.net/def/rel/ogc/1.0/results", "api.show_results", job_id=record.id))
     return links

@@ -185,7 +185,9 @@ def test_whatever_a_job_has_not_yet_says_when_to_ask_again(installation: Install
     """Its page and all that scripts can ask for have Retry-After until the job has ended."""
     job = submit(installation, "nap")
     parts = [("GET", f"{job}{end}") for end in ("", ".json", "/job.zip", "/files/x")]
-    parts += [("GET", f"/api/v1{job}{end}") for end in ("", "/results", "/files/x")] + [("DELETE", f"/api/v1{job}")]
+    parts += [("GET", f"/api/v1{job}{end}") for end in ("", "/results", "/files/x", "/job.zip")] + [
+        ("DELETE", f"/api/v1{job}")
+    ]
     for method, path in parts:
         assert int(fetch(installation, path, method).headers.get("Retry-After", 0)) > 0, path
     tag = str(fetch(installation, f"/api/v1{job}").headers["ETag"])

@@ -303,6 +303,17 @@ def test_samples_are_jobs(client: FlaskClient) -> None:
         assert len(file.data) == results["files"][0]["bytes"]
 
 
+def test_the_document_and_the_links_lead_to_the_archive(client: FlaskClient) -> None:
+    """A client that was generated from the document finds it, and so does one that follows the links."""
+    answers = client.get("/api/openapi.json").json["paths"]["/api/v1/jobs/{jobID}/job.zip"]["get"]["responses"]
+    assert list(answers["200"]["content"]) == ["application/zip"]
+    links = {link["rel"]: link["href"] for link in client.get("/api/v1/jobs/sample-phmmer").json["links"]}
+    assert links["archives"].endswith("/api/v1/jobs/sample-phmmer/job.zip")
+    with client.get(links["archives"]) as archive, client.get("/jobs/sample-phmmer/job.zip") as of_page:
+        assert (archive.content_type, archive.data) == ("application/zip", of_page.data)
+    refusal(client.get("/api/v1/jobs/sample-none/job.zip"), 404)
+
+
 def test_examples_can_be_sent_as_they_are(client: FlaskClient) -> None:
     """They pass the check of their form, so that only Redis is missing."""
     for tool in ("expensive_greet", "phmmer", "report"):
