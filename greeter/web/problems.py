@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from http import HTTPStatus
 
-from flask import Response
+from flask import Response, url_for
 
 from greeter.logs import REQUEST
 
@@ -28,7 +29,13 @@ _ADVICE = {
 
 def error_problem(status: int, title: str, advice: str, headers: Mapping[str, str]) -> Response:
     """Make the response of the API to an error, for which there is a page with this title and advice otherwise."""
-    return problem(status, title, _ADVICE.get(status, advice), headers)
+    kind = limit_reached("requestsPerMinute") if status == HTTPStatus.TOO_MANY_REQUESTS else {}
+    return problem(status, title, _ADVICE.get(status, advice), headers, **kind)
+
+
+def limit_reached(name: str) -> dict[str, str]:
+    """Return the type of the problem that a limit is reached, given its name in /api/v1/limits, which /api explains."""
+    return {"type": f"{url_for('api.show_page')}#{name}"}
 
 
 def problem(

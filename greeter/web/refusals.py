@@ -28,6 +28,7 @@ class Refusal(NamedTuple):
     retry_after: int | None  # seconds after which it may be sent again, or None if it will be refused again
     problem: str  # why it was refused
     advice: str = ""  # what to do, after "Your input is saved below;" on the page; empty if the problem says it
+    limit: str = ""  # the name in /api/v1/limits of the limit that is reached
 
     @property
     def headers(self) -> dict[str, str]:
@@ -46,27 +47,34 @@ class Refusal(NamedTuple):
 
 
 REFUSALS: dict[type[Exception], Refusal] = {
-    QueueFull: Refusal(503, 300, "The queue is full.", "try again in a few minutes."),
+    QueueFull: Refusal(503, 300, "The queue is full.", "try again in a few minutes.", "waitingJobsOfAll"),
     TooManyJobs: Refusal(
         429,
         60,
         "You have reached the limit of jobs that one visitor can have waiting or running.",
         "submit it again when one of your jobs has ended, or cancel one.",
+        "activeJobs",
     ),
     TooManyRequests: Refusal(
-        429, 60, "You have reached the limit of submissions per minute.", "wait a minute, then submit it again."
+        429,
+        60,
+        "You have reached the limit of submissions per minute.",
+        "wait a minute, then submit it again.",
+        "submissionsPerMinute",
     ),
     TooManyBytes: Refusal(
         429,
         300,
         "The files of your jobs have reached the limit for one visitor.",
-        "delete jobs that you no longer need, then submit it again.",
+        "delete jobs that you no longer need, then submit it again. Waiting alone does not help.",
+        "keptBytes",
     ),
     StorageFull: Refusal(
         503,
         3600,
         "The files of all jobs have reached the limit of this site.",
         "delete jobs that you no longer need, and submit it again later.",
+        "keptBytesOfAll",
     ),
     DatabaseRemoved: Refusal(
         503, 1, "The database was removed a moment ago.", "choose another one, and submit it again."

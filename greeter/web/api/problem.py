@@ -11,12 +11,13 @@ from greeter.web.api.operations import bp
 from greeter.web.api.schemas import COUNT, about, component, list_of, object_of, text
 from greeter.web.errors import missing_file
 from greeter.web.forms import current_request
-from greeter.web.problems import problem
+from greeter.web.problems import limit_reached, problem
 from greeter.web.submitting import Refused
 from greeter.web.template_filters import first_error
 
 _MOST_ERRORS, _LONGEST_NAME = 20, 80  # characters; a request can have thousands of wrong fields
 OGC = "http://www.opengis.net/def/exceptions/ogcapi-processes-1/1.0/"
+KINDS = ("no-such-process", "no-such-job", "result-not-ready")  # those of OGC
 
 _ERROR = object_of({"field": text("The name of the field."), "detail": text("What to do.")})
 PROBLEM = component(
@@ -28,7 +29,12 @@ PROBLEM = component(
         "reference": text("The start of the request's line in the log of this site. Quote it to the operators."),
     },
     {
-        "type": text("The kind of problem; about:blank if it is missing.", format="uri-reference"),
+        "type": text(
+            "The kind of problem; about:blank or missing if it has only a status. If a limit is reached, it ends in # "
+            "and the name of the limit in /api/v1/limits.",
+            format="uri-reference",
+            examples=[*(f"{OGC}{kind}" for kind in KINDS), "/api#activeJobs"],
+        ),
         "errors": about("The inputs that are not valid, 20 at most; missing if no single input is.", list_of(_ERROR)),
     },
 )
@@ -78,7 +84,8 @@ def _problem(error: Problem) -> Response:
 @bp.errorhandler(Refused)
 def _refused(error: Refused) -> Response:
     refusal = error.refusal
-    return problem(refusal.status, "The job was not accepted", refusal.detail, refusal.headers)
+    kind = limit_reached(refusal.limit) if refusal.limit else {}
+    return problem(refusal.status, "The job was not accepted", refusal.detail, refusal.headers, **kind)
 
 
 bp.register_error_handler(FileNotFoundError, missing_file)

@@ -1,5 +1,6 @@
 """What the API refuses, and what it says; it needs no Redis and no worker for that."""
 
+import dataclasses
 import io
 import json
 from pathlib import Path
@@ -13,7 +14,7 @@ from greeter import create_app
 from greeter.jobs.staging import staged
 from greeter.settings import Settings
 from greeter.toolkit.database import Database
-from tests.conftest import free_port
+from tests.conftest import Installation, free_port
 
 GREET = "/api/v1/processes/expensive_greet/execution"
 REPORT = "/api/v1/processes/report/execution"
@@ -263,8 +264,31 @@ def test_too_many_requests_are_refused(tmp_path: Path) -> None:
     visitor = create_app(Settings(data_dir=tmp_path, redis_url=url, requests_per_minute=1)).test_client()
     visitor.get("/api/v1/processes")
     answer = visitor.get("/api/v1/processes")
-    refusal(answer, 429)
+    assert refusal(answer, 429)["type"] == "/api#requestsPerMinute"
     assert answer.headers["Retry-After"] == "60"
+
+
+@pytest.mark.redis
+@pytest.mark.parametrize(
+    ("limit", "setting", "status"),
+    [
+        ("activeJobs", "max_active", 429),
+        ("keptBytes", "max_client_bytes", 429),
+        ("submissionsPerMinute", "submits_per_minute", 429),
+        ("waitingJobsOfAll", "max_waiting", 503),
+        ("keptBytesOfAll", "max_total_bytes", 503),
+    ],
+)
+def test_a_program_can_tell_which_limit_is_reached(
+    with_redis: Installation, limit: str, setting: str, status: int
+) -> None:
+    """The type of the problem leads to the limit on the page of the API."""
+    settings: Any = {setting: 0}
+    visitor = create_app(dataclasses.replace(with_redis.settings, **settings)).test_client()
+    problem = refusal(visitor.post(GREET, json={"inputs": {"person": "Ada"}}), status)
+    assert problem["type"] == f"/api#{limit}"
+    assert visitor.get("/api/v1/limits").json[limit]["left"] == 0
+    assert f'id="{limit}"' in visitor.get("/api").text
 
 
 @pytest.mark.parametrize(
