@@ -35,6 +35,10 @@ class _Counter:
         self._counts[client] = count = self._counts.get(client, 0) + 1
         return count <= self._limit
 
+    def count(self, client: str) -> int:
+        """Return how often the client was counted in this minute."""
+        return self._counts.get(client, 0) if self._minute == _minute() else 0
+
 
 class _Storage(RedisStorage):
     """Counters in the memory of Redis alone: counting does not wait for the disk, which nobody needs for a minute."""
@@ -67,6 +71,10 @@ class Limits:
             allowed = self._submissions.hit(client_address())
         if not allowed:
             raise TooManyRequests(retry_after=_RETRY_AFTER)
+
+    def requests(self) -> int:
+        """Return how many requests of the current client this process has counted in this minute."""
+        return self._requests.count(client_address())
 
     def submissions(self) -> int:
         """Return how many submissions the client of the current request has made in this minute."""

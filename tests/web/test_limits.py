@@ -135,6 +135,24 @@ def test_a_clock_that_is_set_back_does_not_lock_clients_out(tmp_path: Path, monk
         assert [visitor.get("/").status_code for _ in range(3)] == [200, 200, 429]
 
 
+@pytest.mark.redis
+@pytest.mark.usefixtures("one_minute")
+def test_the_api_says_how_many_requests_are_left(with_redis: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each request takes one, and the next minute starts with all but the one that asks."""
+    visitor = visitor_of(with_redis, requests_per_minute=10)
+    visitor.get("/help")
+
+    def left() -> int:
+        limit: dict[str, int] = visitor.get("/api/v1/limits").get_json()["requestsPerMinute"]
+        assert limit["limit"] == 10
+        return limit["left"]
+
+    assert [left(), left()] == [8, 7]
+    later = time.time() + 60
+    monkeypatch.setattr(time, "time", lambda: later)
+    assert left() == 9
+
+
 def visitor_of(site: Installation, **limits: Any) -> FlaskClient:
     """Return a visitor of a site with these limits."""
     return create_app(dataclasses.replace(site.settings, **limits)).test_client()

@@ -22,11 +22,19 @@ _NOT_IN_AN_ID = re.compile(r"[^a-z0-9]+")
 _LIMIT: Schema = object_of({"limit": COUNT}, {"left": COUNT})
 _LIMITS = {
     "activeJobs": ("max_active", "Your jobs that are waiting or running."),
-    "keptBytes": ("max_client_bytes", "The bytes of the files of all your jobs, until they are deleted."),
+    "keptBytes": ("max_client_bytes", "The bytes of the files of all your jobs. Delete jobs to have more left."),
     "waitingJobsOfAll": ("max_waiting", "The waiting jobs of all visitors."),
     "keptBytesOfAll": ("max_total_bytes", "The bytes of the files of the jobs of all visitors."),
-    "submissionsPerMinute": ("submits_per_minute", "Your submissions in this minute."),
-    "requestsPerMinute": ("requests_per_minute", "Your requests of any kind, for each process of the web."),
+    "submissionsPerMinute": (
+        "submits_per_minute",
+        "Your submissions with valid inputs, also those that are sent again or refused because of another limit. The "
+        "count starts again with each minute of the clock.",
+    ),
+    "requestsPerMinute": (
+        "requests_per_minute",
+        "Your requests of any kind. The count starts again with each minute of the clock. If this site has several "
+        "server processes, each counts only the requests that it answers, so you can send more in total.",
+    ),
     "submissionBytes": ("max_upload_bytes", "The bytes of one submission, unless a tool has another limit."),
     "sequencesOfField": ("max_records", "The sequences in one field."),
     "residuesOfField": ("max_residues", "The residues in one field, all its sequences together."),
@@ -73,6 +81,7 @@ def show_limits() -> JSONObject:
         "waitingJobsOfAll": usage.waiting,
         "keptBytesOfAll": usage.all_bytes,
         "submissionsPerMinute": services().limits.submissions(),
+        "requestsPerMinute": services().limits.requests(),
     }
     limits: dict[str, int] = {name: getattr(services().settings, setting) for name, (setting, _) in _LIMITS.items()}
     left = {name: {"left": max(limits[name] - number, 0)} for name, number in used.items()}
