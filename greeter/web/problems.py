@@ -10,6 +10,7 @@ from flask import Response, url_for
 
 from greeter.logs import REQUEST
 
+MEDIA_TYPE = "application/problem+json"
 # What a script does next, by HTTP status, where the page of the error speaks of a form or of reloading.
 _ADVICE = {
     400: "Check the host name, and the request against the description of the API at /api, then send it again.",
@@ -54,4 +55,4 @@ def problem(
         The response. Its `reference` is the id of the request in the log.
     """
     body = {"title": title, "status": status, "detail": detail, "reference": REQUEST.get(), **members}
-    return Response(json.dumps(body), status, headers, content_type="application/problem+json")
+    return Response(json.dumps(body), status, headers, content_type=MEDIA_TYPE)

@@ -11,7 +11,7 @@ from greeter.jobs.record import Record
 from greeter.toolkit.json_types import JSONObject
 from greeter.web import crate, downloads
 from greeter.web.api.operations import PREFIX, Answer, operation
-from greeter.web.api.problem import OGC, Problem
+from greeter.web.api.problem import OGC, Problem, not_yet
 from greeter.web.api.results import RESULTS, results_of
 from greeter.web.api.status import STATUS_INFO, message, status_info
 from greeter.web.job_context import files_of, wait_headers
@@ -52,12 +52,16 @@ def show_status(job_id: str) -> ResponseReturnValue:
     return response.make_conditional(request)
 
 
-@operation("GET", f"{_JOB}/results", {200: Answer("The result and its files.", RESULTS)}, errors=(404,))
+@operation(
+    "GET",
+    f"{_JOB}/results",
+    {200: Answer("The result and its files.", RESULTS), 404: not_yet("No such job, or no result")},
+)
 def show_results(job_id: str) -> JSONObject:
     """Show the results of a job: what the tool returned, its files, and the databases that it used.
 
-    While there are none, the status is 404 and the type of the problem is result-not-ready; Retry-After says when to
-    ask again. If the job has ended without a result, there is no Retry-After, and the problem says why.
+    While there are none, the status is 404 and the type of the problem ends in result-not-ready; Retry-After says when
+    to ask again. If the job has ended without a result, there is no Retry-After, and the problem says why.
     """
     record = _find(job_id)
     if not record.has_result:
@@ -77,8 +81,12 @@ def _why_no_result(record: Record) -> str:
 @operation(
     "GET",
     f"{_JOB}/files/{{fileName}}",
-    {200: Answer("The file.", media_type="*/*"), 206: Answer("A part of the file.", media_type="*/*")},
-    errors=(404, 412, 416),
+    {
+        200: Answer("The file.", media_type="*/*"),
+        206: Answer("A part of the file.", media_type="*/*"),
+        404: not_yet("No such job, or no such file"),
+    },
+    errors=(412, 416),
 )
 def download_file(job_id: str, name: str) -> ResponseReturnValue:
     """Download a result file. With the header Range, only a part of it."""
@@ -90,7 +98,11 @@ def download_file(job_id: str, name: str) -> ResponseReturnValue:
     raise Problem(404, "There is no such file", detail, wait_headers(record))
 
 
-@operation("GET", f"{_JOB}/job.zip", {200: Answer("The archive.", media_type="application/zip")}, errors=(404,))
+@operation(
+    "GET",
+    f"{_JOB}/job.zip",
+    {200: Answer("The archive.", media_type="application/zip"), 404: not_yet("No such job, or no archive")},
+)
 def download_archive(job_id: str) -> ResponseReturnValue:
     """Download the files of an ended job, and how they were made, as a ZIP archive: an RO-Crate.
 
@@ -122,7 +134,12 @@ def cancel_job(job_id: str) -> ResponseReturnValue:
     return status_info(record), 202 if record.active else 200, wait_headers(record)
 
 
-@operation("DELETE", _JOB, {204: Answer("The job is deleted.")}, errors=(403, 404, 409))
+@operation(
+    "DELETE",
+    _JOB,
+    {204: Answer("The job is deleted."), 409: not_yet("The job has not ended, or is a sample")},
+    errors=(403, 404),
+)
 def delete_job(job_id: str) -> ResponseReturnValue:
     """Delete a job that has ended, with all its files. Cancel it first if it has not ended."""
     record = _find(job_id)

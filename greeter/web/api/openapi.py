@@ -16,6 +16,7 @@ from greeter.web.api.operations import OPERATIONS, Answer, Operation
 from greeter.web.api.problem import PROBLEM
 from greeter.web.api.schemas import SCHEMAS, Schema
 from greeter.web.forms import file_fields
+from greeter.web.problems import MEDIA_TYPE
 from greeter.web.services import services
 
 ALWAYS = (429, 503)  # the errors of every operation
@@ -133,7 +134,7 @@ def _response(status: int, answer: Answer) -> JSONObject:
 
 
 def _problem(status: int) -> JSONObject:
-    content = {"application/problem+json": {"schema": PROBLEM}}
+    content = {MEDIA_TYPE: {"schema": PROBLEM}}
     headers = _headers(("Retry-After",) if status in _WAIT else ())
     return {"description": HTTPStatus(status).phrase, **headers, "content": content}
 

@@ -38,8 +38,8 @@ class Operation:
     method: str
     path: str  # the path, with variables as in OpenAPI
     view: View  # the function that answers; the first line of its docstring is the summary
-    answers: Mapping[int, Answer]  # the responses of a request that succeeds, by status
-    errors: tuple[int, ...]  # the statuses of further responses, all of which are problems
+    answers: Mapping[int, Answer]  # the responses by status, of which those of success come first
+    errors: tuple[int, ...]  # the statuses of all other responses, which are problems
     headers: tuple[str, ...]  # the names of headers that a request can have
 
     @property

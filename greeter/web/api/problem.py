@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from flask import Response
 from wtforms import Form
 
-from greeter.web.api.operations import bp
+from greeter.web.api.operations import Answer, bp
 from greeter.web.api.schemas import COUNT, about, component, list_of, object_of, text
 from greeter.web.errors import missing_file
 from greeter.web.forms import current_request
-from greeter.web.problems import limit_reached, problem
+from greeter.web.problems import MEDIA_TYPE, limit_reached, problem
 from greeter.web.submitting import Refused
 from greeter.web.template_filters import first_error
 
@@ -38,6 +38,12 @@ PROBLEM = component(
         "errors": about("The inputs that are not valid, 20 at most; missing if no single input is.", list_of(_ERROR)),
     },
 )
+
+
+def not_yet(description: str) -> Answer:
+    """Return the response that is a problem, with Retry-After if it is one only until the job has ended."""
+    until_then = "with Retry-After while the job has not ended"
+    return Answer(f"{description} ({until_then}).", PROBLEM, (), ("Retry-After",), MEDIA_TYPE)
 
 
 class Problem(Exception):

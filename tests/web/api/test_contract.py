@@ -70,6 +70,17 @@ def test_the_document_has_the_fields_of_each_form(client: FlaskClient) -> None:
 
     execution = paths["/api/v1/processes/expensive_greet/execution"]["post"]["responses"]["201"]["headers"]
     assert {name: header["required"] for name, header in execution.items()} == {"Location": True, "Retry-After": False}
+    job = "/api/v1/jobs/{jobID}"
+    for path, method, status in [
+        (f"{job}/results", "get", "404"),
+        (f"{job}/job.zip", "get", "404"),
+        (f"{job}/files/{{fileName}}", "get", "404"),
+        (job, "delete", "409"),
+    ]:
+        answer = paths[path][method]["responses"][status]
+        assert answer["headers"]["Retry-After"]["required"] is False
+        assert answer["description"].endswith(" (with Retry-After while the job has not ended).")
+        assert list(answer["content"]) == ["application/problem+json"]
     greet = inputs_of("expensive_greet")
     assert greet["required"] == ["person"]
     assert greet["properties"]["total"] == {
