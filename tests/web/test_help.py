@@ -1,10 +1,14 @@
 """Tests of the help page, and of the information about the site on every page."""
 
+import json
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from html import unescape
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from flask.testing import FlaskClient
@@ -59,6 +63,45 @@ def test_front_page_shows_the_release_and_what_to_cite(client: FlaskClient) -> N
     assert 'href="/help#cite"' in page
 
 
+class Unreliable(ThreadingHTTPServer):
+    """A proxy that passes on each request, but cuts the connection instead of the first answer to each submission."""
+
+    def __init__(self, site: Installation) -> None:
+        super().__init__(("127.0.0.1", 0), _Passing)
+        self.site, self.jobs = site, list[str]()
+
+
+class _Passing(BaseHTTPRequestHandler):
+    server: Unreliable
+
+    def do_GET(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0))) or None
+        answer = fetch(self.server.site, self.path, self.command, body, **dict(self.headers))
+        if self.command == "POST":
+            self.server.jobs.append(json.loads(answer.body)["jobID"])
+            if len(self.server.jobs) == 1:
+                return
+        self.send_response_only(answer.status)
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(answer.raw)
+
+    do_POST = do_GET  # noqa: N815
+
+    def log_message(self, *_: object) -> None:
+        """Write nothing."""
+
+
+@pytest.fixture
+def unreliable(installation: Installation) -> Iterator[Unreliable]:
+    """An unreliable connection to the site."""
+    with Unreliable(installation) as proxy:
+        Thread(target=proxy.serve_forever, daemon=True).start()
+        yield proxy
+        proxy.shutdown()
+
+
 def script_of(installation: Installation, tool: str, kind: str) -> str:
     """Return a script of the help page."""
     page = fetch(installation, "/help").body
@@ -68,24 +111,49 @@ def script_of(installation: Installation, tool: str, kind: str) -> str:
     return unescape(script)
 
 
+SCRIPTS = [("Python", [sys.executable, "-c"]), ("shell with curl", ["sh", "-c"])]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(("kind", "command"), [("Python", [sys.executable, "-c"]), ("shell with curl", ["sh", "-c"])])
+@pytest.mark.parametrize(("kind", "command"), SCRIPTS)
 @pytest.mark.parametrize(
     ("tool", "shown"), [("Greeting", "Greetings, Ada Lovelace!"), ("phmmer protein search", '"hits"')]
 )
 def test_the_scripts_work_as_they_are_printed(
-    installation: Installation, tmp_path: Path, kind: str, command: list[str], tool: str, shown: str
+    installation: Installation,
+    tmp_path: Path,
+    unreliable: Unreliable,
+    kind: str,
+    command: list[str],
+    tool: str,
+    shown: str,
 ) -> None:
-    """They submit the example, wait for its end, and print its result; they have at most 20 lines."""
+    """They submit the example once, also if the connection breaks, wait for its end, and print its result."""
     script = script_of(installation, tool, kind)
-    assert len(script.splitlines()) <= 20
+    assert len(script.splitlines()) <= 23
+    script = script.replace(f":{installation.settings.web_port}/", f":{unreliable.server_port}/")
     run = [*command, script]
     done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert shown in done.stdout
+    assert (len(unreliable.jobs), len(set(unreliable.jobs))) == (2, 1)  # sent twice, accepted once
     if tool == "phmmer protein search":
         assert "/files/targets.tbl" in done.stdout
         assert kind == "Python" or (tmp_path / "targets.tbl").stat().st_size > 100
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "command"), SCRIPTS)
+def test_the_scripts_show_why_a_job_failed(
+    installation: Installation, tmp_path: Path, kind: str, command: list[str]
+) -> None:
+    """They do not ask for results that a job does not have."""
+    script = script_of(installation, "Greeting", kind).replace("/expensive_greet/", "/blame/")
+    run = [*command, script]
+    done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False), done.stderr
+    assert "There is no gene in this sequence." in done.stdout + done.stderr
+    assert not (tmp_path / "results.json").exists()
 
 
 @pytest.mark.slow
