@@ -94,10 +94,11 @@ def test_jobs_survive_a_restart_of_redis(site: Installation) -> None:
     assert "Error on restarting" not in site.log.read_text()  # a part of the worker would keep its old connections
 
 
-def test_a_memory_error_fails_the_job_but_not_the_worker(installation: Installation) -> None:
+@pytest.mark.parametrize("tool", ["gorge", "gorge_late"])
+def test_a_memory_error_fails_the_job_but_not_the_worker(installation: Installation, tool: str) -> None:
     """The same worker runs the next job."""
     worker = installation.pid("worker")
-    assert "out of memory" in str(installation.ended(installation.submit("gorge")).user_message)
+    assert "out of memory" in str(installation.ended(installation.submit(tool)).user_message)
     assert installation.ended(installation.submit("diary", seconds=0.1)).phase == "finished"
     assert psutil.Process(worker).status() != psutil.STATUS_ZOMBIE
 

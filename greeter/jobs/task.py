@@ -55,7 +55,10 @@ class ToolTask(Task):  # type: ignore[type-arg]
         REQUEST.set(self.request.get("request_id") or "")
         try:
             self.app.pool_process.replace_if_unfit()
-            return self._run(job_id)
+            try:
+                return self._run(job_id)
+            except MemoryError:  # would end the whole worker (celery/celery#10462)
+                raise ToolError(OUT_OF_MEMORY) from None
         except Exception as error:
             if not isinstance(error, TaskPredicate):
                 self._return(job_id, error)
@@ -108,8 +111,6 @@ class ToolTask(Task):  # type: ignore[type-arg]
                 result = check_result(self.tool(job, **params), self._max_result_bytes)
                 check_files(job.folder)
                 return result
-            except MemoryError:  # would end the whole worker (celery/celery#10462)
-                raise ToolError(OUT_OF_MEMORY) from None
             except BaseException as error:
                 if isinstance(error, Exception) and not isinstance(error, TaskPredicate):
                     raise

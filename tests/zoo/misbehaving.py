@@ -43,6 +43,22 @@ def gorge(job: Job) -> dict[str, Any]:
     raise MemoryError
 
 
+@tool("Runs out of memory late", form=Nothing)
+def gorge_late(job: Job) -> dict[str, Any]:
+    """Let what is done after the tool, for the files of this job, raise a MemoryError."""
+    from greeter.jobs import task  # here, because the web has these tools too
+
+    names = vars(task)
+
+    def fail_once(*_: object) -> None:
+        names["draw_pictures"] = real
+        raise MemoryError
+
+    real, names["draw_pictures"] = names["draw_pictures"], fail_once
+    job.open("empty.txt").close()
+    return {}
+
+
 @tool("Maps too much memory", form=Nothing)
 def sprawl(job: Job) -> dict[str, Any]:
     """Map more memory than there are addresses."""
