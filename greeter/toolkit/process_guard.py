@@ -25,7 +25,7 @@ from contextlib import suppress
 import psutil
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # from <linux/prctl.h>
-_GRACE = 1  # second between TERM and KILL
+_GRACE, _INTERVAL = 1, 0.01  # seconds between TERM and KILL, and between two looks
 NO_PROCESS_SIGNAL = signal.SIGUSR2
 
 
@@ -87,9 +87,10 @@ def terminate(processes: Collection[psutil.Process]) -> None:
     for process in processes:
         with suppress(psutil.Error):
             process.terminate()
-    end = time.monotonic() + _GRACE
-    while any(map(_is_alive, processes)) and time.monotonic() < end:
-        time.sleep(0.01)
+    for _ in range(int(_GRACE / _INTERVAL)):  # not by the clock: if the machine is suspended, the processes are too
+        if not any(map(_is_alive, processes)):
+            return
+        time.sleep(_INTERVAL)
 
 
 def _is_alive(process: psutil.Process) -> bool:

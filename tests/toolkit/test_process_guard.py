@@ -2,10 +2,14 @@
 
 import subprocess
 import sys
+import time
+from itertools import count
 from pathlib import Path
 
+import psutil
 import pytest
 
+from greeter.toolkit import process_guard
 from tests.conftest import PATIENCE, ROOT, wait_for
 
 # A chain of processes that fork and exit at once, so that each is gone before it can be found and killed. It ends by
@@ -63,6 +67,20 @@ print(found[0].poll() is None)
 done.set(); spared.kill()
 """
     assert run(code) == "False\n"
+
+
+def test_processes_have_time_to_end_after_the_machine_was_suspended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The clock of the system goes on meanwhile."""
+    code = 'trap "sleep 0.1; exit 7" TERM; echo; while :; do sleep 0.01; done'
+    with subprocess.Popen(["sh", "-c", code], stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        monkeypatch.setattr(process_guard, "_GRACE", PATIENCE)
+        monkeypatch.setattr(time, "monotonic", count(0, 1000).__next__)
+        process_guard.terminate([psutil.Process(process.pid)])
+        monkeypatch.undo()
+        assert process.wait(0) == 7
 
 
 PATIENT = 'trap "echo asked >asked; exit" TERM; echo started >started; sleep 60 & wait'
