@@ -50,7 +50,10 @@ def execute(name: str) -> ResponseReturnValue:
 
     The job has been accepted when the response arrives. Its address, in the header Location, is the only key to it.
     Send the header Idempotency-Key, a new random string for each job, such as a UUID. After an error of the network,
-    send the same request with the same key again: if it had arrived, you get the same job.
+    send the same request with the same key again: if it had arrived, you get the same job, with status 201, even if the
+    first request has not been answered yet. This counts as a submission of this minute, and against no other limit.
+    The same key makes a new job with other inputs, from another network address, after the job was deleted, and after
+    daysKept days; see /api/v1/limits.
 
     The body is JSON, or a form as a browser sends it. In JSON, a file is a string; in multipart/form-data it may also
     be a file. What is missing has its default.

@@ -1,0 +1,55 @@
+"""What the API says about the header Idempotency-Key."""
+
+import dataclasses
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from flask import Flask
+
+from greeter import create_app
+from tests.conftest import Installation
+
+pytestmark = pytest.mark.redis
+
+INPUTS = {"person": "Ada", "total": 1}
+
+
+def execute(app: Flask, inputs: dict[str, object], address: str = "127.0.0.1") -> str:
+    """Submit inputs with the same key, which is accepted as the first time, and return the id of the job."""
+    answer = app.test_client().post(
+        "/api/v1/processes/expensive_greet/execution",
+        json={"inputs": inputs},
+        headers={"Idempotency-Key": "a"},
+        environ_base={"REMOTE_ADDR": address},
+    )
+    assert answer.status_code == 201, answer.text
+    return str(answer.get_json()["jobID"])
+
+
+def test_requests_at_the_same_time_make_one_job(with_redis: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    """None of them waits for the answer to another one, and each counts as a submission."""
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now)  # each minute has a counter of its own
+    app = create_app(dataclasses.replace(with_redis.settings, max_active=1, max_waiting=1))
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(lambda _: execute(app, INPUTS), range(24)))) == 1
+    limits = app.test_client().get("/api/v1/limits").get_json()
+    assert limits["activeJobs"]["left"] == 0
+    assert limits["submissionsPerMinute"]["limit"] - limits["submissionsPerMinute"]["left"] == 24
+
+
+def test_the_same_key_makes_a_new_job_when_something_differs(with_redis: Installation) -> None:
+    """Other inputs, another address, and a job that was deleted; otherwise, the key is kept for daysKept days."""
+    app = create_app(with_redis.settings)
+    first = execute(app, INPUTS)
+    (token,) = with_redis.redis.keys("token:*")
+    kept = app.test_client().get("/api/v1/limits").get_json()["daysKept"]["limit"]
+    assert 0 <= kept * 86_400 - int(str(with_redis.redis.ttl(token))) < 86_400
+    others = {execute(app, INPUTS | {"total": 2}), execute(app, INPUTS, "203.0.113.9")}
+    assert execute(app, INPUTS) == first
+    client = app.test_client()
+    client.post(f"/api/v1/jobs/{first}/cancel")
+    assert execute(app, INPUTS) == first
+    assert client.delete(f"/api/v1/jobs/{first}").status_code == 204
+    assert len({first, *others, execute(app, INPUTS)}) == 4
