@@ -32,7 +32,13 @@ class MafftForm(Form):
     example={"sequences": Path(__file__).parents[2] / "static/examples/globins45.fa"},
 )
 def mafft(job: Job, sequences: Path) -> Result:
-    """Align sequences with each other with MAFFT."""
+    """Align sequences with each other with MAFFT.
+
+    Returns:
+        `sequences` and `columns`: the size of the alignment. `strategy`: the method that MAFFT chose. `nucleotides`:
+        whether these are DNA or RNA. `alignment`: the start of alignment.aln without its title. `all_shown`: whether
+        this is the whole alignment.
+    """
     if measure_sequences(sequences).sequences == 1:
         raise ToolError("There is only one sequence. Add another one to align it with.")
 

@@ -7,6 +7,7 @@ from flask import render_template
 from greeter.toolkit.json_types import JSONObject
 from greeter.web.api.openapi import document
 from greeter.web.api.operations import bp
+from greeter.web.api.outputs import outputs_of
 from greeter.web.services import services
 
 
@@ -19,4 +20,6 @@ def show_document() -> JSONObject:
 @bp.get("/api")
 def show_page() -> str:
     """Show how to use the API, and what the document says, as a page."""
-    return render_template("api.html", document=document(), tools=services().tools.values())
+    tools = services().tools.values()
+    outputs = {tool.name: outputs_of(tool) for tool in tools}
+    return render_template("api.html", document=document(), tools=tools, outputs=outputs)

@@ -7,6 +7,7 @@ from greeter.toolkit.tool import Tool
 from greeter.version import __version__
 from greeter.web.api.form_schema import inputs_schema
 from greeter.web.api.links import LINK, link
+from greeter.web.api.outputs import outputs_of
 from greeter.web.api.schemas import COUNT, TEXT, YES, Schema, about, component, list_of, object_of, text
 from greeter.web.forms import submission_limit
 from greeter.web.services import services
@@ -23,6 +24,7 @@ _SUMMARY: Schema = {
     "problem": {"type": ["string", "null"], "description": "Why it cannot be executed, and what to do."},
     "links": list_of(LINK),
 }
+_OUTPUT = object_of({"title": TEXT, "description": TEXT, "schema": {"type": "object"}})
 _INPUT = object_of({"title": TEXT, "description": TEXT, "minOccurs": COUNT, "schema": {"type": "object"}})
 PROCESS_LIST = component(
     "ProcessList", {"processes": list_of(component("ProcessSummary", _SUMMARY)), "links": list_of(LINK)}
@@ -32,7 +34,7 @@ PROCESS = component(
     _SUMMARY
     | {
         "inputs": {"type": "object", "additionalProperties": _INPUT},
-        "outputs": {"type": "object"},
+        "outputs": {"type": "object", "additionalProperties": _OUTPUT},
         "maximumBytes": about("The maximum size of a submission in bytes.", COUNT),
         "maximumSeconds": about("After this time, a job is stopped, and keeps its partial result.", COUNT),
     },
@@ -74,10 +76,9 @@ def process_of(tool: Tool) -> JSONObject:
         }
         for name, found in schema["properties"].items()
     }
-    outputs = {"result": {"schema": {"type": "object"}}, "files": {"schema": {"type": "array"}}}
     return summary_of(tool) | {
         "inputs": inputs,
-        "outputs": outputs,
+        "outputs": outputs_of(tool),
         "maximumBytes": submission_limit(tool),
         "maximumSeconds": tool.soft_time_limit or services().settings.soft_time_limit,
     }

@@ -9,7 +9,7 @@ from greeter.web.api.links import link
 from greeter.web.api.schemas import ADDRESS, COUNT, TEXT, YES, component, list_of, text
 from greeter.web.job_context import files_of
 
-_FILE = component(
+FILE = component(
     "ResultFile",
     {
         "rel": TEXT,
@@ -23,9 +23,9 @@ _FILE = component(
 RESULTS = component(
     "Results",
     {
-        "result": {"description": "What the tool returned."},
+        "result": {"description": "What the tool returned. The description of the tool explains it, with an example."},
         "partial": YES,
-        "files": list_of(_FILE),
+        "files": list_of(FILE),
         "databases": {
             "type": "object",
             "description": "The reference databases that the job used, by the name of the input.",

@@ -327,6 +327,24 @@ def test_samples_are_jobs(client: FlaskClient) -> None:
         assert len(file.data) == results["files"][0]["bytes"]
 
 
+def test_the_results_are_described_by_the_sample(client: FlaskClient) -> None:
+    """The author of a tool adds nothing for it; a docstring that says what the function returns is shown."""
+    outputs = client.get("/api/v1/processes/phmmer").json["outputs"]
+    results = client.get("/api/v1/jobs/sample-phmmer/results").json
+    assert outputs["result"]["schema"]["examples"] == [results["result"]]
+    assert outputs["files"]["schema"]["examples"] == [results["files"]]
+    assert outputs["result"]["description"].startswith("`queries`, `targets`, `query_residues` and")
+    assert outputs["result"]["description"].endswith("with the queries that are complete by then.")
+    greet = client.get("/api/v1/processes/expensive_greet").json["outputs"]["result"]
+    assert (greet["description"], list(greet["schema"]["examples"][0])) == ("", ["greeting"])
+    (mafft,) = client.get("/api/v1/processes/mafft").json["outputs"]["result"]["schema"]["examples"]
+    assert (mafft["sequences"], len(mafft["alignment"])) == (45, 203)
+    assert "examples" not in client.get("/api/v1/processes/blame").json["outputs"]["result"]["schema"]
+    page = client.get("/api").text
+    assert "without_hits" in page
+    assert "One line per query." in page
+
+
 def test_the_document_and_the_links_lead_to_the_archive(client: FlaskClient) -> None:
     """A client that was generated from the document finds it, and so does one that follows the links."""
     answers = client.get("/api/openapi.json").json["paths"]["/api/v1/jobs/{jobID}/job.zip"]["get"]["responses"]
