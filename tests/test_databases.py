@@ -40,11 +40,11 @@ def test_a_database_is_added_and_removed_while_jobs_run(installation: Installati
     assert f'value="{name}"' not in fetch(site, "/tools/count_database").body
     assert f"Added {name}" in flask(site, *add)
     assert json.loads(fetch(site, f"{running}.json").body)["active"]
-    assert f'value="{name}">PDB 2026_11, 2 sequences<' in fetch(site, "/tools/count_database").body
+    assert f'value="{name}">PDB version 2026_11 (2 sequences)<' in fetch(site, "/tools/count_database").body
 
     job = submit(site, "count_database", database=name, seconds="0")
     page = wait_for_end(site, job)
-    assert "PDB 2026_11, 2 sequences, CC0" in page
+    assert "PDB version 2026_11, 2 sequences, CC0" in page
     status = json.loads(fetch(site, f"{job}.json").body)
     assert status["result"] == {"name": name, "longest": 9, "records": 2, "index": [">a", ">b"]}
     used = json.loads(fetch(site, f"/api/v1{job}/results").body)["databases"]["database"]
@@ -62,11 +62,13 @@ def test_a_database_is_added_and_removed_while_jobs_run(installation: Installati
     assert f"{name}: PDB, protein, 2 sequences; jobs that name it: 1\n" in flask(site, "list-databases")
 
     assert "Paused" in flask(site, "pause-database", name, "--reason", "Use the next one.")
-    assert f'<option selected value="{name}">PDB 2026_11, 2 sequences, paused<' in fetch(site, f"{job}/edit").body
+    assert (
+        f'<option selected value="{name}">PDB version 2026_11 (2 sequences, paused)<' in fetch(site, f"{job}/edit").body
+    )
     again = fetch(site, f"{job}/again", "POST")
     assert (again.status, again.headers["Location"]) == (303, f"{job}/edit")
     refused = post(site, "/tools/count_database", database=name, seconds="0")
-    assert (refused.status, "PDB 2026_11 is paused: Use the next one." in refused.body) == (422, True)
+    assert (refused.status, "PDB version 2026_11 is paused: Use the next one." in refused.body) == (422, True)
 
     assert json.loads(fetch(site, f"{running}.json").body)["phase"] == "running"
     fetch(site, f"{running}/cancel", "POST")

@@ -61,7 +61,7 @@ class Database:
     folder: Path = Path()
 
     def __str__(self) -> str:
-        return f"{self.title} {self.version}"
+        return f"{self.title} version {self.version}"
 
     @property
     def name(self) -> str:

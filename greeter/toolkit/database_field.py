@@ -93,8 +93,8 @@ class DatabaseField(SelectField):
         if self.none:
             yield Choice("", self.none, self.data is None, {})
         for database in self.databases:
-            notes = filter(None, [str(database), database.size, "paused" if database.paused else ""])
-            yield Choice(database.name, ", ".join(notes), database == self.data, {})
+            notes = ", ".join(filter(None, [database.size, "paused" if database.paused else ""]))
+            yield Choice(database.name, f"{database} ({notes})" if notes else str(database), database == self.data, {})
 
     @property
     def limits(self) -> str:

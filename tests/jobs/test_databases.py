@@ -93,7 +93,7 @@ def test_the_files_of_a_removed_version_are_gone(store: Store, database: Databas
     create(store, 0, database)
     store.databases.remove(database)
     assert [path.name for path in store.databases.root.iterdir()] == [".lock"]
-    with pytest.raises(ToolError, match="Words 1 is no longer here"):
+    with pytest.raises(ToolError, match="Words version 1 is no longer here"):
         assert store.params(JOBS[0])["words"].path
 
 

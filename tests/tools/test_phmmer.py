@@ -344,11 +344,11 @@ def test_the_time_limit_may_come_while_the_last_files_are_written(
         ({}, "45 targets with 6,519 residues; the"),
         (
             {"database": {"title": "45 globins", "version": "1", "released": ""}},
-            "45 targets with 6,519 residues of 45 globins 1; the",
+            "45 targets with 6,519 residues of 45 globins version 1; the",
         ),
         (
             {"database": {"title": "Swiss-<Prot>", "version": "2026_04", "released": "2026-10-14"}},
-            "45 targets with 6,519 residues of Swiss-&lt;Prot&gt; 2026_04, released 2026-10-14; the",
+            "45 targets with 6,519 residues of Swiss-&lt;Prot&gt; version 2026_04, released 2026-10-14; the",
         ),
     ],
 )

@@ -153,7 +153,7 @@ def test_the_longest_sequence_of_a_database_decides_on_the_memory(tmp_path: Path
     given = {"query": query, "database": Database.of(about, tmp_path), "targets": None, "evalue": 10.0}
     assert phmmer.memory_problem(given, 4 * 2**30) is None
     assert phmmer.memory_problem(given, 2 * 2**30) == (
-        "Comparing query 'q' (2,000 residues) with the longest sequence of Swiss-Prot 2026_04 (35,213 residues) "
+        "Comparing query 'q' (2,000 residues) with the longest sequence of Swiss-Prot version 2026_04 (35,213 residues) "
         "may need 2.4 GiB of memory, but a job may use 2.0 GiB. Split the query into parts."
     )
 

@@ -263,7 +263,7 @@ def test_a_form_offers_the_newest_version_first(client: FlaskClient, add: Add, r
     add(FASTA, "pdb", "1.5")
     names = ["pdb/1.5", "swissprot/10", "swissprot/9", "swissprot/2", "globins/1"]
     assert offered(client) == names
-    assert '<option selected value="pdb/1.5">pdb 1.5, 2 sequences</option>' in client.get("/tools/count_database").text
+    assert '<option selected value="pdb/1.5">pdb version 1.5 (2 sequences)</option>' in client.get("/tools/count_database").text
     add(FASTA, "zinc", "1", "--default")
     assert '<option selected value="zinc/1">' in client.get("/tools/count_database").text
     add(FASTA, "zinc", "2")
@@ -282,7 +282,7 @@ def test_a_form_offers_the_newest_version_first(client: FlaskClient, add: Add, r
     ("value", "message"),
     [
         ("swissprot/2025_01", "This database is no longer here. Choose another one."),
-        ("swissprot/2026_04", "swissprot 2026_04 is paused: It is damaged. Choose another one."),
+        ("swissprot/2026_04", "swissprot version 2026_04 is paused: It is damaged. Choose another one."),
     ],
 )
 def test_a_database_that_cannot_be_used_is_refused(
@@ -302,8 +302,8 @@ def test_the_form_shows_why_a_database_is_paused(client: FlaskClient, add: Add, 
     add(FASTA, "swissprot", "2026_04", "--default")
     run("pause-database", "swissprot/2026_04", "--reason", "It is damaged.")
     page = client.get("/tools/count_database").text
-    assert "swissprot 2026_04 is paused: It is damaged.</span>" in page
-    assert '<option value="swissprot/2026_04">swissprot 2026_04, 2 sequences, paused</option>' in page
+    assert "swissprot version 2026_04 is paused: It is damaged.</span>" in page
+    assert '<option value="swissprot/2026_04">swissprot version 2026_04 (2 sequences, paused)</option>' in page
     assert '<option selected value="globins/1">' in page
     assert "paused: It is damaged." in run("list-databases").output
     assert run("pause-database", "swissprot/2026_04", "--reason", " ").exit_code == 2
