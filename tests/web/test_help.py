@@ -24,6 +24,7 @@ def test_help_page_covers_results_limits_privacy_and_citation(client: FlaskClien
     for text in (
         "The number of hits at least as good as this one",
         "10 MiB",
+        "one visitor can send 60 submissions, and 6,000 requests of any kind",
         "50,000 sequences",
         "1 hour and 23 minutes",
         "7 days after the job has ended",
