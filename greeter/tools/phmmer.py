@@ -35,11 +35,15 @@ class PhmmerForm(Form):
         "Query proteins", [DataRequired("Paste or upload at least one protein.")], longest=LONGEST_SEQUENCE
     )
     database = DatabaseField(
-        "Database", kind="protein", none="None: compare the queries with each other", longest=LONGEST_SEQUENCE
+        "Database",
+        kind="protein",
+        none="None: compare the queries with each other",
+        description="If there are neither a database nor target proteins, each query is also compared with itself.",
+        longest=LONGEST_SEQUENCE,
     )
     targets = FastaField(
         "Target proteins",
-        description="Proteins of your own, to search them instead of the database.",
+        description="Proteins of your own. They are searched instead of the database, whichever is chosen.",
         longest=LONGEST_SEQUENCE,
     )
     evalue = FloatField(

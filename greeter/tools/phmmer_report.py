@@ -55,8 +55,10 @@ class Report:
     def __enter__(self) -> Self:
         enter = self._stack.enter_context
         self._files = [enter(self._job.open(name, "wb", about=about)) for name, about in _FILES.items()]
-        self._hits = enter(self._job.table("hits.tsv", COLUMNS, about="One line per hit, with all digits."))
-        self._queries = enter(self._job.table("queries.tsv", _QUERIES, about="One line per query."))
+        self._hits = enter(
+            self._job.table("hits.tsv", COLUMNS, about="A header, then one line per hit, with all digits.")
+        )
+        self._queries = enter(self._job.table("queries.tsv", _QUERIES, about="A header, then one line per query."))
         self._job.about("hits.fasta", "The whole sequences of all hits.")
         self._files[2].write(start(self._name, self._evalue))
         self._complete = _Checkpoint(tuple(file.tell() for file in self._files), self._hits.mark, self._queries.mark)

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 from flask import Flask, render_template
+from flask.testing import FlaskClient
+from werkzeug.datastructures import MultiDict
 
 from greeter.jobs.reader import Provenance
 from greeter.jobs.result_files import ResultFile
@@ -17,6 +19,7 @@ from greeter.tools import SAMPLES, phmmer_alignments, phmmer_hits
 from greeter.tools import phmmer as module
 from greeter.tools import phmmer_report as reporting
 from greeter.tools.phmmer import EXAMPLES, phmmer
+from greeter.web.forms import make_form
 from greeter.web.previews import Previews
 from greeter.web.table_index import TableIndex, Where
 
@@ -184,6 +187,40 @@ def test_percentages_are_those_of_the_alignments(tmp_path: Path) -> None:
             residues = {n for one in domains for n in range(one[f"{side}_from"], one[f"{side}_to"] + 1)}
             assert hit[f"{side}_coverage"] == pytest.approx(100 * len(residues) / hit[f"{side}_length"])
     assert [hit["identity"] for hit in hits if hit["entry"] == "HBB_HUMAN"] == [100]
+
+
+def test_the_files_of_a_search_without_hits_are_those_of_the_help(tmp_path: Path, client: FlaskClient) -> None:
+    """The tables have headers, whose names the help page lists, and the files of sequences and alignments are empty."""
+    query, job = tmp_path / "query.fa", Job(tmp_path)
+    query.write_text(">none\nWPWPGWPWPG\n")
+    assert phmmer(job, query=query, targets=PROTEINS, evalue=10.0)["hits"] == 0
+    help_page = client.get("/help").text
+    for name in ("hits.tsv", "queries.tsv"):
+        header = text(job, name).splitlines()[0].split("\t")
+        columns = help_page.partition(f"<dt>Columns of <code>{name}</code></dt>")[2].partition("</dd>")[0]
+        assert re.findall("<code>(.*?)</code>", columns) == header
+    assert len(text(job, "hits.tsv").splitlines()) == 1
+    for table in tables(job).values():
+        assert all(line.startswith("#") for line in table.splitlines())
+    for name in ("hits.fasta", "aligned.fasta", "alignments.sto", "alignments.aln"):
+        assert text(job, name) == ""
+
+
+def test_queries_without_targets_are_compared_with_each_other_and_themselves(tmp_path: Path) -> None:
+    """As the form says."""
+    job = Job(tmp_path)
+    phmmer(job, query=THREE, targets=None, evalue=1e-5)
+    names = re.findall(r"^>(\S+)", THREE.read_text(), re.MULTILINE)
+    assert {(hit["query"], hit["target"]) for hit in rows(job)} == {(name, name) for name in names}
+
+
+def test_target_proteins_are_searched_whichever_database_is_chosen(client: FlaskClient) -> None:
+    """The form of a job with both records no database."""
+    values = {"query": HBB_HUMAN.read_text(), "targets": PROTEINS.read_text(), "database": "globins/1", "evalue": "1"}
+    with client.application.test_request_context():
+        form = make_form(module.phmmer, MultiDict(values))
+        assert form.validate(), form.errors
+        assert form.data["database"] is None
 
 
 def test_queries_are_listed_with_their_best_hit(tmp_path: Path) -> None:

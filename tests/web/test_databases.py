@@ -263,7 +263,10 @@ def test_a_form_offers_the_newest_version_first(client: FlaskClient, add: Add, r
     add(FASTA, "pdb", "1.5")
     names = ["pdb/1.5", "swissprot/10", "swissprot/9", "swissprot/2", "globins/1"]
     assert offered(client) == names
-    assert '<option selected value="pdb/1.5">pdb version 1.5 (2 sequences)</option>' in client.get("/tools/count_database").text
+    assert (
+        '<option selected value="pdb/1.5">pdb version 1.5 (2 sequences)</option>'
+        in client.get("/tools/count_database").text
+    )
     add(FASTA, "zinc", "1", "--default")
     assert '<option selected value="zinc/1">' in client.get("/tools/count_database").text
     add(FASTA, "zinc", "2")

@@ -342,7 +342,7 @@ def test_the_results_are_described_by_the_sample(client: FlaskClient) -> None:
     assert "examples" not in client.get("/api/v1/processes/blame").json["outputs"]["result"]["schema"]
     page = client.get("/api").text
     assert "without_hits" in page
-    assert "One line per query." in page
+    assert "A header, then one line per query." in page
 
 
 def test_the_document_and_the_links_lead_to_the_archive(client: FlaskClient) -> None:
