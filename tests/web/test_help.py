@@ -138,6 +138,9 @@ def test_the_scripts_work_as_they_are_printed(
     assert done.returncode == 0, done.stdout + done.stderr
     assert shown in done.stdout
     assert (len(unreliable.jobs), len(set(unreliable.jobs))) == (2, 1)  # sent twice, accepted once
+    if kind != "Python":  # in the same folder, it continues with the same job
+        subprocess.run(run, cwd=tmp_path, capture_output=True, timeout=PATIENCE, check=True)
+        assert len(set(unreliable.jobs)) == 1
     if tool == "phmmer protein search":
         assert "/files/targets.tbl" in done.stdout
         assert kind == "Python" or (tmp_path / "targets.tbl").stat().st_size > 100

@@ -136,7 +136,7 @@ def _response(status: int, answer: Answer) -> JSONObject:
 def _problem(status: int) -> JSONObject:
     content = {MEDIA_TYPE: {"schema": PROBLEM}}
     headers = _headers(("Retry-After",) if status in _WAIT else ())
-    return {"description": HTTPStatus(status).phrase, **headers, "content": content}
+    return {"description": f"{HTTPStatus(status).phrase.capitalize()}.", **headers, "content": content}
 
 
 def _headers(always: tuple[str, ...], sometimes: tuple[str, ...] = ()) -> JSONObject:

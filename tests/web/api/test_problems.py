@@ -341,7 +341,7 @@ def test_the_results_are_described_by_the_sample(client: FlaskClient) -> None:
     assert (mafft["sequences"], len(mafft["alignment"])) == (45, 203)
     assert "examples" not in client.get("/api/v1/processes/blame").json["outputs"]["result"]["schema"]
     page = client.get("/api").text
-    assert "without_hits" in page
+    assert "<code>without_hits</code>: the number of queries without any." in page
     assert "A header, then one line per query." in page
 
 
