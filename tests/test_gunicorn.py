@@ -160,6 +160,18 @@ def status(client: socket.socket) -> int:
     return response.status
 
 
+def test_the_polls_of_a_page_are_answered(installation: Installation) -> None:
+    """They wait for others, and also on such a connection, other requests and one that is sent ahead are answered."""
+    poll = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nHX-PTag: 1\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", installation.settings.web_port), timeout=30) as client:
+        for request in (poll, poll, poll.replace(b"PTag", b"Other"), poll):
+            time.sleep(0.6)  # as long as makes a poll one of a page
+            client.sendall(request)
+            assert client.recv(65536).startswith(b"HTTP/1.1 200 ")
+        client.sendall(poll + LAST_REQUEST)
+        assert received(client).count(b"HTTP/1.1 200 ") == 2
+
+
 def received(client: socket.socket) -> bytes:
     """Return everything that the server sends until it closes the connection."""
     with suppress(ConnectionResetError):

@@ -9,7 +9,7 @@
 - Provenance: crate, crate_graph and crate_run write the archive of a job, crate_reader reads it; describe describes
   tools for registries.
 - Scripts and monitors: api/, problems, health, metrics.
-- Every request: request_log, limits, security, compression, gunicorn_worker with gunicorn_client and gunicorn_response,
-  malformed. Every page: template_filters, tool_templates.
+- Every request: request_log, limits, security, compression, gunicorn_worker with gunicorn_client, gunicorn_polls
+  and gunicorn_response, malformed. Every page: template_filters, tool_templates.
 - Commands: cli, drain, add_database and database_commands, check_tools, run_tool with terminal, rerun.
 """

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import select
 import socket
+import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BytesIO
 
 from gunicorn.workers.gthread import TConn
@@ -18,6 +20,9 @@ class Client:
 
     conn: TConn  # gunicorn's object for it
     until: float  # when to close it if its client sends nothing
+    is_in: select.epoll  # the set that reports its events
+    is_polling: bool = False  # whether it carries the polls of one page
+    answered: float = field(default_factory=time.monotonic)  # when its last request was, or when it connected
     is_ending: bool = False  # whether the last response is sent, and only the client has yet to close the connection
 
     @property

@@ -15,6 +15,7 @@ from gunicorn.http.message import Request
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from greeter.web.gunicorn_client import Client
+from greeter.web.gunicorn_polls import Polls, polls
 from greeter.web.gunicorn_response import respond
 
 log = logging.getLogger(__name__)
@@ -58,6 +59,7 @@ class Worker(ThreadWorker):
     def run(self) -> None:
         """Run until the process should end."""
         self._requests = select.epoll()  # reports each connection once, to one thread
+        self._polls = Polls(self._requests)
         # By descriptor. The thread that takes a client out of it may serve or close it, and no other.
         self._waiting: dict[int, Client] = {}
         self._free: set[int] = set()  # the threads that wait
@@ -71,7 +73,7 @@ class Worker(ThreadWorker):
             conn.sock.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", seconds, 0))
         conn.parser = self._malformed.Parser(self.cfg, conn.sock, conn.client)
         conn.init()
-        client = Client(conn, time.monotonic() + _HEAD_SECONDS)
+        client = Client(conn, time.monotonic() + _HEAD_SECONDS, self._requests)
         self._waiting[conn.sock.fileno()] = client
         self._requests.register(conn.sock, select.EPOLLIN | select.EPOLLONESHOT)
         if not self._threads:  # the first one was refused
@@ -83,9 +85,8 @@ class Worker(ThreadWorker):
             client.until = time.monotonic() + seconds
         is_sent = client.has_head() and not client.is_ending  # the next request, with the last one
         event = select.EPOLLOUT if is_sent else select.EPOLLIN
-        descriptor = client.conn.sock.fileno()
-        self._waiting[descriptor] = client
-        self._requests.modify(descriptor, event | select.EPOLLONESHOT)
+        self._waiting[client.conn.sock.fileno()] = client
+        self._polls.wait(client, event)
 
     def _serve(self) -> None:
         """Answer requests until the process ends."""
@@ -96,7 +97,7 @@ class Worker(ThreadWorker):
             self._free.discard(thread)
             if not self._free and self._threads < self.cfg.threads:
                 self.method_queue.defer(self._add_thread)
-            for descriptor, _ in events:
+            for descriptor in self._polls.ready(events[0][0]) if events else ():
                 if client := self._waiting.pop(descriptor, None):
                     self._read(client)
 
@@ -127,6 +128,7 @@ class Worker(ThreadWorker):
 
     def _answer(self, client: Client) -> None:
         if self.handle(client.conn):
+            client.is_polling = polls(client)
             self._wait(client, self.cfg.keepalive)
         else:
             client.conn.sock.shutdown(socket.SHUT_WR)

@@ -62,6 +62,7 @@ class Parser(RequestParser):
     def __init__(self, cfg: Config, source: socket.socket, source_addr: str | int | tuple[str, int]) -> None:
         super().__init__(cfg, source, source_addr)
         self.unreader: _Unreader = _Unreader(source)
+        self.is_poll = False  # whether the last request is a poll of a page: no other has the tag of a fragment
         self._last: tuple[bytes, Request | None] = b"", None  # the last request, if it had no body
 
     def __next__(self) -> Request:
@@ -78,6 +79,7 @@ class Parser(RequestParser):
             raise Malformed(error, start) from error
         finally:
             self.unreader.in_head = False
+        self.is_poll = any(name == "HX-PTAG" for name, _ in request.headers)
         is_all = _has_no_body(request) and not self.unreader.buf.getvalue()
         self._last = (start, request) if is_all else (b"", None)
         return request

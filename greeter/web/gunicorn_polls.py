@@ -1,0 +1,61 @@
+"""The polls of pages, which a gunicorn worker answers together."""
+
+from __future__ import annotations
+
+import select
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from greeter.web.gunicorn_client import Client
+
+_PERIOD = 0.05  # seconds; each poll is in the same part of READING_SECONDS as that of a second before
+_TURN = 0.05  # seconds that a thread may answer polls before it answers other requests
+_GAP = 0.5  # seconds between two polls of a page, at least; a proxy may send those of many pages on one connection
+
+
+class Polls:
+    """Two sets of connections: those that poll, which are reported at the end of a period, and all others.
+
+    A request that arrives alone takes several times as long as one that follows another, because the caches of the
+    processor have been used for something else. Nobody notices 50 ms in what a page requests each second. If a browser
+    sends another request on a connection that polled last, that one waits too, but none after it.
+    """
+
+    def __init__(self, requests: select.epoll) -> None:
+        """Report the polls to the threads that wait for these requests."""
+        self._requests = requests
+        self._polls = select.epoll()
+        requests.register(self._polls, select.EPOLLIN | select.EPOLLONESHOT)
+
+    def wait(self, client: Client, event: int) -> None:
+        """Report an event of a client once."""
+        descriptor, events = client.conn.sock.fileno(), event | select.EPOLLONESHOT
+        right = self._polls if client.is_polling else self._requests
+        if client.is_in is right:
+            right.modify(descriptor, events)
+        else:
+            client.is_in.unregister(descriptor)
+            client.is_in = right
+            right.register(descriptor, events)
+
+    def ready(self, descriptor: int) -> Iterator[int]:
+        """Yield the descriptors of the connections for which one was reported."""
+        if descriptor != self._polls.fileno():
+            yield descriptor
+            return
+        time.sleep(_PERIOD - time.monotonic() % _PERIOD)
+        end = time.monotonic() + _TURN
+        events = self._polls.poll(0, 1)
+        # If there are more, another thread waits for the end of the next period, and answers those that are left then.
+        self._requests.modify(self._polls, select.EPOLLIN | select.EPOLLONESHOT)
+        while events:
+            yield events[0][0]
+            events = self._polls.poll(0, 1) if time.monotonic() < end else []
+
+
+def polls(client: Client) -> bool:
+    """Note that a request of a client was answered, and return whether its connection carries the polls of one page."""
+    before, client.answered = client.answered, time.monotonic()
+    return bool(client.conn.parser.is_poll) and client.answered - before > _GAP  # type: ignore[union-attr]
