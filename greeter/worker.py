@@ -101,9 +101,11 @@ def _prepare_process(**_: object) -> None:
 
 
 @worker_ready.connect
-def _stop_on_hangup(**_: object) -> None:
-    # Celery would restart and wait for its jobs, without heartbeats and limits.
-    signal.signal(signal.SIGHUP, signal.getsignal(signal.SIGTERM))
+def _stop_in_one_way(**_: object) -> None:
+    # After SIGHUP, Celery would restart and wait for its jobs, without heartbeats and limits. After SIGQUIT, it would
+    # wait in its signal handler, before it sends worker_shutting_down, for a process that may have just got a job.
+    for number in (signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, signal.getsignal(signal.SIGTERM))
 
 
 @worker_ready.connect

@@ -89,14 +89,17 @@ def test_a_worker_returns_its_jobs_whichever_signal_stops_it(site: Installation)
 
 
 def test_a_worker_returns_a_job_that_it_had_just_taken(site: Installation) -> None:
-    """It is asked to stop before the process to which it has sent the job can say that it has got it."""
+    """It is asked to stop before the process to which it has sent the job can say that it has got it.
+
+    SIGQUIT has the same effect as SIGTERM. Celery would wait in the handler of the signal.
+    """
     pool = children(site)
     for process in pool:
         process.suspend()
     job = site.submit("diary", seconds=100.0)
     wait_for(lambda: not site.redis.llen("celery"))
     time.sleep(0.5)  # in which the worker writes the job to the pipe of a process
-    site.signal("worker", signal.SIGTERM)
+    site.signal("worker", signal.SIGQUIT)
     wait_for(lambda: "Warm shutdown" in site.log.read_text())
     time.sleep(0.5)  # in which it returns the jobs that it knows
     for process in pool:
