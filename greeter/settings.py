@@ -59,13 +59,13 @@ class Settings:
         "",
         host_names,
         "Host names at which the site answers, separated by commas. .example.org is example.org and every name below "
-        "it. Empty: any host name.",
+        "it. If empty, at any host name.",
     )
     cors_origins: tuple[str, ...] = setting(
         "",
         origins,
         "Origins of other sites whose pages may read the API, such as https://www.example.org, separated by commas. "
-        "With *, every site may. They can submit and change nothing. Empty: none.",
+        "With *, every site may. They cannot submit or change anything. If empty, no site may.",
     )
 
     site_name: str = setting(
@@ -75,25 +75,28 @@ class Settings:
         section="Site",
     )
     site_summary: str = setting(
-        "", str, "What the site is, in one sentence, on the front page and for search engines. Empty: a general one."
+        "",
+        str,
+        "What the site is, in one sentence, on the front page and for search engines. If empty, a default sentence is "
+        "used.",
     )
     site_access: str = setting(
         "",
         str,
-        "Who may use the site, in one sentence, on every page. Empty: that it is free and open to all users without a "
-        "login. no: no sentence.",
+        "Who may use the site, in one sentence, on every page. If empty, that it is free and open to all users without "
+        "a login. With no, there is no sentence.",
     )
     site_colour: tuple[str, ...] = setting(
         "",
         light_and_dark,
-        "Colour of links, buttons and progress bars on light and on dark pages, such as 0b6e69,5cc9c1. Empty: that of "
-        "the template. A colour that is hard to read is refused.",
+        "Colour of links, buttons and progress bars on light and on dark pages, such as 0b6e69,5cc9c1. If empty, the "
+        "template's colours are used. A colour that is hard to read is refused.",
     )
     site_dir: Path | None = setting(
         "",
         optional_folder,
-        "Folder with your own templates, static files and pages, such as site. Empty: none, so that the folder site is "
-        "ignored.",
+        "Folder with your own templates, static files and pages, such as site. If empty, no folder is "
+        "used, not even site.",
     )
     site_logo: str = setting(
         "", str, "Name of an image in the folder static of SITE_DIR, such as logo.svg, for the top of every page."
@@ -107,11 +110,11 @@ class Settings:
         "",
         smtp_server,
         "URL of the server that sends emails to visitors who want one when their job has ended, such as "
-        "smtps://USER:PASSWORD@HOST, or smtp+starttls:// for STARTTLS, or smtp://HOST:25 without encryption. Empty: no "
-        "emails. deploy/README.md explains this section.",
+        "smtps://USER:PASSWORD@HOST, or smtp+starttls:// for STARTTLS, or smtp://HOST:25 without encryption. If empty, "
+        "no emails are sent. deploy/README.md explains this section.",
         section="Email",
     )
-    mail_from: str = setting("", optional_mail_address, "Address from which emails are sent. Empty: CONTACT.")
+    mail_from: str = setting("", optional_mail_address, "Address from which emails are sent. If empty, CONTACT.")
     mails_per_day: int = setting(
         "50", at_least(1), "Maximum number of emails per day to one address, and of those that one visitor asks for."
     )
@@ -121,11 +124,11 @@ class Settings:
     )
     flower_port: int = setting("5555", port, "Port of Flower.")
     flower_url_prefix: str = setting(
-        "", str, "Path at which a reverse proxy serves Flower, such as flower. Empty: the root."
+        "", str, "Path at which a reverse proxy serves Flower, such as flower. If empty, the root."
     )
     flower_basic_auth: str = setting("greeter:change-me", user_and_password, "Login for Flower, as USER:PASSWORD.")
     metrics_token: str = setting(
-        "", str, "Bearer token with which Prometheus reads /metrics. Empty: /metrics is disabled."
+        "", str, "Bearer token with which Prometheus reads /metrics. If empty, /metrics is disabled."
     )
 
     redis_url: str = setting(
@@ -159,8 +162,8 @@ class Settings:
     worker_queues: tuple[str, ...] = setting(
         "",
         words,
-        "Queues from which a worker takes jobs, separated by commas. Empty: those of all tools. A tool names its queue "
-        'with @tool(queue="long").',
+        "Queues from which a worker takes jobs, separated by commas. If empty, from those of all tools. A tool names "
+        'its queue with @tool(queue="long").',
     )
     soft_time_limit: int = setting(
         "5000",

@@ -150,7 +150,7 @@ WITH_WORKER: dict[str, Arrival] = {
     "finished-greeting": _short,
     "finished-phmmer": _hits,
     "finished-opened": _then(
-        _then(_hits, "text=Show alignment >> nth=0", "pre.alignment"), "text=How this was made", "text=SHA-256"
+        _then(_hits, "text=Show alignment >> nth=0", "pre.alignment"), "text=How this job was run", "text=SHA-256"
     ),
     "finished-no-hits": _job("phmmer", "text=0 hits", evalue="1e-300"),
     "finished-files": _then(_job("publish", "text=Downloads ("), "text=Downloads (", "text=All files"),
@@ -169,7 +169,7 @@ WITH_WORKER: dict[str, Arrival] = {
     "deleted": _then(_delete, "text=Delete this job", "text=has been deleted"),
     "edit": _go("/jobs/sample-phmmer/edit"),
     "sample": _go("/jobs/sample-phmmer"),
-    "sample-mafft": _then(_go("/jobs/sample-mafft"), "text=How this was made", "text=exit status 0"),
+    "sample-mafft": _then(_go("/jobs/sample-mafft"), "text=How this job was run", "text=exit status 0"),
     "404": _go("/nowhere"),
     "404-removed": _removed,
     "405": _go("/jobs/" + "0" * 32 + "/cancel"),

@@ -412,7 +412,7 @@ def test_the_site_works_with_the_keyboard_alone(installation: Installation, page
         with page.expect_navigation():
             page.keyboard.press("Enter")
     page.wait_for_selector("text=Greetings, Ada Lovelace!")
-    tab_to("How this was made")
+    tab_to("How this job was run")
     page.keyboard.press("Enter")
     page.wait_for_selector("text=Attempts")
 
@@ -469,7 +469,7 @@ def test_hits_are_shown_a_hundred_at_a_time(
     expect(page.locator("pre.alignment")).to_have_count(100)
     page.click("text=Hide all alignments")
     expect(page.locator("pre.alignment")).to_have_count(0)
-    pager.locator("text=Earlier hits").click()
+    pager.locator("text=Previous hits").click()
     expect(pager).to_contain_text("1 to 100 of 2,018")
     page.context.close()
 
@@ -580,7 +580,7 @@ def test_a_printed_result_is_complete_or_says_what_it_has(
     assert not page.locator("text=Next hits >> nth=0").is_visible()
     assert page.locator("#table-hits thead").is_visible()
     assert not page.locator("nav").is_visible()
-    assert page.locator("dt:text-is('Versions') + dd").is_visible()  # without opening "How this was made"
+    assert page.locator("dt:text-is('Versions') + dd").is_visible()  # without opening "How this job was run"
     assert not page.locator("text=Download all of this").is_visible()
     page.pdf(path=tmp_path / "result.pdf", format="A4")
     page.close()

@@ -130,7 +130,7 @@ def test_a_disk_without_room_for_new_files_counts_as_full(
         site = Installation(disk, min_free_bytes=0)
         try:
             site.start("redis")
-            assert "than 10,000 files" in create_app(site.settings).test_client().get("/health/ready").json["reason"]
+            assert "than 10,000 inodes" in create_app(site.settings).test_client().get("/health/ready").json["reason"]
             with pytest.raises(OSError, match="is free"):
                 site.submit("nap")
         finally:

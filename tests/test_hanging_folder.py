@@ -76,7 +76,7 @@ def test_the_site_goes_on_while_its_folder_does_not_answer(
         answer = post(site, "/tools/expensive_greet", person="Grace", total="1")
         assert (answer.status, "cannot store jobs at the moment" in answer.body) == (503, True)
         assert "Grace" in answer.body
-    assert not_ready(site).startswith("DATA_DIR does not answer")
+    assert not_ready(site).startswith("DATA_DIR does not respond")
     assert status(site, active) == (200, "running")
     assert fetch(site, "/tools/phmmer").status == 200
     wait_for(lambda: [fetch(site, ended).status for _ in range(4)] == [503] * 4)
@@ -105,7 +105,7 @@ def test_a_process_whose_folder_does_not_answer_exits(own_installation: Installa
     try:
         for process in refused:
             _, message = process.communicate(timeout=60)
-            assert (process.returncode, "DATA_DIR does not answer" in message) == (os.EX_TEMPFAIL, True)
+            assert (process.returncode, "DATA_DIR does not respond" in message) == (os.EX_TEMPFAIL, True)
     finally:
         for process in refused:
             process.kill()

@@ -116,7 +116,7 @@ def test_a_worker_with_a_queue_of_no_tool_refuses_to_start(site: Installation) -
     command = [sys.executable, "-m", "celery", "--app", "tests.entries", "worker"]
     ended = subprocess.run(command, cwd=ROOT, env=environ, timeout=60, capture_output=True, text=True, check=False)
     assert ended.returncode == os.EX_CONFIG
-    assert "WORKER_QUEUES has lnog, but the queues of the tools are celery, long. Correct it" in ended.stderr
+    assert "WORKER_QUEUES names lnog, which no tool uses. Valid queues: celery, long. Correct it" in ended.stderr
 
 
 def test_the_first_job_of_another_visitor_starts_next(site: Installation) -> None:

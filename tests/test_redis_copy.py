@@ -107,12 +107,12 @@ def test_what_cannot_be_copied_is_refused(with_redis: Installation, tmp_path: Pa
         site.redis.set("key", "value")
         empty = copy_redis(site, there, "--replace")
         assert (empty.exit_code, site.redis.get("key")) == (1, b"value")
-        assert "The server to copy from has no records of a site. Check the number of the database" in empty.output
+        assert "The source server has no records of a site. Check the database number" in empty.output
         other.redis.set("installation", "an id")
         other.redis.xadd("stream", {"field": "value"})
         for source, problem in (
             (here, "Both URLs name the same database."),
-            (there, "The database has a stream, which is not of a site. Name the database of the site."),
+            (there, "The database has a stream, which no site creates. Use the database of a site."),
             ("redis://127.0.0.1:1/0", "Check both URLs, and try again."),
             ("http://:secret@host", "The URL of the server to copy from should be like redis://"),
         ):

@@ -85,7 +85,7 @@ class Databases:
         return replace(database, folder=target)
 
     def pause(self, database: Database, reason: str) -> None:
-        """Keep new jobs from using a version. Forms show the reason; an empty one makes the version available again."""
+        """Stop offering a version to new jobs. Forms show the reason; an empty one makes it available again."""
         _describe(replace(database, paused=reason))
 
     def prefer(self, database: Database) -> None:

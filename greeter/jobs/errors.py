@@ -26,10 +26,8 @@ FILE_TOO_LARGE = f"The job wrote a file that is too large. {_SMALLER}"
 RESULT_TOO_LARGE = f"The result is too large to be shown. {_SMALLER} {_OR_WRITE}"
 TOO_MANY_FILES = f"The job wrote too many files. {_SMALLER} {_OR_WRITE}"
 DISK_FULL = f"There is not enough disk space for this job. {_LATER}"
-NO_PROCESS = f"The machine that ran this job could start no more processes. {_LATER}"
-CHANGED_PROCESS = (
-    "This tool changed its own process, which could not continue after that. Write to the operators of this site."
-)
+NO_PROCESS = f"The machine that ran this job could not start another process. {_LATER}"
+CHANGED_PROCESS = "The tool broke its own process, which could not continue. Write to the operators of this site."
 TOOL_REMOVED = "This tool is no longer available here. Choose another one on the front page."
 TOOL_CHANGED = (
     "This tool was updated, and no worker has the version that this job was submitted for. Your input is kept: "

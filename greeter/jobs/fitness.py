@@ -28,8 +28,8 @@ _NOT_PAIRED = (
     "DATA_DIR and the Redis server in REDIS_URL do not belong to the same installation. Check that the disk is mounted "
     "and that both settings are correct. If you emptied or replaced one on purpose, run honcho run flask pair-storage."
 )
-HANGS = "DATA_DIR does not answer. Check the disk, or the server, on which it is."
-NO_THREAD = "No thread can be started. Raise the limit of processes or of memory, or end what uses them up."
+HANGS = "DATA_DIR does not respond. Check its disk or file server."
+NO_THREAD = "Cannot start a thread. Raise the process or memory limit, or stop whatever is using it up."
 _OTHER_USER = "The files in DATA_DIR belong to another user. Run the web and all workers as the same user."
 _UNUSABLE = "DATA_DIR cannot be used: {}. It must be mounted, writable, and owned by the user of this process."
 # Reading does not need disk space, and a process without descriptors is replaced.

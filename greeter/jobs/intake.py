@@ -76,7 +76,8 @@ def queues_to_serve(settings: Settings, tools: Iterable[Tool]) -> list[str]:
     """
     known = {tool.queue for tool in tools}
     if unknown := set(settings.worker_queues) - known:
-        names = f"{', '.join(sorted(unknown))}, but the queues of the tools are {', '.join(sorted(known))}"
-        print(f"WORKER_QUEUES has {names}. Correct it, and start again.", file=sys.stderr)
+        problem = f"WORKER_QUEUES names {', '.join(sorted(unknown))}, which no tool uses."
+        advice = f"Valid queues: {', '.join(sorted(known))}. Correct it, and start again."
+        print(problem, advice, file=sys.stderr)
         sys.exit(os.EX_CONFIG)
     return sorted(settings.worker_queues or known)

@@ -72,7 +72,7 @@ def copy(source: Redis, target: Redis, *, replace: bool) -> Counter[str]:
         raise CopyRefused("Both URLs name the same database. Set REDIS_URL to the server that will get the records.")
     if not source.exists("installation"):
         raise CopyRefused(
-            "The server to copy from has no records of a site. Check the number of the database at the end of its URL."
+            "The source server has no records of a site. Check the database number at the end of its URL."
         )
     if target.dbsize() and not replace:
         raise CopyRefused("The server in REDIS_URL has records. Use an empty database, or delete them with --replace.")
@@ -128,9 +128,7 @@ def _read(server: Redis, keys: list[bytes]) -> Iterator[_Entry]:
         kinds = {key: kind.decode() for key, kind in zip(keys, pipeline.execute(), strict=True)}
         kinds = {key: kind for key, kind in kinds.items() if kind != "none"}
         if unknown := set(kinds.values()) - _READ.keys():
-            raise CopyRefused(
-                f"The database has a {unknown.pop()}, which is not of a site. Name the database of the site."
-            )
+            raise CopyRefused(f"The database has a {unknown.pop()}, which no site creates. Use the database of a site.")
         for key, kind in kinds.items():
             _READ[kind](pipeline, key)
             pipeline.pttl(key)

@@ -51,9 +51,7 @@ def receive(stream: BinaryIO, path: Path) -> Path:
     with path.open("xb") as file:
         copyfileobj(stream, file)
     if not Upload(path).is_packed:
-        problem = (
-            "Only a gzip file can be added from standard input, because only that shows whether all of it arrived."
-        )
+        problem = "Standard input must be a gzip file, because only gzip reveals an incomplete transfer."
         raise ToolError(f"{problem} Check the command before the |, or save the file, and give its path.")
     return path
 

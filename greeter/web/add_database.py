@@ -34,9 +34,7 @@ _STDIN = Path("-")
 @click.option("--source", default="", help="The address from which you downloaded it.")
 @click.option("--licence", default="", help="Such as 'CC BY 4.0'.")
 @click.option("--released", type=click.DateTime(["%Y-%m-%d"]), help="The date of the release, such as 2026-10-14.")
-@click.option(
-    "--default", is_flag=True, help="Let forms choose it, and later its newer versions, unless the user does."
-)
+@click.option("--default", is_flag=True, help="Make it, and later its newer versions, the default in forms.")
 @with_appcontext
 def add_database(
     file: Path, id_: str, version: str, kind: str, title: str | None, released: date | None, **about: str

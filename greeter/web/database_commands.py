@@ -58,7 +58,7 @@ def prefer_database(name: str) -> None:
 @click.option("--reason", prompt=True, help="A sentence that forms show, such as 'It is damaged. Use 2026_05.'")
 @with_appcontext
 def pause_database(name: str, reason: str) -> None:
-    """Keep new jobs from using a version, such as swissprot/2026_04. Waiting and running jobs continue."""
+    """Stop offering a version to new jobs, such as swissprot/2026_04. Waiting and running jobs continue."""
     if not reason.strip():
         raise click.UsageError("Give a reason. Forms show it.")
     with explained("changed"):

@@ -22,7 +22,7 @@ _ROUNDS = 5  # of about two seconds without an answer, for a worker that is reco
 def drain(worker: str, seconds: float | None) -> None:
     """Let WORKER, such as worker-1@host, finish its jobs and take no new ones. Wait until it has none.
 
-    Stop the worker then: until it is started again, it takes no jobs.
+    Then stop the worker. It takes no jobs until it is restarted.
     """
     start, silent = time.monotonic(), 0
     jobs: int | None = None
@@ -43,9 +43,9 @@ def drain(worker: str, seconds: float | None) -> None:
 
 
 def _drain(worker: str) -> int | None:
-    """Drain all workers with a name, which hosts with the same name share, and return how many jobs they have.
+    """Drain every worker with this name (identical host names share one), and return how many jobs they have.
 
-    Those of a worker that does not answer in time are found in the records. Returns None if no worker with this name
+    If a worker does not answer in time, its jobs are counted in the records. Returns None if no worker with this name
     answers, or while Redis is unavailable.
     """
     jobs = [reply[worker] for reply in _ask("drain", [worker])]

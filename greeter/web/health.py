@@ -39,7 +39,7 @@ def problem() -> str:
     jobs = services().jobs
     jobs.fitness.refresh()  # so that a folder that does not answer delays this only once
     if not jobs.fitness.has_space():
-        return "Less than MIN_FREE_BYTES, or room for fewer than 10,000 files, is free in DATA_DIR. Make room."
+        return "DATA_DIR has less than MIN_FREE_BYTES, or fewer than 10,000 inodes, free. Free some space."
     try:
         unfit = jobs.fitness.problem()
         statistics = jobs.store.statistics()

@@ -67,7 +67,7 @@ class _Jobs(Collector):
             yield GaugeMetricFamily("site_redis_up", "Whether Redis answers.", 0)
             return
         yield GaugeMetricFamily("site_redis_up", "Whether Redis answers.", 1)
-        yield GaugeMetricFamily("site_redis_safe", "Whether the configuration of Redis loses no job.", is_safe)
+        yield GaugeMetricFamily("site_redis_safe", "1 if the configuration of Redis cannot lose jobs.", is_safe)
         yield from _queues(statistics)
         yield GaugeMetricFamily("site_workers_unfit", "Workers that cannot run jobs.", len(statistics.unfit))
         jobs = CounterMetricFamily("site_jobs_ended", "Ended jobs by tool and phase.", labels=["tool", "phase"])

@@ -62,7 +62,7 @@ def test_the_soft_limit_gives_a_labelled_fallback(installation: Installation) ->
         ("blame", "There is no gene in this sequence. Try another one."),
         ("gorge", "ran out of memory"),
         ("sprawl", "ran out of memory"),
-        ("squeeze", "could start no more processes"),
+        ("squeeze", "could not start another process"),
         ("dawdle", "time limit"),
         ("vanish", "lost on every attempt"),
         ("ramble", "The result is too large to be shown."),

@@ -439,8 +439,8 @@ def test_a_line_shows_where_significance_ends(tmp_path: Path, app: Flask) -> Non
     for query, lines in (("", 1), ("?hits-sort=-evalue", 0)):
         with app.test_request_context(f"/{query}"):
             html = previews.table("hits.tsv", row="tools/phmmer/_hit.html")
-        before, _, after = html.partition("Not significant")
-        assert html.count("Not significant") == lines
+        before, _, after = html.partition("below this line are not significant")
+        assert html.count("below this line are not significant") == lines
         if lines:
             assert before.count('class="hit"') == result["significant"]
             assert after.count('class="hit"') == result["hits"] - result["significant"]
@@ -476,8 +476,9 @@ def test_each_hit_that_is_not_significant_is_marked(tmp_path: Path, app: Flask, 
     previews = Previews("a" * 32, [ResultFile(tmp_path / "outputs/hits.tsv")])
     with app.test_request_context(f"/{address}"):
         html = previews.table("hits.tsv", row="tools/phmmer/_hit.html")
-    marks = {"Not significant: the E-values below are above 0.01.": " LINE", "<small>not significant</small>": "*"}
-    parts = re.findall(r'class="query">\w|class="name">\w+|' + "|".join(marks), html)
+    line = "Hits below this line are not significant (E-value above 0.01)."
+    marks = {line: " LINE", "<small>not significant</small>": "*"}
+    parts = re.findall(r'class="query">\w|class="name">\w+|' + "|".join(map(re.escape, marks)), html)
     assert "".join(marks.get(part) or f" {part.partition('>')[2]}" for part in parts).split() == shown.split()
 
 

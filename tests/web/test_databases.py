@@ -139,7 +139,7 @@ def test_a_download_that_breaks_off_is_refused(app: Flask, run: Run, end: int) -
     """At any byte, and if nothing arrives. Nothing is left behind."""
     broken = gzip.compress(FASTA.encode(), mtime=0)[:end]
     refused = run("add-database", "-", "--id", "swissprot", "--version", "2026_04", stdin=broken)
-    expected = "Only a gzip file can be added" if end in (0, 1) else "This gzip file is damaged or incomplete."
+    expected = "Standard input must be a gzip file" if end in (0, 1) else "This gzip file is damaged or incomplete."
     assert (refused.exit_code, expected in refused.output) == (1, True), refused.output
     assert "Nothing was added." in refused.output
     assert is_empty(app)
@@ -148,7 +148,7 @@ def test_a_download_that_breaks_off_is_refused(app: Flask, run: Run, end: int) -
 def test_only_a_packed_file_is_taken_from_standard_input(app: Flask, run: Run) -> None:
     """Nobody would notice that the end of any other is missing."""
     refused = run("add-database", "-", "--id", "swissprot", "--version", "2026_04", stdin=FASTA.encode())
-    assert (refused.exit_code, "Only a gzip file can be added" in refused.output) == (1, True)
+    assert (refused.exit_code, "Standard input must be a gzip file" in refused.output) == (1, True)
     assert is_empty(app)
 
 

@@ -97,12 +97,12 @@ def test_every_field_makes_the_round_trip(installation: Installation, browser: B
     page.set_input_files("[name=several]", files)  # type: ignore[arg-type]
     page.set_input_files("[name=table]", {"name": "my.tsv", "mimeType": "text/plain", "buffer": b"x\ty\n"})
     page.click("form button")
-    page.wait_for_selector("text=How this was made")
+    page.wait_for_selector("text=How this job was run")
     result = page.request.get(page.url + ".json").json()["result"]
     assert {name: result[name] for name in GOT} == GOT
     assert result["files"] == ["x\ty\n", "b.txt", "a.txt"]
-    page.click("text=How this was made")
-    provenance = page.inner_text("details:has(summary:text('How this was made'))")
+    page.click("text=How this job was run")
+    provenance = page.inner_text("details:has(summary:text('How this job was run'))")
     for text in [*SHOWN, "A table, my.tsv, SHA-256", "Several files, b.txt, SHA-256", "Several files, a.txt, SHA-256"]:
         assert text in provenance
     first = result
@@ -112,10 +112,10 @@ def test_every_field_makes_the_round_trip(installation: Installation, browser: B
     sent = controls(page)
     assert {name: sent[name] for name in VALUES} == VALUES
     page.click("form button")
-    page.wait_for_selector("text=How this was made")
+    page.wait_for_selector("text=How this job was run")
     assert page.request.get(page.url + ".json").json()["result"] == first
     page.click("text=Run again")
-    page.wait_for_selector("text=How this was made")
+    page.wait_for_selector("text=How this job was run")
     assert page.request.get(page.url + ".json").json()["result"] == first
     context.close()
 

@@ -22,7 +22,7 @@ def test_samples_are_shown_without_redis_or_a_worker(client: FlaskClient) -> Non
         "11 hits for 3 queries",
         "TYK2_HUMAN",
         "<svg",
-        "How this was made",
+        "How this job was run",
     ):
         assert text in page
     assert "Delete now" not in page

@@ -145,7 +145,7 @@ def test_the_page_escapes_cells_and_says_how_many_rows_match(path: Path, app: Fl
     assert 'value="many"' in html
     assert 'name="hits-sort" value="-score"' in html
     assert ('name="hits-open" value="all"' in html) == (opened == "all")
-    for text, start in (("Earlier proteins", "0"), ("Next proteins", "200")):
+    for text, start in (("Previous proteins", "0"), ("Next proteins", "200")):
         link = re.findall(f'<a href="([^"]*)">{text}', html)[0]
         assert dict(parse_qsl(urlsplit(unescape(link)).query)) == {
             "hits-family": "<b>protease</b>",
@@ -183,7 +183,7 @@ def test_a_page_without_rows_says_what_to_do(path: Path, app: Flask) -> None:
     for address, is_empty in (("/?hits-name=nowhere", True), ("/?hits-name=protein", False)):
         with app.test_request_context(address):
             html = Previews("a" * 32, [ResultFile(path)]).table("hits.tsv", row=template, details="parts")  # type: ignore[arg-type]
-        assert ("Nothing matches. Use fewer or wider filters, or" in html) == is_empty
+        assert ("No rows match. Relax the filters, or" in html) == is_empty
         assert ("Show all parts" in html) == ("these rows in this order" in html) == (not is_empty)
 
 
