@@ -28,7 +28,7 @@ _COMPLETE_ID = re.compile(r"\b([0-9a-f]{8})[0-9a-f]{24}\b")
 def configure(production: bool) -> None:
     """Use this log format for everything in this process: JSON lines in production, text otherwise."""
     logging.captureWarnings(True)
-    # What no line has need not be found out for each; see "Optimization" in Python's documentation of logging.
+    # Skip what no log line uses; see "Optimization" in Python's documentation of logging.
     logging._srcfile = None
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     dictConfig(_configuration(production))

@@ -24,7 +24,7 @@ class EventDispatcher(dispatcher.EventDispatcher):
         super().__init__(*args, **{**options, "buffer_limit": _MOST})
 
     def send(self, *args: Any, **options: Any) -> None:
-        """Send an event, or plan to publish it together with others."""
+        """Send an event, or add it to the next batch."""
         super().send(*args, **{**options, "retry": False})
 
 

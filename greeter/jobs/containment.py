@@ -25,7 +25,7 @@ _helpers: Collection[int] | None = None  # None: this is not the main process of
 
 
 def prepare_worker(installation: str) -> None:
-    """Make the main process of a worker of an installation the parent of what its lost pool processes leave behind."""
+    """Make the main process of a worker adopt the orphans of its dead pool processes."""
     global _helpers
     _helpers = {child.pid for child in psutil.Process().children()}  # not those of a job: there has been none
     adopt_orphans()

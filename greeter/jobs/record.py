@@ -142,7 +142,7 @@ class Record:
 
     @property
     def times(self) -> dict[str, datetime]:
-        """When the job was submitted, started and ended, without what has not happened yet."""
+        """The times "submitted", "started" and "ended", as far as they are known."""
         stamps = {name: self._fields.get(name) for name in ("submitted", "started", "ended")}
         return {name: datetime.fromtimestamp(int(float(stamp)), UTC) for name, stamp in stamps.items() if stamp}
 

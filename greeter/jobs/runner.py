@@ -45,7 +45,7 @@ class Claim(NamedTuple):
 
 
 class Order(StrEnum):
-    """What the process of a job has to do, as the reply to its heartbeat says."""
+    """The instruction in the reply to a heartbeat."""
 
     CONTINUE = "continue"
     CANCEL = "cancel"

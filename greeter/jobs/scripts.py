@@ -60,7 +60,7 @@ class Scripts:
         return reply
 
     def keyed_hash(self, text: str) -> str:
-        """Return what stands for a client or an address that is not kept itself; empty for an empty text."""
+        """Return a keyed hash to store instead of a client or an address; "" for ""."""
         while not (key := self.call("GET", "client_key")):
             self.call("SET", "client_key", token_bytes(32), "NX")
         return blake2b(text.encode(), key=key, digest_size=16).hexdigest() if text else ""

@@ -117,7 +117,7 @@ class Sweeper:
         _kill(jobs)
         self._return(jobs)
         while not self._stopped.wait(_STOP_TIME):
-            # Celery waits for a process although it has forgotten the job that it had sent there a moment ago.
+            # Celery still waits for a process that it has just sent a job, although it has dropped that job.
             end_pool()
             with suppress(RedisError):
                 self._return(

@@ -149,7 +149,7 @@ class WorkerStore:
         self._scripts.run("dispatch", "")
 
     def expired(self) -> list[str] | None:
-        """Return some of the jobs whose retention time is over, or None while nothing can be said about any age."""
+        """Return some of the jobs whose retention time is over, or None while the clock is not trusted."""
         reply = self._scripts.run("expired", "", self._settings.retention)
         return None if reply is None else texts(reply)
 

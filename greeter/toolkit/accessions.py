@@ -15,7 +15,7 @@ _ADDRESS = re.compile(r"(https?://|([a-z\d-]+\.)+[a-z]+/)\S*", re.IGNORECASE)
 
 
 def reference_kind(word: str) -> str:
-    """Return what a word is that stands for a sequence; empty if it may be one."""
+    """Classify a word that looks like an accession or an address; "" if it may be a sequence."""
     if _ADDRESS.fullmatch(word):
         return "the address of a page"
     return "an accession of a database" if _ACCESSION.fullmatch(word) or _IDENTIFIER.fullmatch(word) else ""

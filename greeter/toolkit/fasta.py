@@ -68,7 +68,7 @@ class FastaCheck:
         self._limits, self._longest, self._bare = limits, longest, bare
         self._alphabet, self._is_protein = ALPHABETS[alphabet], alphabet == "protein"
         letters = self._alphabet.letters + self._alphabet.letters.lower() + "-." * gaps
-        # A search is faster than a translation, but to list many wrong letters is not.
+        # A search is faster than translate(), except for listing many wrong letters.
         self._wrong, self._legal = (
             re.compile(f"[^{re.escape(letters)}{_BLANKS}]"),
             str.maketrans("", "", letters + _BLANKS),
@@ -182,7 +182,7 @@ def _check_header(line: int, header: str) -> None:
 
 
 def _parts(block: str, *, starts_line: bool) -> Iterator[tuple[bool, str]]:
-    """Divide a block into headers and what is between them. Yields whether a part is a header, and the part."""
+    """Split a block at its headers. Yields (is_header, text)."""
     end = 0
     for header in _HEADER.finditer(block, 0 if starts_line else 1):
         yield False, block[end : header.start()]

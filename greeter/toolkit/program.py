@@ -19,7 +19,7 @@ from greeter.toolkit.process_trees import kill_trees
 from greeter.toolkit.threads import thread_variables
 
 _PROCESS_GUARD = Path(__file__).with_name("process_guard.py")
-_TIME_TO_END = 3  # seconds: one more than the guard allows its program, and one for itself
+_TIME_TO_END = 3  # seconds: 1 that the guard gives the program after TERM, and 2 for the guard itself
 _CHUNK = 65_536  # bytes
 
 

@@ -43,8 +43,8 @@ def write_clustal(rows: Sequence[FastaRecord], title: str, file: IO[str]) -> Non
 
 
 def _padded(name: str) -> str:
-    """Return a name that takes as many bytes as mafft gives it."""
-    name = name.encode()[:_NAME].decode(errors="ignore")  # mafft may divide a character, so that this is no text
+    """Cut or pad a name to the width of MAFFT, which counts bytes."""
+    name = name.encode()[:_NAME].decode(errors="ignore")  # MAFFT may cut a character in half
     return name + " " * (_NAME - len(name.encode()))
 
 

@@ -50,7 +50,7 @@ class Report:
         self._stack = ExitStack()
         self._files: list[BinaryIO] = []
         self._without_hits: list[dict[str, Cell]] = []
-        self._first_query: dict[bytes, int] = {}  # of the queries that each target is a hit of, by their numbers
+        self._first_query: dict[bytes, int] = {}  # by target: the number of the first query that it is a hit of
 
     def __enter__(self) -> Self:
         enter = self._stack.enter_context

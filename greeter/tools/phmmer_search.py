@@ -94,7 +94,10 @@ def read_proteins(path: Path, residues: int | None = None, sequences: int | None
 
 
 def _models(pool: Executor, queries: Iterable[DigitalSequence]) -> Iterator[tuple[DigitalSequence, Builder]]:
-    """Yield each query with what builds its model, which the pool does before: without hits, a quarter of the work."""
+    """Yield each query with the builder of its model.
+
+    The pool builds one model ahead: without hits, building is a quarter of the work of a query.
+    """
     before: tuple[DigitalSequence, Builder] | None = None
     for query in queries:
         builder = _QueryBuilder()

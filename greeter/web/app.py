@@ -74,7 +74,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 
 def _configure(app: Flask, settings: Settings) -> None:
-    # Browsers end each line of a text area with two bytes: up to an eighth more than the file, if the lines are short.
+    # Browsers send CRLF in text areas: up to an eighth more bytes than in the file, if the lines are short.
     max_bytes = settings.max_upload_bytes + settings.max_upload_bytes // 8 + _FORM_OVERHEAD
     app.config["MAX_CONTENT_LENGTH"] = max_bytes
     app.config["MAX_FORM_MEMORY_SIZE"] = min(max_bytes, _MAX_TEXT)  # pasted text is in memory; files are not

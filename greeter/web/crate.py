@@ -119,7 +119,7 @@ class _Measured:
 
 
 def _measured_entity(entity: Entity, measured: _Measured) -> Entity:
-    """Add the size and the sum of a file. An input has the sum of when it was submitted, which the tool may change."""
+    """Add the size and the checksum of a file, and a note if the tool has changed an input."""
     submitted = entity.get("sha256", measured.sum)
     note = (
         "" if submitted == measured.sum else f" The tool changed it. Its SHA-256 was {submitted} when it was submitted."

@@ -32,7 +32,7 @@ _LICENCE = {
     "name": "No licence",
     "description": "Who submitted the job decides how these files may be used. Add a licence before you publish them.",
 }
-_AGENT = {  # no agent, in the form that the profile recommends: a person or an organization
+_AGENT = {  # a placeholder: the profile recommends an agent that is a person or an organization
     "@id": "#none",
     "@type": "Person",
     "name": "None recorded",

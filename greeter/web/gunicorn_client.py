@@ -23,7 +23,7 @@ class Client:
     is_in: select.epoll  # the set that reports its events
     is_polling: bool = False  # whether it carries the polls of one page
     answered: float = field(default_factory=time.monotonic)  # when its last request was, or when it connected
-    is_ending: bool = False  # whether the last response is sent, and only the client has yet to close the connection
+    is_ending: bool = False  # whether the last response is sent, and the client should close the connection
 
     @property
     def unread(self) -> BytesIO:

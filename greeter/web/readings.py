@@ -24,7 +24,7 @@ class Readings:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        # The ids by period. The cache forgets the period that was used least recently, so half as many would not do.
+        # The ids by period. Polls use a period twice, and up to 2 * _PERIODS others in between; the cache is LRU.
         self._polled = lru_cache(2 * _PERIODS + 1)(lambda period: set[str]())
         self._records = lru_cache(1)(lambda period: dict[str, Record]())  # of one period, by id
 

@@ -35,7 +35,7 @@ class Rendered(NamedTuple):
 def tool_part(context: Context, name: str, part: str, /, **variables: object) -> Rendered:
     """Render a template of a tool or, without one, that of all tools with this name, or nothing.
 
-    If that of the tool fails, the error is logged, and a note stands before what would be shown without it.
+    If that of the tool fails, the error is logged, and a note precedes what would be shown without it.
 
     Args:
         context: The variables of the page, which the template gets too.

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Begin to send a mail. From here on, it is never sent again, unless the process that sends it knows that it was not.
+-- Begin to send an email. After this, it is sent again only if its process knows that the server did not accept it.
 --
 -- ARGV: 1 job id, 2 token of who has taken it, 3 seconds after which nobody will know the outcome
 -- Returns: 1, or 0 if another process has taken it, or it was deleted

@@ -2,7 +2,7 @@
 -- List at most 100 jobs whose retention time is over. Called every few seconds.
 --
 -- If the clock has jumped since the last call, it is not trusted for an hour, so that an operator, or the next jump,
--- can correct the clock before results are deleted. Nor is it for an hour after an hour without workers.
+-- can correct the clock before results are deleted. The same applies after an hour without workers.
 --
 -- ARGV: 1 '', 2 seconds
 -- Returns: job ids; nil if the clock is not trusted

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
--- Count the seconds in which a worker without the tool of a waiting job, or with another signature of it, has got its
--- message. Fail the job after that many seconds without any worker that has the tool. Counting is not misled by a clock
--- that jumps, which makes every announcement look old until the next one, nor by a job that has several messages.
+-- Count for how many seconds only workers without a matching tool (none, or another signature) have got the message of
+-- a waiting job, and fail the job after that many. Counting calls, at most one a second, is robust against a clock that
+-- jumps, which makes every announcement look old until the next one, and against several messages of one job.
 --
 -- ARGV: 1 job id, 2 seconds, 3 result (JSON)
 -- Returns: 1 if the job has failed now, 0 if it is still waiting, nil otherwise

@@ -36,7 +36,7 @@ RESULTS = component(
 
 
 def results_of(record: Record) -> JSONObject:
-    """Return what RESULTS has of a job that has a result."""
+    """Return the results of a job, as RESULTS describes them."""
     files: list[JSONObject] = []
     for file in files_of(record):
         href = link("item", "api.download_file", file.media_type, job_id=record.id, name=file.name)
