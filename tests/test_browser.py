@@ -735,7 +735,7 @@ def test_figures_and_colour_fields_have_a_usable_size(browser: Browser) -> None:
 
 
 @pytest.mark.parametrize("number", [1, 2, 3, 20])
-def test_the_cards_of_the_front_page_leave_no_hole(browser: Browser, number: int) -> None:
+def test_the_cards_of_the_front_page_leave_no_gap(browser: Browser, number: int) -> None:
     """The last row is as wide as the others, however many tools there are, and a long word stays in its card."""
     page = browser.new_page(viewport={"width": 1280, "height": 800})
     card = f"<li><h2><a href='/'>{'long' * 30}</a></h2><p>A tool.</p></li>"

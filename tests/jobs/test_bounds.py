@@ -41,7 +41,7 @@ def test_a_result_that_is_not_json_is_a_bug(value: object) -> None:
 
 
 @pytest.mark.parametrize("value", [float("nan"), [Path("hits.tsv")]], ids=["nan", "path"])
-def test_what_is_not_json_is_named(value: object) -> None:
+def test_the_error_names_the_value_that_is_not_json(value: object) -> None:
     """With what to do about it: most such values are those of NumPy, or paths."""
     with pytest.raises(
         TypeError, match=r"what the tool returned as 'hits' is not a JSON value: .*\. Convert it to a str"

@@ -57,7 +57,9 @@ def test_a_reply_that_came_too_late_is_not_taken_for_the_next_one(
     assert connections.call("ECHO", "next") == b"next"
 
 
-def test_nor_is_one_for_which_a_signal_did_not_let_us_wait(connections: Connections, with_redis: Installation) -> None:
+def test_a_reply_whose_wait_was_interrupted_is_not_taken_for_the_next_one(
+    connections: Connections, with_redis: Installation
+) -> None:
     """A time limit interrupts the process of a job at any time."""
 
     def interrupt(*_: object) -> None:

@@ -11,7 +11,7 @@ from greeter.jobs.probe import NoAnswer, NoThread, Probe
 from tests.conftest import PATIENCE, wait_for
 
 
-def test_an_answer_is_that_of_a_call_which_ends_later() -> None:
+def test_a_fresh_answer_is_of_a_call_that_ends_after_the_request() -> None:
     """Without one under way, it starts later too."""
     numbers = Probe(count().__next__)
     assert [numbers.fresh() for _ in range(3)] == [0, 1, 2]

@@ -51,7 +51,7 @@ def test_a_sentence_about_an_unsafe_name_is_rejected(tmp_path: Path) -> None:
     "content",
     [b"\xff\n", b"[1]\n", b'{"a": 1}\n', b"7\n", b"[" * 100_000 + b"\n", os.urandom(3_000_000), b"[[], {}]\n"],
 )
-def test_a_damaged_list_of_sentences_is_no_problem(tmp_path: Path, content: bytes) -> None:
+def test_descriptions_before_the_damage_of_their_list_are_read(tmp_path: Path, content: bytes) -> None:
     """A program that runs in the job's folder could have written anything there."""
     job = Job(tmp_path)
     job.about("a.txt", "Read before the damage.")

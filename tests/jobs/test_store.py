@@ -391,7 +391,7 @@ def test_a_job_with_several_messages_does_not_fail_sooner(store: Store) -> None:
     assert 1 <= counted <= store.redis.time()[0] - start + 2
 
 
-def test_a_job_does_not_start_for_ever(store: Store) -> None:
+def test_the_number_of_starts_of_a_job_is_limited(store: Store) -> None:
     """It may stop its worker each time, or run longer than any worker on its cluster."""
     create(store, "a" * 32)
     starts = 0

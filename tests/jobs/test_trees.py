@@ -57,7 +57,7 @@ def test_a_folder_without_permissions_is_removed(tmp_path: Path) -> None:
     assert ended.stdout == "False\n", ended.stderr
 
 
-def test_what_is_gone_is_no_problem(tmp_path: Path) -> None:
+def test_removing_a_missing_folder_is_no_error(tmp_path: Path) -> None:
     """Two workers may remove the same folder."""
     remove(tmp_path / "gone")
     assert list(walk(tmp_path / "gone")) == []

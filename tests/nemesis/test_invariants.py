@@ -12,7 +12,7 @@ from tests.mail import MailServer
 from tests.nemesis.invariants import check_attempts, fates_of_mails, violations
 
 
-def test_every_check_is_made_whatever_the_others_find() -> None:
+def test_every_check_runs_even_if_others_find_problems() -> None:
     """A check that fails by itself is a finding too."""
 
     def breaks() -> Iterator[str]:

@@ -136,7 +136,7 @@ def test_several_files_keep_their_order_and_names(meta: Meta) -> None:
     assert filled(meta).several.data == []
 
 
-def test_the_good_ones_of_several_files_are_kept(meta: Meta) -> None:
+def test_valid_files_are_kept_when_others_are_refused(meta: Meta) -> None:
     """The message names those that were refused, or that are not kept any more."""
     files = [sent(meta, name, content) for name, content in (("1", b"1\n"), ("2", b"\n"), ("3", b"3"), ("4", b""))]
     form = filled(meta, several=files)
@@ -231,7 +231,7 @@ def test_a_long_text_is_kept_instead_of_shown(meta: Meta) -> None:
     assert "&gt;a\nACGT" in form.bases()
 
 
-def test_what_is_new_replaces_what_was_kept(meta: Meta) -> None:
+def test_new_input_replaces_the_kept_file(meta: Meta) -> None:
     """A new file comes before pasted text, which comes before the kept file; several files are added."""
     kept = sent(meta, "kept.fa", b">kept\nACGT\n")
     kept.is_new = False

@@ -159,7 +159,7 @@ def test_the_longest_sequence_of_a_database_decides_on_the_memory(tmp_path: Path
 
 
 @pytest.mark.parametrize("targets", ["", ">t\nMKV\n"])
-def test_targets_of_ones_own_are_searched_instead_of_a_database(app: Flask, targets: str) -> None:
+def test_the_users_targets_are_searched_instead_of_a_database(app: Flask, targets: str) -> None:
     """Then the job names no database. A script that sends no database gets none."""
     with app.test_request_context():
         sent = {"query": ">q\nMKV\n", "targets": targets, "evalue": "10"}

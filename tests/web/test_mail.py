@@ -83,9 +83,7 @@ def test_the_address_is_stored_changed_and_removed(site: Installation, visitor: 
         "b@" + "x" * 250 + ".org",
     ],
 )
-def test_what_is_not_one_address_is_refused_with_the_input(
-    site: Installation, visitor: FlaskClient, address: str
-) -> None:
+def test_an_invalid_address_is_refused_and_shown_again(site: Installation, visitor: FlaskClient, address: str) -> None:
     """So nothing can get into the head of a mail, and nothing that was typed is lost."""
     job = site.submit("nap")
     answer = visitor.post(f"/jobs/{job}/mail", data={"address": address})
@@ -159,7 +157,7 @@ def test_without_a_mail_server_there_is_no_form(with_redis: Installation) -> Non
     assert "Email me" not in visitor.get(f"/jobs/{job}").text
 
 
-def test_a_mail_makes_a_poll_no_dearer(site: Installation, visitor: FlaskClient) -> None:
+def test_an_email_adds_no_redis_command_to_a_poll(site: Installation, visitor: FlaskClient) -> None:
     """A poll is one script with the same commands, whether the user wants a mail or not."""
     job = site.submit("nap")
     visitor.get(f"/jobs/{job}/progress")  # Redis loads the script

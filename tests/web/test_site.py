@@ -210,7 +210,7 @@ def test_markdown_contains_no_html(folder: Path, text: str, shown: str) -> None:
     assert not re.search("<script>|<b |href=.javascript", page)
 
 
-def test_a_page_that_cannot_be_read_is_no_problem(folder: Path) -> None:
+def test_an_unreadable_page_does_not_affect_others(folder: Path) -> None:
     """One that is empty, not text, or a folder does not make other pages fail."""
     (folder / "pages/notice.md").mkdir()
     (folder / "pages/empty.md").write_text("")

@@ -70,7 +70,7 @@ def test_a_large_upload_is_kept_when_the_form_comes_back(client: FlaskClient, tm
     assert "&gt;other\nMKVLA\n" in replaced.text or "&gt;other\nMKVLA" in replaced.text.replace("\r", "")
 
 
-def test_the_good_ones_of_several_files_are_kept(client: FlaskClient, tmp_path: Path) -> None:
+def test_valid_files_are_kept_when_others_are_refused(client: FlaskClient, tmp_path: Path) -> None:
     """Only the bad one has to be chosen again."""
     fields = {"whole": "10", "molecule": "dna", "matrix": "PAM30", "slider": "1"}
     several = [upload("1", "good.txt"), upload("", "bad.txt")]

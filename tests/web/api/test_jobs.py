@@ -181,7 +181,7 @@ def test_a_page_in_a_browser_cannot_submit_from_another_site(installation: Insta
     assert (answer.status, answer.headers["Content-Type"]) == (403, "application/problem+json")
 
 
-def test_whatever_a_job_has_not_yet_says_when_to_ask_again(installation: Installation) -> None:
+def test_every_resource_of_an_active_job_has_retry_after(installation: Installation) -> None:
     """Its page and all that scripts can ask for have Retry-After until the job has ended."""
     job = submit(installation, "nap")
     parts = [("GET", f"{job}{end}") for end in ("", ".json", "/job.zip", "/files/x")]
@@ -199,7 +199,7 @@ def test_whatever_a_job_has_not_yet_says_when_to_ask_again(installation: Install
         assert "Retry-After" not in fetch(installation, path).headers, path
 
 
-def test_limits_tell_what_is_left(own_installation: Installation) -> None:
+def test_limits_state_what_is_left(own_installation: Installation) -> None:
     """Each submission takes from them; at the end, the refusal says what to do and when."""
     own_installation.settings = dataclasses.replace(own_installation.settings, max_active=2, submits_per_minute=50)
     own_installation.start("redis", "web")

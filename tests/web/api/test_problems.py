@@ -235,9 +235,7 @@ def test_what_needs_redis_says_when_to_try_again(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize(("requests", "statuses"), [(0, {429}), (1_000_000, {503})])
-def test_every_page_that_is_not_available_says_when_to_ask_again(
-    tmp_path: Path, requests: int, statuses: set[int]
-) -> None:
+def test_every_unavailable_page_has_retry_after(tmp_path: Path, requests: int, statuses: set[int]) -> None:
     """Whether the visitor has asked too often, or Redis does not answer."""
     settings = Settings(
         data_dir=tmp_path,

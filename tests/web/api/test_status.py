@@ -22,6 +22,6 @@ SILENT = "It has not responded for 40 seconds. If it does not respond soon, it r
         ({"state": "REVOKED", "workers": 0}, "Cancelled."),
     ],
 )
-def test_the_message_says_why_a_job_does_not_go_on(fields: dict[str, object], expected: str) -> None:
+def test_the_message_says_why_a_job_does_not_continue(fields: dict[str, object], expected: str) -> None:
     """As the page of the job does, so that a script need not ask for the health of the site."""
     assert message(record(**fields)) == expected
