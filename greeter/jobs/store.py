@@ -24,7 +24,7 @@
 | `bytes` | hash | the bytes of the files of `all` jobs, and of each client by that hash |
 | `named:<database>` | set | the jobs that use the database |
 | `removed:<database>` | string | exists for an hour after the database was removed |
-| `token:<sha256>` | string | the id of the job that a form created |
+| `token:<sha256>` | string | the id of the job that a form or request created |
 | `statistics` | hash | how many jobs ended, how, and how long they ran |
 | `write_check` | string | shows that Redis takes writes |
 | `limits:...` | string | how often each client submitted in this minute; not on the disk (greeter/web/limits.py) |
@@ -37,7 +37,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from errno import EBUSY
-from hashlib import sha256
 
 import redis
 from kombu.utils.json import dumps, loads
@@ -111,15 +110,17 @@ class Store(WorkerStore):
         return created
 
     def _create(self, job_id: str, fields: Mapping[str, str], submission: Submission, owner: str) -> str:
-        # The token includes the input, because the same form with other input is another job.
-        given = f"{submission.token} {fields['tool']} {fields['params']} {fields['checksums']} {fields['databases']}"
-        token = sha256(given.encode()).hexdigest() if submission.token else ""
         settings = self._settings
         limits = (settings.max_waiting, settings.max_active, settings.retention)
         bytes_limits = (self.files.size(job_id), owner, settings.max_client_bytes, settings.max_total_bytes)
-        args = (token, submission.client, *limits, *bytes_limits, *flat(fields))
+        args = (submission.hash_of(fields), submission.client, *limits, *bytes_limits, *flat(fields))
         reply: bytes = self._scripts.run_confirmed("create", job_id, *args)
         return reply.decode()
+
+    def created(self, request: str) -> str | None:
+        """Return the job that a request with this hash created, if it exists. Raises NotConfirmed."""
+        found: bytes | None = self._scripts.run_confirmed("created", "", request)
+        return found.decode() if found else None
 
     def find(self, job_id: str) -> Record:
         """Read a record in one round trip. Raises JobNotFound."""

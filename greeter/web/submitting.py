@@ -49,6 +49,25 @@ def submit(tool: Tool, params: Params, submission: Submission) -> str:
         raise Refused(refusal_of(error)) from error
 
 
+def submitted_before(request: str) -> str | None:
+    """Return the id of the job that the same request created before, or None if it is gone.
+
+    The request counts as a submission if there is one. Nothing else may refuse it, because the job was accepted.
+
+    Args:
+        request: The hash of the request, as in `Submission.request`.
+
+    Raises:
+        Refused: The client has submitted too often, or Redis is unavailable.
+    """
+    try:
+        if job_id := services().jobs.store.created(request):
+            services().limits.count_submission()
+    except tuple(REFUSALS) as error:
+        raise Refused(refusal_of(error)) from error
+    return job_id
+
+
 def refusal_of(error: Exception) -> Refusal:
     """Return the response to a submission that failed with one of the exceptions in REFUSALS."""
     if isinstance(error, OSError) and error.errno not in _NO_SPACE:

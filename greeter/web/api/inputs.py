@@ -33,10 +33,11 @@ Converters = Mapping[str, Callable[[Schema], Submitted]]
 
 
 class Inputs(NamedTuple):
-    """What an execution takes: the values for the tool's form, and the name of the job."""
+    """What an execution takes: the values for the tool's form, the name of the job, and which values were sent."""
 
     values: FormData
     label: str
+    sent: Mapping[str, Submitted]
 
 
 def read_inputs(tool: Tool) -> Inputs:
@@ -62,7 +63,7 @@ def read_inputs(tool: Tool) -> Inputs:
         problems["label"] = f"Shorten this to {LABEL['maxLength']} characters."
     if problems:
         raise invalid(problems)
-    return Inputs(MultiDict(_with_defaults(tool, values)), printable(label).strip())
+    return Inputs(MultiDict(_with_defaults(tool, values)), printable(label).strip(), values)
 
 
 def _read_json() -> tuple[str, Converters]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from flask import request, url_for
+from flask import url_for
 from flask.typing import ResponseReturnValue
 
 from greeter.jobs.submission import Submission
 from greeter.toolkit.json_types import JSONObject
 from greeter.toolkit.tool import Tool
-from greeter.web.api.inputs import read_inputs
+from greeter.web.api.idempotency import hash_of, read_key
+from greeter.web.api.inputs import Inputs, read_inputs
 from greeter.web.api.links import link
 from greeter.web.api.operations import PREFIX, Answer, operation
 from greeter.web.api.problem import OGC, Problem, form_problem
@@ -18,9 +19,7 @@ from greeter.web.forms import accept_files, make_form
 from greeter.web.job_context import wait_headers
 from greeter.web.limits import client_address
 from greeter.web.services import services
-from greeter.web.submitting import Refused, filenames_of, refusal_of, submit
-
-_LONGEST_KEY = 255  # characters of an Idempotency-Key
+from greeter.web.submitting import Refused, filenames_of, refusal_of, submit, submitted_before
 
 
 @operation("GET", f"{PREFIX}/processes", {200: Answer("The tools.", PROCESS_LIST)})
@@ -51,7 +50,8 @@ def execute(name: str) -> ResponseReturnValue:
     The job has been accepted when the response arrives. Its address, in the header Location, is the only key to it.
     Send the header Idempotency-Key, a new random string for each job, such as a UUID. After an error of the network,
     send the same request with the same key again: if it had arrived, you get the same job, with status 201, even if the
-    first request has not been answered yet. This counts as a submission of this minute, and against no other limit.
+    first request has not been answered yet, and whatever has changed here since then: a newer database does not make
+    another job. This counts as a submission of this minute, and against no other limit.
     The same key makes a new job with other inputs, from another network address, after the job was deleted, and after
     daysKept days; see /api/v1/limits.
 
@@ -59,24 +59,27 @@ def execute(name: str) -> ResponseReturnValue:
     be a file. What is missing has its default.
     """
     tool = find_process(name)
-    key = request.headers.get("Idempotency-Key", "")
-    if len(key) > _LONGEST_KEY or ("Idempotency-Key" in request.headers and not key):
-        detail = f"Send a key of 1 to {_LONGEST_KEY} characters, such as a UUID, or none."
-        raise Problem(400, "The Idempotency-Key cannot be used", detail)
+    key = read_key()
     accept_files(tool)
     inputs = read_inputs(tool)
-    form = make_form(tool, inputs.values)
     try:
-        if not form.validate():
-            raise form_problem(form)
+        hashed = hash_of(key, client_address(), tool, inputs.sent) if key else ""
+        # First, because the job stays that of this request whatever has changed on the site.
+        job_id = (hashed and submitted_before(hashed)) or _submit(tool, inputs, hashed)
     except OSError as error:
         raise Refused(refusal_of(error)) from error
-    client = client_address()
-    token = f"{client} {key}" if key else ""  # so that another client with the same key does not get this job
-    job_id = submit(tool, form.data, Submission(inputs.label, client, token, filenames_of(form)))
     record = services().jobs.store.find(job_id)
     headers = {"Location": url_for("api.show_status", job_id=job_id, _external=True)}
     return status_info(record), 201, headers | wait_headers(record)
+
+
+def _submit(tool: Tool, inputs: Inputs, hashed: str) -> str:
+    """Check the inputs and submit a job. Raises OSError if their files cannot be stored, and what `submit` raises."""
+    form = make_form(tool, inputs.values)
+    if not form.validate():
+        raise form_problem(form)
+    submission = Submission(inputs.label, client_address(), request=hashed, filenames=filenames_of(form))
+    return submit(tool, form.data, submission)
 
 
 def find_process(name: str) -> Tool:
