@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from contextlib import suppress
 from datetime import date
 from pathlib import Path
 
@@ -11,12 +10,11 @@ import click
 from flask.cli import with_appcontext
 
 from greeter.jobs.databases import VersionExists
-from greeter.jobs.errors import UNAVAILABLE
 from greeter.jobs.staging import staged
 from greeter.toolkit import DatabaseField, ToolError
 from greeter.toolkit.database import NAME, Database
 from greeter.toolkit.database_build import build, receive
-from greeter.web.database_commands import explained, line_of
+from greeter.web.database_commands import allow, explained, line_of
 from greeter.web.services import services
 
 _STDIN = Path("-")
@@ -60,8 +58,7 @@ def add_database(
             made = build(source, folder, kind, fields)
             known = {"id": id_, "version": version, "title": title or id_, "kind": kind, **about, **made}
             known["released"] = f"{released:%Y-%m-%d}" if released else ""
-            with suppress(*UNAVAILABLE):  # then jobs can name it at most an hour later
-                services().jobs.store.database_use.allow(f"{id_}/{version}")
+            allow(f"{id_}/{version}")
             database = Database.of(known, databases.root)
             if database.default:
                 databases.prefer(database)  # first: if this fails, the command can be run again

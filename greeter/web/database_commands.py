@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from errno import EXDEV
 from subprocess import CalledProcessError
 
 import click
@@ -13,6 +14,8 @@ from greeter.jobs.errors import UNAVAILABLE
 from greeter.toolkit.database import Database
 from greeter.web.services import services
 
+_OTHER_DISK = "The folder of this database is on another disk. Instead of it, make `databases` a symbolic link"
+
 
 @contextmanager
 def explained(done: str) -> Iterator[None]:
@@ -21,7 +24,14 @@ def explained(done: str) -> Iterator[None]:
         yield
     except (OSError, CalledProcessError) as error:
         advice = f"Nothing was {done}. Correct this, and run the command again."
-        raise click.ClickException(f"{str(error).removesuffix('.')}. {advice}") from None
+        problem = _OTHER_DISK if getattr(error, "errno", None) == EXDEV else str(error).removesuffix(".")
+        raise click.ClickException(f"{problem}. {advice}") from None
+
+
+def allow(name: str) -> None:
+    """Let new jobs name a version. While Redis is unavailable, they can an hour after it was last to be removed."""
+    with suppress(*UNAVAILABLE):
+        services().jobs.store.database_use.allow(name)
 
 
 def line_of(database: Database) -> str:
@@ -94,8 +104,12 @@ def remove_database(name: str) -> None:
             f"Jobs that name {name}: {jobs}, including ended ones that are still kept. Pause it with "
             f"`flask pause-database`, and try again when they are gone: {days} days after the last of them ended."
         )
-    with explained("removed"):
-        services().databases.remove(database)
+    try:
+        with explained("removed"):
+            services().databases.remove(database)
+    finally:
+        if database.folder.exists():
+            allow(name)
     click.echo(f"Removed {name}.")
 
 

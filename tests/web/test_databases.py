@@ -5,21 +5,24 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from click.testing import Result
 from flask import Flask
 from flask.testing import FlaskClient
 
+from greeter import create_app
 from greeter.jobs import probe
 from greeter.toolkit.database import Database
-from tests.conftest import PATIENCE, ROOT, wait_for
+from tests.conftest import PATIENCE, ROOT, Installation, wait_for
 
 FASTA = ">a one\nMKVLAWTRH\nMKV\n>b\nMKVLAWTRHMKVLAWTRH\n"
 Run = Callable[..., Result]
@@ -348,6 +351,27 @@ def test_nothing_is_removed_without_redis(app: Flask, add: Add, run: Run) -> Non
     assert (refused.exit_code, "Redis cannot be used" in refused.output) == (1, True)
     assert described(app).path.exists()
     assert "jobs that name it: unknown, Redis does not answer" in run("list-databases").output
+
+
+@pytest.mark.redis
+def test_jobs_can_use_a_version_whose_removal_failed(
+    with_redis: Installation, tmp_path: Path, add: Add, run: Run
+) -> None:
+    """As on a disk that is read-only, or here because the folder of the database is on another disk."""
+    app = create_app(with_redis.settings)
+    client, root = app.test_client(), with_redis.settings.data_dir / "databases"
+    add()
+    with TemporaryDirectory(dir="/dev/shm") as other:  # a disk of its own
+        shutil.move(root / "swissprot", Path(other))
+        (root / "swissprot").symlink_to(Path(other) / "swissprot")
+        refused = app.test_cli_runner().invoke(args=["remove-database", "swissprot/2026_04"])
+        advice = "another disk. Instead of it, make `databases` a symbolic link. Nothing was"
+        assert f"{advice} removed. Correct this" in refused.output
+        assert f"{advice} added. Correct this" in add(FASTA, "swissprot", "2026_05").output
+        assert offered(client) == ["swissprot/2026_04", "globins/1"]
+        inputs = {"database": "swissprot/2026_04"}
+        answer = client.post("/api/v1/processes/count_database/execution", json={"inputs": inputs})
+        assert answer.status_code == 201, answer.text
 
 
 def test_a_damaged_description_leaves_the_others(app: Flask, client: FlaskClient, add: Add) -> None:
