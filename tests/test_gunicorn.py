@@ -116,13 +116,15 @@ def test_a_refused_thread_ends_no_process(own_installation: Installation) -> Non
     master = psutil.Process(site.pid("web"))
     wait_for(lambda: len(master.children()) == 2)
     processes = master.children()
+    wait_for(lambda: min(process.num_threads() for process in processes) >= 3)  # one of them answers requests
     for process in processes:
         process.rlimit(resource.RLIMIT_AS, (process.memory_info().vms + 6 * 2**20,) * 2)
+    with half_sent(site, HALF_A_BODY, 4):
+        wait_for(lambda: "a thread of the web could not be started" in site.log.read_text())
     with ThreadPoolExecutor(32) as clients:
         statuses = {fetched.status for fetched in clients.map(lambda _: fetch(site, "/health/live"), range(200))}
     assert statuses == {200}, site.log.read_text()
     assert master.children() == processes
-    wait_for(lambda: "a thread of the web could not be started" in site.log.read_text())
 
 
 def test_a_client_that_leaves_within_the_head_is_disconnected_at_once(patient: Installation) -> None:
@@ -211,11 +213,14 @@ def test_a_request_waits_while_all_threads_are_busy(
 
 def test_threads_share_two_arenas_of_memory(installation: Installation) -> None:
     """glibc aligns each arena but the first to 64 MiB, or a part of one if it is larger."""
-    with ThreadPoolExecutor(64) as clients:
+    processes = psutil.Process(installation.pid("web")).children()
+    with (
+        half_sent(installation, HALF_A_BODY, 30),
+        ThreadPoolExecutor(64) as clients,
+    ):  # fewer than a process has threads
+        wait_for(lambda: max(process.num_threads() for process in processes) > 16)
         answers = clients.map(lambda _: fetch(installation, "/tools/phmmer").status, range(320))
         assert set(answers) == {200}
-    processes = psutil.Process(installation.pid("web")).children()
-    assert max(process.num_threads() for process in processes) > 16
     for process in processes:
         starts = [
             int(line.partition("-")[0], 16) for line in Path(f"/proc/{process.pid}/maps").read_text().splitlines()

@@ -20,6 +20,7 @@ from greeter.web.gunicorn_response import respond
 
 log = logging.getLogger(__name__)
 
+_BUSY_SECONDS = 0.03  # for all threads, until another one is added
 _HEAD_SECONDS = 5  # for the whole head of a request
 _BODY_SECONDS = 15  # for the next part of a body, as in deploy/nginx
 _READ_SECONDS = 5  # for a client to read what fills a buffer; up to three times, because the kernel takes some more
@@ -33,8 +34,9 @@ class Worker(ThreadWorker):
     back; each of 64 connections that send only a part of a head occupies a thread indefinitely; and the main thread
     waits for each client that does not close its connection after the last response.
 
-    The main thread accepts connections and closes those that have waited for too long. There are only as many threads
-    as have been busy at once.
+    The main thread accepts connections and closes those that have waited for too long. A thread is added when all have
+    been busy for a while. While they only take turns, because Python runs one at a time, another one would make each
+    request take longer.
     """
 
     def load_wsgi(self) -> None:
@@ -63,8 +65,10 @@ class Worker(ThreadWorker):
         # By descriptor. The thread that takes a client out of it may serve or close it, and no other.
         self._waiting: dict[int, Client] = {}
         self._free: set[int] = set()  # the threads that wait
-        self._threads = 0
-        self._add_thread()
+        self._threads = self._taken = 0
+        self._all_busy = threading.Event()
+        self._all_busy.set()  # there is none yet
+        threading.Thread(target=self._add_threads, daemon=True).start()
         super().run()
 
     def enqueue_req(self, conn: TConn) -> None:
@@ -76,8 +80,6 @@ class Worker(ThreadWorker):
         client = Client(conn, time.monotonic() + _HEAD_SECONDS, self._requests)
         self._waiting[conn.sock.fileno()] = client
         self._requests.register(conn.sock, select.EPOLLIN | select.EPOLLONESHOT)
-        if not self._threads:  # the first one was refused
-            self._add_thread()
 
     def _wait(self, client: Client, seconds: float | None = None) -> None:
         """Wait for more from a client, for at most this time, or as long as before."""
@@ -95,19 +97,33 @@ class Worker(ThreadWorker):
             self._free.add(thread)
             events = self._requests.poll(maxevents=1)
             self._free.discard(thread)
-            if not self._free and self._threads < self.cfg.threads:
-                self.method_queue.defer(self._add_thread)
+            self._taken += 1
+            if not self._free:
+                self._all_busy.set()
             for descriptor in self._polls.ready(events[0][0]) if events else ():
                 if client := self._waiting.pop(descriptor, None):
                     self._read(client)
 
+    def _add_threads(self) -> None:
+        """Add a thread whenever all have been busy for a while, and none has come back in this time."""
+        while self._threads < self.cfg.threads:
+            self._all_busy.wait()
+            self._all_busy.clear()
+            before = self._taken
+            time.sleep(_BUSY_SECONDS)
+            if self._free:
+                continue  # until the next request that occupies the last one
+            if self._taken == before:
+                self._add_thread()
+            self._all_busy.set()
+
     def _add_thread(self) -> None:
-        if not self._free and self._threads < self.cfg.threads:
-            try:
-                threading.Thread(target=self._serve, daemon=True).start()
-                self._threads += 1
-            except RuntimeError as error:  # at a limit of threads or memory; a later request tries again
-                log.error("a thread of the web could not be started: %s", error)
+        try:
+            threading.Thread(target=self._serve, daemon=True).start()
+            self._threads += 1
+        except RuntimeError as error:  # at a limit of threads or memory
+            log.error("a thread of the web could not be started: %s", error)
+            time.sleep(1)
 
     def _read(self, client: Client) -> None:
         """Take what a client has sent, and answer its request if the head is complete."""
