@@ -1,6 +1,7 @@
 """gunicorn, as the Procfile starts it, with slow and hostile clients."""
 
 import resource
+import select
 import socket
 import time
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from tests.http import fetch
 
 pytestmark = pytest.mark.slow
 
+POLL = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nHX-PTag: 1\r\n\r\n"
 HALF_A_HEAD = b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: "
 LAST_REQUEST = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 LONG_HEAD = HALF_A_HEAD + b"a: b\r\n" * 20_000
@@ -74,10 +76,11 @@ def test_slow_clients_do_not_delay_others(patient: Installation, request_so_far:
 def test_a_stalled_client_is_disconnected(installation: Installation) -> None:
     """A client that stops within the head has 5 seconds. One that stops within the body gets 400 after 15.
 
-    One that does not read a file or a page is disconnected, too.
+    One that does not read a file or a page is disconnected, too, and one that polls and then sends a head too slowly.
     """
     address, began = ("127.0.0.1", installation.settings.web_port), time.monotonic()
-    with ExitStack() as stack:
+    with ExitStack() as stack, ThreadPoolExecutor() as pool:
+        slow = pool.submit(send_slowly_after_polls, address)
         head, body, *deaf = (stack.enter_context(socket.create_connection(address)) for _ in range(4))
         head.sendall(HALF_A_HEAD)
         body.sendall(HALF_A_BODY)
@@ -90,6 +93,22 @@ def test_a_stalled_client_is_disconnected(installation: Installation) -> None:
         assert time.monotonic() - began > 14
         ports = {client.getsockname()[1] for client in deaf}
         wait_for(lambda: ports.isdisjoint(served_ports(installation)))
+        slow.result()
+
+
+def send_slowly_after_polls(address: tuple[str, int]) -> None:
+    """Poll twice, and send a head byte by byte until the server closes the connection."""
+    with socket.create_connection(address, PATIENCE) as client:
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for _ in range(2):
+            time.sleep(0.6)
+            client.sendall(POLL)
+            assert status(client) == 200
+        with suppress(ConnectionError):
+            for byte in HALF_A_HEAD + b"a" * 100 * PATIENCE:
+                client.sendall(bytes([byte]))
+                time.sleep(0.005)
+            pytest.fail("the connection is still open")
 
 
 def served_ports(installation: Installation) -> set[int]:
@@ -164,14 +183,26 @@ def status(client: socket.socket) -> int:
 
 def test_the_polls_of_a_page_are_answered(installation: Installation) -> None:
     """They wait for others, and also on such a connection, other requests and one that is sent ahead are answered."""
-    poll = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nHX-PTag: 1\r\n\r\n"
     with socket.create_connection(("127.0.0.1", installation.settings.web_port), timeout=30) as client:
-        for request in (poll, poll, poll.replace(b"PTag", b"Other"), poll):
+        for request in (POLL, POLL, POLL.replace(b"PTag", b"Other"), POLL):
             time.sleep(0.6)  # as long as makes a poll one of a page
             client.sendall(request)
-            assert client.recv(65536).startswith(b"HTTP/1.1 200 ")
-        client.sendall(poll + LAST_REQUEST)
+            assert status(client) == 200
+        client.sendall(POLL + LAST_REQUEST)
         assert received(client).count(b"HTTP/1.1 200 ") == 2
+
+
+def test_a_client_that_sends_many_requests_at_once_has_to_wait(installation: Installation) -> None:
+    """A process takes the next ones when it has answered the last. Otherwise they would fill its memory."""
+    request, sent, got = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n", 0, 0
+    more = memoryview(request * 350_000)  # more than the buffers of the kernel hold
+    with socket.create_connection(("127.0.0.1", installation.settings.web_port)) as client:
+        client.setblocking(False)
+        while got < 300:
+            to_read, to_write, _ = select.select([client], [client] if sent < len(more) else [], [], PATIENCE)
+            got += client.recv(65_536).count(b"HTTP/1.1 200 ") if to_read else 0
+            sent += client.send(more[sent : sent + 65_536]) if to_write else 0
+    assert sent < len(more)
 
 
 def received(client: socket.socket) -> bytes:

@@ -47,6 +47,8 @@ class Client:
         return False
 
     def has_head(self) -> bool:
-        """Return whether the buffer has the head of a request."""
+        """Return whether the buffer has the head of a request that is to be answered."""
+        if self.is_ending:
+            return False
         unread = self.unread.getvalue()
         return b"\r\n\r\n" in unread.lstrip(b"\r\n") or len(unread) >= _LONGEST_HEAD

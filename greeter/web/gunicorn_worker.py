@@ -85,8 +85,7 @@ class Worker(ThreadWorker):
         """Wait for more from a client, for at most this time, or as long as before."""
         if seconds is not None:
             client.until = time.monotonic() + seconds
-        is_sent = client.has_head() and not client.is_ending  # the next request, with the last one
-        event = select.EPOLLOUT if is_sent else select.EPOLLIN
+        event = select.EPOLLOUT if client.has_head() else select.EPOLLIN  # the next request, sent with the last one
         self._waiting[client.conn.sock.fileno()] = client
         self._polls.wait(client, event)
 
@@ -129,10 +128,12 @@ class Worker(ThreadWorker):
         """Take what a client has sent, and answer its request if the head is complete."""
         is_first = not client.unread.tell()
         try:
-            is_connected = client.receive()
-            if client.has_head() and not client.is_ending:
+            # A client that sends many requests at once has to wait, instead of filling the memory.
+            is_connected = client.has_head() or client.receive()
+            if client.has_head():
                 self._answer(client)
             elif is_connected:
+                client.is_polling = False  # until the rest of the head is here
                 self._wait(client, _HEAD_SECONDS if is_first and not client.is_ending else None)
             else:
                 self._close(client)
@@ -152,6 +153,8 @@ class Worker(ThreadWorker):
             self._wait(client, _CLOSE_SECONDS)
 
     def _close(self, client: Client) -> None:
+        if client.conn.sock.fileno() < 0:  # the other thread has closed it at the same time
+            return
         client.conn.close()
         self.method_queue.defer(self._count_out)
 

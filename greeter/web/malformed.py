@@ -79,7 +79,8 @@ class Parser(RequestParser):
             raise Malformed(error, start) from error
         finally:
             self.unreader.in_head = False
-        self.is_poll = any(name == "HX-PTAG" for name, _ in request.headers)
+        is_get = request.method == "GET" and _has_no_body(request)
+        self.is_poll = is_get and any(name == "HX-PTAG" for name, _ in request.headers)
         is_all = _has_no_body(request) and not self.unreader.buf.getvalue()
         self._last = (start, request) if is_all else (b"", None)
         return request

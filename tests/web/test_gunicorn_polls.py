@@ -22,6 +22,7 @@ pytestmark = pytest.mark.skipif(not hasattr(select, "epoll"), reason="only Linux
 
 PAGE = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 POLL = b"GET / HTTP/1.1\r\nHost: localhost\r\nhx-ptag: 1\r\n\r\n"
+SLOW = b"POST / HTTP/1.1\r\nHost: localhost\r\nhx-ptag: 1\r\nContent-Length: 9\r\n\r\n"
 
 
 @pytest.fixture(autouse=True)
@@ -128,3 +129,4 @@ def test_only_a_page_that_polls_each_second_counts() -> None:
         assert connection.answer(POLL)
         assert not connection.answer(POLL, seconds=0.1)
         assert not connection.answer(PAGE)
+        assert not connection.answer(SLOW)
