@@ -65,6 +65,7 @@ def pytest_configure() -> None:
     """Give the tests settings of their own, whatever those of the adopter are, and code that is compiled only once."""
     for declared in fields(Settings):
         os.environ.pop(declared.name.upper(), None)
+    os.environ["FLASK_SKIP_DOTENV"] = "1"  # otherwise, Flask prints a tip if there is a .env in the checkout
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # often set in containers; the tests start hundreds of processes
     sys.dont_write_bytecode = False
     probe._PATIENCE = scripts._PATIENCE = PATIENCE  # a pause of the machine is no disk or Redis that hangs
