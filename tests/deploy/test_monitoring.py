@@ -28,6 +28,7 @@ def promtool(*arguments: object) -> str:
 
 
 @with_promtool
+@pytest.mark.slow
 def test_every_alert_fires_when_it_should() -> None:
     """None fires on a healthy site, and each of them in the test that has its fault."""
     assert "SUCCESS" in promtool("test", "rules", ROOT / "tests/deploy/alerts.yml")
