@@ -1,4 +1,4 @@
-"""The records of jobs in Redis. Only this module, worker_store, scripts, lua/ and the rate limiter use these keys.
+"""The records of jobs in Redis. Only worker_store, scripts, redis_copy, lua/ and the limiter also use these keys.
 
 | key | type | what it has |
 |---|---|---|

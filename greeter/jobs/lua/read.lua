@@ -5,6 +5,8 @@
 -- ARGV: 1 '', 2 seconds after which a worker without a heartbeat is not counted, 3 and later: ids of jobs
 -- Returns: for each job a JSON object (record.py), or nil if it is unknown. The text changes only when the page does:
 --   `elapsed` is in whole minutes after the first one, and so is `silence`, which is left out below 30 seconds
+local worker_timeout = ARGV[2]
+
 local fields = {
   'state', 'tool', 'label', 'submitted', 'started', 'ended', 'attempts', 'cancel_requested', 'progress', 'partial',
   'result', 'request', 'claims', 'queue', 'mail'
@@ -26,7 +28,7 @@ local function read(id)
     local silence = now - (redis.call('ZSCORE', RUNNING, id) or now)
     if silence >= 30 then snapshot.silence = rounded(silence) end
   end
-  local since, to = now - ARGV[2], now + CLOCK_TOLERANCE
+  local since, to = now - worker_timeout, now + CLOCK_TOLERANCE
   snapshot.workers = redis.call('ZCOUNT', 'workers:' .. snapshot.queue, since, to)
   snapshot.today = math.floor(now / 86400)
   return cjson.encode(snapshot)
