@@ -1,8 +1,12 @@
-"""The letters of sequences."""
+"""The letters of sequences.
+
+Sources: for amino acids, IUPAC-IUB JCBN (1984) Eur J Biochem 138:9-37, and later U, O, and J for I or L;
+for nucleotides, NC-IUB (Cornish-Bowden 1985) Nucleic Acids Res 13:3021-3030.
+"""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 _MOST_LISTED = 12  # wrong letters
 
@@ -35,7 +39,8 @@ class Alphabet(NamedTuple):
 
 
 _PROTEIN = "ABCDEFGHIKLMNPQRSTVWYZJOUX*"  # that of HMMER's Easel library: 20 amino acids, B J Z O U X, * for a stop
-_AMBIGUOUS = "RYSWKMBDHVN"
+_AMBIGUOUS = "RYSWKMBDHVN"  # such as R for A or G
+AlphabetName = Literal["protein", "dna", "rna", "any"]
 ALPHABETS = {
     "protein": Alphabet(_PROTEIN, "an amino acid", "amino acids", "X"),
     "dna": Alphabet(_AMBIGUOUS + "ACGT", "a letter of DNA", "letters of DNA", "N", "U"),

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from greeter.toolkit.alphabets import ALPHABETS
+from greeter.toolkit.alphabets import ALPHABETS, AlphabetName
 from greeter.toolkit.fasta import FastaCheck
 from greeter.toolkit.fastq import check_fastq
 from greeter.toolkit.file_field import FileField
@@ -28,7 +28,7 @@ class FastaField(FileField):
     Args:
         label: The label of the field.
         validators: A list of WTForms validators. Use `[DataRequired()]` if the field must not be empty.
-        alphabet: "protein", "dna", "rna", or "any" of them.
+        alphabet: "protein" (the default), "dna", "rna", or "any" of them.
         gaps: Whether - and . are accepted, as in alignments.
         longest: The maximum length of a sequence in residues. None: only the limits of the installation.
         **kwargs: Other arguments of `FileField` and of WTForms fields, such as `max_bytes` and `description`.
@@ -42,7 +42,7 @@ class FastaField(FileField):
         label: str | None = None,
         validators: Sequence[Callable[..., object]] | None = None,
         *,
-        alphabet: str = "protein",
+        alphabet: AlphabetName = "protein",
         gaps: bool = False,
         longest: int | None = None,
         **kwargs: Any,

@@ -46,7 +46,14 @@ def read_fasta(path: Path) -> Iterator[FastaRecord]:
 
 
 def count_sequences(path: Path) -> int:
-    """Count the records of a checked FASTA file."""
+    """Count the records of a checked FASTA file, without holding it in memory.
+
+    Args:
+        path: The path of the file: what a `FastaField` has.
+
+    Returns:
+        The number of records.
+    """
     return sum(len(_START.findall(block)) for block in _blocks(path))
 
 
@@ -64,7 +71,14 @@ def longest_sequence(path: Path) -> tuple[str, int]:
 
 
 def count_reads(path: Path) -> int:
-    """Count the reads of a checked FASTQ file."""
+    """Count the reads of a checked FASTQ file.
+
+    Args:
+        path: The path of the file: what a `FastqField` has.
+
+    Returns:
+        The number of reads.
+    """
     with path.open("rb") as file:
         return sum(1 for _ in file) // 4
 

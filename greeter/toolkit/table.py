@@ -61,7 +61,11 @@ class Table:
 
     @property
     def mark(self) -> Mark:
-        """The current end of the table, to which `rewind` can return."""
+        """The current end of the table.
+
+        Returns:
+            The number of rows so far and their size in the TSV file, to which `rewind` can return.
+        """
         return self._end
 
     def add(self, row: Mapping[str, Cell], details: object = None) -> None:
@@ -90,7 +94,11 @@ class Table:
         self._end = Mark(number, self._end.size + len(written))  # one assignment, which no signal interrupts halfway
 
     def rewind(self, mark: Mark) -> None:
-        """Remove all rows after a mark."""
+        """Remove all rows that were added after a mark.
+
+        Args:
+            mark: What `mark` was when the last row to keep had been added.
+        """
         self._end = mark
         self._cut()
 

@@ -1,4 +1,8 @@
-"""Colour the residues of alignments by their chemical class."""
+"""Colour the residues of alignments by their chemical class.
+
+The classes of amino acids are those of Clustal X (Larkin et al. 2007, Bioinformatics 23:2947), simplified: each residue
+has one class, whatever its column; F and W are aromatic like H and Y; G and P share a class.
+"""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from secrets import token_hex
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from werkzeug.datastructures import MultiDict
@@ -15,6 +15,7 @@ from wtforms import Form
 from wtforms.validators import DataRequired, InputRequired
 
 from greeter.toolkit import FastaField, FastqField, FileField, FilesField, ProteinFastaField, ToolError, tool
+from greeter.toolkit.alphabets import ALPHABETS, AlphabetName
 from greeter.toolkit.fasta import Limits
 from greeter.toolkit.form_context import FormContext
 from greeter.toolkit.upload import Upload
@@ -209,10 +210,11 @@ def test_the_form_states_what_a_field_takes(meta: Meta) -> None:
 
 def test_an_unknown_alphabet_is_refused() -> None:
     """It is refused when the tool is loaded, not when the first form is submitted."""
-    form = type("DnaForm", (Form,), {"bases": FastaField(alphabet="DNA")})
+    form = type("DnaForm", (Form,), {"bases": FastaField(alphabet="DNA")})  # type: ignore[arg-type]
     message = "The alphabet cannot be 'DNA'. Use one of 'protein', 'dna', 'rna', 'any'."
     with pytest.raises(ValueError, match=re.escape(message)):
         tool("Count", form=form)(lambda job, bases: {})
+    assert get_args(AlphabetName) == tuple(ALPHABETS)  # so that an editor offers all of them
 
 
 def test_a_long_text_is_kept_instead_of_shown(meta: Meta) -> None:
