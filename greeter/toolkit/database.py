@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from greeter.toolkit.alphabets import ALPHABETS
+from greeter.toolkit.checksums import sha256_of
 from greeter.toolkit.errors import ToolError
 from greeter.toolkit.json_types import JSONObject
 
@@ -83,6 +84,10 @@ class Database:
             return ""
         return f"{self.sequences:,} sequence{'s' * (self.sequences != 1)}"
 
+    def changed_files(self) -> list[str]:
+        """Return the names of files whose SHA-256 is not that of `files`, or that cannot be read. Reads all of them."""
+        return [name for name, sum_ in self.files.items() if _sum_of(self.folder / name) != sum_]
+
     @property
     def about(self) -> JSONObject:
         """What `database.json` contains."""
@@ -135,3 +140,10 @@ class Database:
         sums = self.files if isinstance(self.files, Mapping) else {}
         if Path(str(self.file)).name != self.file or not isinstance(sums.get(self.file), str):
             yield "file (a name, whose SHA-256 is in files)"
+
+
+def _sum_of(path: Path) -> str | None:
+    try:
+        return sha256_of(path)
+    except OSError:
+        return None

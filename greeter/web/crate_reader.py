@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from errno import EINVAL
 from hashlib import sha256
@@ -19,6 +19,7 @@ from greeter.web.crate import INPUTS, PARAMETERS
 from greeter.web.crate_graph import METADATA, Entity
 
 _CHUNK = 256 * 1024  # bytes
+_MOST_BYTES = 16 * 1024 * 1024  # of a JSON file
 # What zipfile raises for a damaged or encrypted archive; and what is missing, of another type or too deep in the JSON.
 _DAMAGE = (BadZipFile, zlib.error, EOFError, RuntimeError, LookupError, TypeError, AttributeError, ValueError)
 
@@ -49,7 +50,7 @@ def read(path: Path, folder: Path) -> Crate:
     """
     try:
         with ZipFile(path) as archive:
-            entities = {entity["@id"]: entity for entity in json.loads(archive.read(METADATA))["@graph"]}
+            entities = {entity["@id"]: entity for entity in json.loads(_read_short(archive, METADATA))["@graph"]}
             run = entities["#run"]
             used = [entities[one] for one in _ids(run.get("object", []))]
             tool = entities[run["instrument"]["@id"]]
@@ -57,15 +58,19 @@ def read(path: Path, folder: Path) -> Crate:
             data = [entity for entity in used if entity["@id"].startswith("#data-")]
             databases = [entity for entity in used if entity["@id"].startswith("#database-")]
             inputs = [entity for entity in used if entity["@id"].startswith(INPUTS)]
+            parameters = _read_short(archive, PARAMETERS)
+            _check_sum(entities[PARAMETERS], sha256(parameters).hexdigest())
             return Crate(
-                tool=tool["identifier"],
-                params=loads(b"".join(_checked(archive, entities[PARAMETERS]))) | _extract(archive, inputs, folder),
+                tool=_text(tool["identifier"]),
+                params=loads(parameters) | _extract(archive, inputs, folder),
                 missing=sum(entity["@id"].startswith("#input-") for entity in used),
-                sums={one: entities[one]["sha256"] for one in _ids(run.get("result", []))},
-                versions={one["name"]: one.get("softwareVersion") or one["version"] for one in [*needed, *data]},
-                databases={one["identifier"]: one["sha256"] for one in databases},
-                summary=run["description"],
-                error=run.get("error", ""),
+                sums=_texts((one, entities[one]["sha256"]) for one in _ids(run.get("result", []))),
+                versions=_texts(
+                    (one["name"], one.get("softwareVersion") or one["version"]) for one in [*needed, *data]
+                ),
+                databases=_texts((one["identifier"], one["sha256"]) for one in databases),
+                summary=_text(run["description"]),
+                error=_text(run.get("error", "")),
             )
     except (*_DAMAGE, OSError) as error:
         if isinstance(error, OSError) and error.errno != EINVAL:  # that is an offset before the start of the file
@@ -76,6 +81,26 @@ def read(path: Path, folder: Path) -> Crate:
 def _ids(value: Entity | list[Entity]) -> Iterator[str]:
     """Yield the ids in a property, which has one reference or a list."""
     yield from (one["@id"] for one in (value if isinstance(value, list) else [value]))
+
+
+def _text(value: object) -> str:
+    """Return a value, or raise TypeError if it is no text."""
+    if not isinstance(value, str):
+        raise TypeError(f"{str(value)[:80]} is not a text")
+    return value
+
+
+def _texts(pairs: Iterable[tuple[object, object]]) -> dict[str, str]:
+    return {_text(name): _text(value) for name, value in pairs}
+
+
+def _read_short(archive: ZipFile, name: str) -> bytes:
+    """Return the content of a JSON file, which would need many times its size in memory."""
+    with archive.open(name) as source:
+        content = source.read(_MOST_BYTES + 1)
+    if len(content) > _MOST_BYTES:
+        raise ValueError(f"{name} has more than {_MOST_BYTES >> 20} MiB")
+    return content
 
 
 def _extract(archive: ZipFile, inputs: list[Entity], folder: Path) -> dict[str, Upload | list[Upload]]:
@@ -102,5 +127,9 @@ def _checked(archive: ZipFile, entity: Entity) -> Iterator[bytes]:
         while chunk := source.read(_CHUNK):
             digest.update(chunk)
             yield chunk
-    if digest.hexdigest() != entity["sha256"]:
+    _check_sum(entity, digest.hexdigest())
+
+
+def _check_sum(entity: Entity, found: str) -> None:
+    if found != entity["sha256"]:
         raise ValueError(f"{entity['@id']} was changed")

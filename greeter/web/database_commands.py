@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from errno import EXDEV
@@ -40,16 +41,22 @@ def line_of(database: Database) -> str:
 
 
 @click.command("list-databases")
+@click.option("--check", is_flag=True, help="Exit with status 1 if a file is not as it was when it was added.")
 @with_appcontext
-def list_databases() -> None:
+def list_databases(*, check: bool) -> None:
     """List the databases, and how many jobs name each version."""
+    damaged = False
     for database in services().databases.published():
         try:
             jobs = f"jobs that name it: {services().jobs.store.database_use.count(database.name)}"
         except UNAVAILABLE:
             jobs = "jobs that name it: unknown, Redis does not answer"
         notes = ["default"] * database.default + [f"paused: {database.paused}"] * bool(database.paused)
+        if changed := database.changed_files() if check else []:
+            damaged = True
+            notes.append(f"damaged, add it again as another version: {', '.join(changed)}")
         click.echo("; ".join([line_of(database), jobs, *notes]))
+    sys.exit(damaged)
 
 
 @click.command("prefer-database")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
@@ -22,6 +23,7 @@ from greeter.web.crate import OUTPUTS, RESULT, result_bytes
 from greeter.web.crate_reader import Crate, NotACrate, read
 from greeter.web.run_tool import Given, execute
 from greeter.web.services import services
+from greeter.web.template_filters import printable
 
 
 @click.command()
@@ -33,23 +35,32 @@ def rerun(archive: Path) -> None:
     Prints which versions differ, and whether each file of the result is the same, byte for byte. Exits with status 1 if
     any file differs.
     """
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory() as folder, _printable_errors():
         try:
             crate = read(archive, Path(folder))
         except NotACrate as error:
             advice = "Download job.zip again from the page of the job."
             raise click.ClickException(f"This is not the unchanged archive of a job: {error}. {advice}") from None
         tool = _tool(crate)
-        click.echo(f"{crate.summary} {crate.error}".rstrip(), err=True)
+        click.echo(printable(f"{crate.summary} {crate.error}".rstrip()), err=True)
         now = services().shown(versions.of_code(tool) | versions.of_machine(tool))
         then = {**crate.versions, **{name: sum_[: versions.DIGITS] for name, sum_ in crate.databases.items()}}
-        for line in _compare_versions(then, now | _of_databases(crate.databases)):
-            click.echo(line)
+        for line in _compare_versions(then, now | {name: _of_database(name) for name in crate.databases}):
+            click.echo(printable(line))
         result, files = execute(tool, _given(crate.params), crate.params, takes_paused=True)
     differences = list(_compare(crate.sums, _sums(result, files)))
     for path, difference in differences:
-        click.echo(f"{path}: {difference or 'the same, byte for byte'}")
+        click.echo(printable(f"{path}: {difference or 'the same, byte for byte'}"))
     sys.exit(any(difference for _, difference in differences))
+
+
+@contextmanager
+def _printable_errors() -> Iterator[None]:
+    """Remove control characters from errors, which may have texts of the archive."""
+    try:
+        yield
+    except click.ClickException as error:
+        raise type(error)(printable(error.message, keep="\n")) from None
 
 
 def _tool(crate: Crate) -> Tool:
@@ -66,10 +77,14 @@ def _tool(crate: Crate) -> Tool:
     return tool
 
 
-def _of_databases(names: Iterable[str]) -> dict[str, str]:
-    """Return the start of the SHA-256 of databases as they are here. Other sites may use the same names."""
-    found = {name: services().databases.find(name) for name in names}
-    return {name: one.files[one.file][: versions.DIGITS] if one else "not here" for name, one in found.items()}
+def _of_database(name: str) -> str:
+    """Return the start of the SHA-256 of a database as it is here. Another site may use the same name."""
+    database = services().databases.find(name)
+    if not database or not (database.folder / database.file).is_file():
+        return "not here"
+    found = sha256_of(database.path)
+    is_changed = found != database.files[database.file]
+    return found[: versions.DIGITS] + f" ({database.file} was changed after it was added)" * is_changed
 
 
 def _given(params: Params) -> dict[str, Given]:

@@ -8,12 +8,16 @@ import re
 import shutil
 import sys
 import tempfile
+import tracemalloc
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
 from hashlib import sha256
+from itertools import product
 from pathlib import Path
 from typing import Any
-from zipfile import ZipFile
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import pytest
 from click.testing import Result
@@ -29,6 +33,7 @@ from greeter.toolkit import Job
 from greeter.toolkit.database import Database
 from greeter.toolkit.tool import Tool
 from greeter.tools import SAMPLES, load
+from greeter.web.crate_reader import NotACrate, read
 from tests.conftest import free_port
 from tests.crates import problems, read_crate
 
@@ -122,14 +127,14 @@ class Again:
         app.extensions["greeter"] = replace(app.extensions["greeter"], samples=samples)
         self.archive.write_bytes(app.test_client().get("/jobs/sample-zz_again/job.zip").data)
 
-    def rerun(self) -> Result:
-        """Run the command."""
-        return self.app().test_cli_runner().invoke(args=["rerun", str(self.archive)])
+    def rerun(self, *, color: bool = False) -> Result:
+        """Run the command, in a terminal with colours or without."""
+        return self.app().test_cli_runner().invoke(args=["rerun", str(self.archive)], color=color)
 
     def change(self, path: str, old: bytes, new: bytes) -> None:
         """Change a file in the archive."""
         content = self.archive.read_bytes()
-        with ZipFile(io.BytesIO(content)) as source, ZipFile(self.archive, "w") as target:
+        with ZipFile(io.BytesIO(content)) as source, ZipFile(self.archive, "w", ZIP_DEFLATED) as target:
             for name in source.namelist():
                 target.writestr(name, source.read(name).replace(old, new) if name == path else source.read(name))
 
@@ -249,6 +254,71 @@ def test_another_file_is_no_archive(again: Again) -> None:
     assert "Download job.zip again from the page of the job." in again.rerun().stderr
 
 
+def test_an_archive_of_others_cannot_control_the_terminal(again: Again) -> None:
+    """Its texts are printed without control characters."""
+    again.run()
+    again.change("ro-crate-metadata.json", b"The job finished.", b"\\u001b[2JDone.")
+    again.change("ro-crate-metadata.json", b'"softwareVersion": "', b'"softwareVersion": "\\u001b[31m\\n')
+    again.change("ro-crate-metadata.json", b"outputs/values.txt", b"outputs/\\u009bvalues.txt")
+    ended = again.rerun(color=True)
+    assert "[2JDone." in ended.stderr
+    assert "outputs/values.txt: missing now" in ended.stdout
+    again.change("ro-crate-metadata.json", b"inputs/table", b"inputs/\\u001b[2Jtable")
+    refused = again.rerun(color=True)
+    assert "inputs/" in refused.stderr
+    shown = ended.output + refused.output
+    assert not set(shown) & {"\x1b", "\x9b"}, shown
+
+
+@pytest.mark.parametrize(("name", "key"), [("ro-crate-metadata.json", b'"@graph"'), ("parameters.json", b'"word"')])
+def test_a_json_file_of_any_size_takes_little_memory(again: Again, name: str, key: bytes) -> None:
+    """It is refused before it is read as a whole: ZIP packs a thousandth."""
+    again.run()
+    again.change(name, key, key + b" " * 150_000_000)
+    tracemalloc.start()
+    ended = again.rerun()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert f"{name} has more than 16 MiB. Download job.zip again" in ended.stderr
+    assert peak < 100_000_000
+
+
+def test_values_of_other_types_are_refused(again: Again, tmp_path: Path) -> None:
+    """Each value of the description in turn: what is read has texts, or it is no crate."""
+    again.run()
+    with ZipFile(again.archive) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    description = json.loads(files["ro-crate-metadata.json"])
+    for place, other in product(places(description), (None, 5, [], {}, ["a"], {"@id": 5})):
+        changed = replaced(description, place, other)
+        with ZipFile(again.archive, "w") as archive:
+            for name, content in (files | {"ro-crate-metadata.json": json.dumps(changed).encode()}).items():
+                archive.writestr(name, content)
+        with suppress(NotACrate):
+            crate = read(again.archive, tmp_path)
+            texts = [crate.tool, crate.summary, crate.error]
+            for found in (crate.sums, crate.versions, crate.databases):
+                texts += [*found, *found.values()]
+            assert [text for text in texts if not isinstance(text, str)] == [], (place, other)
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Yield the path to each value in a JSON document."""
+    yield path
+    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, one in pairs:
+        yield from places(one, (*path, key))
+
+
+def replaced(value: Any, path: tuple[Any, ...], other: Any) -> Any:
+    """Return a JSON document with another value at a path."""
+    if not path:
+        return other
+    copy = value.copy()
+    copy[path[0]] = replaced(value[path[0]], path[1:], other)
+    return copy
+
+
 DATABASE_TOOL = '''
 from wtforms import Form
 from greeter.toolkit import DatabaseField, tool
@@ -308,3 +378,24 @@ def test_the_database_of_a_job_is_described_and_compared(again: Again) -> None:
     assert gone.exit_code == 2
     assert f"Version of pdb/1: {then} then, not here now.\n" in gone.stdout
     assert "--database: This database is no longer here." in gone.stderr
+
+
+def test_a_database_that_was_changed_on_the_disk_is_named(again: Again) -> None:
+    """By the sum of its file, not the one in its description, which says nothing of a damage."""
+    again.write(DATABASE_TOOL)
+    database = add_database(again, ">a\nMKV\n")
+    again.run_with_database(database)
+    check = ["list-databases", "--check"]
+    checked = again.app().test_cli_runner().invoke(args=check)
+    assert (checked.exit_code, "damaged" in checked.output) == (0, False)
+    database.path.write_text(">a\nMKV\n>b\nMKV\n")
+    found = sha256(database.path.read_bytes()).hexdigest()[:12]
+    ended = again.rerun()
+    assert ended.exit_code == 1
+    assert f" then, {found} (sequences.fa was changed after it was added) now.\n" in ended.stdout
+    checked = again.app().test_cli_runner().invoke(args=check)
+    assert checked.exit_code == 1
+    assert "damaged, add it again as another version: sequences.fa\n" in checked.output
+    database.path.unlink()
+    assert again.app().test_cli_runner().invoke(args=check).exit_code == 1
+    assert "not here now.\n" in again.rerun().stdout
