@@ -33,7 +33,7 @@ def search(
     threads: int = 1,
     searched: Callable[[int, int], object] = lambda done, number: None,
 ) -> Generator[Hits]:
-    """Search proteins in a FASTA file of any size, in memory that does not depend on it.
+    """Search proteins in a FASTA file of any size, in memory that depends on the hits of a query, but not on the file.
 
     A small file is read once, a larger one once for each query, as the program does. Each thread compares one query
     with one block of the targets at a time, or builds the model of the next query. All blocks are searched with the
@@ -54,10 +54,16 @@ def search(
     pool = ThreadPoolExecutor(threads)
     try:
         results = _in_order(pool, _steps(_models(pool, queries), targets, number, evalue), ahead=2 * threads)
-        while parts := list(_next_query(results, searched)):
-            yield parts[0].merge(*parts[1:])
+        while (merged := _merged(_next_query(results, searched))) is not None:
+            yield merged
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _merged(parts: Iterable[Hits]) -> Hits | None:
+    """Merge the hits of all blocks, or return None if there are none. The result has copies, so the parts are freed."""
+    all_parts = list(parts)
+    return all_parts[0].merge(*all_parts[1:]) if all_parts else None
 
 
 def _next_query(results: Iterator[tuple[int, Hits | None]], searched: Callable[[int, int], object]) -> Iterator[Hits]:

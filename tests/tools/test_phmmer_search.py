@@ -1,5 +1,6 @@
 """phmmer in databases, and in files that are searched block by block."""
 
+import gc
 import random
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
+from pyhmmer.plan7 import TopHits
 from werkzeug.datastructures import MultiDict
 
 from greeter.jobs.databases import SHIPPED
@@ -47,6 +49,18 @@ def test_a_database_in_many_blocks_gives_the_tables_of_the_program(
     result = phmmer(job, query=query, database=SHIPPED_GLOBINS, targets=None, evalue=evalue)
     assert tables(job) == reference(name)
     assert (result["targets"], result["target_residues"]) == (45, 6519)
+
+
+def test_the_hits_of_blocks_are_freed_once_they_are_merged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They take as much memory as the merged ones, until the next query is complete."""
+    monkeypatch.setattr(module, "BLOCK", 500)
+    (queries,) = read_proteins(HBB_HUMAN)
+    before = sum(isinstance(one, TopHits) for one in gc.get_objects())
+    found = search(queries, SHIPPED_GLOBINS.path, evalue=10.0)
+    hits = next(found)
+    assert hits
+    assert sum(isinstance(one, TopHits) for one in gc.get_objects()) - before == 1
+    found.close()
 
 
 def relatives(path: Path, number: int) -> Path:
