@@ -14,7 +14,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from greeter.version import RELEASED, __version__
-from tests.conftest import PATIENCE, Installation
+from tests.conftest import PATIENCE, Installation, needs
 from tests.http import fetch
 
 
@@ -144,6 +144,20 @@ def test_the_scripts_work_as_they_are_printed(
     if tool == "phmmer protein search":
         assert "/files/targets.tbl" in done.stdout
         assert kind == "Python" or (tmp_path / "targets.tbl").stat().st_size > 100
+
+
+@pytest.mark.slow
+@needs("mafft", "mafft")
+@pytest.mark.parametrize(("kind", "command"), SCRIPTS)
+def test_the_scripts_of_mafft_fetch_its_alignment(
+    installation: Installation, tmp_path: Path, kind: str, command: list[str]
+) -> None:
+    """Its example has another file and other fields than those of the other tools."""
+    run = [*command, script_of(installation, "MAFFT multiple alignment", kind)]
+    done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "/files/alignment.fasta" in done.stdout
+    assert kind == "Python" or (tmp_path / "alignment.fasta").stat().st_size > 100
 
 
 @pytest.mark.slow
