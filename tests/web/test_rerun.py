@@ -289,7 +289,7 @@ def test_values_of_other_types_are_refused(again: Again, tmp_path: Path) -> None
     with ZipFile(again.archive) as archive:
         files = {name: archive.read(name) for name in archive.namelist()}
     description = json.loads(files["ro-crate-metadata.json"])
-    for place, other in product(places(description), (None, 5, [], {}, ["a"], {"@id": 5})):
+    for place, other in product(places(description), (5, ["a"], {})):
         changed = replaced(description, place, other)
         with ZipFile(again.archive, "w") as archive:
             for name, content in (files | {"ro-crate-metadata.json": json.dumps(changed).encode()}).items():
