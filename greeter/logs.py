@@ -45,7 +45,7 @@ def _configuration(production: bool) -> dict[str, object]:
         "loggers": {
             "gunicorn.error": {"handlers": [], "propagate": True},
             "multiprocessing": {"handlers": ["console"]},  # the logger of Celery's pool, which does not propagate
-            # Their other lines are all about single tasks, so that they need not even be made.
+            # All their other lines are about single tasks, so do not even create them.
             "celery.app.trace": {"filters": ["not_about_a_task"], "level": "WARNING"},
             "celery.worker.strategy": {"filters": ["not_about_a_task"], "level": "WARNING"},
         },

@@ -30,7 +30,7 @@ class RedisUrl:
     login: Mapping[str, str]  # the `username` and the `password` for the server, if there are any
     database: int  # the number of the database
     tls: Mapping[str, str | bool]  # options of redis-py and of kombu for TLS; empty without TLS
-    service: str  # the name by which the sentinels know the primary. Empty: the URL names the server itself
+    service: str  # the name by which the sentinels know the primary. If empty, the URL names the server itself
     sentinel_login: Mapping[str, str]  # the `username` and the `password` for the sentinels, if there are any
 
     @classmethod

@@ -19,7 +19,7 @@ class SmtpUrl:
     scheme: str  # smtps for TLS from the start, smtp+starttls for TLS by the command STARTTLS, smtp for no encryption
     host: str
     port: int
-    user: str  # the user to log in as. Empty: no login
+    user: str  # the user to log in as. If empty, no login
     password: str
 
     @classmethod

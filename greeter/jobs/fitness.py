@@ -155,6 +155,6 @@ def thread_problem() -> str | None:
 
 
 def pair(store: Store) -> str | None:
-    """Make the folder and Redis belong together, whatever they belonged to. Return why they cannot be used, or None."""
+    """Make the folder and Redis belong together, even if they did not. Return why they cannot be used, or None."""
     installation.forget(store)
     return problem(store)

@@ -103,7 +103,7 @@ def _require_descriptors() -> None:
 
 @contextmanager
 def _limited_descriptors() -> Iterator[None]:
-    """Keep some descriptors for what has to be done after a tool that leaves none."""
+    """Reserve descriptors for the work after the tool, which may use up all others."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY:
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft - _SPARE_DESCRIPTORS, 0), hard))

@@ -95,7 +95,7 @@ class Database:
 
     @property
     def recorded(self) -> JSONObject:
-        """What the record of a job contains: what the version is and, unlike the rest, always will be."""
+        """What the record of a job contains: the attributes of the version that never change."""
         return {name: value for name, value in asdict(self).items() if name not in _NOT_RECORDED}
 
     @classmethod

@@ -31,7 +31,7 @@ class DatabaseField(SelectField):
         validators: A list of WTForms validators.
         kind: The kind of database. "protein", "dna", "rna" and "any", which takes the letters of all three, are FASTA
             files; any other word is a kind of your own.
-        none: The option for no database, such as "None". Empty: a database is needed.
+        none: The option for no database, such as "None". If empty, a database is required.
         longest: The maximum length of a sequence in residues: `flask add-database` refuses longer ones.
         check: For a kind of your own, a function that gets the Path of a new file, and raises `ToolError`.
         index: A function that gets the Path of a new file, and writes what the tool's program needs beside it, such as

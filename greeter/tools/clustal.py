@@ -19,7 +19,7 @@ _AMINO_ACIDS = {
 
 
 def has_nucleotides(rows: Sequence[FastaRecord]) -> bool:
-    """Return whether an alignment is of nucleotides, as more than three quarters of its letters are then."""
+    """Return whether more than three quarters of the letters of an alignment are nucleotides."""
     letters = "".join(row.sequence for row in rows).upper().replace("-", "")
     return sum(letters.count(one) for one in "ACGTUN") > 0.75 * len(letters)
 

@@ -63,7 +63,7 @@ def list_databases(*, check: bool) -> None:
 @click.argument("name")
 @with_appcontext
 def prefer_database(name: str) -> None:
-    """Let forms choose the database of a version, such as swissprot/2026_04, unless the user does."""
+    """Make the database of a version, such as swissprot/2026_04, the default in forms."""
     database = _find(name)
     with explained("changed"):
         services().databases.prefer(database)

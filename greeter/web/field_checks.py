@@ -77,7 +77,7 @@ def several_problem(values: int) -> str:
 
 
 def _make_comparable(form: Form, field: Field) -> None:
-    """Replace a number that other validators cannot compare with others."""
+    """Replace a number that other validators could not compare by NaN."""
     with suppress(TypeError):  # not a number
         try:
             math.isfinite(field.data)

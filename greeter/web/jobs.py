@@ -106,7 +106,7 @@ def _tag(record: Record) -> str:
 
 
 def _is_missing(record: Record) -> NoReturn:
-    """Answer that a job does not have this, and while it is active, when to ask again."""
+    """Answer with the 404 page, and with Retry-After while the job is active."""
     response = current_app.make_response(not_found(NotFound()))
     response.headers.update(wait_headers(record))
     abort(response)

@@ -41,7 +41,7 @@ class _Counter:
 
 
 class _Storage(RedisStorage):
-    """Counters in the memory of Redis alone: counting does not wait for the disk, which nobody needs for a minute."""
+    """Counters that last a minute, so Redis keeps them in memory only, and counting does not wait for the disk."""
 
     DEPENDENCIES = {"redis": None}  # noqa: RUF012  not Valkey's client too, which takes 2.5 MiB
     SCRIPT_INCR_EXPIRE = b"redis.set_repl(redis.REPL_NONE)\n" + RedisStorage.SCRIPT_INCR_EXPIRE
@@ -51,7 +51,7 @@ class Limits:
     """Counts per minute: requests in this process; submissions in Redis, or in this process if it is unavailable."""
 
     def __init__(self, settings: Settings, pool: ConnectionPool) -> None:
-        """Count in the Redis to which these connections lead."""
+        """Count in the Redis of these connections."""
         self._requests = _Counter(settings.requests_per_minute)
         self._submissions = _Counter(settings.submits_per_minute)
         self._per_minute = RateLimitItemPerMinute(settings.submits_per_minute, namespace="submissions")

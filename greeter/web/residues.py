@@ -10,7 +10,7 @@ import re
 
 from markupsafe import Markup, escape
 
-_LONGEST = 20_000  # characters: with colours, they are ten times as many
+_LONGEST = 20_000  # characters: the colours make the page ten times as large
 
 # The names of the classes are short because thousands of elements have them; style.css says what they are.
 _AMINO_ACIDS = {"h": "AVLIMC", "a": "FWYH", "p": "KR", "n": "DE", "q": "STNQ", "g": "GP"}

@@ -23,7 +23,7 @@ def init_app(app: Flask) -> None:
 
 
 class Rendered(NamedTuple):
-    """The HTML of a template, which is not escaped again, nor searched again for characters that are not printable."""
+    """HTML of a template. It is neither escaped nor searched for unprintable characters again."""
 
     html: str
 

@@ -16,7 +16,7 @@ local function count_end(end_phase)
   return duration
 end
 
--- Makes a mail wait for some seconds. From `since` it is seen that the clock was set back while it waits.
+-- Makes an email wait for some seconds. `since` reveals whether the clock was set back meanwhile.
 local function postpone_mail(job, seconds)
   redis.call('HSET', 'mail:' .. job, 'since', now)
   redis.call('ZADD', MAILS, now + seconds, job)

@@ -30,6 +30,6 @@ DATABASE_LIST = component("DatabaseList", {"databases": list_of(component("Datab
 
 
 def databases_of(record: Record) -> Mapping[str, JSONObject]:
-    """Return what USED_DATABASE has of the versions of databases that a job used, by the name of the input."""
+    """Return the databases that a job used, as USED_DATABASE describes them, by the name of the input."""
     provenance = services().provenance(record.id)
     return {name: {"name": provenance.database_names[name], **about} for name, about in provenance.databases.items()}

@@ -63,7 +63,7 @@ def document() -> JSONObject:
 
 
 def _described(operation: Operation, tool: Tool | None = None) -> JSONObject:
-    """Describe an operation, or what it is for one tool, whose name its path then has."""
+    """Describe an operation, for any tool or for one, whose name is then in its path."""
     path_parameters = [] if tool else _path_parameters(operation)
     described: JSONObject = {
         "operationId": f"execute_{tool.name}" if tool else operation.view.__name__,

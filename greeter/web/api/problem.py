@@ -41,7 +41,7 @@ PROBLEM = component(
 
 
 def not_yet(description: str) -> Answer:
-    """Return the response that is a problem, with Retry-After if it is one only until the job has ended."""
+    """Describe the response to a request that cannot be answered, or only after the end of the job."""
     until_then = "with Retry-After while the job has not ended"
     return Answer(f"{description} ({until_then}).", PROBLEM, (), ("Retry-After",), MEDIA_TYPE)
 

@@ -46,7 +46,7 @@ STATUS_INFO = component(
 
 
 def status_info(record: Record) -> JSONObject:
-    """Return what STATUS_INFO has of a job: the members of statusInfo in OGC API Processes, and our own."""
+    """Return the state of a job, as STATUS_INFO describes it: as in OGC API Processes, with members of our own."""
     times = {"created": "submitted", "started": "started", "finished": "ended"}
     optional: JSONObject = {
         **{name: record.times[key].isoformat() for name, key in times.items() if key in record.times},
