@@ -116,8 +116,8 @@ def test_the_page_lists_files_with_their_sentences_and_shows_them(installation: 
     }
     assert f'<a href="{job}/job.zip">All files</a>' in page
     assert f'<img src="{job}/files/figure.svg?inline=1" alt="figure.svg">' in page
-    assert f'<a href="{job}/files/report.pdf?inline=1">view in the browser</a>' in page
-    assert f'<a href="{job}/files/broken.pdf?inline=1">view in the browser</a>' in page
+    assert f'<a href="{job}/files/report.pdf?inline=1">view it</a>' in page
+    assert f'<a href="{job}/files/broken.pdf?inline=1">view it</a>' in page
     assert "<td>&lt;b&gt;99&lt;/b&gt;</td>" in page
     assert "<td>one, and\na line</td>" in page
     assert "&lt;i&gt;step&lt;/i&gt; 20\n</pre>" in page
