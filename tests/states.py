@@ -225,7 +225,7 @@ def _without_redis(then: Arrival) -> Arrival:
 
 # For an installation without a worker and with small limits.
 WITHOUT_WORKER: dict[str, Arrival] = {
-    "waiting-no-worker": _job("expensive_greet", "text=No worker is running"),
+    "waiting-no-worker": _job("expensive_greet", "text=No worker for this job"),
     "waiting": _waiting,
     "running-stale": _stale,
     "429": _busy,

@@ -71,7 +71,7 @@ def test_a_queue_without_a_worker_is_named(site: Installation) -> None:
     job = site.submit("long_diary", seconds=0.1)
     wait_for(lambda: site.workers("celery") == 1)
     assert signatures(site) == (True, False)
-    assert "No worker for the queue “long” is running" in fetch(site, f"/jobs/{job}").body
+    assert "No worker for this job (queue “long”) is running" in fetch(site, f"/jobs/{job}").body
     wait_for(lambda: "these queues: long. Start one" in not_ready(site))
     login = {"Authorization": "Bearer a token of sixteen or more"}
     metrics = wait_for(

@@ -49,7 +49,7 @@ class Record:
     cancel_requested = _field("cancel_requested", bool)  # whether it was cancelled but is still running
     partial = _field("partial", bool)  # whether the result is a fallback
     queue = _field("queue", str)
-    workers = _field("workers", int)  # of this queue, with a recent heartbeat
+    workers = _field("workers", int)  # of this queue, with a recent heartbeat; 0 if none of them has its tool
     elapsed = _field("elapsed", int)  # seconds since the start, or the submission; multiples of 60 after a minute
     silence = _field("silence", int)  # seconds since the last heartbeat; 0 if there was one within 30 seconds
     mail = _field("mail", str)  # the `MailState` of its mail; may be empty

@@ -10,6 +10,7 @@ from greeter.jobs.scripts import texts
 Reply: TypeAlias = tuple[
     list[tuple[bytes, int, int, int, int]],  # each queue: its name, and what QueueStatistics has
     list[bytes],  # why workers are unfit
+    list[bytes],  # idle tools
     list[int],  # the bounds
     list[bytes],  # names and numbers of what was counted, alternating
 ]
@@ -33,6 +34,7 @@ class Statistics:
     Attributes:
         queues: Numbers of the queues that have jobs or workers, by name.
         unfit: Why workers with a recent heartbeat cannot run jobs, one reason for each.
+        idle_tools: Names and signatures of the tools that only workers have that take no jobs.
         bounds: The bounds of the duration buckets, in seconds.
         ended: Numbers of ended jobs and sums of their durations: `("ended", tool, phase)`, `("seconds", tool)`, and
             `("bucket", tool, bound)` for jobs that ran no longer than a bound but longer than the one before it.
@@ -40,14 +42,15 @@ class Statistics:
 
     queues: dict[str, QueueStatistics]
     unfit: list[str]
+    idle_tools: list[str]
     bounds: list[int]
     ended: dict[tuple[str, ...], float]
 
     @classmethod
     def read(cls, reply: Reply) -> Statistics:
         """Read the reply of statistics.lua."""
-        queues, unfit, bounds, counted = reply
+        queues, unfit, idle_tools, bounds, counted = reply
         by_name = {name.decode(): QueueStatistics(*numbers) for name, *numbers in queues}
         fields = iter(texts(counted))
         ended = {tuple(name.split()): float(number) for name, number in zip(fields, fields, strict=True)}
-        return cls(by_name, texts(unfit), bounds, ended)
+        return cls(by_name, texts(unfit), texts(idle_tools), bounds, ended)

@@ -49,13 +49,18 @@ def problem() -> str:
 
 
 def _missing_workers(statistics: Statistics) -> str:
-    """Return which queues of the tools or of waiting jobs have no worker, and what to do, or an empty string."""
-    queues = {tool.queue for tool in services().tools.values()}
+    """Return which queues or tools have no worker that takes their jobs, and what to do, or an empty string."""
+    tools = services().tools.values()
+    queues = {tool.queue for tool in tools}
     queues |= {name for name, queue in statistics.queues.items() if queue.waiting}
     served = {name for name, queue in statistics.queues.items() if queue.workers}
     missing = ", ".join(sorted(queues - served))
-    if not missing:
+    idle = ", ".join(sorted(tool.name for tool in tools if tool.signature in statistics.idle_tools))
+    if not missing and not idle:
         return ""
+    if not missing:
+        reason = statistics.unfit[0] if statistics.unfit else "They are drained: start another one."
+        return f"The workers that have these tools take no jobs: {idle}. {reason}"
     if statistics.unfit:
         return f"No worker can run the jobs of these queues: {missing}. {statistics.unfit[0]}"
     return f"No worker has sent a heartbeat recently for these queues: {missing}. Start one, or check its log."

@@ -401,3 +401,20 @@ def test_the_number_of_starts_of_a_job_is_limited(store: Store) -> None:
         starts += 1
     record = store.find("a" * 32)
     assert (record.phase, record.user_message, starts) == ("failed", "lost", MAX_STARTS)
+
+
+def test_a_job_waits_for_a_worker_that_has_its_tool_but_takes_no_jobs(store: Store) -> None:
+    """It may have lost its folder for a while, while a worker without the tool gets the messages."""
+    create(store, "a" * 32)
+    signature = store.fields("a" * 32, "signature")["signature"]
+    store.redis.hset("job:" + "a" * 32, "unknown", 10_000)  # seconds
+    store.worker_heartbeat("other", ["celery"], [], [])
+    store.worker_heartbeat("owner", ["celery"], [signature], [])
+    assert (store.find("a" * 32).workers, store.statistics().idle_tools) == (2, [])
+    store.redis.zincrby("workers:tools", -60, signature)
+    store.redis.delete("tools")
+    store.worker_heartbeat("owner", [], [signature], [], "DATA_DIR is missing.")
+    assert not store.fail_unknown("a" * 32, "{}")
+    assert (store.find("a" * 32).workers, store.statistics().idle_tools) == (0, [signature])
+    store.worker_heartbeat("owner", ["celery"], [signature], [])
+    assert (store.find("a" * 32).workers, store.statistics().idle_tools) == (2, [])

@@ -78,6 +78,28 @@ def test_a_redis_whose_configuration_becomes_unsafe_is_reported(
     assert seen() == ("", True, False)
 
 
+@pytest.mark.redis
+def test_a_tool_is_named_whose_workers_take_no_jobs(with_redis: Installation) -> None:
+    """With the reason, by readiness and on the pages of its jobs, although another worker takes jobs of its queue."""
+    store, client, tools = with_redis.store, create_app(with_redis.settings).test_client(), load()
+    queues = {tool.queue for tool in tools.values()}
+    page = f"/jobs/{with_redis.submit('nap')}"
+    nap = tools["nap"].signature
+
+    def seen() -> tuple[str, bool]:
+        ready = client.get("/health/ready").json.get("reason", "")
+        return ready, "No worker for this job is running" in client.get(page).text
+
+    store.worker_heartbeat("other", queues, [], [])
+    store.worker_heartbeat("owner", queues, [nap], [])
+    assert seen() == ("", False)
+    store.redis.zincrby("workers:tools", -60, nap)
+    store.worker_heartbeat("owner", [], [nap], [], "DATA_DIR is gone.")
+    assert seen() == ("The workers that have these tools take no jobs: nap. DATA_DIR is gone.", True)
+    store.worker_heartbeat("owner", [], [nap], [])
+    assert seen() == ("The workers that have these tools take no jobs: nap. They are drained: start another one.", True)
+
+
 @pytest.mark.slow
 def test_readiness_requires_a_worker_and_a_writable_redis(
     own_installation: Installation, monkeypatch: pytest.MonkeyPatch

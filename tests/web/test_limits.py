@@ -169,7 +169,7 @@ def test_job_limits_apply_to_each_visitor_and_to_the_queue(with_redis: Installat
     jobs = [greet(f"P{number}").headers["Location"] for number in range(2)]
     page = visitor.get(jobs[1]).text
     assert "1 job ahead of you" in page
-    assert "No worker is running at the moment" in page
+    assert "No worker for this job is running at the moment" in page
     full = greet("Grace", "7")
     assert (full.status_code, full.headers["Retry-After"]) == (503, "300")
     for kept in ('value="Grace"', 'value="7"', 'value="mine"', "The queue is full"):

@@ -2,8 +2,8 @@
 --
 -- ARGV: 1 '', 2 seconds after which a worker without a heartbeat is not counted
 -- Returns: for each queue its name, the number of waiting jobs, of running jobs, and of workers, and the age of the
---   oldest waiting job in seconds; why workers cannot run jobs; the bounds of the durations, in seconds; and what was
---   counted of ended jobs: name, number, name, number, ...
+--   oldest waiting job in seconds; why workers cannot run jobs; names and signatures of tools that only workers have
+--   that take no jobs; the bounds of the durations, in seconds; and what was counted of ended jobs: name, number, ...
 local _, worker_timeout = unpack(ARGV)
 
 redis.call('SET', 'write_check', now)
@@ -24,4 +24,9 @@ for i, queue in ipairs(redis.call('SMEMBERS', QUEUES)) do
   local waiting = redis.call('ZCARD', 'queue:' .. queue)
   queues[i] = {queue, waiting, running[queue] or 0, workers, math.max(math.floor(now - oldest), 0)}
 end
-return {queues, unfit, DURATION_BOUNDS, redis.call('HGETALL', STATISTICS)}
+local idle = {}
+for _, tool in ipairs(redis.call('ZRANGEBYSCORE', TOOLS, now - worker_timeout, now + CLOCK_TOLERANCE)) do
+  local served_at = redis.call('ZSCORE', SERVED_TOOLS, tool)  -- nil if all workers have version 0.3.0
+  if served_at and is_older(served_at, worker_timeout) then idle[#idle + 1] = tool end
+end
+return {queues, unfit, idle, DURATION_BOUNDS, redis.call('HGETALL', STATISTICS)}

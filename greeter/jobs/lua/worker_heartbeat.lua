@@ -16,8 +16,9 @@ for i = 7, 6 + queues do
   redis.call('SADD', QUEUES, ARGV[i])
   redis.call('ZADD', 'workers:' .. ARGV[i], now, worker)
 end
-if tonumber(queues) > 0 then
-  for i = 7 + queues, 6 + queues + tools do redis.call('ZADD', TOOLS, now, ARGV[i]) end
+for i = 7 + queues, 6 + queues + tools do
+  redis.call('ZADD', TOOLS, now, ARGV[i])  -- also while it takes no jobs: those of its tools wait for it
+  if tonumber(queues) > 0 then redis.call('ZADD', SERVED_TOOLS, now, ARGV[i]) end
 end
 if unfit == '' then
   redis.call('HDEL', UNFIT, worker)
