@@ -75,6 +75,7 @@ class Parser(RequestParser):
         self.unreader.in_head = True
         try:
             request = super().__next__()
+            _require_plain_body(request)
         except http.ParseException as error:
             raise Malformed(error, start) from error
         finally:
@@ -93,6 +94,13 @@ class Parser(RequestParser):
             return bool(super().finish_body(deadline, max_bytes))
         except http.ParseException:  # the request was answered already
             return False
+
+
+def _require_plain_body(request: Request) -> None:
+    """Raise UnsupportedTransferCoding if the body is compressed: gunicorn would pass it on as it is."""
+    for name, value in request.headers:
+        if name == "TRANSFER-ENCODING" and value.lower() != "chunked":
+            raise http.UnsupportedTransferCoding(value)
 
 
 def _has_no_body(request: Request) -> bool:

@@ -26,6 +26,10 @@ HEADS = {
     "expectation": (417, b"POST %s HTTP/1.1\r\nExpect: more\r\n" + BODY + b"\r\n"),
     "length": (400, b"POST %s HTTP/1.1\r\nContent-Length: -1\r\n" + BODY + b"\r\n{}"),
     "coding": (501, b"POST %s HTTP/1.1\r\nTransfer-Encoding: other\r\n" + BODY + b"\r\n{}"),
+    "compression": (
+        501,
+        b"POST %s HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n" + BODY + b"\r\n2\r\n{}\r\n0\r\n\r\n",
+    ),
 }
 
 
