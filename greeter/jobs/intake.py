@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import time
@@ -10,8 +11,11 @@ from collections.abc import Collection, Iterable
 import kombu
 from celery.worker.consumer import Consumer
 
+from greeter.jobs.containment import end_pool_process
 from greeter.settings import Settings
 from greeter.toolkit.tool import Tool
+
+log = logging.getLogger(__name__)
 
 _PATIENCE = 5  # seconds in which a process is replaced
 _NO_PROCESS = "The worker has no process that can run jobs. Check its log, or start it again."
@@ -43,6 +47,13 @@ class Intake:
             return list(self._queues)
         tasks = self._tasks
         return [queue for queue in self._queues if tasks and tasks.consuming_from(queue)]
+
+    def end_silent_processes(self, most: int) -> None:
+        """Kill processes that have not confirmed a job in this many calls. The pool sends it to another one."""
+        pool = self._consumer.pool if self._consumer else None
+        for pid in pool._pool.silent(most) if pool else []:
+            log.warning("process %s is replaced, because it does not respond", pid)
+            end_pool_process(pid)
 
     @property
     def _tasks(self) -> kombu.Consumer | None:

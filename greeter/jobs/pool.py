@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 from billiard.process import BaseProcess as Process
 from celery.concurrency import asynpool, prefork
@@ -26,6 +27,9 @@ class Pool(asynpool.AsynPool):
     _queues: dict[object, Process | None]
     _waiting_to_start: set[Process]
     _find_worker_queues: Callable[[Process], object]
+    _cache: dict[int, Any]
+
+    _unconfirmed: dict[tuple[int, int | None], int] | None = None
 
     def _repopulate_pool(self, exitcodes: list[int]) -> None:
         try:
@@ -46,6 +50,19 @@ class Pool(asynpool.AsynPool):
     def has_process(self) -> bool:
         """Whether a process has started, and so can run jobs or is running one."""
         return any(one not in self._waiting_to_start for one in self._pool if one.is_alive())
+
+    def silent(self, most: int) -> list[int]:
+        """Return the ids of processes that have not confirmed a job in this many calls, because they are suspended.
+
+        Calls are counted, not seconds, because this process may have been suspended too.
+        """
+        sent = [(number, job._write_to.pid) for number, job in self._cache.items() if self._is_unconfirmed(job)]
+        before = self._unconfirmed or {}
+        self._unconfirmed = {key: before.get(key, 0) + 1 for key in sent}
+        return [pid for (_, pid), calls in self._unconfirmed.items() if pid and calls > most]
+
+    def _is_unconfirmed(self, job: Any) -> bool:
+        return job._write_to in self._pool and not job._accepted
 
 
 class TaskPool(prefork.TaskPool):
