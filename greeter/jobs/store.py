@@ -12,9 +12,9 @@
 | `clients:<queue>` | sorted set | clients by the score of their last job |
 | `fair:<queue>` | hash | the score of the last job that started, and the number of jobs that were added |
 | `workers:<queue>` | sorted set | workers that take jobs from the queue, by time of their last heartbeat |
-| `workers:tools` | sorted set | tools of workers that take jobs: names and signatures, by time of heartbeat |
 | `unfit` | hash | workers that cannot run jobs: the time of their last heartbeat, and why |
-| `tools` | sorted set | the same of all workers |
+| `tools` | sorted set | names and signatures of the tools that workers have, by time of their last heartbeat |
+| `tools:served` | sorted set | the same, only of workers that take jobs |
 | `clock` | hash | the last reading of the clock, and from when on it is trusted |
 | `installation` | string | the id of the installation, which the folder of the jobs has too |
 | `client:<address>` | set | the active jobs of one client |
