@@ -46,7 +46,7 @@ def nanoseconds_a_step(steps: Iterable[int]) -> float:
 def lines() -> list[Line]:
     """Return the lines of the table."""
     job = Job(Path(tempfile.gettempdir(), "job", "attempt"))
-    claim = Claim("", Runner(), {}, job.folder, 1)
+    claim = Claim("", Runner(), {}, 1, job.folder, 1)
     jobs = JobService(_NoRedis(Settings()), 0)
     with Path(os.devnull).open("w") as nowhere, reporting(job, claim, jobs, soft_limit=1000, hard_limit=1000):
         loops: dict[str, Callable[[], Iterable[int]]] = {

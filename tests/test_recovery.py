@@ -45,7 +45,7 @@ def let_be_stale(site: Installation, *jobs: str) -> None:
 
 
 def let_jobs_end(site: Installation) -> None:
-    """Let all jobs of `diary` and `scribble` end, which then may be as long as a busy machine needs."""
+    """Let all jobs of `diary`, `scribble` and `edit` end, which then may be as long as a busy machine needs."""
     (site.settings.data_dir / "enough").touch()
 
 

@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from greeter.jobs.errors import TIME_LIMIT_REACHED, TOOL_REMOVED
+from greeter.jobs.params import paths_in
 from tests.conftest import PATIENCE, Installation, wait_for
 from tests.servers import use
 from tests.test_recovery import children, diary, let_jobs_end, let_jobs_go_on, process_of, running
@@ -32,6 +33,12 @@ def start(site: Installation, tool: str, **params: object) -> tuple[str, psutil.
     pool = {process.pid: process for process in children(site)}
     job = site.submit(tool, **params)
     return job, pool[wait_for(lambda: process_of(site, job))]
+
+
+def submitted_text(site: Installation, job: str) -> str:
+    """Return the input of `edit` as it was submitted."""
+    (path,) = paths_in(site.store.files.inputs(job)["given"])
+    return path.read_text()
 
 
 def has_ended(process: psutil.Process) -> bool:
@@ -202,9 +209,10 @@ def test_a_worker_survives_an_outage_of_redis_that_is_longer_than_the_silence_li
 
 @pytest.mark.silence
 def test_a_late_attempt_cannot_change_the_files_of_its_successor(site: Installation) -> None:
-    """Each attempt writes to its own folder."""
-    job = site.submit("scribble", seconds=100.0)
+    """Each attempt writes to its own folder, and has its own copy of the input."""
+    job, edited = site.submit("scribble", seconds=100.0), site.submit("edit", seconds=100.0, given=b"given")
     wait_for(lambda: site.store.find(job).attempt == 1)
+    running(site, edited)
     first = process_of(site, job)
     asleep = [*psutil.Process(site.pid("worker")).children(), psutil.Process(site.pid("worker"))]
     for process in asleep:
@@ -212,6 +220,8 @@ def test_a_late_attempt_cannot_change_the_files_of_its_successor(site: Installat
     site.start("worker-2")
     wait_for(lambda: site.store.find(job).attempt == 2)
     second = process_of(site, job)
+    wait_for(lambda: site.store.find(edited).attempt == 2)
+    running(site, edited)
     for process in asleep:
         process.resume()
     psutil.wait_procs([one for one in asleep if one.pid == first], PATIENCE)
@@ -220,6 +230,8 @@ def test_a_late_attempt_cannot_change_the_files_of_its_successor(site: Installat
     (lines,) = site.store.files.outputs(job, site.store.find(job).attempt)
     assert set(lines.read_text().split()) == {str(second)} != {str(first)}
     assert (record.phase, record.result) == ("finished", {"lines": len(lines.read_text().split())})
+    assert site.ended(edited).result == {"given": "given"}
+    assert submitted_text(site, edited) == "given"
 
 
 def test_a_worker_without_a_tool_leaves_its_jobs_to_others(site: Installation) -> None:

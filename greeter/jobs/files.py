@@ -1,5 +1,7 @@
 """The folders of jobs on disk: `inputs/` has what was submitted, `attempts/<number>/` what each attempt wrote.
 
+While an attempt runs, `attempts/<number>-inputs/` is its own copy of `inputs/`, which the tool may change.
+
 Nothing is renamed when it is complete. Each path is written by one process and before the record names it, so no other
 host has looked it up before: that is all that a file server with close-to-open consistency needs.
 """
@@ -23,6 +25,7 @@ from greeter.toolkit.outputs import RESULT_NAME
 
 _MOST_COMMANDS = 4000  # bytes that the page of a job shows
 _MOST_MEASURED = 5 * MAX_FILES
+_COPIES = "*-inputs"
 _BLOCK = 4096  # bytes that an empty file or folder takes
 
 
@@ -54,18 +57,21 @@ class JobFiles:
     def create(self, job_id: str, inputs: Inputs) -> None:
         """Create the folder of a job with its inputs. Raises OSError, and leaves nothing of it, if the disk is full.
 
-        Each input is copied, also an upload: a form may still refer to it, and a tool may change its input.
+        Each input is copied, also an upload, because a form may still refer to it.
         """
-        folder = self.folder(job_id, "inputs")
         try:
-            folder.mkdir(parents=True)
+            self.folder(job_id).mkdir(parents=True)
             self.folder(job_id, "attempts").mkdir()
-            for name, source in inputs.items():
-                self._place(source, folder / name)
+            self._place_all(inputs, self.folder(job_id, "inputs"))
             self.sync(job_id)
         except OSError:
             self.remove(job_id)
             raise
+
+    def _place_all(self, inputs: Inputs, folder: Path) -> None:
+        folder.mkdir()
+        for name, source in inputs.items():
+            self._place(source, folder / name)
 
     def _place(self, source: Path | Sequence[Path], target: Path) -> None:
         if not isinstance(source, Path):
@@ -101,12 +107,15 @@ class JobFiles:
         return Space(found.f_bavail * found.f_frsize, found.f_favail if found.f_files else None)
 
     def size(self, job_id: str) -> int:
-        """Return how many bytes the files and folders of a job take, each at least one block.
+        """Return how many bytes the files and folders of a job take, each at least one block, without copies of inputs.
 
         Those of an attempt that was killed may be too many to look at all of them.
         """
         total = 0
+        copies = tuple(f"{path}/" for path in self.folder(job_id, "attempts").glob(_COPIES))
         for entry in islice(walk(self.folder(job_id)), _MOST_MEASURED):
+            if f"{entry.path}/".startswith(copies):
+                continue
             with suppress(FileNotFoundError):  # removed in the meantime
                 total += max(entry.stat(follow_symlinks=False).st_size, _BLOCK)
         return total
@@ -123,8 +132,32 @@ class JobFiles:
 
     def inputs(self, job_id: str) -> dict[str, Path | list[Path]]:
         """Return the submitted files of a job by the name of their parameter: a Path, or a list of several."""
-        found = self.folder(job_id, "inputs").iterdir()
-        return {path.name: sorted(path.iterdir()) if path.is_dir() else path for path in found}
+        return _files_in(self.folder(job_id, "inputs"))
+
+    def copy_inputs(self, job_id: str, number: int) -> dict[str, Path | list[Path]]:
+        """Copy the submitted files for an attempt, and return them as `inputs` does. Raises OSError.
+
+        A tool may change its input. These are no links, because a program may write to a file instead of replacing it.
+        """
+        given = self.inputs(job_id)
+        if not given:
+            return {}
+        copies = self.folder(job_id, "attempts", f"{number}-inputs")
+        try:
+            self._place_all(given, copies)
+        except OSError:
+            self.remove_copies(job_id, number)
+            raise
+        return _files_in(copies)
+
+    def remove_copies(self, job_id: str, number: int | None = None) -> None:
+        """Set the copies of one attempt, or of all of an ended job, aside, with what its tool has written beside them.
+
+        The attempt removes its own; others are those of attempts that were killed.
+        """
+        with suppress(OSError):  # DATA_DIR cannot be used, as fitness.py reports
+            for copies in self.folder(job_id, "attempts").glob(_COPIES if number is None else f"{number}-inputs"):
+                set_aside(copies, self.root)
 
     def attempt(self, job_id: str, number: int) -> Path:
         """Return the folder of one attempt. No two attempts share a folder, even if they run at the same time.
@@ -145,12 +178,18 @@ class JobFiles:
         with path.open("rb") as commands:
             return commands.read(_MOST_COMMANDS).decode(errors="replace").strip()
 
-    def remove_attempts(self, job_id: str) -> None:
-        """Set the folders of all attempts aside. If Redis was restored from a backup, one may have the next number."""
+    def remove_attempts(self, job_id: str, latest: int) -> None:
+        """Set the folders of all attempts up to this number aside, but not those of a successor of a late attempt.
+
+        If Redis was restored from a backup, there may be one with this number.
+        """
         attempts = self.folder(job_id, "attempts")
         if not attempts.is_dir():  # an earlier version did not create it with the job
             attempts.mkdir()
         for folder in attempts.iterdir():
+            number = folder.name.partition("-")[0]  # or what a tool has written there
+            if number.isdecimal() and int(number) > latest:
+                continue
             with suppress(FileNotFoundError):  # a file server may show what was removed
                 set_aside(folder, self.root)
 
@@ -177,6 +216,10 @@ class JobFiles:
             with suppress(FileNotFoundError):  # removed in the meantime
                 if path.stat().st_mtime < now - seconds:
                     yield path.name
+
+
+def _files_in(folder: Path) -> dict[str, Path | list[Path]]:
+    return {path.name: sorted(path.iterdir()) if path.is_dir() else path for path in folder.iterdir()}
 
 
 def listed_outputs(attempt: Path) -> list[Path]:

@@ -40,6 +40,7 @@ class Claim(NamedTuple):
     job_id: str
     runner: Runner
     params: Params
+    number: int  # of the attempt
     folder: Path  # the folder of the attempt
     attempts: int  # how often the job has started; see Record.attempts
 

@@ -83,14 +83,14 @@ class ToolTask(Task):  # type: ignore[type-arg]
             raise Ignore
         job_log.info("started", extra={"tool": self.name, "attempts": claim.attempts})
         job = Job(claim.folder, self.app.settings.job_memory, self._cores)
-        with (
-            reporting(job, claim, jobs, self._soft_limit, self._hard_limit) as is_due,
-            contained(job),
-            limited_resources(job),
-        ):
-            result = self._call(job, claim.params, is_due)
-            if has_files := claim.folder.exists():
-                draw_pictures(claim.folder, is_due)
+        with reporting(job, claim, jobs, self._soft_limit, self._hard_limit) as is_due:
+            try:
+                with contained(job), limited_resources(job):
+                    result = self._call(job, claim.params, is_due)
+                    if has_files := claim.folder.exists():
+                        draw_pictures(claim.folder, is_due)
+            finally:
+                jobs.store.files.remove_copies(job_id, claim.number)
         if has_files:
             # A file server may report only now that its disk is full: then the job fails.
             jobs.store.files.sync_attempts(job_id)

@@ -42,7 +42,7 @@ class WorkerStore:
         self.databases = Databases(settings.data_dir)
         self.uploads = Uploads(settings.data_dir / "uploads", settings.max_kept_bytes)
 
-    # For the process that runs a job. Only the runner that claimed a job, or its worker's main process, can change it.
+    # For the process that runs a job.
 
     def claim(self, job_id: str, runner: Runner, versions: Mapping[str, str], signature: str = "") -> Claim | None:
         """Start a waiting job, and return what the process needs to run it, or None if it is not waiting.
@@ -54,10 +54,11 @@ class WorkerStore:
             return None
         if reply == b"changed":
             raise ToolChanged
-        plain, number, attempts, databases = reply
-        self.files.remove_attempts(job_id)
-        params = {**loads(plain), **self.databases.of_record(loads(databases or b"{}")), **self.files.inputs(job_id)}
-        return Claim(job_id, runner, params, self.files.attempt(job_id, int(number)), int(attempts))
+        plain, claims, attempts, databases = reply
+        self.files.remove_attempts(job_id, number := int(claims))
+        files = self.files.copy_inputs(job_id, number)
+        params = {**loads(plain), **self.databases.of_record(loads(databases or b"{}")), **files}
+        return Claim(job_id, runner, params, number, self.files.attempt(job_id, number), int(attempts))
 
     def heartbeat(self, job_id: str, runner: Runner) -> Order:
         """Record that a job is running in this process, and return what the process has to do."""
@@ -89,6 +90,8 @@ class WorkerStore:
         size = self._size(job_id) if is_end else ""
         run = self._scripts.run_confirmed if is_end else self._scripts.run
         reply = run("update", job_id, *runner.args, state, int(is_end), size, *flat(fields))
+        if reply and is_end:
+            self.files.remove_copies(job_id)
         return fields_of_reply(job_id, *reply) if reply else None
 
     # For the main process of a worker.
@@ -106,8 +109,7 @@ class WorkerStore:
             unfit: Why it cannot run jobs, or an empty string.
 
         Returns:
-            Those of its jobs that it has to end: they were cancelled but have not ended in time, or another worker has
-            taken them over.
+            Those of its jobs that it has to end: cancelled ones that go on, and those that another worker has taken.
         """
         counts = (CANCEL_TIMEOUT, len(queues), len(tools))
         return texts(self._scripts.run("worker_heartbeat", "", worker, unfit, *counts, *queues, *tools, *jobs))
@@ -130,8 +132,11 @@ class WorkerStore:
         self.measure(job_id)
         silence = self._settings.silence_limit if stale else ""
         limits = (MAX_ATTEMPTS, MAX_STARTS)
-        state = self._scripts.run("requeue", job_id, *runner.args, silence, int(counted), *limits, result)
-        return state.decode() if state else None
+        reply = self._scripts.run("requeue", job_id, *runner.args, silence, int(counted), *limits, result)
+        state = reply.decode() if reply else None
+        if state in READY_STATES:
+            self.files.remove_copies(job_id)
+        return state
 
     def stale(self) -> list[tuple[str, str]]:
         """Return the running jobs without a heartbeat for SILENCE_LIMIT, each with its worker."""
@@ -179,5 +184,5 @@ class WorkerStore:
     def _size(self, job_id: str) -> int | Literal[""]:
         """Return how many bytes the files of a job take, or an empty string if this machine does not have them."""
         with suppress(OSError):  # DATA_DIR cannot be used, as fitness.py reports
-            return self.files.size(job_id) or ""  # 0: there is no folder; one has entries, which count
+            return self.files.size(job_id) or ""  # 0: there is no folder
         return ""

@@ -72,7 +72,7 @@ def test_parameters_are_returned_as_submitted(store: Store, tmp_path: Path) -> N
     assert params["query"].read_text() == "1.txt"
     assert [path.read_text() for path in params["reads"]] == ["1.txt", "2.txt"]
     assert {name: value for name, value in params.items() if name not in ("query", "reads")} == plain | {"none": []}
-    assert store.params("a" * 32) == params
+    assert store.params("a" * 32) == {**params, **store.files.inputs("a" * 32)}
     provenance = store.provenance("a" * 32)
     sums = [sha256(name).hexdigest() for name in (b"1.txt", b"2.txt")]
     assert provenance.checksums == {"query": sums[0], "reads": sums}
@@ -293,6 +293,23 @@ def test_an_attempt_has_no_files_of_another_after_redis_was_restored(store: Stor
         store.redis.restore(key, 0, value)
     assert claim(store, "a" * 32, Runner("other", 2)).folder == first
     assert store.files.outputs("a" * 32, store.find("a" * 32).attempt) == []
+
+
+def test_a_retry_has_the_input_that_was_submitted(store: Store) -> None:
+    """The first attempt was killed while it changed its input in place, and had written an index beside it."""
+    job_id, first, second = upload(store, "a" * 32, 10), Runner("worker", 1), Runner("worker", 2)
+    (path,) = store.files.inputs(job_id).values()
+    changed = claim(store, job_id, first).params["query"]
+    changed.write_text("half")
+    changed.with_name("query.index").touch()
+    assert store.requeue(job_id, first, stale=False, counted=True) == "PENDING"
+    given = claim(store, job_id, second).params
+    assert not changed.exists()
+    assert given["query"].read_bytes() == path.read_bytes() == bytes(10)
+    assert [one.name for one in given["query"].parent.iterdir()] == ["query"]
+    assert store.requeue(job_id, second, stale=False, counted=True, result="{}") == "FAILURE"
+    assert not given["query"].exists()
+    assert kept_bytes(store) == [FOLDERS + BLOCK] * 2
 
 
 BLOCK = 4096  # what a file or folder counts at least

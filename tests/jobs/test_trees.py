@@ -74,7 +74,7 @@ def test_a_link_in_the_place_of_a_folder_is_removed_alone(tmp_path: Path) -> Non
     files.attempt("job", 2).mkdir()
     (files.attempt("job", 2) / "outputs").symlink_to(elsewhere)
     files.attempt("job", 3).touch()
-    files.remove_attempts("job")
+    files.remove_attempts("job", 3)
     assert not list(files.attempt("job", 1).parent.iterdir())
     files.remove_set_aside()
     files.folder("link").symlink_to(elsewhere)

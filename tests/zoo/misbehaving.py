@@ -11,8 +11,9 @@ from typing import IO, Any
 
 import celery.exceptions
 from wtforms import FloatField, Form, StringField
+from wtforms.validators import DataRequired
 
-from greeter.toolkit import Job, SoftTimeLimitExceeded, ToolError, tool
+from greeter.toolkit import FileField, Job, SoftTimeLimitExceeded, ToolError, tool
 
 
 class Nothing(Form):
@@ -227,6 +228,25 @@ def scribble(job: Job, seconds: float) -> dict[str, Any]:
             lines.write(f"{os.getpid()}\n")
             lines.flush()
     return {}
+
+
+class Given(Seconds):
+    """A text, and how long to change it."""
+
+    given = FileField(validators=[DataRequired()], paste=True)
+
+
+@tool("Changes its input", form=Given)
+def edit(job: Job, seconds: float, given: Path) -> dict[str, Any]:
+    """Write the id of the process into its input every tenth of a second, and return what was in it at first."""
+    first = given.read_text()
+    for _ in job.track(range(int(seconds * 10))):
+        with given.open("a") as file:
+            file.write(f"{os.getpid()}\n")
+        if _may_end(job):
+            break
+        time.sleep(0.1)
+    return {"given": first}
 
 
 class Words(Form):
