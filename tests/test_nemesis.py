@@ -74,6 +74,7 @@ def test_accepted_jobs_survive_random_faults(site: Site, tmp_path: Path) -> None
             "ends": lambda: invariants.check_ends(records),
             "failures": lambda: invariants.check_failures(records),
             "files": lambda: invariants.check_files(site, records),
+            "inputs": lambda: invariants.check_inputs(site, records),
             "histories": lambda: [error for visitor in visitors for error in visitor.final_errors()],
             "attempts": lambda: invariants.check_attempts(tmp_path / "diary"),
             "mails": lambda: invariants.check_mails(site, records, site.mail_server, SECONDS // 8),

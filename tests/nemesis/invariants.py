@@ -12,6 +12,7 @@ import pytest
 from redis import RedisError
 
 from greeter.jobs.errors import DISK_FULL, LOST, TIME_LIMIT_REACHED, JobNotFound
+from greeter.jobs.params import paths_in
 from greeter.jobs.record import Record
 from greeter.jobs.worker_store import MAX_ATTEMPTS
 from tests.conftest import Installation, wait_for
@@ -111,6 +112,17 @@ def check_files(site: Installation, records: dict[str, Record | None]) -> Iterat
             names = [path.name for path in site.store.files.outputs(job, record.attempt)]
             if names != [_FILES[record.tool]]:
                 yield f"{job} ({record.tool}) has the files {names}"
+
+
+def check_inputs(site: Installation, records: dict[str, Record | None]) -> Iterator[str]:
+    """Each attempt sees what was submitted, although all of them change their input, and so do its visitors."""
+    for job, record in records.items():
+        if record and record.tool == "edit":
+            seen = [path.read_text() for path in paths_in(site.store.params(job).get("given"))]
+            if record.phase == "finished":
+                seen.append(record.result["given"])
+            if changed := [text for text in seen if text.strip() != "as given"]:
+                yield f"{job} has the inputs {changed}"
 
 
 def check_attempts(diary: Path) -> Iterator[str]:

@@ -18,6 +18,7 @@ from tests.http import fetch, post
 REFUSED = (429, 503)
 TOOLS = [{"tool": "diary", "seconds": seconds} for seconds in ("0.3", "0.3", "0.5", "1.5", "1.5")]
 TOOLS += [{"tool": "outsource", "seconds": "0.5"}, {"tool": "write_often", "seconds": "0.5"}] * 2
+TOOLS += [{"tool": "edit", "seconds": "0.5", "given": "as given"}] * 2
 TOOLS += [{"tool": "spoil", "what": what} for what in ("threads", "working directory", "umask", "limit")]
 TOOLS += [{"tool": "leak", "seconds": seconds} for seconds in ("0.5", "1.5")] + [{"tool": "exhaust"}]
 
