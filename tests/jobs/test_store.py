@@ -312,6 +312,21 @@ def test_a_retry_has_the_input_that_was_submitted(store: Store) -> None:
     assert kept_bytes(store) == [FOLDERS + BLOCK] * 2
 
 
+@pytest.mark.parametrize(("end", "kept"), [("killed", 4096), ("cancelled", 0)])
+def test_an_ended_job_keeps_no_copies(store: Store, end: str, kept: int) -> None:
+    """Its process was killed, so it could not remove them itself. A job that is cancelled while it waits keeps no input."""
+    job_id, runner = upload(store, "a" * 32, 10), Runner("worker", 1)
+    copy = claim(store, job_id, runner).params["query"]
+    if end == "killed":
+        store.update(job_id, Runner("worker"), "FAILURE", {"result": "{}"})
+    else:
+        store.requeue(job_id, runner, stale=False, counted=True)
+        assert copy.exists()
+        store.cancel(job_id)
+    assert not copy.parent.exists()
+    assert kept_bytes(store) == [FOLDERS + kept] * 2
+
+
 BLOCK = 4096  # what a file or folder counts at least
 FOLDERS = 2 * BLOCK  # of a job that has not started
 
