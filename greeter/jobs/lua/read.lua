@@ -32,7 +32,7 @@ local function read(id)
   snapshot.workers = redis.call('ZCOUNT', 'workers:' .. snapshot.queue, since, to)
   local tool = redis.call('HGET', 'job:' .. id, 'signature') or snapshot.tool
   local served_at = redis.call('ZSCORE', SERVED_TOOLS, tool)  -- nil if all workers have version 0.3.0
-  if served_at and is_older(served_at, ARGV[2]) then snapshot.workers = 0 end
+  if served_at and is_older(served_at, worker_timeout) then snapshot.workers = 0 end
   snapshot.today = math.floor(now / 86400)
   return cjson.encode(snapshot)
 end
