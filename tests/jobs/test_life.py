@@ -179,5 +179,5 @@ class Life(RuleBasedStateMachine):
 
 def test_records_match_the_model_after_any_calls(with_redis: Installation) -> None:
     """Late calls of any kind never change an end state."""
-    limits = settings(max_examples=20, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck))
+    limits = settings(max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck))
     run_state_machine_as_test(type("LifeInRedis", (Life,), {"store": with_redis.store}), settings=limits)
