@@ -60,7 +60,7 @@ class JobFiles:
         Each input is copied, also an upload, because a form may still refer to it.
         """
         try:
-            self.folder(job_id).mkdir(parents=True)
+            self.folder(job_id).mkdir(parents=True, exist_ok=True)  # `flask run-tool` has created it
             self.folder(job_id, "attempts").mkdir()
             self._place_all(inputs, self.folder(job_id, "inputs"))
             self.sync(job_id)
