@@ -241,6 +241,41 @@ def test_records_that_were_deleted_by_hand_do_not_keep_others_from_expiring(stor
     assert [store.expired() for _ in range(3)][-1] == ["a" * 32]
 
 
+def shift_stamps(store: Store, seconds: int) -> None:
+    """Let the clock jump forward by these seconds, or back."""
+    for name, stamp in store.redis.hgetall("clock").items():
+        store.redis.hset("clock", name, float(stamp) - seconds)
+    for job_id in store.redis.zrange("jobs:ended", 0, -1):
+        store.redis.zincrby("jobs:ended", -seconds, job_id)
+
+
+def test_jobs_that_end_while_the_clock_is_set_back_are_kept_from_its_correction_on(store: Store) -> None:
+    """Those that ended before expire when they are due, and so do all after an outage that is no correction."""
+    day, week = 86_400, 7 * 86_400
+
+    def end(job_id: str) -> None:
+        create(store, job_id)
+        store.cancel(job_id)
+        store.expired()
+
+    def expired_after(seconds: int) -> list[str]:
+        shift_stamps(store, seconds)
+        store.expired()
+        store.redis.hset("clock", "trusted_from", 0)  # an hour later
+        return sorted(store.expired() or [])
+
+    end("a" * 32)
+    shift_stamps(store, -4 * day)
+    store.expired()
+    shift_stamps(store, -5 * day)
+    end("b" * 32)
+    assert expired_after(9 * day) == []
+    assert expired_after(week - day) == []
+    end("c" * 32)
+    assert expired_after(day) == ["a" * 32, "b" * 32]
+    assert expired_after(week - day) == ["a" * 32, "b" * 32, "c" * 32]
+
+
 def test_a_stale_job_is_cancelled_at_once(with_redis: Installation) -> None:
     """A job with heartbeats is only asked to end."""
     store = with_redis.store
