@@ -15,7 +15,7 @@
 | `unfit` | hash | workers that cannot run jobs: the time of their last heartbeat, and why |
 | `tools` | sorted set | names and signatures of the tools that workers have, by time of their last heartbeat |
 | `tools:served` | sorted set | the same, only of workers that take jobs |
-| `clock` | hash | the last reading of the clock, from when on it is trusted, and from when to when it was set back |
+| `clock` | hash | the last reading of the clock, from when on it is trusted, and when it was set back |
 | `installation` | string | the id of the installation, which the folder of the jobs has too |
 | `client:<address>` | set | the active jobs of one client |
 | `client_key` | string | the random key of the hash that stands for a client while files of its jobs are kept |
