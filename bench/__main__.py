@@ -15,12 +15,12 @@ from bench.support.table import print_table
 
 PARTS = {
     poll: 300,
-    viewers: 180,
+    viewers: 270,
     memory: 300,
-    waiting: 120,
+    waiting: 60,
     long_queue: 300,
     jobs: 240,
-    track: 60,
+    track: 30,
     phmmer: 120,
     large_targets: 180,
 }

@@ -3,7 +3,8 @@
     python -m bench.viewers
 
 Each viewer polls every second as the page does: with the tag that it has, over a connection of its own. For comparison,
-as many clients request routes of a bare Flask from the same worker of gunicorn, while the stack is idle.
+as many clients request routes of a bare Flask from the same worker of gunicorn, while the stack is idle. And as many
+sessions of Gradio receive a message every second: the first two start jobs, and the others watch these or wait.
 """
 
 from __future__ import annotations
@@ -11,9 +12,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from importlib.util import find_spec
 
 import psutil
 
+from bench.support.gradio_sessions import RUN, WATCH, gradio_server, messages
 from bench.support.servers import server
 from bench.support.stack import ALL, stack
 from bench.support.table import Line, print_table
@@ -23,9 +27,8 @@ VIEWERS, WARM_UP, SECONDS = 200, 4, 15
 HOUR = 3600
 
 
-async def _watch(port: int, path: str, delay: float, until: float) -> int:
+async def _poll(port: int, path: str, until: float) -> int:
     """Request a path every second, as a page does, and return how many answers had a change."""
-    await asyncio.sleep(delay)
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     tag, changes, due = "", 0, time.monotonic()
     while due < until:
@@ -48,19 +51,50 @@ def _cpu_seconds() -> float:
     return sum(one.user + one.system for one in times)
 
 
-async def _share_of_a_core(port: int, paths: Sequence[str]) -> tuple[float, float]:
-    """Return the CPU time in percent of a core, and the share of the polls that found a change."""
+async def _share_of_a_core(watch: Callable[[int, float], Awaitable[int]]) -> tuple[float, float]:
+    """Let viewers watch, each of whom comes a little after the one before.
+
+    Args:
+        watch: What the viewer with a number does until a time; it returns how many changes that viewer saw.
+
+    Returns:
+        The CPU time in percent of a core, and the changes for each viewer and second.
+    """
     end = time.monotonic() + WARM_UP + SECONDS
-    watched: Callable[[int], Awaitable[int]] = lambda number: _watch(  # noqa: E731
-        port, paths[number % len(paths)], number / VIEWERS, end
-    )
-    viewers = asyncio.gather(*map(watched, range(VIEWERS)))
+
+    async def come(number: int) -> int:
+        await asyncio.sleep(number / VIEWERS)
+        return await watch(number, end)
+
+    viewers = asyncio.gather(*map(come, range(VIEWERS)))
     await asyncio.sleep(WARM_UP)
     before, began = _cpu_seconds(), time.monotonic()
     await asyncio.sleep(SECONDS - 1)
     used, seconds = _cpu_seconds() - before, time.monotonic() - began
     changes = sum(await viewers)
     return 100 * used / seconds, changes / VIEWERS / (WARM_UP + SECONDS)
+
+
+def _of_polls(port: int, paths: Sequence[str]) -> tuple[float, float]:
+    """Return the share of a core, and that of the polls that found a change."""
+    return asyncio.run(_share_of_a_core(lambda number, end: _poll(port, paths[number % len(paths)], end)))
+
+
+def _of_gradio() -> list[tuple[float, float]]:
+    """Return the shares of a core, and the messages a second, while others watch the two jobs and while they wait."""
+    if not find_spec("gradio"):
+        print("Gradio is not installed: run make bench, or install bench/requirements.txt.")
+        return []
+    found = []
+    for others in (WATCH, RUN):
+        with gradio_server() as port:
+            found.append(asyncio.run(_share_of_a_core(partial(_session, port, others))))
+    return found
+
+
+async def _session(port: int, others: int, number: int, end: float) -> int:
+    """Start a job of Gradio or, if both run, call another function; return how many messages there were."""
+    return await messages(port, RUN if number < 2 else others, f"job {number % 2}", end)
 
 
 def lines() -> list[Line]:
@@ -74,18 +108,24 @@ def lines() -> list[Line]:
 
         polls = [[f"/jobs/{job_id}/progress" for job_id in jobs] for jobs in (running, waiting)]
         port = installation.settings.web_port
-        (changed, share), (unchanged, rest) = [asyncio.run(_share_of_a_core(port, paths)) for paths in polls]
+        (changed, share), (unchanged, rest) = [_of_polls(port, paths) for paths in polls]
         installation.redis.set("bench", b"x" * 300)
         with server(installation, "bench.peers.bare:app") as port:
-            (hello, _), (get, _) = [asyncio.run(_share_of_a_core(port, [path])) for path in ("/hello", "/get")]
+            (hello, _), (get, _) = [_of_polls(port, [path]) for path in ("/hello", "/get")]
+    of_gradio = _of_gradio()
     core, cores = "{:.0f} % of a core".format, f"{psutil.cpu_count()} cores"
     of_running, of_waiting = (f"CPU, {VIEWERS} viewers of {jobs} jobs" for jobs in ("2 running", "as many waiting"))
-    return [
+    found = [
         Line(of_running, core(changed), f"{share:.0%} changed; {cores}", None, "<= 20 %"),
         Line(of_waiting, core(unchanged), f"{rest:.0%} changed; {cores}", None, "<= 12 %"),
         Line(of_waiting, core(unchanged), f"bare Flask hello, {core(hello)}", unchanged / hello),
         Line(of_waiting, core(unchanged), f"bare Flask with one Redis GET, {core(get)}", unchanged / get),
     ]
+    ours = ((of_running, changed, "a function for each viewer"), (of_waiting, unchanged, "sessions in its queue"))
+    for (figure, value, kind), (gradio, news) in zip(ours, of_gradio, strict=False):  # none if it is not installed
+        beside = f"Gradio, {kind}, {core(gradio)}; {news:.1f} messages a second"
+        found.append(Line(figure, core(value), beside, value / gradio))
+    return found
 
 
 def main() -> None:
