@@ -350,7 +350,7 @@ def test_a_retry_has_the_input_that_was_submitted(store: Store) -> None:
 
 @pytest.mark.parametrize(("end", "kept"), [("killed", 4096), ("cancelled", 0)])
 def test_an_ended_job_keeps_no_copies(store: Store, end: str, kept: int) -> None:
-    """Its process was killed, so it could not remove them itself. A job that is cancelled while it waits keeps no input."""
+    """Its process was killed, so it could not remove them. A job that is cancelled while it waits keeps no input."""
     job_id, runner = upload(store, "a" * 32, 10), Runner("worker", 1)
     copy = claim(store, job_id, runner).params["query"]
     if end == "killed":
