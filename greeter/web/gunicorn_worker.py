@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 _BUSY_SECONDS = 0.03  # for all threads, until another one is added
 _HEAD_SECONDS = 5  # for the whole head of a request
 _BODY_SECONDS = 15  # for the next part of a body, as in deploy/nginx
-_READ_SECONDS = 5  # for a client to read what fills a buffer; up to three times, because the kernel takes some more
+_READ_SECONDS = 5  # for a client to read one buffer; up to three times as long, because the kernel buffers more
 _CLOSE_SECONDS = 2  # for a client to read the end of its last response
 
 
@@ -45,7 +45,7 @@ class Worker(ThreadWorker):
         from greeter.web import malformed  # with Flask and Prometheus, which gunicorn.conf.py has to precede
 
         self._malformed = malformed
-        # Each setting is asked for several times in a request, and otherwise looked up by a function.
+        # Cached: gunicorn reads each setting several times for a request, through a function.
         vars(self.cfg).update({name: setting.get() for name, setting in self.cfg.settings.items()})
 
     def handle_error(
@@ -62,7 +62,7 @@ class Worker(ThreadWorker):
         """Run until the process should end."""
         self._requests = select.epoll()  # reports each connection once, to one thread
         self._polls = Polls(self._requests)
-        # By descriptor. The thread that takes a client out of it may serve or close it, and no other.
+        # By descriptor. The thread that removes a client owns it; no other may serve or close it.
         self._waiting: dict[int, Client] = {}
         self._free: set[int] = set()  # the threads that wait
         self._threads = self._taken = 0
@@ -82,7 +82,7 @@ class Worker(ThreadWorker):
         self._requests.register(conn.sock, select.EPOLLIN | select.EPOLLONESHOT)
 
     def _wait(self, client: Client, seconds: float | None = None) -> None:
-        """Wait for more from a client, for at most this time, or as long as before."""
+        """Wait for more from a client, until a new deadline or the previous one."""
         if seconds is not None:
             client.until = time.monotonic() + seconds
         event = select.EPOLLOUT if client.has_head() else select.EPOLLIN  # the next request, sent with the last one
