@@ -73,7 +73,7 @@ def test_sorting_filtering_and_paging_have_addresses(
         assert page.url == place
         page.goto(place)
         assert rows.first.inner_text() == first
-        page.locator(".pager >> text=Earlier rows").first.click()
+        page.locator(".pager >> text=Previous rows").first.click()
         expect(page.locator(".pager").first).to_contain_text("1 to 100 of 244")
         with page.expect_download() as download:
             page.click("text=these rows in this order")

@@ -14,7 +14,7 @@
 | `workers:<queue>` | sorted set | workers that take jobs from the queue, by time of their last heartbeat |
 | `unfit` | hash | workers that cannot run jobs: the time of their last heartbeat, and why |
 | `tools` | sorted set | names and signatures of the tools that workers have, by time of their last heartbeat |
-| `tools:served` | sorted set | the same, only of workers that take jobs |
+| `workers:tools` | sorted set | the same, only of workers that take jobs |
 | `clock` | hash | the last reading of the clock, from when on it is trusted, and when it was set back |
 | `installation` | string | the id of the installation, which the folder of the jobs has too |
 | `client:<address>` | set | the active jobs of one client |

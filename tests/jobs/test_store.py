@@ -479,7 +479,7 @@ def test_a_job_waits_for_a_worker_that_has_its_tool_but_takes_no_jobs(store: Sto
     store.worker_heartbeat("other", ["celery"], [], [])
     store.worker_heartbeat("owner", ["celery"], [signature], [])
     assert (store.find("a" * 32).workers, store.statistics().idle_tools) == (2, [])
-    store.redis.zincrby("tools:served", -60, signature)
+    store.redis.zincrby("workers:tools", -60, signature)
     store.redis.delete("tools")
     store.worker_heartbeat("owner", [], [signature], [], "DATA_DIR is missing.")
     assert not store.fail_unknown("a" * 32, "{}")

@@ -216,7 +216,7 @@ def assert_only_accepted_jobs_left_data(site: Installation, accepted: set[str], 
     assert list((site.settings.data_dir / "uploads").iterdir()) == []
     others = (
         "token:[0-9a-f]{64}|client:[0-9a-f.:/]+|client:unknown|client_key|bytes|limits:submissions/.*|jobs:.*"
-        "|named:.*|queues|(queue|waiting|sent|clients|fair|workers):(celery|long)|tools:served|unfit|tools|clock|installation|write_check|statistics"
+        "|named:.*|queues|(queue|waiting|sent|clients|fair|workers):(celery|long)|workers:tools|unfit|tools|clock|installation|write_check|statistics"
         "|celery|_kombu.*"
     )
     assert not [key for key in keys - {f"job:{job}" for job in jobs} if not re.fullmatch(others, key)]

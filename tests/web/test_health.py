@@ -93,7 +93,7 @@ def test_a_tool_is_named_whose_workers_take_no_jobs(with_redis: Installation) ->
     store.worker_heartbeat("other", queues, [], [])
     store.worker_heartbeat("owner", queues, [nap], [])
     assert seen() == ("", False)
-    store.redis.zincrby("tools:served", -60, nap)
+    store.redis.zincrby("workers:tools", -60, nap)
     store.worker_heartbeat("owner", [], [nap], [], "DATA_DIR is gone.")
     assert seen() == ("The workers that have these tools take no jobs: nap. DATA_DIR is gone.", True)
     store.worker_heartbeat("owner", [], [nap], [])

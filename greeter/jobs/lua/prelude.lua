@@ -12,7 +12,7 @@
 local job_id, time = ARGV[1], redis.call('TIME')
 local key, now = 'job:' .. job_id, time[1] + time[2] / 1e6
 local RUNNING, ENDED, QUEUES = 'jobs:running', 'jobs:ended', 'queues'
-local UNFIT, TOOLS, SERVED_TOOLS, STATISTICS = 'unfit', 'tools', 'tools:served', 'statistics'
+local UNFIT, TOOLS, SERVED_TOOLS, STATISTICS = 'unfit', 'tools', 'workers:tools', 'statistics'
 local CLOCK, BYTES, MAILS = 'clock', 'bytes', 'mails'
 local DEFAULT_QUEUE = 'celery'
 local PHASES = {SUCCESS = 'finished', FAILURE = 'failed', REVOKED = 'cancelled'}
