@@ -131,7 +131,7 @@ def test_the_scripts_work_as_they_are_printed(
 ) -> None:
     """They submit the example once, also if the connection breaks, wait for its end, and print its result."""
     script = script_of(installation, tool, kind)
-    assert len(script.splitlines()) <= 23
+    assert len(script.splitlines()) <= 20
     script = script.replace(f":{installation.settings.web_port}/", f":{unreliable.server_port}/")
     run = [*command, script]
     done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE, check=False)
