@@ -261,7 +261,7 @@ class Installation:
             "redis_url": f"redis://:secret%20words%20of%20ours@127.0.0.1:{free_port()}/0",
             "flower_basic_auth": "operator:open-sesame-and-more",
             "time_limit_grace": 2,
-            "silence_limit": PATIENCE,
+            "silence_limit": PATIENCE // 2,  # a job that is lost by chance restarts while a test waits for it
             "max_active": 1000,
             "submits_per_minute": 100_000,
             "requests_per_minute": 1_000_000,
