@@ -207,8 +207,9 @@ class Settings:
     max_kept_bytes: int = setting(
         "2147483648",
         at_least(1),
-        "Maximum size in bytes of the uploads that are kept for a day for forms that were not accepted (2 GiB). The "
-        "oldest ones are removed when it is exceeded.",
+        "Maximum size in bytes of the uploads that are kept for a day for forms that were not accepted (2 GiB). When "
+        "it is exceeded, the oldest ones of the visitor who has most are removed. MAX_CLIENT_BYTES limits those of one "
+        "visitor.",
     )
     max_records: int = setting("50000", at_least(1), "Maximum number of sequences in one field of a submission.")
     max_residues: int = setting(
@@ -232,7 +233,8 @@ class Settings:
     max_client_bytes: int = setting(
         "2147483648",
         at_least(1),
-        "Maximum size in bytes of the files of all jobs of one visitor until they are deleted (2 GiB).",
+        "Maximum size in bytes of the files of all jobs of one visitor until they are deleted (2 GiB). The uploads of "
+        "forms that were not accepted may take as much again.",
     )
     max_total_bytes: int = setting(
         "21474836480",

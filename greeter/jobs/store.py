@@ -18,7 +18,7 @@
 | `clock` | hash | the last reading of the clock, from when on it is trusted, and when it was set back |
 | `installation` | string | the id of the installation, which the folder of the jobs has too |
 | `client:<address>` | set | the active jobs of one client |
-| `client_key` | string | the random key of the hash that stands for a client while files of its jobs are kept |
+| `client_key` | string | the random key of the hash that stands for a client while files of it are kept |
 | `mail:<id>` | hash | where to send the mail about the end |
 | `mails` | sorted set | ended jobs with a mail, by time of the next attempt |
 | `mails:<hash>` | string | how many mails an address or client wanted today |
@@ -95,7 +95,7 @@ class Store(WorkerStore):
         fields |= {name: dumps(value) for name, value in provenance.items() if name != "versions"}
         fields["request"] = REQUEST.get()
         # First, so that no files are written while Redis is unavailable.
-        owner = self._scripts.keyed_hash(submission.client)
+        owner = self.owner(submission.client)
         self.files.create(job_id, file_params(params))
         try:
             created = self._create(job_id, fields, submission, owner)
@@ -196,7 +196,11 @@ class Store(WorkerStore):
 
     def usage(self, client: str) -> Usage:
         """Return how much of the limits a client uses, and all clients together."""
-        return Usage(*self._scripts.run("usage", "", client, self._scripts.keyed_hash(client)))
+        return Usage(*self._scripts.run("usage", "", client, self.owner(client)))
+
+    def owner(self, client: str) -> str:
+        """Return the hash that stands for a client while files of it are kept; an empty text for an empty one."""
+        return self._scripts.keyed_hash(client)
 
     def installation(self, new: str = "") -> str | None:
         """Return the id of the installation that Redis belongs to, or None; if there is none, first store a new one."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections import Counter, defaultdict
 from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
@@ -10,24 +12,30 @@ from secrets import token_hex
 from greeter.jobs.trees import disk_time
 
 KEPT_SECONDS = 86_400
-_ID = re.compile("[0-9a-f]{32}")
+_ID = re.compile("(?:[0-9a-f]{32}-)?[0-9a-f]{32}")
+_BLOCK = 262_144  # bytes that an upload counts at least, so that there cannot be too many
 
 
 class Uploads:
-    """One file for each upload, named by its id. An id has 128 random bits, so nobody can guess one.
+    """One file for each upload, named by its id: the hash of the client, "-", and 128 random bits.
+
+    So nobody can guess an id, and an upload is found although the address of its visitor has changed.
 
     Attributes:
         folder: The folder of all uploads.
     """
 
-    def __init__(self, folder: Path, max_bytes: int) -> None:
+    def __init__(self, folder: Path, max_client_bytes: int, max_bytes: int) -> None:
         self.folder = folder
-        self._max_bytes = max_bytes
+        self._max_client_bytes, self._max_bytes = max_client_bytes, max_bytes
 
-    def new(self) -> str:
-        """Return the id of a new upload, and create the folder. Raises OSError when DATA_DIR cannot be used."""
+    def new(self, owner: str = "") -> str:
+        """Return the id of a new upload, and create the folder. Raises OSError when DATA_DIR cannot be used.
+
+        `owner` is the hash of the client. All clients whose hash is unknown count as one.
+        """
         self.folder.mkdir(mode=0o700, exist_ok=True)  # not its parents: if they are gone, the disk is not mounted
-        return token_hex(16)
+        return f"{owner}-{token_hex(16)}".removeprefix("-")
 
     def path(self, upload_id: str) -> Path:
         """Return the path of an upload, which need not exist. Raises ValueError if this cannot be an id."""
@@ -36,12 +44,23 @@ class Uploads:
         return self.folder / upload_id
 
     def trim(self) -> None:
-        """Remove the oldest uploads while all together exceed MAX_KEPT_BYTES."""
-        room = self._max_bytes
+        """Remove uploads while those of a client exceed MAX_CLIENT_BYTES, or all together exceed MAX_KEPT_BYTES.
+
+        It is always the oldest one of the client that has most, so nobody can displace those of others with more.
+        """
+        kept: dict[str, list[tuple[int, Path]]] = defaultdict(list)  # of each client, the oldest last
+        sizes: Counter[str] = Counter()
         for _, size, path in sorted(self._found(), reverse=True):
-            room -= size
-            if room < 0:
-                path.unlink(missing_ok=True)
+            owner = path.name.rpartition("-")[0]
+            kept[owner].append((size, path))
+            sizes[owner] += size
+        while sizes:
+            [(owner, most)] = sizes.most_common(1)
+            if most <= self._max_client_bytes and sizes.total() <= self._max_bytes:
+                break
+            size, path = kept[owner].pop()
+            path.unlink(missing_ok=True)
+            sizes[owner] -= size
 
     def expire(self, latest: float) -> None:
         """Remove uploads that are older than a day; see `disk_time`."""
@@ -54,7 +73,9 @@ class Uploads:
     def _found(self) -> list[tuple[float, int, Path]]:
         """Return the time, the size and the path of each upload."""
         found = []
-        for path in self.folder.glob("*"):
-            with suppress(FileNotFoundError):  # removed in the meantime
-                found.append((path.stat().st_mtime, path.stat().st_size, path))
+        with suppress(FileNotFoundError), os.scandir(self.folder) as entries:  # there was no upload yet
+            for entry in entries:
+                with suppress(FileNotFoundError):  # removed in the meantime
+                    status = entry.stat()
+                    found.append((status.st_mtime, max(status.st_size, _BLOCK), Path(entry)))
         return found

@@ -40,7 +40,8 @@ class WorkerStore:
         self.database_use = DatabaseUse(self._scripts)
         self.files = JobFiles(settings.data_dir / "jobs")
         self.databases = Databases(settings.data_dir)
-        self.uploads = Uploads(settings.data_dir / "uploads", settings.max_kept_bytes)
+        limits = (settings.max_client_bytes, settings.max_kept_bytes)
+        self.uploads = Uploads(settings.data_dir / "uploads", *limits)
 
     # For the process that runs a job.
 

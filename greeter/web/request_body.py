@@ -13,6 +13,7 @@ from werkzeug.exceptions import BadRequest
 from werkzeug.formparser import FormDataParser
 
 from greeter.toolkit.upload import Upload
+from greeter.web.limits import client_address
 from greeter.web.multipart import MultipartReader
 from greeter.web.services import services
 from greeter.web.uploads import RequestUploads
@@ -124,7 +125,7 @@ class UploadRequest(Request):
     @cached_property
     def uploads(self) -> RequestUploads:
         """The files of this request."""
-        return RequestUploads(services())
+        return RequestUploads(services(), client_address())
 
     def limit_files(self, most: int, long_texts: Collection[str]) -> None:
         """Store at most this many bytes of files, but read more, so that the form can be shown with its other fields.

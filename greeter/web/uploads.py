@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
+
+from redis import RedisError
 
 from greeter.jobs.params import paths_in
 from greeter.jobs.probe import NoAnswer
@@ -27,8 +30,8 @@ class RequestUploads:
         room: How many more bytes of files may be stored.
     """
 
-    def __init__(self, services: Services) -> None:
-        self._services = services
+    def __init__(self, services: Services, client: str = "") -> None:
+        self._services, self._client = services, client
         self._new: list[Upload] = []
         self.room: float = math.inf
 
@@ -43,13 +46,20 @@ class RequestUploads:
         upload = Upload(Path(), name, is_new=True)
         try:
             self._check_disk()
-            upload_id = self._services.jobs.store.uploads.new()
+            upload_id = self._services.jobs.store.uploads.new(self._owner)
             upload.path = self._services.jobs.store.uploads.path(upload_id)
             upload.reference = _reference("upload", upload_id, 0, name)
             self._new.append(upload)
         except OSError as error:
             upload.error = error
         return upload
+
+    @cached_property
+    def _owner(self) -> str:
+        """The hash of the client, or an empty text if it is unknown."""
+        with suppress(RedisError):  # the form keeps its files also while Redis is unavailable
+            return self._services.jobs.store.owner(self._client)
+        return ""
 
     def _check_disk(self) -> None:
         fitness = self._services.jobs.fitness

@@ -10,10 +10,13 @@ import pytest
 
 from greeter.jobs.uploads import Uploads
 
+ADA, BOB = "a" * 32, "b" * 32  # hashes of clients
+MEGABYTE = 1_000_000
 
-def add(uploads: Uploads, size: int, age: float = 0) -> Path:
+
+def add(uploads: Uploads, size: int, age: float = 0, owner: str = "") -> Path:
     """Add an upload that is some seconds old."""
-    path = uploads.path(uploads.new())
+    path = uploads.path(uploads.new(owner))
     path.write_bytes(bytes(size))
     os.utime(path, (time.time() - age,) * 2)
     return path
@@ -21,24 +24,47 @@ def add(uploads: Uploads, size: int, age: float = 0) -> Path:
 
 def test_uploads_are_kept_for_a_day(tmp_path: Path) -> None:
     """Older ones are removed, and then the oldest ones while there is too much."""
-    uploads = Uploads(tmp_path / "uploads", 1000)
+    uploads = Uploads(tmp_path / "uploads", 10 * MEGABYTE, 10 * MEGABYTE)
     uploads.trim()
     uploads.expire(latest=inf)
-    fresh, old, expired = add(uploads, 400), add(uploads, 500, 80_000), add(uploads, 1, 87_000)
+    fresh, old, expired = add(uploads, 4 * MEGABYTE), add(uploads, 5 * MEGABYTE, 80_000), add(uploads, 1, 87_000)
     uploads.trim()
     assert expired.exists()
     uploads.expire(latest=inf)
     assert (fresh.exists(), old.exists(), expired.exists()) == (True, True, False)
-    newest = add(uploads, 600)
+    newest = add(uploads, 6 * MEGABYTE)
     uploads.trim()
     assert (newest.exists(), fresh.exists(), old.exists()) == (True, True, False)
+
+
+def test_a_client_displaces_no_uploads_of_one_that_has_fewer(tmp_path: Path) -> None:
+    """However many it adds, and also if its hash is unknown."""
+    uploads = Uploads(tmp_path / "uploads", 10 * MEGABYTE, 10 * MEGABYTE)
+    old = [add(uploads, MEGABYTE, 80_000 - number, ADA) for number in range(5)]
+    for owner in (BOB, ""):
+        for number in range(20):
+            add(uploads, MEGABYTE, 1000 - number, owner)
+            uploads.trim()
+    left = [path.name.rpartition("-")[0] for path in uploads.folder.iterdir()]
+    assert [left.count(owner) for owner in (ADA, BOB, "")] == [4, 3, 3]
+    assert [path.exists() for path in old] == [False, True, True, True, True]
+
+
+def test_uploads_of_one_client_are_limited(tmp_path: Path) -> None:
+    """Its oldest ones are removed. A small one counts 256 KiB, so there cannot be too many."""
+    uploads = Uploads(tmp_path / "uploads", 2 * MEGABYTE, 100 * MEGABYTE)
+    other = add(uploads, MEGABYTE, 80_000, BOB)
+    large, *small = add(uploads, MEGABYTE, 1000, ADA), *(add(uploads, 1, 900 - number, ADA) for number in range(10))
+    uploads.trim()
+    assert other.exists()
+    assert [path.exists() for path in (large, *small)] == [False] * 4 + [True] * 7
 
 
 def test_the_age_of_an_upload_is_read_from_the_clock_of_its_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A web server whose own clock is a month ahead does not remove the files of a form that is being filled in."""
-    uploads = Uploads(tmp_path / "uploads", 1000)
+    uploads = Uploads(tmp_path / "uploads", MEGABYTE, MEGABYTE)
     fresh, expired = add(uploads, 1), add(uploads, 1, 87_000)
     ahead = time.time() + 30 * 86_400
     monkeypatch.setattr(time, "time", lambda: ahead)
@@ -48,11 +74,21 @@ def test_the_age_of_an_upload_is_read_from_the_clock_of_its_disk(
 
 def test_an_id_cannot_be_guessed_or_be_a_path(tmp_path: Path) -> None:
     """It has 128 random bits, and nothing else is looked for on the disk."""
-    uploads = Uploads(tmp_path / "uploads", 1000)
+    uploads = Uploads(tmp_path / "uploads", MEGABYTE, MEGABYTE)
     ids = {uploads.new() for _ in range(100)}
     assert len(ids) == 100
     assert all(re.fullmatch("[0-9a-f]{32}", one) for one in ids)
-    for wrong in ("", "..", "../jobs", "a" * 31, "A" * 32, "a" * 32 + "\n", "/etc/passwd"):
+    for wrong in (
+        "",
+        "..",
+        "../jobs",
+        "a" * 31,
+        "A" * 32,
+        "a" * 32 + "\n",
+        "/etc/passwd",
+        ADA + "-",
+        f"../{ADA}-{ADA}",
+    ):
         with pytest.raises(ValueError, match="not the id"):
             uploads.path(wrong)
 
@@ -60,4 +96,4 @@ def test_an_id_cannot_be_guessed_or_be_a_path(tmp_path: Path) -> None:
 def test_the_folder_is_not_created_on_a_disk_that_is_not_mounted(tmp_path: Path) -> None:
     """Only DATA_DIR itself has it."""
     with pytest.raises(FileNotFoundError):
-        Uploads(tmp_path / "gone" / "uploads", 1000).new()
+        Uploads(tmp_path / "gone" / "uploads", MEGABYTE, MEGABYTE).new()

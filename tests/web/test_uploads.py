@@ -1,10 +1,12 @@
 """Uploads that the server keeps for the next submission of a form."""
 
+import dataclasses
 import io
 import os
 import re
 import resource
 import shutil
+from collections import Counter
 from contextlib import closing
 from html import unescape
 from pathlib import Path
@@ -209,6 +211,24 @@ def test_a_small_upload_for_which_there_is_no_room_is_refused(client: FlaskClien
     assert "There is not enough disk space for this job." in answer.text
     assert "&gt;q\nMKVLA</textarea>" in answer.text.replace("\r", "")
     assert files(tmp_path) == []
+
+
+@pytest.mark.redis
+def test_a_visitor_cannot_displace_the_uploads_of_another(with_redis: Installation) -> None:
+    """An IPv6 network counts as one visitor. Its address is not stored, and may change while the form is filled in."""
+    client = create_app(dataclasses.replace(with_redis.settings, max_kept_bytes=2_000_000)).test_client()
+
+    def send_from(address: str, targets: object, query: str = "", **more: str) -> TestResponse:
+        client.environ_base["REMOTE_ADDR"] = address
+        return send(client, targets, query, **more)
+
+    [(_, reference, _)] = kept(send_from("192.0.2.1", upload(LARGE)))
+    for number in range(20):
+        assert kept(send_from(f"2001:db8::{number:x}", upload(LARGE)))
+    names = [path.name for path in files(with_redis.settings.data_dir)]
+    assert all(re.fullmatch("[0-9a-f]{32}-[0-9a-f]{32}", name) for name in names)
+    assert sorted(Counter(name.partition("-")[0] for name in names).values()) == [1, 6]
+    assert send_from("198.51.100.7", "", ">q\nMKVLA", **{"targets-kept": reference}).status_code == 303
 
 
 @pytest.mark.redis
