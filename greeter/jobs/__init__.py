@@ -6,8 +6,8 @@
   through connections; statistics and log_fields are replies of those scripts.
 - Reading a job: reader, record, phase, progress. samples has the jobs that are kept forever. params distinguishes files
   and databases from other parameters.
-- Files: files has the folders of the jobs, uploads those of forms, trees what both need; bounds limits them;
-  result_files, media_types, pictures and pdf_renderer show them.
+- Files: files has the folders of the jobs, attempts what workers do with those of attempts, uploads those of forms;
+  trees has what all need, and bounds limits them; result_files, media_types, pictures and pdf_renderer show them.
 - Celery: celery_app, registration, task, request, consumer, pool, transport, and backend, which keeps results in the
   record.
 - While a job runs: reporting and ticker send heartbeats and enforce limits; interrupts, resource_limits, containment

@@ -10,22 +10,22 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from errno import ETIMEDOUT
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from greeter.jobs.bounds import MAX_FILES, has_too_many_files
+from greeter.jobs.bounds import MAX_FILES
 from greeter.jobs.params import Inputs
 from greeter.jobs.probe import NoAnswer
 from greeter.jobs.trees import GONE, disk_time, remove, set_aside, sync_path, sync_tree, walk
 from greeter.toolkit.outputs import RESULT_NAME
 
+COPIES = "*-inputs"  # the copies of the input in `attempts/`
 _MOST_COMMANDS = 4000  # bytes that the page of a job shows
 _MOST_MEASURED = 5 * MAX_FILES
-_COPIES = "*-inputs"
 _BLOCK = 4096  # bytes that an empty file or folder takes
 
 
@@ -62,43 +62,16 @@ class JobFiles:
         try:
             self.folder(job_id).mkdir(parents=True, exist_ok=True)  # `flask run-tool` has created it
             self.folder(job_id, "attempts").mkdir()
-            self._place_all(inputs, self.folder(job_id, "inputs"))
+            write_inputs(inputs, self.folder(job_id, "inputs"))
             self.sync(job_id)
         except OSError:
             self.remove(job_id)
             raise
 
-    def _place_all(self, inputs: Inputs, folder: Path) -> None:
-        folder.mkdir()
-        for name, source in inputs.items():
-            self._place(source, folder / name)
-
-    def _place(self, source: Path | Sequence[Path], target: Path) -> None:
-        if not isinstance(source, Path):
-            target.mkdir()
-            for number, one in enumerate(source):
-                self._place(one, target / f"{number:04}")
-            return
-        shutil.copyfile(source, target)
-
     def sync(self, job_id: str) -> None:
         """Wait until the files of a job, and the folders that name them, are on the disk. Raises OSError."""
         sync_tree(self.folder(job_id))
         sync_path(self.root)
-
-    def sync_attempts(self, job_id: str) -> None:
-        """Wait until what the attempts have written is on the disk, as sync() does for all. Raises OSError.
-
-        Too many files are set aside instead: a worker that waits for 100,000 files, one by one, would count as hanging.
-        """
-        attempts = self.folder(job_id, "attempts")
-        found = list(attempts.glob("*"))
-        for attempt in found:
-            if has_too_many_files(attempt):
-                set_aside(attempt, self.root)
-        if found:
-            sync_tree(attempts)
-            sync_path(attempts.parent)
 
     def space(self) -> Space:
         """Return what is free on the disk of the folders."""
@@ -112,7 +85,7 @@ class JobFiles:
         Those of an attempt that was killed may be too many to look at all of them.
         """
         total = 0
-        copies = tuple(f"{path}/" for path in self.folder(job_id, "attempts").glob(_COPIES))
+        copies = tuple(f"{path}/" for path in self.folder(job_id, "attempts").glob(COPIES))
         for entry in islice(walk(self.folder(job_id)), _MOST_MEASURED):
             if f"{entry.path}/".startswith(copies):
                 continue
@@ -132,32 +105,7 @@ class JobFiles:
 
     def inputs(self, job_id: str) -> dict[str, Path | list[Path]]:
         """Return the submitted files of a job by the name of their parameter: a Path, or a list of several."""
-        return _files_in(self.folder(job_id, "inputs"))
-
-    def copy_inputs(self, job_id: str, number: int) -> dict[str, Path | list[Path]]:
-        """Copy the submitted files for an attempt, and return them as `inputs` does. Raises OSError.
-
-        A tool may change its input. These are no links, because a program may write to a file instead of replacing it.
-        """
-        given = self.inputs(job_id)
-        if not given:
-            return {}
-        copies = self.folder(job_id, "attempts", f"{number}-inputs")
-        try:
-            self._place_all(given, copies)
-        except OSError:
-            self.remove_copies(job_id, number)
-            raise
-        return _files_in(copies)
-
-    def remove_copies(self, job_id: str, number: int | None = None) -> None:
-        """Set the copies of one attempt, or of all of an ended job, aside, with what its tool has written beside them.
-
-        The attempt removes its own; others are those of attempts that were killed.
-        """
-        with suppress(OSError):  # DATA_DIR cannot be used, as fitness.py reports
-            for copies in self.folder(job_id, "attempts").glob(_COPIES if number is None else f"{number}-inputs"):
-                set_aside(copies, self.root)
+        return read_inputs(self.folder(job_id, "inputs"))
 
     def attempt(self, job_id: str, number: int) -> Path:
         """Return the folder of one attempt. No two attempts share a folder, even if they run at the same time.
@@ -177,21 +125,6 @@ class JobFiles:
             return ""
         with path.open("rb") as commands:
             return commands.read(_MOST_COMMANDS).decode(errors="replace").strip()
-
-    def remove_attempts(self, job_id: str, latest: int) -> None:
-        """Set the folders of all attempts up to this number aside, but not those of a successor of a late attempt.
-
-        If Redis was restored from a backup, there may be one with this number.
-        """
-        attempts = self.folder(job_id, "attempts")
-        if not attempts.is_dir():  # an earlier version did not create it with the job
-            attempts.mkdir()
-        for folder in attempts.iterdir():
-            number = folder.name.partition("-")[0]  # or what a tool has written there
-            if number.isdecimal() and int(number) > latest:
-                continue
-            with suppress(FileNotFoundError):  # a file server may show what was removed
-                set_aside(folder, self.root)
 
     def remove(self, job_id: str) -> None:
         """Remove the folder of a job, and first set it aside, so that another process can complete this."""
@@ -218,7 +151,18 @@ class JobFiles:
                     yield path.name
 
 
-def _files_in(folder: Path) -> dict[str, Path | list[Path]]:
+def write_inputs(inputs: Inputs, folder: Path) -> None:
+    """Create a folder with copies of these files. Raises OSError."""
+    folder.mkdir()
+    for name, source in inputs.items():
+        if isinstance(source, Path):
+            shutil.copyfile(source, folder / name)
+        else:
+            write_inputs({f"{number:04}": one for number, one in enumerate(source)}, folder / name)
+
+
+def read_inputs(folder: Path) -> dict[str, Path | list[Path]]:
+    """Return the files that `write_inputs` has created: a Path, or a list of several."""
     return {path.name: sorted(path.iterdir()) if path.is_dir() else path for path in folder.iterdir()}
 
 

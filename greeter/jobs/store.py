@@ -162,7 +162,7 @@ class Store(WorkerStore):
             if not self.redis.hexists(f"job:{job_id}", "started"):
                 with suppress(OSError):  # then they are removed with the job
                     self.files.remove_inputs(job_id)
-            self.files.remove_copies(job_id)
+            self.attempts.remove_copies(job_id)
             self.measure(job_id)
         return outcome
 

@@ -90,10 +90,10 @@ class ToolTask(Task):  # type: ignore[type-arg]
                     if has_files := claim.folder.exists():
                         draw_pictures(claim.folder, is_due)
             finally:
-                jobs.store.files.remove_copies(job_id, claim.number)
+                jobs.store.attempts.remove_copies(job_id, claim.number)
         if has_files:
             # A file server may report only now that its disk is full: then the job fails.
-            jobs.store.files.sync_attempts(job_id)
+            jobs.store.attempts.sync(job_id)
         return result
 
     def _versions(self) -> dict[str, str]:

@@ -9,6 +9,7 @@ from typing import Literal
 from celery.states import READY_STATES, SUCCESS
 from kombu.utils.json import dumps, loads
 
+from greeter.jobs.attempts import Attempts
 from greeter.jobs.database_use import DatabaseUse
 from greeter.jobs.databases import Databases
 from greeter.jobs.errors import ToolChanged
@@ -39,6 +40,7 @@ class WorkerStore:
         self.mails = Mails(self._scripts, settings.mails_per_day)
         self.database_use = DatabaseUse(self._scripts)
         self.files = JobFiles(settings.data_dir / "jobs")
+        self.attempts = Attempts(self.files)
         self.databases = Databases(settings.data_dir)
         limits = (settings.max_client_bytes, settings.max_kept_bytes)
         self.uploads = Uploads(settings.data_dir / "uploads", *limits)
@@ -56,8 +58,8 @@ class WorkerStore:
         if reply == b"changed":
             raise ToolChanged
         plain, claims, attempts, databases = reply
-        self.files.remove_attempts(job_id, number := int(claims))
-        files = self.files.copy_inputs(job_id, number)
+        self.attempts.remove(job_id, number := int(claims))
+        files = self.attempts.copy_inputs(job_id, number)
         params = {**loads(plain), **self.databases.of_record(loads(databases or b"{}")), **files}
         return Claim(job_id, runner, params, number, self.files.attempt(job_id, number), int(attempts))
 
@@ -87,12 +89,12 @@ class WorkerStore:
         is_end = state in READY_STATES
         if is_end and state != SUCCESS:  # after SUCCESS, the task has synced them
             with suppress(OSError):  # the end state matters more
-                self.files.sync_attempts(job_id)  # before anyone is shown that the job has ended
+                self.attempts.sync(job_id)  # before anyone is shown that the job has ended
         size = self._size(job_id) if is_end else ""
         run = self._scripts.run_confirmed if is_end else self._scripts.run
         reply = run("update", job_id, *runner.args, state, int(is_end), size, *flat(fields))
         if reply and is_end:
-            self.files.remove_copies(job_id)
+            self.attempts.remove_copies(job_id)
         return fields_of_reply(job_id, *reply) if reply else None
 
     # For the main process of a worker.
@@ -136,7 +138,7 @@ class WorkerStore:
         reply = self._scripts.run("requeue", job_id, *runner.args, silence, int(counted), *limits, result)
         state = reply.decode() if reply else None
         if state in READY_STATES:
-            self.files.remove_copies(job_id)
+            self.attempts.remove_copies(job_id)
         return state
 
     def stale(self) -> list[tuple[str, str]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from greeter.jobs.attempts import Attempts
 from greeter.jobs.files import JobFiles
 from greeter.jobs.trees import remove, walk
 from tests.conftest import ROOT
@@ -74,7 +75,7 @@ def test_a_link_in_the_place_of_a_folder_is_removed_alone(tmp_path: Path) -> Non
     files.attempt("job", 2).mkdir()
     (files.attempt("job", 2) / "outputs").symlink_to(elsewhere)
     files.attempt("job", 3).touch()
-    files.remove_attempts("job", 3)
+    Attempts(files).remove("job", 3)
     assert not list(files.attempt("job", 1).parent.iterdir())
     files.remove_set_aside()
     files.folder("link").symlink_to(elsewhere)
