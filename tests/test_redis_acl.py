@@ -44,7 +44,7 @@ def test_an_installation_runs_as_the_documented_user(
             post(site, f"/jobs/{mailed}/mail", **fields)
         post(site, f"/jobs/{mailed}/cancel")
         wait_for(lambda: site.store.find(mailed).mail == MailState.SENT)
-        databases = site.store.database_use
+        databases = site.store.inputs.database_use
         assert databases.count("pdb/1") == databases.forbid("pdb/1") == 0
         databases.allow("pdb/1")
         assert fetch(site, "/api/v1/limits").status == 200

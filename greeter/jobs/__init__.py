@@ -3,9 +3,9 @@
 - Changes: service submits, cancels, requeues, ends and deletes jobs; submission and runner have what it gets and
   returns; errors has the messages for users.
 - The record in Redis: store and worker_store read it, and change it with the Lua scripts in lua/, which scripts calls
-  through connections; statistics and log_fields are replies of those scripts.
+  through connections; statistics and log_fields are replies of those scripts. scripts also lists every key.
 - Reading a job: reader, record, phase, progress. samples has the jobs that are kept forever. params distinguishes files
-  and databases from other parameters.
+  and databases from other parameters, and inputs gives a job those that its record names.
 - Files: files has the folders of the jobs, attempts what workers do with those of attempts, uploads those of forms;
   trees has what all need, and bounds limits them; result_files, media_types, pictures and pdf_renderer show them.
 - Celery: celery_app, registration, task, request, consumer, pool, transport, and backend, which keeps results in the

@@ -76,6 +76,16 @@ class DatabaseRemoved(Exception):
     """A database of the job was removed after its form was checked."""
 
 
+REFUSALS = {
+    "waiting": QueueFull,
+    "active": TooManyJobs,
+    "owner_bytes": TooManyBytes,
+    "bytes": StorageFull,
+    "database": DatabaseRemoved,
+}
+"""What create.lua returns instead of an id, and its exception."""
+
+
 # A library in C often does not notice that memory was refused, and crashes.
 _CRASHES = (signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT)
 _BY_ERRNO = {ENOSPC: DISK_FULL, EDQUOT: DISK_FULL, EFBIG: FILE_TOO_LARGE, ENOMEM: OUT_OF_MEMORY}

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Protocol
+
+from kombu.utils.json import loads
 
 from greeter.jobs.files import JobFiles
 from greeter.jobs.params import file_params, recorded_databases
@@ -44,6 +46,11 @@ class Provenance:
             databases=databases,
         )
 
+    @classmethod
+    def read(cls, record: Mapping[str, str | bytes]) -> Provenance:
+        """Return what a record has, as JSON, in the fields that RECORDED names. Some may be missing."""
+        return cls(**{name: loads(record[name]) for name in RECORDED if name in record})
+
     @property
     def given(self) -> Params:
         """The parameters that are not files, with databases by their names, as a form takes them."""
@@ -70,6 +77,10 @@ class Provenance:
             else:
                 found += [(name, *pair) for pair in zip(names or [""] * len(sums), sums, strict=True)]
         return found
+
+
+RECORDED = tuple(one.name for one in fields(Provenance))
+"""The names of the fields of a record that have the provenance of its job."""
 
 
 class JobReader(Protocol):

@@ -1,4 +1,39 @@
-"""The connection to Redis, and the Lua scripts in lua/."""
+"""The connection to Redis, its keys, and the Lua scripts in lua/.
+
+Only store, worker_store, scripts, redis_copy, lua/ and the limiter use the keys.
+
+| key | type | what it has |
+|---|---|---|
+| `job:<id>` | hash | the record; Celery's task state is one of its fields |
+| `jobs:running` | sorted set | ids by time of the last heartbeat |
+| `jobs:ended` | sorted set | ids by time of end |
+| `queues` | set | the queues that have jobs or workers |
+| `queue:<queue>` | sorted set | ids of waiting jobs in their order: the rank of an id is its place in the queue |
+| `waiting:<queue>` | sorted set | the same ids by time of submission |
+| `sent:<queue>` | sorted set | those whose message was put into the broker's list, by the time of that |
+| `clients:<queue>` | sorted set | clients by the score of their last job |
+| `fair:<queue>` | hash | the score of the last job that started, and the number of jobs that were added |
+| `workers:<queue>` | sorted set | workers that take jobs from the queue, by time of their last heartbeat |
+| `unfit` | hash | workers that cannot run jobs: the time of their last heartbeat, and why |
+| `tools` | sorted set | names and signatures of the tools that workers have, by time of their last heartbeat |
+| `workers:tools` | sorted set | the same, only of workers that take jobs |
+| `clock` | hash | the last reading of the clock, from when on it is trusted, and when it was set back |
+| `installation` | string | the id of the installation, which the folder of the jobs has too |
+| `client:<address>` | set | the active jobs of one client |
+| `client_key` | string | the random key of the hash that stands for a client while files of it are kept |
+| `mail:<id>` | hash | where to send the mail about the end |
+| `mails` | sorted set | ended jobs with a mail, by time of the next attempt |
+| `mails:<hash>` | string | how many mails an address or client wanted today |
+| `bytes` | hash | the bytes of the files of `all` jobs, and of each client by that hash |
+| `named:<database>` | set | the jobs that use the database |
+| `removed:<database>` | string | exists for an hour after the database was removed |
+| `token:<sha256>` | string | the id of the job that a form or request created |
+| `statistics` | hash | how many jobs ended, how, and how long they ran |
+| `write_check` | string | shows that Redis takes writes |
+| `limits:...` | string | how often each client submitted in this minute; not on the disk (greeter/web/limits.py) |
+
+Celery's broker has keys of its own: a list for each queue, which has its name, and `_kombu...`.
+"""
 
 from __future__ import annotations
 
@@ -86,6 +121,12 @@ def _source(name: str) -> str:
 def flat(fields: Fields) -> list[str | bytes | int]:
     """Return fields and values as arguments of a script."""
     return [part for pair in fields.items() for part in pair]
+
+
+def pairs(reply: Iterable[bytes]) -> dict[str, bytes]:
+    """Return a reply of fields and their values by field."""
+    items = iter(reply)
+    return {name.decode(): value for name, value in zip(items, items, strict=True)}
 
 
 def texts(reply: Iterable[bytes]) -> list[str]:

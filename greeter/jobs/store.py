@@ -1,37 +1,4 @@
-"""The records of jobs in Redis. Only worker_store, scripts, redis_copy, lua/ and the limiter also use these keys.
-
-| key | type | what it has |
-|---|---|---|
-| `job:<id>` | hash | the record; Celery's task state is one of its fields |
-| `jobs:running` | sorted set | ids by time of the last heartbeat |
-| `jobs:ended` | sorted set | ids by time of end |
-| `queues` | set | the queues that have jobs or workers |
-| `queue:<queue>` | sorted set | ids of waiting jobs in their order: the rank of an id is its place in the queue |
-| `waiting:<queue>` | sorted set | the same ids by time of submission |
-| `sent:<queue>` | sorted set | those whose message was put into the broker's list, by the time of that |
-| `clients:<queue>` | sorted set | clients by the score of their last job |
-| `fair:<queue>` | hash | the score of the last job that started, and the number of jobs that were added |
-| `workers:<queue>` | sorted set | workers that take jobs from the queue, by time of their last heartbeat |
-| `unfit` | hash | workers that cannot run jobs: the time of their last heartbeat, and why |
-| `tools` | sorted set | names and signatures of the tools that workers have, by time of their last heartbeat |
-| `workers:tools` | sorted set | the same, only of workers that take jobs |
-| `clock` | hash | the last reading of the clock, from when on it is trusted, and when it was set back |
-| `installation` | string | the id of the installation, which the folder of the jobs has too |
-| `client:<address>` | set | the active jobs of one client |
-| `client_key` | string | the random key of the hash that stands for a client while files of it are kept |
-| `mail:<id>` | hash | where to send the mail about the end |
-| `mails` | sorted set | ended jobs with a mail, by time of the next attempt |
-| `mails:<hash>` | string | how many mails an address or client wanted today |
-| `bytes` | hash | the bytes of the files of `all` jobs, and of each client by that hash |
-| `named:<database>` | set | the jobs that use the database |
-| `removed:<database>` | string | exists for an hour after the database was removed |
-| `token:<sha256>` | string | the id of the job that a form or request created |
-| `statistics` | hash | how many jobs ended, how, and how long they ran |
-| `write_check` | string | shows that Redis takes writes |
-| `limits:...` | string | how often each client submitted in this minute; not on the disk (greeter/web/limits.py) |
-
-Celery's broker has keys of its own: a list for each queue, which has its name, and `_kombu...`.
-"""
+"""The records of jobs in Redis. The documentation of scripts.py lists all keys."""
 
 from __future__ import annotations
 
@@ -40,12 +7,12 @@ from contextlib import suppress
 from errno import EBUSY
 
 import redis
-from kombu.utils.json import dumps, loads
+from kombu.utils.json import dumps
 
-from greeter.jobs.errors import DatabaseRemoved, JobNotFound, QueueFull, StorageFull, TooManyBytes, TooManyJobs
+from greeter.jobs.errors import REFUSALS, JobNotFound
 from greeter.jobs.params import file_params
 from greeter.jobs.probe import NoAnswer
-from greeter.jobs.reader import Provenance
+from greeter.jobs.reader import RECORDED, Provenance
 from greeter.jobs.record import Record
 from greeter.jobs.runner import Runner
 from greeter.jobs.scripts import flat, texts
@@ -56,15 +23,6 @@ from greeter.logs import REQUEST
 from greeter.toolkit.tool import DEFAULT_QUEUE, Params, signature
 
 _WORKER_TIMEOUT = 15  # seconds without a heartbeat after which a worker counts as gone
-
-_LIMITS = {
-    "waiting": QueueFull,
-    "active": TooManyJobs,
-    "owner_bytes": TooManyBytes,
-    "bytes": StorageFull,
-    "database": DatabaseRemoved,
-}
-"""What create.lua returns instead of an id, and its exception."""
 
 
 class Store(WorkerStore):
@@ -85,7 +43,7 @@ class Store(WorkerStore):
             The id of the job, or of the one that the same form created before.
 
         Raises:
-            QueueFull: A limit is reached, as with the other exceptions of _LIMITS. Nothing is kept.
+            QueueFull: A limit is reached, as with the other exceptions of REFUSALS. Nothing is kept.
             OSError: The disk is full. Nothing is kept.
             NotConfirmed: Too few replicas have the job. It is kept, as after a lost reply, because another submission
                 of the same form may have been accepted as this job.
@@ -106,8 +64,8 @@ class Store(WorkerStore):
             raise
         if created != job_id:
             self.files.remove(job_id)
-        if created in _LIMITS:
-            raise _LIMITS[created]
+        if created in REFUSALS:
+            raise REFUSALS[created]
         return created
 
     def _create(self, job_id: str, fields: Mapping[str, str], submission: Submission, owner: str) -> str:
@@ -139,13 +97,11 @@ class Store(WorkerStore):
 
     def provenance(self, job_id: str) -> Provenance:
         """Read how the result of a job was made."""
-        fields = self.fields(job_id, "params", "checksums", "filenames", "versions", "databases")
-        return Provenance(**{name: loads(text) for name, text in fields.items()})
+        return Provenance.read(self.fields(job_id, *RECORDED))
 
     def params(self, job_id: str) -> Params:
         """Read the parameters of a job; a file is given as its Path."""
-        provenance = self.provenance(job_id)
-        return {**provenance.params, **self.databases.of_record(provenance.databases), **self.files.inputs(job_id)}
+        return self.inputs.restore(self.provenance(job_id), self.files.inputs(job_id))
 
     def fields(self, job_id: str, *names: str) -> dict[str, str]:
         """Read fields of a record that are not in its snapshot, leaving out the ones that it does not have."""

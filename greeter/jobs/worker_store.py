@@ -7,18 +7,18 @@ from contextlib import suppress
 from typing import Literal
 
 from celery.states import READY_STATES, SUCCESS
-from kombu.utils.json import dumps, loads
+from kombu.utils.json import dumps
 
 from greeter.jobs.attempts import Attempts
-from greeter.jobs.database_use import DatabaseUse
-from greeter.jobs.databases import Databases
 from greeter.jobs.errors import ToolChanged
 from greeter.jobs.files import JobFiles
+from greeter.jobs.inputs import JobInputs
 from greeter.jobs.log_fields import LogFields, fields_of_reply
 from greeter.jobs.mails import Mails
 from greeter.jobs.progress import Report
+from greeter.jobs.reader import Provenance
 from greeter.jobs.runner import Claim, Order, Runner
-from greeter.jobs.scripts import Fields, Scripts, flat, texts
+from greeter.jobs.scripts import Fields, Scripts, flat, pairs, texts
 from greeter.jobs.uploads import Uploads
 from greeter.settings import Settings
 
@@ -38,10 +38,9 @@ class WorkerStore:
         self._scripts = Scripts(settings)
         self.redis = self._scripts.redis
         self.mails = Mails(self._scripts, settings.mails_per_day)
-        self.database_use = DatabaseUse(self._scripts)
         self.files = JobFiles(settings.data_dir / "jobs")
         self.attempts = Attempts(self.files)
-        self.databases = Databases(settings.data_dir)
+        self.inputs = JobInputs(self._scripts, settings.data_dir)
         limits = (settings.max_client_bytes, settings.max_kept_bytes)
         self.uploads = Uploads(settings.data_dir / "uploads", *limits)
 
@@ -57,11 +56,10 @@ class WorkerStore:
             return None
         if reply == b"changed":
             raise ToolChanged
-        plain, claims, attempts, databases = reply
-        self.attempts.remove(job_id, number := int(claims))
-        files = self.attempts.copy_inputs(job_id, number)
-        params = {**loads(plain), **self.databases.of_record(loads(databases or b"{}")), **files}
-        return Claim(job_id, runner, params, number, self.files.attempt(job_id, number), int(attempts))
+        record = pairs(reply)
+        self.attempts.remove(job_id, number := int(record["claims"]))
+        params = self.inputs.restore(Provenance.read(record), self.attempts.copy_inputs(job_id, number))
+        return Claim(job_id, runner, params, number, self.files.attempt(job_id, number), int(record["attempts"]))
 
     def heartbeat(self, job_id: str, runner: Runner) -> Order:
         """Record that a job is running in this process, and return what the process has to do."""

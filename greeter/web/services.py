@@ -36,7 +36,7 @@ class Services:
     @property
     def databases(self) -> Databases:
         """The reference databases."""
-        return self.jobs.store.databases
+        return self.jobs.store.inputs.databases
 
     @property
     def unusable(self) -> list[ToolFile]:

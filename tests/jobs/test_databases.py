@@ -27,10 +27,10 @@ def store(with_redis: Installation) -> Store:
 @pytest.fixture
 def database(store: Store) -> Database:
     """A database of the site."""
-    with staged(store.databases.root) as folder:
+    with staged(store.inputs.databases.root) as folder:
         (folder / "words").write_text("one")
         made = Database(id="words", version="1", title="Words", kind="words", file="words", files={"words": "sum"})
-        return store.databases.publish(folder, made)
+        return store.inputs.databases.publish(folder, made)
 
 
 def create(store: Store, number: int, database: Database | None, token: str = "") -> str:
@@ -57,42 +57,42 @@ def test_the_same_form_with_another_database_is_another_job(store: Store, databa
     create(store, 0, database, "token")
     assert create(store, 1, database, "token") == JOBS[0]
     assert create(store, 2, None, "token") == JOBS[2]
-    assert store.database_use.count(database.name) == 1
+    assert store.inputs.database_use.count(database.name) == 1
 
 
 def test_a_version_stays_while_a_job_names_it(store: Store, database: Database) -> None:
     """Also while the job waits, and after its end, because its input can be used again."""
     create(store, 0, database)
     create(store, 1, database)
-    assert (store.database_use.count(database.name), store.database_use.forbid(database.name)) == (2, 2)
+    assert (store.inputs.database_use.count(database.name), store.inputs.database_use.forbid(database.name)) == (2, 2)
     store.cancel(JOBS[0])
-    assert store.database_use.forbid(database.name) == 2
+    assert store.inputs.database_use.forbid(database.name) == 2
     store.delete(JOBS[0])
-    assert store.database_use.forbid(database.name) == 1
+    assert store.inputs.database_use.forbid(database.name) == 1
     create(store, 2, database)  # so that it is still offered
     store.redis.delete(f"job:{JOBS[2]}")  # by hand
     store.cancel(JOBS[1])
     store.delete(JOBS[1])
-    assert store.database_use.forbid(database.name) == 0
+    assert store.inputs.database_use.forbid(database.name) == 0
     assert list(store.redis.scan_iter("named:*")) == []
 
 
 def test_no_job_names_a_version_that_is_being_removed(store: Store, database: Database) -> None:
     """Its form may have been checked just before. When the version is added again, jobs can name it again."""
-    assert store.database_use.forbid(database.name) == 0
+    assert store.inputs.database_use.forbid(database.name) == 0
     with pytest.raises(DatabaseRemoved):
         create(store, 0, database)
     assert not store.redis.exists(f"job:{JOBS[0]}")
     assert not store.files.folder(JOBS[0]).exists()
-    store.database_use.allow(database.name)
+    store.inputs.database_use.allow(database.name)
     assert create(store, 0, database) == JOBS[0]
 
 
 def test_the_files_of_a_removed_version_are_gone(store: Store, database: Database) -> None:
     """A job that named it all the same, after a backup was restored without it, says what to do."""
     create(store, 0, database)
-    store.databases.remove(database)
-    assert [path.name for path in store.databases.root.iterdir()] == [".lock"]
+    store.inputs.databases.remove(database)
+    assert [path.name for path in store.inputs.databases.root.iterdir()] == [".lock"]
     with pytest.raises(ToolError, match="Words version 1 is no longer here"):
         assert store.params(JOBS[0])["words"].path
 

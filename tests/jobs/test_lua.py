@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from greeter.jobs import store
+from greeter.jobs import scripts
 from tests.conftest import ROOT
 
 SCRIPTS = sorted(ROOT.glob("greeter/jobs/lua/*.lua"))
@@ -27,8 +27,8 @@ def test_a_script_begins_with_what_it_takes_and_returns(path: Path) -> None:
 
 
 def test_only_the_documented_modules_use_keys() -> None:
-    """CONTRIBUTING.md names them. Of the keys, those that the documentation of the store lists are looked for."""
-    keys = re.findall(r"^\| `(\w+:?)", str(store.__doc__), re.MULTILINE)
+    """CONTRIBUTING.md names them. Of the keys, those that the documentation of scripts lists are looked for."""
+    keys = re.findall(r"^\| `(\w+:?)", str(scripts.__doc__), re.MULTILINE)
     assert len(keys) > 20
     use = re.compile(rf'\.call\(|(redis|server|source|target|pipeline)\.\w+\(f?"(?:{"|".join(keys)})((?<=:)|")')
     found = {path.stem for path in ROOT.glob("greeter/**/*.py") if use.search(path.read_text())}

@@ -2,9 +2,8 @@
 -- Start a waiting job.
 --
 -- ARGV: 1 job id, 2 worker, 3 process, 4 versions (JSON), 5 signature of the tool or ''
--- Returns: the parameters (JSON), the number of the attempt, which is never used again, how many attempts count, and
---   the databases (JSON) or nil; 'changed' if the job has another signature; nil unless the job is waiting, or this
---   very process has claimed it
+-- Returns: the fields of the record and their values; 'changed' if the job has another signature; nil unless the job is
+--   waiting, or this very process has claimed it
 local _, worker, process, versions, signature = unpack(ARGV)
 
 if phase() == 'waiting' then
@@ -19,4 +18,4 @@ if phase() == 'waiting' then
 elseif not is_run_by(worker, process) then
   return false
 end
-return redis.call('HMGET', key, 'params', 'claims', 'attempts', 'databases')
+return redis.call('HGETALL', key)
