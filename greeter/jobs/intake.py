@@ -49,7 +49,7 @@ class Intake:
         return [queue for queue in self._queues if tasks and tasks.consuming_from(queue)]
 
     def end_silent_processes(self, most: int) -> None:
-        """Kill processes that have not confirmed a job in this many calls. The pool sends it to another one."""
+        """Kill processes that were silent in more calls than this. Another one gets their jobs."""
         pool = self._consumer.pool if self._consumer else None
         for pid in pool._pool.silent(most) if pool else []:
             log.warning("process %s is replaced, because it does not respond", pid)

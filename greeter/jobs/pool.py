@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
+import psutil
 from billiard.process import BaseProcess as Process
 from celery.concurrency import asynpool, prefork
 from kombu.asynchronous import Hub
@@ -29,7 +31,7 @@ class Pool(asynpool.AsynPool):
     _find_worker_queues: Callable[[Process], object]
     _cache: dict[int, Any]
 
-    _unconfirmed: dict[tuple[int, int | None], int] | None = None
+    _silent: Counter[tuple[int, int | None]] | None = None
 
     def _repopulate_pool(self, exitcodes: list[int]) -> None:
         try:
@@ -52,17 +54,23 @@ class Pool(asynpool.AsynPool):
         return any(one not in self._waiting_to_start for one in self._pool if one.is_alive())
 
     def silent(self, most: int) -> list[int]:
-        """Return the ids of processes that have not confirmed a job in this many calls, because they are suspended.
+        """Return the ids of processes that were suspended, or have not confirmed a job, in more calls than this.
 
         Calls are counted, not seconds, because this process may have been suspended too.
         """
-        sent = [(number, job._write_to.pid) for number, job in self._cache.items() if self._is_unconfirmed(job)]
-        before = self._unconfirmed or {}
-        self._unconfirmed = {key: before.get(key, 0) + 1 for key in sent}
-        return [pid for (_, pid), calls in self._unconfirmed.items() if pid and calls > most]
+        before = self._silent or Counter()
+        self._silent = Counter({key: before[key] + 1 for key in self._silent_now()})
+        return [pid for (pid, _), calls in self._silent.items() if calls > most]
 
-    def _is_unconfirmed(self, job: Any) -> bool:
-        return job._write_to in self._pool and not job._accepted
+    def _silent_now(self) -> Iterator[tuple[int, int | None]]:
+        """Yield the ids of processes, each with the number of the job that it has not confirmed, or None."""
+        for process in self._pool:
+            with suppress(psutil.NoSuchProcess):
+                if process.pid and psutil.Process(process.pid).status() == psutil.STATUS_STOPPED:
+                    yield process.pid, None
+        for number, job in self._cache.items():
+            if not job._accepted and job._write_to in self._pool and job._write_to.pid:
+                yield job._write_to.pid, number
 
 
 class TaskPool(prefork.TaskPool):
