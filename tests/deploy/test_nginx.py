@@ -13,8 +13,8 @@ import subprocess
 import time
 from base64 import b64encode
 from collections.abc import Iterator
-from contextlib import contextmanager
-from http.client import HTTPConnection, HTTPSConnection
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection, HTTPResponse, HTTPSConnection
 from pathlib import Path
 from select import select
 from typing import Any
@@ -63,6 +63,17 @@ def request(port: int, path: str, body: str | bytes | None, source: str, **heade
         return Response(response, response.read())
     finally:
         connection.close()
+
+
+def exchange(port: int, sent: bytes) -> Response:
+    """Send bytes, which need not be HTTP, and return the response."""
+    connection = connect(port)
+    connection.connect()
+    with closing(connection):
+        connection.sock.sendall(sent)
+        response = HTTPResponse(connection.sock)
+        response.begin()
+        return Response(response, response.read())
 
 
 class Proxy:
@@ -179,6 +190,26 @@ def test_scripts_get_problems_from_nginx_too(tmp_path: Path, proxy: Proxy, site:
             for path in (api, "/api/openapi.json", "/api/v1/jobs/sample-phmmer/files/targets.tbl"):
                 refusal(alone.ask(prefix + path, port=port), 503)
             assert "text/html" in alone.ask(f"{prefix}/help", port=port).headers["Content-Type"]
+
+
+REFUSED_BY_NGINX = {
+    "no host": (400, b"GET %s HTTP/1.1\r\n\r\n"),
+    "no header": (400, b"GET %s HTTP/1.1\r\nHost: your.host\r\nA header\r\n\r\n"),
+    "no version": (400, b"GET %s HTTQ\r\n\r\n"),
+    "chunk": (400, b"POST %s HTTP/1.1\r\nHost: your.host\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"),
+    "long address": (414, b"GET %s?" + b"a" * 9000 + b" HTTP/1.1\r\nHost: your.host\r\n\r\n"),
+    "long header": (431, b"GET %s HTTP/1.1\r\nHost: your.host\r\nX-Long: " + b"a" * 9000 + b"\r\n\r\n"),
+}
+
+
+@pytest.mark.parametrize(("status", "head"), REFUSED_BY_NGINX.values(), ids=REFUSED_BY_NGINX)
+def test_scripts_get_problems_for_what_nginx_cannot_read(proxy: Proxy, status: int, head: bytes) -> None:
+    """Under /api, in the words of greeter; a page stays that of nginx."""
+    for prefix, port in ((b"", -proxy.https), (b"/greeter", proxy.below)):
+        refusal(exchange(port, head % (prefix + b"/api/v1/processes")), status)
+        page = exchange(port, head % (prefix + b"/help"))
+        assert (page.headers["Content-Type"], page.body.count("<center>nginx")) == ("text/html", 1)
+        assert page.status in (status, 400)  # nginx shows 400 instead of 431
 
 
 def test_all_urls_have_the_prefix_when_served_under_a_path(proxy: Proxy) -> None:
