@@ -26,13 +26,14 @@ def read_key() -> str:
     return key
 
 
-def hash_of(key: str, client: str, tool: Tool, sent: Mapping[str, Submitted]) -> str:
+def hash_of(key: str, client: str, tool: Tool, label: str, sent: Mapping[str, Submitted]) -> str:
     """Return what stands for a request.
 
     Args:
         key: Its key.
         client: Who sends it, so that another client with the same key does not get this job.
         tool: The tool to execute.
+        label: The name of the job.
         sent: The values as they were sent, because the job that they mean may be another one later: a database without
             a version means the newest one.
 
@@ -43,7 +44,7 @@ def hash_of(key: str, client: str, tool: Tool, sent: Mapping[str, Submitted]) ->
         OSError: A file that was sent could not be stored.
     """
     sums = {name: [_sum(value) for value in values] for name, values in sent.items()}
-    return sha256(json.dumps([key, client, tool.name, sums], sort_keys=True).encode()).hexdigest()
+    return sha256(json.dumps([key, client, tool.name, label, sums], sort_keys=True).encode()).hexdigest()
 
 
 def _sum(value: str | Upload) -> str:

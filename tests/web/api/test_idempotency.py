@@ -18,12 +18,18 @@ INPUTS = {"person": "Ada", "total": 1}
 
 
 def execute(
-    app: Flask, inputs: dict[str, object], address: str = "127.0.0.1", *, key: str = "a", tool: str = "expensive_greet"
+    app: Flask,
+    inputs: dict[str, object],
+    address: str = "127.0.0.1",
+    *,
+    key: str = "a",
+    tool: str = "expensive_greet",
+    label: str = "",
 ) -> str:
     """Submit inputs with a key, which is accepted as the first time, and return the id of the job."""
     answer = app.test_client().post(
         f"/api/v1/processes/{tool}/execution",
-        json={"inputs": inputs},
+        json={"inputs": inputs, "label": label},
         headers={"Idempotency-Key": key},
         environ_base={"REMOTE_ADDR": address},
     )
@@ -44,19 +50,23 @@ def test_requests_at_the_same_time_make_one_job(with_redis: Installation, monkey
 
 
 def test_the_same_key_makes_a_new_job_when_something_differs(with_redis: Installation) -> None:
-    """Other inputs, another address, and a job that was deleted; otherwise, the key is kept for daysKept days."""
+    """Other inputs, label or address, and a job that was deleted; otherwise, the key is kept for daysKept days."""
     app = create_app(with_redis.settings)
     first = execute(app, INPUTS)
     (token,) = with_redis.redis.keys("token:*")
     kept = app.test_client().get("/api/v1/limits").get_json()["daysKept"]["limit"]
     assert 0 <= kept * 86_400 - int(str(with_redis.redis.ttl(token))) < 86_400
-    others = {execute(app, INPUTS | {"total": 2}), execute(app, INPUTS, "203.0.113.9")}
+    others = {
+        execute(app, INPUTS | {"total": 2}),
+        execute(app, INPUTS, label="Mine"),
+        execute(app, INPUTS, "203.0.113.9"),
+    }
     assert execute(app, INPUTS) == first
     client = app.test_client()
     client.post(f"/api/v1/jobs/{first}/cancel")
     assert execute(app, INPUTS) == first
     assert client.delete(f"/api/v1/jobs/{first}").status_code == 204
-    assert len({first, *others, execute(app, INPUTS)}) == 4
+    assert len({first, *others, execute(app, INPUTS)}) == 5
 
 
 def test_what_changes_on_the_site_makes_no_new_job(with_redis: Installation, tmp_path: Path) -> None:
