@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from wtforms import Form
 
-from greeter.jobs import store as store_module
+from greeter.jobs import scripts
 from greeter.jobs.runner import Runner
 from greeter.jobs.store import Store
 from greeter.toolkit.declarations import RESERVED_QUEUES
@@ -447,7 +447,7 @@ def test_a_queue_has_a_name_that_redis_does_not_use(name: str) -> None:
 
 
 def test_all_keys_without_a_colon_are_reserved() -> None:
-    """As the documentation of the store lists them."""
-    keys = re.findall(r"^\| `([a-z_]+)` \|", store_module.__doc__ or "", re.MULTILINE)
+    """As the documentation of scripts.py lists them."""
+    keys = re.findall(r"^\| `([a-z_]+)` \|", scripts.__doc__ or "", re.MULTILINE)
     assert len(keys) > 5
     assert RESERVED_QUEUES.issuperset(keys)
