@@ -47,7 +47,7 @@ class Provenance:
         )
 
     @classmethod
-    def read(cls, record: Mapping[str, str | bytes]) -> Provenance:
+    def read(cls, record: Mapping[str, str]) -> Provenance:
         """Return what a record has, as JSON, in the fields that RECORDED names. Some may be missing."""
         return cls(**{name: loads(record[name]) for name in RECORDED if name in record})
 
@@ -96,5 +96,5 @@ class JobReader(Protocol):
     def provenance(self, job_id: str) -> Provenance:
         """Read how the result of a job was made."""
 
-    def params(self, job_id: str) -> Params:
-        """Read the parameters of a job; a file is given as its Path."""
+    def params(self, job_id: str, provenance: Provenance | None = None) -> Params:
+        """Read the parameters of a job, or take them from its provenance; a file is given as its Path."""

@@ -65,9 +65,9 @@ class Samples:
         """Read how a sample was made. Raises JobNotFound."""
         return self._read(job_id).provenance
 
-    def params(self, job_id: str) -> Params:
-        """Read the parameters of a sample; a file is given as its Path. Raises JobNotFound."""
-        provenance = self.provenance(job_id)
+    def params(self, job_id: str, provenance: Provenance | None = None) -> Params:
+        """Read the parameters of a sample, or take them from its provenance. Raises JobNotFound."""
+        provenance = provenance or self.provenance(job_id)
         # A sample without input files has no folder for them, because git keeps no empty folders.
         files = self.files.inputs(job_id) if provenance.checksums else {}
         databases = {name: Database.of(about, Path()) for name, about in provenance.databases.items()}

@@ -123,12 +123,12 @@ def flat(fields: Fields) -> list[str | bytes | int]:
     return [part for pair in fields.items() for part in pair]
 
 
-def pairs(reply: Iterable[bytes]) -> dict[str, bytes]:
-    """Return a reply of fields and their values by field."""
-    items = iter(reply)
-    return {name.decode(): value for name, value in zip(items, items, strict=True)}
-
-
 def texts(reply: Iterable[bytes]) -> list[str]:
     """Return a reply as texts."""
     return [item.decode() for item in reply]
+
+
+def pairs(reply: Iterable[bytes]) -> list[tuple[str, str]]:
+    """Return a reply as pairs of texts, such as fields and their values."""
+    items = iter(texts(reply))
+    return list(zip(items, items, strict=True))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from greeter.jobs.scripts import texts
+from greeter.jobs.scripts import pairs, texts
 
 Reply: TypeAlias = tuple[
     list[tuple[bytes, int, int, int, int]],  # each queue: its name, and what QueueStatistics has
@@ -51,6 +51,5 @@ class Statistics:
         """Read the reply of statistics.lua."""
         queues, unfit, idle_tools, bounds, counted = reply
         by_name = {name.decode(): QueueStatistics(*numbers) for name, *numbers in queues}
-        fields = iter(texts(counted))
-        ended = {tuple(name.split()): float(number) for name, number in zip(fields, fields, strict=True)}
+        ended = {tuple(name.split()): float(number) for name, number in pairs(counted)}
         return cls(by_name, texts(unfit), texts(idle_tools), bounds, ended)

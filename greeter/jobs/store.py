@@ -99,9 +99,9 @@ class Store(WorkerStore):
         """Read how the result of a job was made."""
         return Provenance.read(self.fields(job_id, *RECORDED))
 
-    def params(self, job_id: str) -> Params:
-        """Read the parameters of a job; a file is given as its Path."""
-        return self.inputs.restore(self.provenance(job_id), self.files.inputs(job_id))
+    def params(self, job_id: str, provenance: Provenance | None = None) -> Params:
+        """Read the parameters of a job, or take them from its provenance; a file is given as its Path."""
+        return self.inputs.restore(provenance or self.provenance(job_id), self.files.inputs(job_id))
 
     def fields(self, job_id: str, *names: str) -> dict[str, str]:
         """Read fields of a record that are not in its snapshot, leaving out the ones that it does not have."""

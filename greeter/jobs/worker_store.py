@@ -56,7 +56,7 @@ class WorkerStore:
             return None
         if reply == b"changed":
             raise ToolChanged
-        record = pairs(reply)
+        record = dict(pairs(reply))
         self.attempts.remove(job_id, number := int(record["claims"]))
         params = self.inputs.restore(Provenance.read(record), self.attempts.copy_inputs(job_id, number))
         return Claim(job_id, runner, params, number, self.files.attempt(job_id, number), int(record["attempts"]))
@@ -141,8 +141,7 @@ class WorkerStore:
 
     def stale(self) -> list[tuple[str, str]]:
         """Return the running jobs without a heartbeat for SILENCE_LIMIT, each with its worker."""
-        reply = iter(texts(self._scripts.run("stale", "", self._settings.silence_limit)))
-        return list(zip(reply, reply, strict=True))
+        return pairs(self._scripts.run("stale", "", self._settings.silence_limit))
 
     def resend(self, job_id: str) -> None:
         """Send the message of a waiting job again, whose worker has taken it but cannot run the job."""

@@ -50,7 +50,7 @@ def edit(job_id: str) -> str:
     tool, reader = find_tool(record.tool), services().reader_for(job_id)
     provenance = reader.provenance(job_id)
     problem = "" if reader.files.has_inputs(job_id, provenance.checksums) else _FILES_GONE
-    form = make_form(tool, data=of_job(reader.params(job_id), job_id, provenance.filenames))
+    form = make_form(tool, data=of_job(reader.params(job_id, provenance), job_id, provenance.filenames))
     return form_page(tool, form, record.label, problem)
 
 
@@ -59,8 +59,9 @@ def again(job_id: str) -> ResponseReturnValue:
     """Submit the input of a job as a new job."""
     record = services().find(job_id)
     tool, reader = find_tool(record.tool), services().reader_for(job_id)
-    params, provenance = reader.params(job_id), reader.provenance(job_id)
+    provenance = reader.provenance(job_id)
     if not can_run_again(record, provenance):
         return redirect(url_for(".edit", job_id=job_id), 303)
+    params = reader.params(job_id, provenance)
     form = make_form(tool, data=of_job(params, job_id, provenance.filenames))
     return submit_job(tool, form, params, record.label, provenance.filenames)
