@@ -485,7 +485,7 @@ def with_redis(tmp_path: Path, redis_server: Installation) -> Iterator[Installat
     server: Any = redis_server.redis
     server.flushall()
     before = server.config_get()
-    with closing(Installation(tmp_path, redis_url=redis_server.settings.redis_url, silence_limit=PATIENCE)) as mine:
+    with closing(Installation(tmp_path, redis_url=redis_server.settings.redis_url)) as mine:
         yield mine
     for thread in threading.enumerate():
         if thread.name == "probe":  # it could write into the Redis of the next test
