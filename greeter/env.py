@@ -127,14 +127,14 @@ def user_and_password(text: str) -> str:
 
 
 def mail_address(text: str) -> str:
-    """Check that a text may be a mail address."""
+    """Check that a text may be an email address."""
     if not all(text.partition("@")) or not text.isprintable() or set(text) & set(' ,;:<>()[]"\\'):
         raise ValueError("should be an email address")
     return text
 
 
 def optional_mail_address(text: str) -> str:
-    """Check that a text may be a mail address; it may be empty."""
+    """Check that a text may be an email address; it may be empty."""
     return mail_address(text) if text else text
 
 

@@ -16,5 +16,5 @@
 - Recovery: sweeper, cleaner, intake, watchdog. fitness, installation and probe check the disk; redis_check checks
   Redis, and redis_copy copies all records to another one.
 - Reference databases: databases, staging, database_use. versions has the versions of what a job uses.
-- Mails: mails, mailer, mail_server.
+- Emails: mails, mailer, mail_server.
 """

@@ -1,4 +1,4 @@
-"""Hand a mail over to the mail server."""
+"""Hand an email over to the mail server."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _LAST_LINE = b".\r\n"  # without it, the server drops the text
 
 
 def deliver(server: SmtpUrl, message: EmailMessage, begin: Callable[[], bool]) -> MailState | None:
-    """Hand a mail over to the mail server.
+    """Hand an email over to the mail server.
 
     Args:
         server: The server.
-        message: The mail, with one address in From and one in To.
+        message: The email, with one address in From and one in To.
         begin: Called when only the last line has to be sent; returns whether to send it.
 
     Returns:
-        The outcome: DELAYED if the mail was certainly not accepted, UNKNOWN if nobody can know. None if `begin` has
+        The outcome: DELAYED if the email was certainly not accepted, UNKNOWN if nobody can know. None if `begin` has
         returned false.
     """
     try:
@@ -95,7 +95,7 @@ def _send(connection: SMTP, message: EmailMessage, begin: Callable[[], bool]) ->
 
 
 def _refused(code: int, for_good: MailState) -> MailState:
-    """Return the outcome for a status that is not a success: after 4xx, the mail may be tried again."""
+    """Return the outcome for a status that is not a success: after 4xx, the email may be tried again."""
     log.info("the mail server refuses a mail with status %s", code)
     return for_good if code >= 500 else MailState.DELAYED
 

@@ -1,4 +1,4 @@
-"""Send the mails that users want when their jobs have ended."""
+"""Send the emails that users want when their jobs have ended."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _ENDS = {
 
 
 def mail_about(phase: Phase, page: str, address: str, settings: Settings) -> EmailMessage:
-    """Write the mail about the end of a job, whose page has this address.
+    """Write the email about the end of a job, whose page has this address.
 
     It has nothing that a user chose, so that nobody can send spam with it.
     """
@@ -55,7 +55,7 @@ def mail_about(phase: Phase, page: str, address: str, settings: Settings) -> Ema
 
 
 class Mailer:
-    """Sends mails in a thread of a worker's main process, whose heartbeats must not wait for a mail server."""
+    """Sends emails in a thread of a worker's main process, whose heartbeats must not wait for a mail server."""
 
     def __init__(self, store: Store, settings: Settings) -> None:
         self._store, self._mails, self._settings = store, store.mails, settings
@@ -63,17 +63,17 @@ class Mailer:
         self._thread: Thread | None = None
 
     def run(self) -> None:
-        """Start to send the mails that are due, unless the last call still does. Called every two seconds."""
+        """Start to send the emails that are due, unless the last call still does. Called every two seconds."""
         if self._settings.smtp_url and not (self._thread and self._thread.is_alive()):
             self._thread = Thread(target=self.send_all, name="mails")
             self._thread.start()
 
     def stop(self) -> None:
-        """Send no more mails than the current one. The process ends after that."""
+        """Send no more emails than the current one. The process ends after that."""
         self._stopped.set()
 
     def send_all(self) -> None:
-        """Send the mails that are due."""
+        """Send the emails that are due."""
         try:
             while not self._stopped.is_set() and (mail := self._mails.take(token_hex(8))):
                 self._send(mail)
@@ -86,14 +86,14 @@ class Mailer:
             outcome = deliver(SmtpUrl.parse(self._settings.smtp_url), message, lambda: self._mails.begin(mail))
         except JobNotFound:  # it was deleted
             return
-        except RedisError as error:  # before the mail was sent
+        except RedisError as error:  # before the email was sent
             log.warning("Redis is unavailable: %s", error)
             outcome = MailState.DELAYED
         if outcome and (state := self._settle(mail, outcome)):
             log.info("mail %s", state, extra={"job": mail.job_id[:8]})
 
     def _settle(self, mail: Taken, outcome: MailState) -> MailState | None:
-        """Store the outcome once Redis is available. After LEASE, the state of the mail is UNKNOWN anyway."""
+        """Store the outcome once Redis is available. After LEASE, the state of the email is UNKNOWN anyway."""
         end = time.monotonic() + LEASE
         while True:
             try:

@@ -1,6 +1,6 @@
-"""The mails that users want when their jobs have ended, in Redis.
+"""The emails that users want when their jobs have ended, in Redis.
 
-A mail is sent at most once: see docs/decisions/0008-mails-at-most-once.md.
+An email is sent at most once: see docs/decisions/0008-mails-at-most-once.md.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from typing import NamedTuple
 from greeter.jobs.errors import JobNotFound
 from greeter.jobs.scripts import Scripts, texts
 
-LEASE = 90  # seconds in which a mail is sent, longer than the two answers for which mail_server.py then waits
+LEASE = 90  # seconds in which an email is sent, longer than the two answers for which mail_server.py then waits
 _LONGEST_DELAY = 3600  # seconds between two attempts
 _MOST_ATTEMPTS = 33  # in about a day; counted, because a clock may jump
 
 
 class MailState(StrEnum):
-    """The state of a mail."""
+    """The state of an email."""
 
     ASKED = "asked"
     DELAYED = "delayed"  # it was not sent, and will be tried again
@@ -29,7 +29,7 @@ class MailState(StrEnum):
 
 
 class AskOutcome(StrEnum):
-    """What asking for a mail did."""
+    """What asking for an email did."""
 
     ASKED = "asked"
     ENDED = "ended"  # the job had ended before
@@ -37,7 +37,7 @@ class AskOutcome(StrEnum):
 
 
 class Taken(NamedTuple):
-    """A mail that this process is to send."""
+    """An email that this process is to send."""
 
     job_id: str  # the job that it is about
     address: str  # the address to which it is sent
@@ -46,13 +46,13 @@ class Taken(NamedTuple):
 
 
 class Mails:
-    """The mails about the ends of jobs. Methods raise redis.RedisError when Redis is unavailable."""
+    """The emails about the ends of jobs. Methods raise redis.RedisError when Redis is unavailable."""
 
     def __init__(self, scripts: Scripts, most_per_day: int) -> None:
         self._scripts, self._most_per_day = scripts, most_per_day
 
     def ask(self, job_id: str, address: str, page: str, client: str) -> AskOutcome:
-        """Ask for a mail about the end of a job, or change the address of one. Raises JobNotFound."""
+        """Ask for an email about the end of a job, or change the address of one. Raises JobNotFound."""
         hashes = (self._scripts.keyed_hash(address.lower()), self._scripts.keyed_hash(client))
         reply: bytes | None = self._scripts.run("ask_mail", job_id, address, page, *hashes, self._most_per_day)
         if reply is None:
@@ -60,11 +60,11 @@ class Mails:
         return AskOutcome(reply.decode())
 
     def drop(self, job_id: str) -> None:
-        """Delete the address of a mail, unless it is being sent."""
+        """Delete the address of an email, unless it is being sent."""
         self._scripts.run("drop_mail", job_id)
 
     def take(self, token: str) -> Taken | None:
-        """Take a mail that has to be sent, or return None if there is none."""
+        """Take an email that has to be sent, or return None if there is none."""
         longest = max(_LONGEST_DELAY, LEASE) + 60
         reply = self._scripts.run("take_mail", "", token, LEASE, longest)
         if not reply:
@@ -73,18 +73,18 @@ class Mails:
         return Taken(job_id, address, page, token)
 
     def begin(self, mail: Taken) -> bool:
-        """Decide that this process sends a mail, and return whether it may.
+        """Decide that this process sends an email, and return whether it may.
 
-        It may not if another process has taken the mail over, or if its user has deleted it.
+        It may not if another process has taken the email over, or if its user has deleted it.
         Raises NotConfirmed if too few replicas know that it is being sent. Then it must not be sent now.
         """
         return bool(self._scripts.run_confirmed("begin_mail", mail.job_id, mail.token, LEASE))
 
     def settle(self, mail: Taken, outcome: MailState) -> MailState | None:
-        """Store the outcome of an attempt to send a mail. Unless it is tried again, its address is deleted.
+        """Store the outcome of an attempt to send an email. Unless it is tried again, its address is deleted.
 
-        Returns the new state of the mail, which is FAILED instead of DELAYED after the last attempt, or None if another
-        process has taken the mail.
+        Returns the new state of the email, which is FAILED instead of DELAYED after the last attempt, or None if
+        another process has taken it.
         """
         reply = self._scripts.run("settle_mail", mail.job_id, mail.token, outcome, _LONGEST_DELAY, _MOST_ATTEMPTS)
         return MailState(reply.decode()) if reply else None

@@ -52,7 +52,7 @@ class Record:
     workers = _field("workers", int)  # of this queue, with a recent heartbeat; 0 if none of them has its tool
     elapsed = _field("elapsed", int)  # seconds since the start, or the submission; multiples of 60 after a minute
     silence = _field("silence", int)  # seconds since the last heartbeat; 0 if there was one within 30 seconds
-    mail = _field("mail", str)  # the `MailState` of its mail; may be empty
+    mail = _field("mail", str)  # the `MailState` of its email; may be empty
     meta: cached_property[JSON] = _field("progress", _decode, "null")  # of Celery's state; a tool may set any value
     result: cached_property[Result | None] = _field("result", _decode, "null")  # of a failed job: `failure_result`
 

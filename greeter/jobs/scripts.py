@@ -21,9 +21,9 @@ Only store, worker_store, scripts, redis_copy, lua/ and the limiter use the keys
 | `installation` | string | the id of the installation, which the folder of the jobs has too |
 | `client:<address>` | set | the active jobs of one client |
 | `client_key` | string | the random key of the hash that stands for a client while files of it are kept |
-| `mail:<id>` | hash | where to send the mail about the end |
-| `mails` | sorted set | ended jobs with a mail, by time of the next attempt |
-| `mails:<hash>` | string | how many mails an address or client wanted today |
+| `mail:<id>` | hash | where to send the email about the end |
+| `mails` | sorted set | ended jobs with an email, by time of the next attempt |
+| `mails:<hash>` | string | how many emails an address or client wanted today |
 | `bytes` | hash | the bytes of the files of `all` jobs, and of each client by that hash |
 | `named:<database>` | set | the jobs that use the database |
 | `removed:<database>` | string | exists for an hour after the database was removed |

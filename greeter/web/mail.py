@@ -1,4 +1,4 @@
-"""The page on which a visitor asks for a mail about the end of a job."""
+"""The page on which a visitor asks for an email about the end of a job."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from greeter.web.job_context import context_of
 from greeter.web.limits import client_address
 from greeter.web.services import services
 
-_LONGEST = 254  # characters of a mail address (RFC 5321)
+_LONGEST = 254  # characters of an email address (RFC 5321)
 _WORD, _NAME = r"[\w.!#$%&'*+/=?^`{|}~-]+", r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _ADDRESS = re.compile(rf"(?!\.|.*\.\.|.*\.@){_WORD}@{_NAME}(?:\.{_NAME})+", re.ASCII | re.IGNORECASE)
-"""What browsers accept in a field for one mail address, with a domain, and with dots only between other characters."""
+"""What browsers accept in a field for one email address, with a domain, and with dots only between other characters."""
 
 _REMOVABLE = (MailState.ASKED, MailState.DELAYED)
 _NOT_AN_ADDRESS = "This is not an email address. Enter one like ada@example.org."

@@ -1,8 +1,8 @@
 #!lua
--- Store where to send the mail about the end of a job, instead of an earlier address. A full Redis refuses it.
+-- Store where to send the email about the end of a job, instead of an earlier address. A full Redis refuses it.
 --
--- ARGV: 1 job id, 2 mail address, 3 address of the job's page, 4 and 5 hashes of the mail address and of the client,
---   6 maximum of mails per day for each of them
+-- ARGV: 1 job id, 2 email address, 3 address of the job's page, 4 and 5 hashes of the email address and of the client,
+--   6 maximum of emails per day for each of them
 -- Returns: 'asked'; 'ended' if it is too late; 'limit' if there were too many; nil for an unknown job
 local _, address, page, address_hash, client_hash, most = unpack(ARGV)
 local counters = {'mails:' .. address_hash, 'mails:' .. client_hash}

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Delete the address for the mail about a job, unless it is being sent or was sent.
+-- Delete the address for the email about a job, unless it is being sent or was sent.
 --
 -- ARGV: 1 job id
 -- Returns: nil

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Store the outcome of an attempt to send a mail, and delete its address, unless it is tried again, after 5
+-- Store the outcome of an attempt to send an email, and delete its address, unless it is tried again, after 5
 -- seconds, 10, 20, and so on.
 --
 -- ARGV: 1 job id, 2 token of who has taken it, 3 'sent', 'refused', 'failed', 'unknown', or 'delayed' if it was not

@@ -1,12 +1,12 @@
 #!lua flags=allow-oom
--- Take a mail that has to be sent. Nobody else takes it for a while, unless the clock is set back; begin_mail.lua
--- decides. If a process is lost while it sends a mail, the outcome stays unknown.
+-- Take an email that has to be sent. Nobody else takes it for a while, unless the clock is set back; begin_mail.lua
+-- decides. If a process is lost while it sends an email, the outcome stays unknown.
 --
--- ARGV: 1 '', 2 a new token of who takes it, 3 seconds for which it is taken, 4 maximum of seconds that a mail waits
--- Returns: the job id, the mail address and the address of the job's page; nil if there is nothing to send
+-- ARGV: 1 '', 2 a new token of who takes it, 3 seconds for which it is taken, 4 maximum of seconds that an email waits
+-- Returns: the job id, the email address and the address of the job's page; nil if there is nothing to send
 local _, token, lease, longest = unpack(ARGV)
 
--- Returns the mail if it has to be sent. Otherwise, it can no longer be sent.
+-- Returns the email if it has to be sent. Otherwise, it can no longer be sent.
 local function take(job)
   local record, mail = 'job:' .. job, 'mail:' .. job
   local address, page = unpack(redis.call('HMGET', mail, 'address', 'page'))
