@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 PROCFILE = dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines())
-PATIENCE = 60  # seconds in which what is certain to happen happens, also on a machine that is busy
+PATIENCE = 60  # seconds in which what is certain to happen happens, even on a machine that is busy
 CHROMIUM = Path("/usr/bin/chromium")
 QUIET = ["--disable-quic", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 NAMES = "--host-resolver-rules=MAP *.test 127.0.0.1"  # unlike localhost, not a secure context
@@ -153,7 +153,7 @@ def free_port() -> int:
 
 
 def find_program(name: str) -> str | None:
-    """Return the path of a program, also where Debian keeps those of root."""
+    """Return the path of a program, even where Debian keeps those of root."""
     return shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin")
 
 

@@ -14,7 +14,7 @@ from tests.conftest import wait_for
 
 
 def test_a_part_that_does_not_end_is_ended() -> None:
-    """Also if it catches what goes wrong and tries again. What it has started is stopped."""
+    """Even if it catches what goes wrong and tries again. What it has started is stopped."""
     stopped = []
 
     def endless() -> None:

@@ -140,7 +140,7 @@ def shows_notice(page: Page, seconds: int) -> bool:
 
 
 def test_an_unchanged_page_shows_no_outage(installation: Installation, browser: Browser) -> None:
-    """Each quarter of a minute a poll brings a new notice, which is hidden again; also if motion is reduced."""
+    """Each quarter of a minute a poll brings a new notice, which is hidden again; even if motion is reduced."""
     page = browser.new_page(reduced_motion="reduce")
     job = watched(installation, page)
     notice = page.locator("#job .outage")
@@ -697,7 +697,7 @@ def test_too_large_an_upload_shows_the_form_again(installation: Installation, br
 def test_over_http_the_sites_own_forms_work_and_cross_site_forms_are_refused(
     installation: Installation, browser: Browser
 ) -> None:
-    """Browsers send no Sec-Fetch-Site over http, so Origin decides, also on the page of a job."""
+    """Browsers send no Sec-Fetch-Site over http, so Origin decides, even on the page of a job."""
     site = f"http://greeter.test:{installation.settings.web_port}"
     page = browser.new_page()
     sent: list[dict[str, str]] = []

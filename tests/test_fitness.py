@@ -326,7 +326,7 @@ def test_submissions_are_refused_while_the_folder_is_gone(own_installation: Inst
 
 
 def limit_descriptors(site: Installation) -> None:
-    """Limit the descriptors of the worker and its pool processes, also of those that it starts later."""
+    """Limit the descriptors of the worker and its pool processes, including those that it starts later."""
     worker = psutil.Process(site.pid("worker"))
     for process in (worker, *worker.children()):
         resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (256, 256))

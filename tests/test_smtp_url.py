@@ -35,7 +35,7 @@ def test_the_parts_of_a_url(text: str, expected: tuple[str, str, int, str, str])
     ],
 )
 def test_a_wrong_url_is_refused_without_quoting_it(text: str) -> None:
-    """Also one that would send a password without encryption to another machine."""
+    """Including one that would send a password without encryption to another machine."""
     text = text.replace("?", "?tls=no")
     with pytest.raises(SettingsError, match="SMTP_URL should be like smtps://") as raised:
         read_settings({"SMTP_URL": text})

@@ -50,7 +50,7 @@ SIGNALS = (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT, signal.SIGHUP)
 
 
 def test_a_worker_stops_although_redis_is_gone(site: Installation) -> None:
-    """Also if it notices that when it publishes an event of its own, as it does every two seconds."""
+    """Even if it notices that when it publishes an event of its own, as it does every two seconds."""
     site.signal("worker", signal.SIGSTOP)
     site.signal("redis", signal.SIGKILL)
     time.sleep(3)

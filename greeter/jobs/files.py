@@ -57,7 +57,7 @@ class JobFiles:
     def create(self, job_id: str, inputs: Inputs) -> None:
         """Create the folder of a job with its inputs. Raises OSError, and leaves nothing of it, if the disk is full.
 
-        Each input is copied, also an upload, because a form may still refer to it.
+        Each input is copied, even an upload, because a form may still refer to it.
         """
         try:
             self.folder(job_id).mkdir(parents=True, exist_ok=True)  # `flask run-tool` has created it

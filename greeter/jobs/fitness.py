@@ -61,7 +61,7 @@ class Fitness:
         self._probe.refresh()
 
     def space(self) -> Space:
-        """Return what is free on the disk of DATA_DIR. Raises OSError, also when that does not answer."""
+        """Return what is free on the disk of DATA_DIR. Raises OSError, even when that does not answer."""
         if self._probe.hangs:
             raise NoAnswer
         return self._space.fresh()

@@ -1,7 +1,7 @@
 """End what outlived a worker that was killed together with every process that would have ended it (Linux only).
 
 A worker marks itself and all its descendants with a number, their hard RLIMIT_RTTIME. Unlike an environment variable,
-every process inherits it, also one that clears its environment. It limits only real-time processes, to 73,000 years.
+every process inherits it, even one that clears its environment. It limits only real-time processes, to 73,000 years.
 The soft limit of a main process equals its mark, and that of its descendants does not. So it can be seen whether the
 main process of a marked process is still there.
 """

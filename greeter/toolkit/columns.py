@@ -38,7 +38,7 @@ class Column:
 
 
 def check_columns(columns: Mapping[str, Column]) -> None:
-    """Check the columns of a table, also of one that may have been written by anything.
+    """Check the columns of a table, which anything may have written.
 
     Args:
         columns: The columns by their names.

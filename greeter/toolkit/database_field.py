@@ -57,7 +57,7 @@ class DatabaseField(SelectField):
 
     @cached_property
     def databases(self) -> list[Database]:
-        """The versions that are offered, also paused ones: the databases by title, of each the newest version first."""
+        """The versions that are offered, including paused ones, by title, the newest one of each database first."""
         return [database for database in context_of(self).databases() if database.kind == self.kind]
 
     def _default(self) -> Database | None:

@@ -42,7 +42,7 @@ class FileField(Field):
         suffixes: The endings of the names that are accepted, such as `[".vcf", ".bcf"]`; none: any name.
         check: A function that gets the Path of the unpacked file, and raises `ToolError` with the line of a problem.
             Any other exception is logged, and the file is refused.
-        max_bytes: The maximum size of the file in bytes, also after unpacking. None: the setting MAX_UPLOAD_BYTES.
+        max_bytes: The maximum size of the file in bytes, even after unpacking. None: the setting MAX_UPLOAD_BYTES.
         paste: Whether text can be pasted instead.
         unpack: Whether gzip files are unpacked.
         **kwargs: Other arguments of WTForms fields, such as `description`.

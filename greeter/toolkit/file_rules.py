@@ -32,7 +32,7 @@ class FileRules:
 
     Attributes:
         suffixes: The endings of names; none: any name.
-        max_bytes: The maximum size in bytes, also after unpacking.
+        max_bytes: The maximum size in bytes, even after unpacking.
         new_upload: Prepares another file with the same name.
         contents: Yields the contents of the file that the tool gets from those of an unpacked file. None: the tool gets
             the file as it is, or unpacked if it is packed and `unpack` is true.

@@ -21,7 +21,7 @@ from greeter.web.refusals import RETRY_AFTER
 from greeter.web.request_log import UNLOGGED_ENDPOINTS
 from greeter.web.services import services
 
-# Errors of disks, also of those of a file server. They are not bugs.
+# Errors of disks, including those of file servers. They are not bugs.
 _OF_DISKS = {EDQUOT, EHOSTDOWN, EIO, ENODEV, ENOSPC, ENOTCONN, ENXIO, EROFS, ESTALE, ETIMEDOUT}
 _REFRESH = 15  # seconds, until the error page of a job is loaded again
 

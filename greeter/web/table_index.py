@@ -16,7 +16,7 @@ from greeter.web.paging import LONGEST_CELL, ROWS_PER_PAGE
 
 MOST_CHOICES = 1000
 _SECONDS = 5.0  # that reading a part may take
-_LONGEST_VALUE = 10_000_000  # bytes, also of a value that an index computes
+_LONGEST_VALUE = 10_000_000  # bytes, even if an index computes the value
 _CUT = f"""iif(typeof("{{0}}") IN ('text', 'blob'), substr(CAST("{{0}}" AS TEXT), 1, {LONGEST_CELL + 1}), "{{0}}")"""
 _MOST_DETAILS = 4_000_000  # characters, of the rows of a page together
 

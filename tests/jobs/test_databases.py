@@ -61,7 +61,7 @@ def test_the_same_form_with_another_database_is_another_job(store: Store, databa
 
 
 def test_a_version_stays_while_a_job_names_it(store: Store, database: Database) -> None:
-    """Also while the job waits, and after its end, because its input can be used again."""
+    """While the job waits, and after its end too, because its input can be used again."""
     create(store, 0, database)
     create(store, 1, database)
     assert (store.inputs.database_use.count(database.name), store.inputs.database_use.forbid(database.name)) == (2, 2)

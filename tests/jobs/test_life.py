@@ -114,7 +114,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(job=jobs)
     def cancel(self, job: str) -> None:
-        """A waiting job ends at once, also if the call is repeated. A running one is asked to, an ended one stays."""
+        """A waiting job ends at once, even if the call is repeated. A running one is asked to, an ended one stays."""
         model = self.models.get(job)
         if model is None:
             with pytest.raises(JobNotFound):

@@ -130,7 +130,7 @@ def test_the_mail_says_nothing_that_a_user_chose(site: Installation, mail_server
 
 
 def test_a_server_that_is_down_gets_the_mail_later(site: Installation, mail_server: MailServer) -> None:
-    """Also one that refuses for now, or refuses the sender, which is for the operator to correct."""
+    """Including one that refuses for now, or refuses the sender, which is for the operator to correct."""
     job = end(site, running(site))
     mail_server.stop()
     send(site)
@@ -268,7 +268,7 @@ def test_a_process_that_knows_that_it_has_not_sent_tries_again(site: Installatio
 
 
 def test_an_address_can_be_changed_and_removed(site: Installation, mail_server: MailServer) -> None:
-    """Also removed after the end, while the mail is delayed; not any more when it is being sent."""
+    """It can be removed after the end too, while the email is delayed, but not while it is being sent."""
     changed, removed, late = (running(site) for _ in range(3))
     site.store.mails.ask(changed, "new@example.org", PAGE.format(changed), "client")
     site.store.mails.drop(removed)
@@ -290,7 +290,7 @@ def test_an_address_can_be_changed_and_removed(site: Installation, mail_server: 
 
 
 def test_the_address_is_deleted_with_the_job(site: Installation, mail_server: MailServer) -> None:
-    """Also while it is taken; nothing is left of the record."""
+    """Even while it is taken; nothing is left of the record."""
     job = end(site, running(site))
     taken = site.store.mails.take("mine")
     assert taken

@@ -56,7 +56,7 @@ def test_a_job_that_changed_its_process_is_not_excused(
 
 @pytest.mark.parametrize("changed", [False, True])
 def test_a_process_that_cannot_be_checked_is_replaced(with_redis: Installation, changed: bool) -> None:
-    """A job may have changed what the check uses. The next one would wait for ever if the check raised an exception."""
+    """A job may have changed what the check uses. The next one would wait forever if the check raised an exception."""
     forked = os.fork()  # so that this process stays as it is
     if not forked:
         process = PoolProcess(with_redis.store)

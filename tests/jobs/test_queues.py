@@ -127,7 +127,7 @@ def test_a_job_whose_message_was_taken_is_not_sent_again(site: Installation) -> 
 
 
 def test_a_job_that_a_worker_cannot_run_is_sent_again(site: Installation) -> None:
-    """At the same place, also if the worker does not have its tool. The others do not wait for it."""
+    """At the same place, even if the worker does not have its tool. The others do not wait for it."""
     store = site.store
     jobs = [create(store, number) for number in range(20)]
     assert take(store) == jobs[0]
@@ -145,7 +145,7 @@ def test_a_job_that_a_worker_cannot_run_is_sent_again(site: Installation) -> Non
 
 
 def test_jobs_that_restart_keep_their_order(site: Installation) -> None:
-    """Those of a worker that stops return in any order, also when the queue was empty in the meantime."""
+    """Those of a worker that stops return in any order, even when the queue was empty in the meantime."""
     store = site.store
     jobs = [create(store, number) for number in range(4)]
     for job_id in jobs:

@@ -12,7 +12,7 @@ from greeter.toolkit.outputs import read_sentences
 
 
 def test_each_file_has_the_last_sentence_about_it(tmp_path: Path) -> None:
-    """A sentence is given with the file or separately, also for a file that a program writes."""
+    """A sentence is given with the file or separately, even for a file that a program writes."""
     files = JobFiles(tmp_path)
     files.create("1", {})
     job = Job(files.attempt("1", 3))

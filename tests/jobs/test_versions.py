@@ -37,7 +37,7 @@ def reload(folder: Path, **sources: str) -> dict[str, str]:
 
 
 def test_a_tool_has_another_version_when_its_code_changes(tool_folder: Path) -> None:
-    """Also if the change is in a module beside it that it imports, or in one that this one imports."""
+    """Even if the change is in a module beside it that it imports, or in one that this one imports."""
     first = reload(tool_folder, zz_whole=TOOL, zz_part=PART % 1)
     assert reload(tool_folder) == first
     assert (first["greeter"], len(first["zz_whole.py"])) == (__version__, 12)

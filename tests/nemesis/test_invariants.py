@@ -1,4 +1,4 @@
-"""The nemesis reports all that it finds, also when something cannot be checked."""
+"""The nemesis reports all that it finds, even when something cannot be checked."""
 
 import json
 from collections.abc import Iterator

@@ -63,7 +63,7 @@ def test_a_program_that_cannot_be_executed_has_no_version(program: Path) -> None
 
 
 def test_a_program_that_does_not_answer_has_no_version(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is killed with its processes, also if these keep its output open."""
+    """It is killed with its processes, even if these keep its output open."""
     monkeypatch.setattr(installed, "_TIMEOUT", 0.5)
     program.write_text("#!/bin/sh\nsleep 301 & sleep 301")
     assert installed.version("aligner", "") == "unknown"

@@ -57,7 +57,7 @@ def test_the_text_about_odd_sequences_equals_that_of_the_program() -> None:
 
 
 def test_the_text_without_alignments_equals_that_of_the_program() -> None:
-    """Also for hits none of whose domains is good enough by itself."""
+    """Even for hits none of whose domains is good enough by itself."""
     (queries,), (targets,) = read_proteins(ODD_QUERIES), read_proteins(ODD_TARGETS)
     found = [Pipeline(AMINO, Z=ODD_NUMBER, E=1e6, domE=1e-30).search_seq(query, targets) for query in queries]
     expected = (REFERENCE / "odd_noali.txt").read_bytes()

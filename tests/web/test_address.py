@@ -9,7 +9,7 @@ from greeter.settings import Settings
 
 
 def test_the_address_has_the_host_and_the_prefix_of_the_site(tmp_path: Path) -> None:
-    """Also behind a proxy; the link has it in the body of the mail."""
+    """Even behind a proxy; the link has it in the body of the mail."""
     headers = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "lab.example", "X-Forwarded-Prefix": "/tools"}
     for hops, expected in ((0, "http://localhost"), (1, "https://lab.example/tools")):
         site = create_app(Settings(data_dir=tmp_path, proxy_hops=hops, site_name="Lab & friends"))

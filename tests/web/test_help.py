@@ -129,7 +129,7 @@ def test_the_scripts_work_as_they_are_printed(
     tool: str,
     shown: str,
 ) -> None:
-    """They submit the example once, also if the connection breaks, wait for its end, and print its result."""
+    """They submit the example once, even if the connection breaks, wait for its end, and print its result."""
     script = script_of(installation, tool, kind)
     assert len(script.splitlines()) <= 20
     script = script.replace(f":{installation.settings.web_port}/", f":{unreliable.server_port}/")
@@ -185,7 +185,7 @@ def test_the_scripts_show_why_a_job_failed(
 def test_the_python_script_shows_why_a_request_is_refused(
     installation: Installation, old: str, new: str, shown: str
 ) -> None:
-    """Also if the response is a page, such as that of a proxy."""
+    """Even if the response is a page, such as that of a proxy."""
     script = script_of(installation, "Greeting", "Python").replace(old, new)
     run = [sys.executable, "-c", script]
     done = subprocess.run(run, capture_output=True, text=True, timeout=PATIENCE, check=False)

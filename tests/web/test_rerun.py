@@ -157,7 +157,7 @@ def test_the_sample_of_phmmer_has_the_same_result_today(app: Flask, tmp_path: Pa
 
 
 def test_parameters_of_every_kind_are_the_same(again: Again) -> None:
-    """Also a number that the form shows rounded, and several files in one field."""
+    """Including a number that the form shows rounded, and several files in one field."""
     again.run()
     ended = again.rerun()
     assert ended.exit_code == 0, ended.output
@@ -348,7 +348,7 @@ def add_database(again: Again, text: str) -> Database:
 
 @pytest.mark.slow
 def test_the_database_of_a_job_is_described_and_compared(again: Again) -> None:
-    """Also if it is paused, and if another site has other files under its name, or does not have it."""
+    """Even if it is paused, and if another site has other files under its name, or does not have it."""
     again.write(DATABASE_TOOL)
     database = add_database(again, ">a\nMKV\n")
     again.run_with_database(database)

@@ -142,7 +142,7 @@ def test_a_job_is_cancelled_and_deleted(installation: Installation) -> None:
 
 
 def test_an_unchanged_state_has_no_body(installation: Installation) -> None:
-    """The tag of the last response gets 304, also as a browser sends it after a compressed response."""
+    """The tag of the last response gets 304, even as a browser sends it after a compressed response."""
     job = address_of(execute(installation, "blame", {}))
     ended(installation, job)
     tag = str(fetch(installation, job, **{"Accept-Encoding": "gzip"}).headers["ETag"])

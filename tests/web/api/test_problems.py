@@ -117,7 +117,7 @@ def test_an_address_that_is_almost_right_is_a_problem_too(client: FlaskClient, p
 
 
 def test_a_long_text_is_no_long_list(client: FlaskClient) -> None:
-    """What is inside of texts does not count as values, also after an escaped quotation mark."""
+    """What is inside of texts does not count as values, even after an escaped quotation mark."""
     body = json.dumps({"inputs": {"person": 'Ada "' + "[{," * 20_000}})
     problem = refusal(client.post(GREET, data=body, content_type="application/json"), 422)
     assert problem["errors"] == [{"field": "person", "detail": "Shorten this to 80 characters."}]
