@@ -93,7 +93,7 @@ def test_the_site_survives_a_full_disk(site: Installation) -> None:
 
 
 def has_slept_since(supervisor: psutil.Process, number: int) -> bool:
-    """Return whether a process has begun to sleep twice, as the supervisor of Redis does before and after a check."""
+    """Return whether a process has started to sleep twice, as the supervisor of Redis does before and after a check."""
     return bool(supervisor.num_ctx_switches().voluntary >= number + 2)
 
 

@@ -49,7 +49,7 @@ class ToolTask(Task):  # type: ignore[type-arg]
         self._cores = min(tool.cores, max_cores)
 
     def run(self) -> Result:
-        """Run the tool for the job that has this task's id, unless the job is not waiting any more."""
+        """Run the tool for the job that has this task's id, unless the job is no longer waiting."""
         job_id = str(self.request.id)
         JOB.set(job_id[:8])
         REQUEST.set(self.request.get("request_id") or "")

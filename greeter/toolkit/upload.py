@@ -62,7 +62,7 @@ class Upload:
             with gzip.open(self.path) if self.is_packed else self.path.open("rb") as file:
                 yield cast(BinaryIO, file)
         except (gzip.BadGzipFile, EOFError, zlib.error):
-            problem = "This gzip file is damaged or incomplete. Download it or pack it again, and choose the new one."
+            problem = "This gzip file is damaged or incomplete. Download it or compress it again, then choose it."
             raise ToolError(problem) from None
 
 

@@ -256,7 +256,7 @@ def test_a_process_that_is_lost_while_it_sends_leaves_the_outcome_unknown(
 
 
 def test_a_process_that_knows_that_it_has_not_sent_tries_again(site: Installation, mail_server: MailServer) -> None:
-    """The server refused for now after the process had begun, or Redis did not answer whether it may begin."""
+    """The server refused for now after the process had started, or Redis did not answer whether it may start."""
     job = end(site, running(site))
     mail = site.store.mails.take("mine")
     assert mail

@@ -108,7 +108,7 @@ def test_too_many_submissions_from_one_client_get_429(own_installation: Installa
     post(own_installation, jobs[0] + "/cancel")
     assert post(own_installation, jobs[0] + "/again").status == 303
     for path, fields in (("/tools/expensive_greet", {"person": "Grace", "total": "7"}), (jobs[0] + "/again", {})):
-        while (refused := post(own_installation, path, **fields)).status == 303:  # another minute has begun
+        while (refused := post(own_installation, path, **fields)).status == 303:  # another minute has started
             more += 1
         assert (refused.status, refused.headers["Retry-After"]) == (429, "60")
         assert f'value="{fields.get("person", "Ada")}"' in refused.body

@@ -167,7 +167,7 @@ def test_a_form_may_refer_to_the_example_and_to_a_sample(client: FlaskClient) ->
 
 
 def test_the_id_of_an_upload_is_not_logged(client: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:
-    """Whoever knows it could use the file."""
+    """Anyone who knows it could use the file."""
     caplog.set_level(0)
     [(_, reference, _)] = kept(send(client, upload(LARGE), query=""))
     send(client, "", **{"targets-kept": reference})

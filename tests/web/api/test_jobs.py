@@ -214,7 +214,7 @@ def test_limits_state_what_is_left(own_installation: Installation) -> None:
     jobs = [address_of(execute(own_installation, "phmmer", {"query": GLOBIN})) for _ in range(2)]
     active, waiting, submissions, kept = left()
     assert (active, waiting, kept < before[3]) == (0, before[1] - 2, True)
-    assert submissions in (48, 49, 50)  # more than 48: another minute has begun
+    assert submissions in (48, 49, 50)  # more than 48: another minute has started
     refused = execute(own_installation, "phmmer", {"query": GLOBIN})
     problem = json.loads(refused.body)
     assert (refused.status, refused.headers["Retry-After"]) == (429, "60")
