@@ -28,6 +28,10 @@ class NotACrate(Exception):
     """The archive is not that of a job, or is damaged."""
 
 
+class TooLarge(Exception):
+    """The input files in the archive are too large. It is the number of their bytes."""
+
+
 @dataclass(frozen=True)
 class Crate:
     """What is needed to run a job again."""
@@ -42,11 +46,17 @@ class Crate:
     error: str  # why it has no result; empty if it has one
 
 
-def read(path: Path, folder: Path) -> Crate:
+def read(path: Path, folder: Path, max_bytes: int) -> Crate:
     """Read the crate of a job, and write its input files to an existing folder.
+
+    Args:
+        path: The archive.
+        folder: The folder.
+        max_bytes: The maximum size of all input files together.
 
     Raises:
         NotACrate: The archive is not that of a job, or is damaged.
+        TooLarge: The input files are too large; none was written.
     """
     try:
         with ZipFile(path) as archive:
@@ -58,6 +68,9 @@ def read(path: Path, folder: Path) -> Crate:
             data = [entity for entity in used if entity["@id"].startswith("#data-")]
             databases = [entity for entity in used if entity["@id"].startswith("#database-")]
             inputs = [entity for entity in used if entity["@id"].startswith(INPUTS)]
+            # A file that unpacks to more than its entry says is damaged.
+            if (size := sum(archive.getinfo(entity["@id"]).file_size for entity in inputs)) > max_bytes:
+                raise TooLarge(size)
             parameters = _read_short(archive, PARAMETERS)
             _check_sum(entities[PARAMETERS], sha256(parameters).hexdigest())
             return Crate(

@@ -20,7 +20,7 @@ from greeter.toolkit.checksums import sha256_of
 from greeter.toolkit.job import Result
 from greeter.toolkit.tool import Params, Tool, signature
 from greeter.web.crate import OUTPUTS, RESULT, result_bytes
-from greeter.web.crate_reader import Crate, NotACrate, read
+from greeter.web.crate_reader import Crate, NotACrate, TooLarge, read
 from greeter.web.run_tool import Given, execute
 from greeter.web.services import services
 from greeter.web.template_filters import printable
@@ -36,11 +36,7 @@ def rerun(archive: Path) -> None:
     any file differs.
     """
     with TemporaryDirectory() as folder, _printable_errors():
-        try:
-            crate = read(archive, Path(folder))
-        except NotACrate as error:
-            advice = "Download job.zip again from the page of the job."
-            raise click.ClickException(f"This is not the unchanged archive of a job: {error}. {advice}") from None
+        crate = _read(archive, Path(folder))
         tool = _tool(crate)
         click.echo(printable(f"{crate.summary} {crate.error}".rstrip()), err=True)
         now = services().shown(versions.of_code(tool) | versions.of_machine(tool))
@@ -52,6 +48,19 @@ def rerun(archive: Path) -> None:
     for path, difference in differences:
         click.echo(printable(f"{path}: {difference or 'the same, byte for byte'}"))
     sys.exit(any(difference for _, difference in differences))
+
+
+def _read(archive: Path, folder: Path) -> Crate:
+    """Read an archive. A job has no more bytes of input than one visitor may have. Raises ClickException."""
+    most = services().settings.max_client_bytes
+    try:
+        return read(archive, folder, most)
+    except NotACrate as error:
+        advice = "Download job.zip again from the page of the job."
+        raise click.ClickException(f"This is not the unchanged archive of a job: {error}. {advice}") from None
+    except TooLarge as error:
+        problem = f"The input files in this archive have {error} bytes, and MAX_CLIENT_BYTES is {most}."
+        raise click.ClickException(f"{problem} If you trust the archive, set it higher.") from None
 
 
 @contextmanager

@@ -33,7 +33,7 @@ from greeter.toolkit import Job
 from greeter.toolkit.database import Database
 from greeter.toolkit.tool import Tool
 from greeter.tools import SAMPLES, load
-from greeter.web.crate_reader import NotACrate, read
+from greeter.web.crate_reader import NotACrate, TooLarge, read
 from tests.conftest import free_port
 from tests.crates import problems, read_crate
 
@@ -283,6 +283,39 @@ def test_a_json_file_of_any_size_takes_little_memory(again: Again, name: str, ke
     assert peak < 100_000_000
 
 
+@pytest.mark.parametrize(
+    ("most", "declared", "refused"),
+    [
+        (10_000_010, 10_000_000, TooLarge(10_000_011)),
+        (10_000_011, 10_000_000, NotACrate("inputs/table was changed")),
+        (1_000, 5, NotACrate("Bad CRC-32 for file 'inputs/table'")),
+    ],
+)
+def test_the_input_files_never_take_more_than_their_limit(
+    again: Again, tmp_path: Path, most: int, declared: int, refused: Exception
+) -> None:
+    """Neither if the archive says that they are large, nor if it says that they are small."""
+    again.run()
+    again.change("inputs/table", b"first", bytes(10_000_000))
+    content = again.archive.read_bytes()
+    again.archive.write_bytes(content.replace((10_000_000).to_bytes(4, "little"), declared.to_bytes(4, "little")))
+    (folder := tmp_path / "read").mkdir()
+    with pytest.raises(type(refused), match=f"^{refused}$"):
+        read(again.archive, folder, most)
+    assert sum(path.stat().st_size for path in folder.iterdir()) <= most
+
+
+def test_an_archive_with_more_input_than_a_visitor_may_have_is_not_run(again: Again) -> None:
+    """The message names the setting."""
+    again.run()
+    again.settings["max_client_bytes"] = 15
+    ended = again.rerun()
+    assert ended.exit_code == 1
+    assert "The input files in this archive have 16 bytes, and MAX_CLIENT_BYTES is 15. If you trust " in ended.stderr
+    again.settings["max_client_bytes"] = 16
+    assert again.rerun().exit_code == 0
+
+
 def test_values_of_other_types_are_refused(again: Again, tmp_path: Path) -> None:
     """Each value of the description in turn: what is read has texts, or it is no crate."""
     again.run()
@@ -295,7 +328,7 @@ def test_values_of_other_types_are_refused(again: Again, tmp_path: Path) -> None
             for name, content in (files | {"ro-crate-metadata.json": json.dumps(changed).encode()}).items():
                 archive.writestr(name, content)
         with suppress(NotACrate):
-            crate = read(again.archive, tmp_path)
+            crate = read(again.archive, tmp_path, 1000)
             texts = [crate.tool, crate.summary, crate.error]
             for found in (crate.sums, crate.versions, crate.databases):
                 texts += [*found, *found.values()]
