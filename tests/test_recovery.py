@@ -12,10 +12,12 @@ from functools import partial
 import psutil
 import pytest
 
+from greeter import tools
 from greeter.jobs import redis_check
-from greeter.jobs.errors import DISK_FULL, UNAVAILABLE
+from greeter.jobs.errors import DISK_FULL, TOO_MANY_BYTES, UNAVAILABLE
 from greeter.jobs.record import Record
 from greeter.jobs.runner import Runner
+from greeter.jobs.submission import Submission
 from tests.conftest import PATIENCE, Installation, wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.unmeasured]
@@ -367,6 +369,20 @@ def test_a_full_disk_fails_a_job_and_refuses_a_submission(site: Installation) ->
     assert site.redis.zcard("queue:celery") == 0
     folders = [path.name for path in (site.settings.data_dir / "jobs").glob("[!.]*")]
     assert len(folders) == 1
+
+
+def test_a_job_whose_client_has_too_many_bytes_ends_while_it_runs(installation: Installation) -> None:
+    """Its program ends too, and what it wrote until then counts. The files have holes, so they take no space."""
+    client = Submission(client="192.0.2.33")
+    tool = tools.load()["run_script"]
+    script = "truncate -s 900M a b c; ps -o pid= -p $$ > pid; sleep 1000"
+    job = installation.jobs.submit(tool, {"script": script}, client)
+    record = installation.ended(job)
+    assert (record.phase, record.user_message, record.attempts) == ("failed", TOO_MANY_BYTES, 1)
+    (pid,) = (path.read_text() for path in installation.store.files.folder(job).rglob("pid"))
+    wait_for(lambda: not psutil.pid_exists(int(pid)))
+    assert installation.store.usage(client.client).client_bytes > 2_700_000_000
+    assert installation.ended(installation.submit("diary", seconds=0.1)).phase == "finished"
 
 
 @contextmanager

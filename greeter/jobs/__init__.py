@@ -7,12 +7,13 @@
 - Reading a job: reader, record, phase, progress. samples has the jobs that are kept forever. params distinguishes files
   and databases from other parameters, and inputs gives a job those that its record names.
 - Files: files has the folders of the jobs, attempts what workers do with those of attempts, uploads those of forms;
-  trees has what all need, and bounds limits them; result_files, media_types, pictures and pdf_renderer show them.
+  trees has what all need, bounds limits them, and quota their bytes; result_files, media_types, pictures and
+  pdf_renderer show them.
 - Celery: celery_app, registration, task, request, consumer, pool, transport, and backend, which keeps results in the
   record.
 - While a job runs: reporting and ticker send heartbeats and enforce limits; interrupts, resource_limits, containment
-  and survivors control its process and the processes that it starts; pool_process and process_state decide whether it
-  is fit for the next job.
+  and survivors control its process and the processes that it starts; meter measures its files; pool_process and
+  process_state decide whether its process is fit for the next job.
 - Recovery: sweeper, cleaner, intake, watchdog. fitness, installation and probe check the disk; redis_check checks
   Redis, and redis_copy copies all records to another one.
 - Reference databases: databases, staging, database_use. versions has the versions of what a job uses.

@@ -24,6 +24,10 @@ OUT_OF_MEMORY = f"The job ran out of memory. {_SMALLER}"
 TIME_LIMIT_REACHED = f"The job reached its time limit without a result. {_SMALLER}"
 FILE_TOO_LARGE = f"The job wrote a file that is too large. {_SMALLER}"
 RESULT_TOO_LARGE = f"The result is too large to be shown. {_SMALLER} {_OR_WRITE}"
+TOO_MANY_BYTES = (
+    "The files of your jobs have reached the limit for one visitor. Delete jobs that you no longer need, and run this "
+    f"one again. If that does not help: {_SMALLER[0].lower()}{_SMALLER[1:]}"
+)
 TOO_MANY_FILES = f"The job wrote too many files. {_SMALLER} {_OR_WRITE}"
 DISK_FULL = f"There is not enough disk space for this job. {_LATER}"
 NO_PROCESS = f"The machine that ran this job could not start another process. {_LATER}"

@@ -79,19 +79,21 @@ class JobFiles:
         found = os.statvfs(existing)
         return Space(found.f_bavail * found.f_frsize, found.f_favail if found.f_files else None)
 
-    def size(self, job_id: str) -> int:
+    def size(self, job_id: str, *, is_running: bool = False) -> int:
         """Return how many bytes the files and folders of a job take, each at least one block, without copies of inputs.
 
-        Those of an attempt that was killed may be too many to look at all of them.
+        These count while the job is running, if they are larger than the inputs, because its tool may write there.
+        There may be too many files to look at all of them.
         """
-        total = 0
+        total = {"inputs": 0, "copies": 0, "others": 0}
+        inputs = f"{self.folder(job_id, 'inputs')}/"
         copies = tuple(f"{path}/" for path in self.folder(job_id, "attempts").glob(COPIES))
         for entry in islice(walk(self.folder(job_id)), _MOST_MEASURED):
-            if f"{entry.path}/".startswith(copies):
-                continue
+            path = f"{entry.path}/"
+            kind = "inputs" if path.startswith(inputs) else "copies" if path.startswith(copies) else "others"
             with suppress(FileNotFoundError):  # removed in the meantime
-                total += max(entry.stat(follow_symlinks=False).st_size, _BLOCK)
-        return total
+                total[kind] += max(entry.stat(follow_symlinks=False).st_size, _BLOCK)
+        return max(total["inputs"], total["copies"] if is_running else 0) + total["others"]
 
     def has_inputs(self, job_id: str, names: Iterable[str]) -> bool:
         """Return whether the submitted files of these parameters are still there."""

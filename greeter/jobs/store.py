@@ -53,7 +53,7 @@ class Store(WorkerStore):
         fields |= {name: dumps(value) for name, value in provenance.items() if name != "versions"}
         fields["request"] = REQUEST.get()
         # First, so that no files are written while Redis is unavailable.
-        owner = self.owner(submission.client)
+        owner = self.quota.owner(submission.client)
         self.files.create(job_id, file_params(params))
         try:
             created = self._create(job_id, fields, submission, owner)
@@ -119,7 +119,7 @@ class Store(WorkerStore):
                 with suppress(OSError):  # then they are removed with the job
                     self.files.remove_inputs(job_id)
             self.attempts.remove_copies(job_id)
-            self.measure(job_id)
+            self.quota.measure(job_id)
         return outcome
 
     def delete(self, job_id: str) -> bool:
@@ -152,11 +152,7 @@ class Store(WorkerStore):
 
     def usage(self, client: str) -> Usage:
         """Return how much of the limits a client uses, and all clients together."""
-        return Usage(*self._scripts.run("usage", "", client, self.owner(client)))
-
-    def owner(self, client: str) -> str:
-        """Return the hash that stands for a client while files of it are kept; an empty text for an empty one."""
-        return self._scripts.keyed_hash(client)
+        return Usage(*self._scripts.run("usage", "", client, self.quota.owner(client)))
 
     def installation(self, new: str = "") -> str | None:
         """Return the id of the installation that Redis belongs to, or None; if there is none, first store a new one."""

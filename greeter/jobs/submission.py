@@ -44,7 +44,7 @@ class CancelOutcome(StrEnum):
 class Usage(NamedTuple):
     """How much of the limits is used: the active jobs and the bytes of one client, and what all clients have together.
 
-    The bytes of a running job are those of its input files.
+    A running job is measured every few seconds.
     """
 
     active: int

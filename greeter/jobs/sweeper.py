@@ -16,6 +16,7 @@ from greeter.jobs.cleaner import Cleaner
 from greeter.jobs.containment import end_pool
 from greeter.jobs.errors import UNAVAILABLE
 from greeter.jobs.intake import Intake
+from greeter.jobs.meter import Meter
 from greeter.jobs.runner import Runner
 from greeter.jobs.service import JobService
 from greeter.toolkit.process_trees import kill_trees
@@ -43,7 +44,7 @@ class Sweeper:
         self._problem: str | None = None
         self._risk = ""
         self._stale: set[tuple[str, str]] = set()
-        self._cleaner = Cleaner(jobs)
+        self._cleaner, self._meter = Cleaner(jobs), Meter(jobs)
         self._next_sweep = 0.0
         self._stopping, self._stopped = Event(), Event()
         self._releasing = Thread(target=self._release, name="release", daemon=True)
@@ -89,8 +90,10 @@ class Sweeper:
             self._jobs.requeue(job_id, Runner(worker), stale=True)
         self._jobs.store.dispatch()
         self._check_redis()
+        _kill(self._meter.ended)
         if not self._problem:
             self._cleaner.start()
+            self._meter.start(self.worker, _active_jobs())
 
     def prepare_release(self) -> None:
         """Start the thread for release(), because the system may refuse to start one when the worker stops."""
@@ -134,7 +137,7 @@ def _active_jobs() -> list[str]:
     return [str(request.id) for request in state.active_requests]
 
 
-def _kill(jobs: list[str]) -> None:
+def _kill(jobs: Collection[str]) -> None:
     """Kill the processes that run these jobs, and end their descendants."""
     requests = [request for request in state.active_requests if request.id in jobs]
     kill_trees(*(request.worker_pid for request in requests if request.worker_pid))

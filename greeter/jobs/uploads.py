@@ -10,6 +10,7 @@ from pathlib import Path
 from secrets import token_hex
 
 from greeter.jobs.trees import disk_time
+from greeter.settings import Settings
 
 KEPT_SECONDS = 86_400
 _ID = re.compile("(?:[0-9a-f]{32}-)?[0-9a-f]{32}")
@@ -25,9 +26,9 @@ class Uploads:
         folder: The folder of all uploads.
     """
 
-    def __init__(self, folder: Path, max_client_bytes: int, max_bytes: int) -> None:
-        self.folder = folder
-        self._max_client_bytes, self._max_bytes = max_client_bytes, max_bytes
+    def __init__(self, settings: Settings) -> None:
+        self.folder = settings.data_dir / "uploads"
+        self._max_client_bytes, self._max_bytes = settings.max_client_bytes, settings.max_kept_bytes
 
     def new(self, owner: str = "") -> str:
         """Return the id of a new upload, and create the folder. Raises OSError when DATA_DIR cannot be used.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
-from typing import Literal
 
 from celery.states import READY_STATES, SUCCESS
 from kombu.utils.json import dumps
@@ -16,6 +15,7 @@ from greeter.jobs.inputs import JobInputs
 from greeter.jobs.log_fields import LogFields, fields_of_reply
 from greeter.jobs.mails import Mails
 from greeter.jobs.progress import Report
+from greeter.jobs.quota import Quota
 from greeter.jobs.reader import Provenance
 from greeter.jobs.runner import Claim, Order, Runner
 from greeter.jobs.scripts import Fields, Scripts, flat, pairs, texts
@@ -39,10 +39,10 @@ class WorkerStore:
         self.redis = self._scripts.redis
         self.mails = Mails(self._scripts, settings.mails_per_day)
         self.files = JobFiles(settings.data_dir / "jobs")
+        self.quota = Quota(self._scripts, self.files, settings)
         self.attempts = Attempts(self.files)
         self.inputs = JobInputs(self._scripts, settings.data_dir)
-        limits = (settings.max_client_bytes, settings.max_kept_bytes)
-        self.uploads = Uploads(settings.data_dir / "uploads", *limits)
+        self.uploads = Uploads(settings)
 
     # For the process that runs a job.
 
@@ -88,7 +88,7 @@ class WorkerStore:
         if is_end and state != SUCCESS:  # after SUCCESS, the task has synced them
             with suppress(OSError):  # the end state matters more
                 self.attempts.sync(job_id)  # before anyone is shown that the job has ended
-        size = self._size(job_id) if is_end else ""
+        size = self.quota.size(job_id) if is_end else ""
         run = self._scripts.run_confirmed if is_end else self._scripts.run
         reply = run("update", job_id, *runner.args, state, int(is_end), size, *flat(fields))
         if reply and is_end:
@@ -130,7 +130,7 @@ class WorkerStore:
         Returns:
             The new Celery state, or None if the job no longer runs there, or had a heartbeat since.
         """
-        self.measure(job_id)
+        self.quota.measure(job_id)
         silence = self._settings.silence_limit if stale else ""
         limits = (MAX_ATTEMPTS, MAX_STARTS)
         reply = self._scripts.run("requeue", job_id, *runner.args, silence, int(counted), *limits, result)
@@ -175,14 +175,3 @@ class WorkerStore:
         for job_id in self.files.unchanged_for(self._settings.retention, self.time()):
             if not self.redis.exists(f"job:{job_id}"):
                 self.files.remove(job_id)
-
-    def measure(self, job_id: str) -> None:
-        """Store how many bytes the files of a job take now, if this machine has its folder."""
-        if size := self._size(job_id):
-            self._scripts.run("measure", job_id, size)
-
-    def _size(self, job_id: str) -> int | Literal[""]:
-        """Return how many bytes the files of a job take, or an empty string if this machine does not have them."""
-        with suppress(OSError):  # DATA_DIR cannot be used, as fitness.py reports
-            return self.files.size(job_id) or ""  # 0: there is no folder
-        return ""

@@ -9,9 +9,15 @@ from pathlib import Path
 import pytest
 
 from greeter.jobs.uploads import Uploads
+from greeter.settings import Settings
 
 ADA, BOB = "a" * 32, "b" * 32  # hashes of clients
 MEGABYTE = 1_000_000
+
+
+def make(folder: Path, max_client_bytes: int = MEGABYTE, max_kept_bytes: int = MEGABYTE) -> Uploads:
+    """Make the folder of uploads in DATA_DIR, with these limits."""
+    return Uploads(Settings(data_dir=folder, max_client_bytes=max_client_bytes, max_kept_bytes=max_kept_bytes))
 
 
 def add(uploads: Uploads, size: int, age: float = 0, owner: str = "") -> Path:
@@ -24,7 +30,7 @@ def add(uploads: Uploads, size: int, age: float = 0, owner: str = "") -> Path:
 
 def test_uploads_are_kept_for_a_day(tmp_path: Path) -> None:
     """Older ones are removed, and then the oldest ones while there is too much."""
-    uploads = Uploads(tmp_path / "uploads", 10 * MEGABYTE, 10 * MEGABYTE)
+    uploads = make(tmp_path, 10 * MEGABYTE, 10 * MEGABYTE)
     uploads.trim()
     uploads.expire(latest=inf)
     fresh, old, expired = add(uploads, 4 * MEGABYTE), add(uploads, 5 * MEGABYTE, 80_000), add(uploads, 1, 87_000)
@@ -39,7 +45,7 @@ def test_uploads_are_kept_for_a_day(tmp_path: Path) -> None:
 
 def test_a_client_displaces_no_uploads_of_one_that_has_fewer(tmp_path: Path) -> None:
     """However many it adds, and also if its hash is unknown."""
-    uploads = Uploads(tmp_path / "uploads", 10 * MEGABYTE, 10 * MEGABYTE)
+    uploads = make(tmp_path, 10 * MEGABYTE, 10 * MEGABYTE)
     old = [add(uploads, MEGABYTE, 80_000 - number, ADA) for number in range(5)]
     for owner in (BOB, ""):
         for number in range(20):
@@ -52,7 +58,7 @@ def test_a_client_displaces_no_uploads_of_one_that_has_fewer(tmp_path: Path) -> 
 
 def test_uploads_of_one_client_are_limited(tmp_path: Path) -> None:
     """Its oldest ones are removed. A small one counts 256 KiB, so there cannot be too many."""
-    uploads = Uploads(tmp_path / "uploads", 2 * MEGABYTE, 100 * MEGABYTE)
+    uploads = make(tmp_path, 2 * MEGABYTE, 100 * MEGABYTE)
     other = add(uploads, MEGABYTE, 80_000, BOB)
     large, *small = add(uploads, MEGABYTE, 1000, ADA), *(add(uploads, 1, 900 - number, ADA) for number in range(10))
     uploads.trim()
@@ -64,7 +70,7 @@ def test_the_age_of_an_upload_is_read_from_the_clock_of_its_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A web server whose own clock is a month ahead does not remove the files of a form that is being filled in."""
-    uploads = Uploads(tmp_path / "uploads", MEGABYTE, MEGABYTE)
+    uploads = make(tmp_path)
     fresh, expired = add(uploads, 1), add(uploads, 1, 87_000)
     ahead = time.time() + 30 * 86_400
     monkeypatch.setattr(time, "time", lambda: ahead)
@@ -74,7 +80,7 @@ def test_the_age_of_an_upload_is_read_from_the_clock_of_its_disk(
 
 def test_an_id_cannot_be_guessed_or_be_a_path(tmp_path: Path) -> None:
     """It has 128 random bits, and nothing else is looked for on the disk."""
-    uploads = Uploads(tmp_path / "uploads", MEGABYTE, MEGABYTE)
+    uploads = make(tmp_path)
     ids = {uploads.new() for _ in range(100)}
     assert len(ids) == 100
     assert all(re.fullmatch("[0-9a-f]{32}", one) for one in ids)
@@ -96,4 +102,4 @@ def test_an_id_cannot_be_guessed_or_be_a_path(tmp_path: Path) -> None:
 def test_the_folder_is_not_created_on_a_disk_that_is_not_mounted(tmp_path: Path) -> None:
     """Only DATA_DIR itself has it."""
     with pytest.raises(FileNotFoundError):
-        Uploads(tmp_path / "gone" / "uploads", MEGABYTE, MEGABYTE).new()
+        make(tmp_path / "gone").new()

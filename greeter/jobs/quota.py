@@ -1,0 +1,43 @@
+"""How many bytes the files of jobs take, which is limited for each client and in total."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Literal
+
+from greeter.jobs.files import JobFiles
+from greeter.jobs.runner import Runner
+from greeter.jobs.scripts import Scripts
+from greeter.settings import Settings
+
+
+class Quota:
+    """Counts the bytes of each job, and so of its client. Methods raise redis.RedisError when Redis is unavailable."""
+
+    def __init__(self, scripts: Scripts, files: JobFiles, settings: Settings) -> None:
+        self._scripts, self._files = scripts, files
+        self._limits = (settings.max_client_bytes, settings.max_active)
+
+    def owner(self, client: str) -> str:
+        """Return the keyed hash that stands for a client; an empty text for an empty one."""
+        return self._scripts.keyed_hash(client)
+
+    def size(self, job_id: str, *, is_running: bool = False) -> int | Literal[""]:
+        """Return how many bytes the files of a job take, or an empty text if this machine does not have them."""
+        with suppress(OSError):  # DATA_DIR cannot be used, as fitness.py reports
+            return self._files.size(job_id, is_running=is_running) or ""  # 0: there is no folder
+        return ""
+
+    def measure(self, job_id: str) -> None:
+        """Store how many bytes the files of a job take now, if this machine has its folder."""
+        if size := self.size(job_id):
+            self._scripts.run("measure", job_id, size)
+
+    def measure_running(self, job_id: str, runner: Runner) -> bool:
+        """Measure a job that runs there, and return whether it has to end because its client has too much.
+
+        That is so if it has written more since the last call, while its client has more than MAX_CLIENT_BYTES. Each job
+        may have its share of that, which is a part in MAX_ACTIVE: the jobs of others may come from the same address.
+        """
+        size = self.size(job_id, is_running=True)
+        return bool(size and self._scripts.run("measure_running", job_id, *runner.args, size, *self._limits))

@@ -1,0 +1,103 @@
+"""The bytes of running jobs, in a real Redis and real folders."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from greeter.jobs.errors import TooManyBytes
+from greeter.jobs.runner import Claim, Runner
+from greeter.jobs.store import Store
+from greeter.jobs.submission import Submission
+from tests.conftest import Installation
+
+pytestmark = pytest.mark.redis
+
+ADA, BOB = "192.0.2.1", "192.0.2.2"
+LIMIT, SHARE = 1_000_000, 250_000
+WORKER = Runner("worker")
+
+
+@pytest.fixture
+def store(with_redis: Installation) -> Store:
+    """A store in which a client may have 1 MB and four active jobs."""
+    return Store(dataclasses.replace(with_redis.settings, max_client_bytes=LIMIT, max_active=4))
+
+
+def start(store: Store, job_id: str, client: str = ADA, size: int = 100) -> Claim:
+    """Create a job with an input of this size, and claim it."""
+    file = Path(store.files.root.parent, "query")
+    file.write_bytes(bytes(size))
+    store.create(job_id, "phmmer", {"query": file}, Submission(client=client))
+    claimed = store.claim(job_id, Runner("worker", 1), {})
+    assert claimed
+    (claimed.folder / "outputs").mkdir(parents=True)
+    return claimed
+
+
+def write(claim: Claim, size: int) -> None:
+    """Let a job write a file of this size."""
+    (claim.folder / "outputs" / "hits.tsv").write_bytes(bytes(size))
+
+
+def counted(store: Store, client: str = ADA) -> int:
+    """Return the bytes that count for a client."""
+    return store.usage(client).client_bytes
+
+
+def test_the_files_of_a_running_job_count(store: Store) -> None:
+    """So its client can submit no more, while others can."""
+    job = start(store, "a" * 32)
+    before = counted(store)
+    write(job, LIMIT - before - 10_000)
+    assert not store.quota.measure_running(job.job_id, WORKER)
+    assert LIMIT - 20_000 < counted(store) < LIMIT
+    with pytest.raises(TooManyBytes):
+        start(store, "b" * 32)
+    start(store, "c" * 32, BOB)
+    write(job, 0)
+    assert not store.quota.measure_running(job.job_id, WORKER)
+    assert counted(store) < 50_000
+
+
+def test_a_job_that_writes_while_its_client_has_too_much_has_to_end(store: Store) -> None:
+    """The one that writes, not one that has stopped to, nor one with less than its share, nor one of another client."""
+    large, small, still = (start(store, letter * 32) for letter in "abc")
+    other = start(store, "d" * 32, BOB)
+    write(still, 2 * SHARE)
+    assert not store.quota.measure_running(still.job_id, WORKER)
+    write(large, LIMIT - SHARE)
+    write(small, SHARE - 50_000)
+    write(other, LIMIT - SHARE)
+    jobs = (still, small, other, large)
+    assert [store.quota.measure_running(job.job_id, WORKER) for job in jobs] == [False, False, False, True]
+    write(small, SHARE)
+    assert [store.quota.measure_running(job.job_id, WORKER) for job in jobs] == [False, True, False, False]
+
+
+def test_a_job_that_no_longer_runs_there_is_left_alone(store: Store) -> None:
+    """The measurement may have taken longer than the job, or another worker may have taken it over."""
+    job = start(store, "a" * 32)
+    write(job, 2 * LIMIT)
+    assert not store.quota.measure_running(job.job_id, Runner("other"))
+    assert counted(store) < 50_000
+    write(job, 100)
+    store.update(job.job_id, Runner("worker", 1), "SUCCESS", {"result": "{}"})
+    ended = counted(store)
+    write(job, 2 * LIMIT)
+    assert not store.quota.measure_running(job.job_id, WORKER)
+    assert counted(store) == ended
+
+
+def test_what_a_running_tool_writes_beside_its_input_counts(store: Store) -> None:
+    """But not the copy of the input, which has been counted with the input."""
+    job = start(store, "a" * 32, size=200_000)
+    submitted = counted(store)
+    assert not store.quota.measure_running(job.job_id, WORKER)
+    assert counted(store) - submitted < 10_000  # the folders of the attempt
+    query = job.params["query"]
+    query.with_name("query.index").write_bytes(bytes(300_000))
+    assert not store.quota.measure_running(job.job_id, WORKER)
+    assert counted(store) - submitted > 300_000
+    store.update(job.job_id, Runner("worker", 1), "SUCCESS", {"result": "{}"})
+    assert counted(store) - submitted < 10_000
