@@ -120,7 +120,10 @@ class WorkerStore:
 
         Returns whether it failed.
         """
-        return bool(self._scripts.run("fail_unknown", job_id, self._settings.silence_limit, result))
+        if not self._scripts.run("fail_unknown", job_id, self._settings.silence_limit, result):
+            return False
+        self.attempts.remove_copies(job_id)  # of an attempt that was lost before
+        return True
 
     def requeue(self, job_id: str, runner: Runner, *, stale: bool, counted: bool, result: str = "") -> str | None:
         """Make a job wait again after its process was lost. The arguments are those of JobService.requeue.

@@ -348,7 +348,7 @@ def test_a_retry_has_the_input_that_was_submitted(store: Store) -> None:
     assert kept_bytes(store) == [FOLDERS + BLOCK] * 2
 
 
-@pytest.mark.parametrize(("end", "kept"), [("killed", 4096), ("cancelled", 0)])
+@pytest.mark.parametrize(("end", "kept"), [("killed", 4096), ("cancelled", 0), ("unknown", 4096)])
 def test_an_ended_job_keeps_no_copies(store: Store, end: str, kept: int) -> None:
     """Its process was killed, so it could not remove them. A job that is cancelled while it waits keeps no input."""
     job_id, runner = upload(store, "a" * 32, 10), Runner("worker", 1)
@@ -358,7 +358,9 @@ def test_an_ended_job_keeps_no_copies(store: Store, end: str, kept: int) -> None
     else:
         store.requeue(job_id, runner, stale=False, counted=True)
         assert copy.exists()
-        store.cancel(job_id)
+        store.redis.hset(f"job:{job_id}", "unknown", 10_000)  # seconds without a worker that has its tool
+        store.cancel(job_id) if end == "cancelled" else store.fail_unknown(job_id, "{}")
+    assert store.find(job_id).phase in ("failed", "cancelled")
     assert not copy.parent.exists()
     assert kept_bytes(store) == [FOLDERS + kept] * 2
 
