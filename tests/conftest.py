@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import random
+import resource
 import shutil
 import signal
 import socket
@@ -223,6 +224,17 @@ def refusing(folder: Path) -> dict[str, str]:
     That is the file REFUSES.
     """
     return {"LD_PRELOAD": compiled_library(folder, REFUSING), "REFUSES": str(folder / "refuses")}
+
+
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """Limit the size of the files that this process may write."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @contextmanager

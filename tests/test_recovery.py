@@ -1,12 +1,10 @@
 """Recovery from every kind of failure, with a real Redis, worker and web. tests/README.md lists the failures."""
 
 import os
-import resource
 import signal
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import partial
 
 import psutil
@@ -18,7 +16,7 @@ from greeter.jobs.errors import DISK_FULL, TOO_MANY_BYTES, UNAVAILABLE
 from greeter.jobs.record import Record
 from greeter.jobs.runner import Runner
 from greeter.jobs.submission import Submission
-from tests.conftest import PATIENCE, Installation, wait_for
+from tests.conftest import PATIENCE, Installation, largest_file, wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.unmeasured]
 
@@ -383,17 +381,6 @@ def test_a_job_whose_client_has_too_many_bytes_ends_while_it_runs(installation: 
     wait_for(lambda: not psutil.pid_exists(int(pid)))
     assert installation.store.usage(client.client).client_bytes > 2_700_000_000
     assert installation.ended(installation.submit("diary", seconds=0.1)).phase == "finished"
-
-
-@contextmanager
-def largest_file(size: int) -> Iterator[None]:
-    """Limit the size of the files that this process may write."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_expired_jobs_are_deleted_and_running_ones_are_not(site: Installation) -> None:

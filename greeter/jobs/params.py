@@ -23,6 +23,11 @@ def file_params(params: Params) -> Inputs:
     return {name: value for name, value in params.items() if paths_in(value)}
 
 
+def size_of(inputs: Inputs) -> int:
+    """Return how many bytes files have together. Raises OSError if one of them is gone."""
+    return sum(path.stat().st_size for value in inputs.values() for path in paths_in(value))
+
+
 def recorded_databases(params: Params) -> dict[str, JSONObject]:
     """Return those parameters of a job that are databases, as its record has them."""
     return {name: value.recorded for name, value in params.items() if isinstance(value, Database)}

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from errno import EBUSY
+from functools import partial
 
 import redis
 from kombu.utils.json import dumps
 
 from greeter.jobs.errors import REFUSALS, JobNotFound
-from greeter.jobs.params import file_params
+from greeter.jobs.params import file_params, size_of
 from greeter.jobs.probe import NoAnswer
 from greeter.jobs.reader import RECORDED, Provenance
 from greeter.jobs.record import Record
@@ -54,27 +55,32 @@ class Store(WorkerStore):
         fields["request"] = REQUEST.get()
         # First, so that no files are written while Redis is unavailable.
         owner = self.quota.owner(submission.client)
-        self.files.create(job_id, file_params(params))
+        inputs, request = file_params(params), submission.hash_of(fields)
+        create = partial(self._create, job_id, request, submission.client, owner)
+        # A submission that is refused copies no files.
+        if inputs and (found := create(size_of(inputs), {})):
+            return found
+        self.files.create(job_id, inputs)
         try:
-            created = self._create(job_id, fields, submission, owner)
-        except redis.ResponseError:
+            created = create(self.files.size(job_id), fields)
+        except (redis.ResponseError, *REFUSALS.values()):
             # Redis has refused, for example because it is full. (If there was no reply, the job may have been created,
             # so its folder stays: remove_orphans() removes it if not.)
             self.files.remove(job_id)
             raise
         if created != job_id:
             self.files.remove(job_id)
-        if created in REFUSALS:
-            raise REFUSALS[created]
         return created
 
-    def _create(self, job_id: str, fields: Mapping[str, str], submission: Submission, owner: str) -> str:
+    def _create(self, job_id: str, request: str, client: str, owner: str, size: int, fields: Mapping[str, str]) -> str:
         settings = self._settings
         limits = (settings.max_waiting, settings.max_active, settings.retention)
-        bytes_limits = (self.files.size(job_id), owner, settings.max_client_bytes, settings.max_total_bytes)
-        args = (submission.hash_of(fields), submission.client, *limits, *bytes_limits, *flat(fields))
+        bytes_limits = (size, owner, settings.max_client_bytes, settings.max_total_bytes)
+        args = (request, client, *limits, *bytes_limits, *flat(fields))
         reply: bytes = self._scripts.run_confirmed("create", job_id, *args)
-        return reply.decode()
+        if (created := reply.decode()) in REFUSALS:
+            raise REFUSALS[created]
+        return created
 
     def created(self, request: str) -> str | None:
         """Return the job that a request with this hash created, if it exists. Raises NotConfirmed."""

@@ -23,7 +23,7 @@ from greeter.jobs.store import Store
 from greeter.jobs.submission import Submission
 from greeter.jobs.worker_store import MAX_STARTS
 from greeter.settings import Settings
-from tests.conftest import Installation, free_port, small_disk
+from tests.conftest import Installation, free_port, largest_file, small_disk
 
 pytestmark = pytest.mark.redis
 
@@ -375,11 +375,12 @@ def kept_bytes(store: Store) -> list[int]:
     return [counted.pop(b"all", 0), *sorted(counted.values())]
 
 
-def upload(store: Store, job_id: str, size: int, client: str = "192.0.2.1") -> str:
+def upload(store: Store, job_id: str, size: int, client: str = "192.0.2.1", token: str = "") -> str:
     """Create a job with one file."""
-    file = Path(store.files.root.parent, "query")
-    file.write_bytes(bytes(size))
-    return store.create(job_id, "phmmer", {"query": file}, Submission(client=client))
+    file = Path(store.files.root.parent, f"query-{size}")
+    if not file.exists():
+        file.write_bytes(bytes(size))
+    return store.create(job_id, "phmmer", {"query": file}, Submission(client=client, token=token))
 
 
 def test_bytes_are_limited_for_one_client_and_in_total(with_redis: Installation) -> None:
@@ -407,6 +408,21 @@ def test_bytes_are_limited_for_one_client_and_in_total(with_redis: Installation)
     assert store.delete("a" * 32)
     assert kept_bytes(store) == [second, second]
     assert upload(store, "d" * 32, 9000) == "d" * 32
+
+
+def test_a_submission_that_is_refused_copies_no_files(with_redis: Installation) -> None:
+    """Otherwise, a visitor without room left could have gigabytes written again and again."""
+    settings = dataclasses.replace(with_redis.settings, max_client_bytes=FOLDERS + 10_000, max_waiting=2)
+    store = Store(settings)
+    upload(store, "a" * 32, 5000, token="form")
+    Path(store.files.root.parent, "query-6000").write_bytes(bytes(6000))
+    with largest_file(4000):
+        assert upload(store, "b" * 32, 5000, token="form") == "a" * 32
+        with pytest.raises(TooManyBytes):
+            upload(store, "c" * 32, 6000)
+        create(store, "d" * 32)
+        with pytest.raises(QueueFull):
+            upload(store, "e" * 32, 5000, "192.0.2.2")
 
 
 def test_a_job_cancelled_before_its_start_keeps_no_files(store: Store) -> None:
