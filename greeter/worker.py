@@ -33,6 +33,7 @@ from greeter.jobs.intake import Intake, queues_to_serve
 from greeter.jobs.mailer import Mailer
 from greeter.jobs.pool_process import PoolProcess
 from greeter.jobs.registration import register_tools
+from greeter.jobs.release import Release
 from greeter.jobs.runner import Runner
 from greeter.jobs.sweeper import Sweeper
 from greeter.jobs.watchdog import Watchdog
@@ -51,6 +52,7 @@ app.conf.task_queues = [Queue(name, routing_key=name) for name in queues]
 # A job fails if no worker of its queue has its signature. The web asks for names, as do jobs of greeter 0.2.0.
 names = [tool.name for tool in found] + [tool.signature for tool in found if tool.queue in queues]
 sweeper = Sweeper(app.jobs, "", queues, names)
+release = Release(app.jobs)
 mailer = Mailer(app.jobs.store, settings)
 watchdog = Watchdog(settings.silence_limit, app.jobs.store.require_writes)
 
@@ -75,7 +77,7 @@ def _prepare_worker(sender: str, **_: object) -> None:
     redis_check.check(settings.redis_url)
     containment.prepare_worker(fitness.check(settings))
     watchdog.excuse()
-    sweeper.prepare_release()
+    release.prepare(app.runner.worker)
 
 
 @worker_before_create_process.connect
@@ -141,9 +143,9 @@ def _sweep(**_: object) -> None:
 @worker_shutting_down.connect
 def _stop(**_: object) -> None:
     mailer.stop()
-    sweeper.release()
+    release.start()
 
 
 @worker_shutdown.connect
 def _wait_for_release(**_: object) -> None:
-    sweeper.wait_for_release()
+    release.wait()

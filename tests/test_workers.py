@@ -60,6 +60,17 @@ def test_a_worker_stops_although_redis_is_gone(site: Installation) -> None:
     wait_for(lambda: not site.is_running("worker"))
 
 
+def test_a_worker_stops_although_redis_hangs(site: Installation) -> None:
+    """It ends itself, because its main thread could wait for replies for more than a minute. No process is left."""
+    running(site, site.submit("diary", seconds=100.0))
+    pool = children(site)
+    site.signal("redis", signal.SIGSTOP)
+    site.signal("worker", signal.SIGTERM)
+    wait_for(lambda: not site.is_running("worker") and all(map(has_ended, pool)))
+    site.signal("redis", signal.SIGCONT)
+    assert (site.status("worker"), "stops without requeueing" in site.log.read_text()) == (0, True)
+
+
 @pytest.mark.silence
 def test_suspended_processes_are_replaced(site: Installation) -> None:
     """Whether they are idle or run a job, which then restarts, long before its limits."""

@@ -10,6 +10,7 @@ import sys
 import traceback
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 import billiard
 import psutil
@@ -86,6 +87,15 @@ def end_pool_process(pid: int | None) -> None:
 def end_pool() -> None:
     """Kill all processes of the pool, in the main process of a worker that is stopping."""
     kill_trees(*{child.pid for child in psutil.Process().children()}.difference(_helpers or ()))
+
+
+def exit_at_once() -> NoReturn:
+    """End the main process of a worker, whatever its threads wait for, and every process that a job started."""
+    try:
+        end_pool()
+        kill_orphans(_helpers or ())
+    finally:
+        os._exit(os.EX_OK)
 
 
 def _allow_multiprocessing() -> None:
