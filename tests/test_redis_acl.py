@@ -44,9 +44,9 @@ def test_an_installation_runs_as_the_documented_user(
             post(site, f"/jobs/{mailed}/mail", **fields)
         post(site, f"/jobs/{mailed}/cancel")
         wait_for(lambda: site.store.find(mailed).mail == MailState.SENT)
-        databases = site.store.inputs.database_use
-        assert databases.count("pdb/1") == databases.forbid("pdb/1") == 0
-        databases.allow("pdb/1")
+        inputs = site.store.inputs
+        assert inputs.count_jobs("pdb/1") == inputs.forbid("pdb/1") == 0
+        inputs.allow("pdb/1")
         assert fetch(site, "/api/v1/limits").status == 200
         site.redis.wait(0, 1)  # as with CONFIRM_REPLICAS
         assert ">celery<" in flower_page(site, "/broker")

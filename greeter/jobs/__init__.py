@@ -5,7 +5,7 @@
 - The record in Redis: store and worker_store read it, and change it with the Lua scripts in lua/, which scripts calls
   through connections; statistics and log_fields are replies of those scripts. scripts also lists every key.
 - Reading a job: reader, record, phase, progress. samples has the jobs that are kept forever. params distinguishes files
-  and databases from other parameters, and inputs gives a job those that its record names.
+  and databases from other parameters, and inputs restores them from a record.
 - Files: files has the folders of the jobs, attempts what workers do with those of attempts, uploads those of forms;
   trees has what all need, bounds limits them, and quota their bytes; result_files, media_types, pictures and
   pdf_renderer show them.
@@ -16,6 +16,6 @@
   process_state decide whether its process is fit for the next job.
 - Recovery: sweeper, cleaner, intake, watchdog. active and release end the jobs of a worker. fitness, installation and
   probe check the disk; redis_check checks Redis, and redis_copy copies all records to another one.
-- Reference databases: databases, staging, database_use. versions has the versions of what a job uses.
+- Reference databases: databases, staging. versions has the versions of what a job uses.
 - Emails: mails, mailer, mail_server.
 """

@@ -1,31 +1,33 @@
-"""What jobs were given: parameters as their records have them, with the files and databases that these stand for."""
+"""What jobs were given: their parameters, and the reference databases that these name."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
 
-from greeter.jobs.database_use import DatabaseUse
 from greeter.jobs.databases import Databases
 from greeter.jobs.reader import Provenance
 from greeter.jobs.scripts import Scripts
 from greeter.toolkit.tool import Params
 
+_FORBIDDEN_SECONDS = 3600  # in which every form has ended that was checked before
+
 
 class JobInputs:
-    """The reference databases, and the parameters of jobs, which may name some.
+    """The parameters of jobs, and which jobs name a version of a database, so that it is kept as long as one does.
+
+    A version has a name such as "swissprot/2026_04". All methods but `restore` raise redis.RedisError.
 
     Attributes:
         databases: The databases on the disk.
-        database_use: Which jobs name them.
     """
 
     def __init__(self, scripts: Scripts, data_dir: Path) -> None:
+        self._scripts = scripts
         self.databases = Databases(data_dir)
-        self.database_use = DatabaseUse(scripts)
 
     def restore(self, recorded: Provenance, files: Mapping[str, Path | list[Path]]) -> Params:
-        """Return the parameters as a tool gets them.
+        """Return the parameters of a job as its tool gets them.
 
         Args:
             recorded: What the record of the job has.
@@ -35,3 +37,15 @@ class JobInputs:
             The value of each parameter.
         """
         return {**recorded.params, **self.databases.of_record(recorded.databases), **files}
+
+    def count_jobs(self, database: str) -> int:
+        """Return how many jobs name a version: they wait, run, or have ended and are still kept."""
+        return int(self._scripts.run("named", "", database))
+
+    def forbid(self, database: str) -> int:
+        """Refuse new jobs that name a version, unless a job names it already. Return how many do."""
+        return int(self._scripts.run("forbid_database", "", database, _FORBIDDEN_SECONDS))
+
+    def allow(self, database: str) -> None:
+        """Let new jobs name a version that was removed recently."""
+        self._scripts.run("allow_database", "", database)

@@ -32,7 +32,7 @@ def explained(done: str) -> Iterator[None]:
 def allow(name: str) -> None:
     """Let new jobs name a version. While Redis is unavailable, they can an hour after it was last to be removed."""
     with suppress(*UNAVAILABLE):
-        services().jobs.store.inputs.database_use.allow(name)
+        services().jobs.store.inputs.allow(name)
 
 
 def line_of(database: Database) -> str:
@@ -48,7 +48,7 @@ def list_databases(*, check: bool) -> None:
     damaged = False
     for database in services().databases.published():
         try:
-            jobs = f"jobs that name it: {services().jobs.store.inputs.database_use.count(database.name)}"
+            jobs = f"jobs that name it: {services().jobs.store.inputs.count_jobs(database.name)}"
         except UNAVAILABLE:
             jobs = "jobs that name it: unknown, Redis does not answer"
         notes = ["default"] * database.default + [f"paused: {database.paused}"] * bool(database.paused)
@@ -100,7 +100,7 @@ def remove_database(name: str) -> None:
     """Remove a version, such as swissprot/2026_03, unless a job names it."""
     database = _find(name)
     try:
-        jobs = services().jobs.store.inputs.database_use.forbid(name)
+        jobs = services().jobs.store.inputs.forbid(name)
     except UNAVAILABLE as error:
         raise click.ClickException(
             f"Redis cannot be used, so jobs may still name it: {error}. Try again when Redis is available."

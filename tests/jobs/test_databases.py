@@ -57,34 +57,34 @@ def test_the_same_form_with_another_database_is_another_job(store: Store, databa
     create(store, 0, database, "token")
     assert create(store, 1, database, "token") == JOBS[0]
     assert create(store, 2, None, "token") == JOBS[2]
-    assert store.inputs.database_use.count(database.name) == 1
+    assert store.inputs.count_jobs(database.name) == 1
 
 
 def test_a_version_stays_while_a_job_names_it(store: Store, database: Database) -> None:
     """While the job waits, and after its end too, because its input can be used again."""
     create(store, 0, database)
     create(store, 1, database)
-    assert (store.inputs.database_use.count(database.name), store.inputs.database_use.forbid(database.name)) == (2, 2)
+    assert (store.inputs.count_jobs(database.name), store.inputs.forbid(database.name)) == (2, 2)
     store.cancel(JOBS[0])
-    assert store.inputs.database_use.forbid(database.name) == 2
+    assert store.inputs.forbid(database.name) == 2
     store.delete(JOBS[0])
-    assert store.inputs.database_use.forbid(database.name) == 1
+    assert store.inputs.forbid(database.name) == 1
     create(store, 2, database)  # so that it is still offered
     store.redis.delete(f"job:{JOBS[2]}")  # by hand
     store.cancel(JOBS[1])
     store.delete(JOBS[1])
-    assert store.inputs.database_use.forbid(database.name) == 0
+    assert store.inputs.forbid(database.name) == 0
     assert list(store.redis.scan_iter("named:*")) == []
 
 
 def test_no_job_names_a_version_that_is_being_removed(store: Store, database: Database) -> None:
     """Its form may have been checked just before. When the version is added again, jobs can name it again."""
-    assert store.inputs.database_use.forbid(database.name) == 0
+    assert store.inputs.forbid(database.name) == 0
     with pytest.raises(DatabaseRemoved):
         create(store, 0, database)
     assert not store.redis.exists(f"job:{JOBS[0]}")
     assert not store.files.folder(JOBS[0]).exists()
-    store.inputs.database_use.allow(database.name)
+    store.inputs.allow(database.name)
     assert create(store, 0, database) == JOBS[0]
 
 
