@@ -104,8 +104,11 @@ def test_decisions_are_few_and_short() -> None:
 
 
 def test_table_of_failures_names_existing_tests() -> None:
-    """Every test that tests/README.md names exists."""
-    named = re.findall(r"`(\S+\.py)::(\w+)`", (ROOT / "tests/README.md").read_text())
+    """Every test that tests/README.md names exists, and no failure is there twice."""
+    table = (ROOT / "tests/README.md").read_text()
+    failures = Counter(re.findall(r"^\| ([^`|]+) \| `\S+\.py::", table, re.MULTILINE))
+    assert [failure for failure, number in failures.items() if number > 1] == []
+    named = re.findall(r"`(\S+\.py)::(\w+)`", table)
     assert len(named) > 20
     for path, name in named:
         assert f"def {name}(" in (ROOT / "tests" / path).read_text(), name
