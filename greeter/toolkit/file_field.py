@@ -138,13 +138,17 @@ class FileField(Field):
         accepted, problems = [], []
         for upload in self.uploads:
             try:
-                accepted.append(self.rules.accept(upload))
+                accepted.append(self.accept(upload))
             except ToolError as error:
                 problems.append(self._message(upload, str(error)))
         if self.multiple or not problems:  # otherwise, a pasted text is shown for correction
             self.uploads = accepted
         if problems:
             raise ValidationError(" ".join(problems))
+
+    def accept(self, upload: Upload) -> Upload:
+        """Check a file, and return the one that the tool gets. Raises ToolError if it is not suitable."""
+        return self.rules.accept(upload)
 
     def _message(self, upload: Upload, problem: str) -> str:
         return f"{upload.name}: {problem}" if self.multiple else problem

@@ -19,7 +19,7 @@ PACKED = (".gz", ".bgz")
 # Formats that are gzip or bgzip files themselves, and which programs read as they are.
 _FORMATS = (".bam", ".bcf", ".csi", ".tbi", ".tgz", ".rds", ".rda", ".rdata", ".svgz")
 _EMPTY = "The file is empty. Choose another one."
-_NO_ROOM = "All files and texts of this form together are too large, so this one was not kept. Choose a smaller one."
+NO_ROOM = "All files and texts of this form together are too large, so this one was not kept. Choose a smaller one."
 _NOT_TEXT = "This is not a text file. Unpack it, or save it as plain text (UTF-8), and choose it again."
 _UNREADABLE = "This file cannot be read. It may be damaged, or of another kind. Check it, or choose another one."
 log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ class FileRules:
             OSError: The disk is full.
         """
         if upload.is_dropped:
-            raise self._too_large(upload) if upload.size > self.max_bytes else ToolError(_NO_ROOM)
+            raise self._too_large(upload) if upload.size > self.max_bytes else ToolError(NO_ROOM)
         if not upload.path.stat().st_size:
             raise ToolError(_EMPTY)
         self._check_name(upload.name.lower(), upload.name)

@@ -268,3 +268,22 @@ def test_the_limit_of_several_files_is_for_each(meta: Meta) -> None:
     form = Small(MultiDict([("several", files["a"]), ("several", files["c"])]), meta=meta)
     assert not form.validate()
     assert "c: The file has more than 10 Bytes" in form.errors["several"][0]
+
+
+def test_several_files_have_a_limit_together_after_unpacking(meta: Meta, tmp_path: Path) -> None:
+    """It is ten times that of one. Without it, a hundred small files could unpack to gigabytes."""
+
+    class Small(Form):
+        several = FilesField(max_bytes=1000)
+
+    names = [f"{number}.txt.gz" for number in range(50)]
+    form = Small(MultiDict([("several", sent(meta, name, compress(b"x" * 600))) for name in names]), meta=meta)
+    assert not form.validate()
+    accepted = form.several.data
+    assert [path.stat().st_size for path in accepted] == [600] * 16
+    assert len(list(tmp_path.iterdir())) == len(names) + 17
+    assert form.errors["several"][0].count("too large, so this one was not kept") == 50 - 16
+    again = Small(MultiDict([("several", upload) for upload in form.several.uploads]), meta=meta)
+    assert again.validate()
+    same = Small(MultiDict([("several", form.several.uploads[0])] * 17), meta=meta)
+    assert not same.validate()
