@@ -132,14 +132,22 @@ def phmmer(job: Job, query: Path, targets: Path | None, evalue: float, database:
     searched = None if targets else database
     target_file = targets or (database.path if database else query)
     threads = _threads(job, memory_need(query, targets, evalue, database).bytes) if job.cores > 1 else 1
-    number, at = searched.sequences if searched else None, partial(job.at, unit="sequence")
+    found = search(
+        queries,
+        target_file,
+        evalue=evalue,
+        number=searched.sequences if searched else None,
+        threads=threads,
+        folder=job.folder,
+        searched=partial(job.at, unit="sequence"),
+    )
     with (
-        closing(search(queries, target_file, evalue=evalue, number=number, threads=threads, searched=at)) as found,
+        closing(found),
         Report(job, target_file, searched.name if searched else target_file.name, evalue) as report,
     ):
         try:
-            for hits in job.track(found, total=len(queries), unit="query") if len(queries) > 1 else found:
-                report.add(hits)
+            for one in job.track(found, total=len(queries), unit="query") if len(queries) > 1 else found:
+                report.add(one)
             report.end()
             return report.result()
         except SoftTimeLimitExceeded:

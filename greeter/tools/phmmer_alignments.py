@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from importlib.metadata import version
 from typing import BinaryIO, NamedTuple
 
-from pyhmmer.easel import Alphabet, DigitalSequence
-from pyhmmer.plan7 import Alignment, TopHits
+from pyhmmer.easel import Alphabet
+from pyhmmer.plan7 import Alignment
+
+from greeter.tools.phmmer_found import Found, Hits
 
 PROGRAM = f"pyhmmer {version('pyhmmer')}"
 MOST_ALIGNED = 10_000  # sequences in a multiple alignment, which is made in memory
@@ -15,15 +17,18 @@ _COLUMNS_PER_LINE = 60  # of a drawn alignment, and of FASTA
 _FEWEST_COLUMNS = 40  # of a printed alignment, whatever the length of the names
 
 
-def write_alignments(hits: TopHits[DigitalSequence], stockholm: BinaryIO, clustal: BinaryIO) -> None:
+def write_alignments(found: Found, stockholm: BinaryIO, clustal: BinaryIO) -> None:
     """Write the multiple alignment of the significant hits of a query, as phmmer -A does.
 
     Args:
-        hits: The result of a search with one query. Without significant hits, or with more than 10,000 domains of
-            them, nothing is written.
+        found: The hits of the query. Without significant ones, or with more than 10,000 of them or of their domains,
+            nothing is written.
         stockholm: The file in Stockholm format.
         clustal: The file in Clustal format.
     """
+    if found.included > MOST_ALIGNED:
+        return
+    hits = found.best(found.included)
     if not 0 < sum(len(hit.domains.included) for hit in hits.included) <= MOST_ALIGNED:
         return
     alignment = hits.to_msa(Alphabet.amino(), all_consensus_cols=True)
@@ -34,7 +39,7 @@ def write_alignments(hits: TopHits[DigitalSequence], stockholm: BinaryIO, clusta
     alignment.write(clustal, "clustal")
 
 
-def aligned_parts(hits: TopHits[DigitalSequence]) -> Iterator[bytes]:
+def aligned_parts(hits: Hits) -> Iterator[bytes]:
     """Yield FASTA records of the aligned parts of all hits, one for each reported domain.
 
     They are named as in HMMER's alignments, by the target and the numbers of the first and last residue.

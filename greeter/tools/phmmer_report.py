@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from itertools import count
 from pathlib import Path
+from tempfile import TemporaryFile
 from types import TracebackType
 from typing import BinaryIO, NamedTuple, Self
-
-from pyhmmer.easel import DigitalSequence
-from pyhmmer.plan7 import Hit, TopHits
 
 from greeter.toolkit import Column, Job, Result
 from greeter.toolkit.table import Cell, Mark
 from greeter.tools.phmmer_alignments import aligned_parts, write_alignments
+from greeter.tools.phmmer_found import Found, Hits
 from greeter.tools.phmmer_hits import COLUMNS, domain_rows, hit_row
 from greeter.tools.phmmer_text import END, query_text, start
 
@@ -50,11 +50,11 @@ class Report:
         self._stack = ExitStack()
         self._files: list[BinaryIO] = []
         self._without_hits: list[dict[str, Cell]] = []
-        self._first_query: dict[bytes, int] = {}  # by target: the number of the first query that it is a hit of
 
     def __enter__(self) -> Self:
         enter = self._stack.enter_context
         self._files = [enter(self._job.open(name, "wb", about=about)) for name, about in _FILES.items()]
+        self._files.append(enter(TemporaryFile(dir=self._job.folder)))  # the names of the hits, a line each
         self._hits = enter(
             self._job.table("hits.tsv", COLUMNS, about="A header, then one line per hit, with all digits.")
         )
@@ -69,33 +69,34 @@ class Report:
     ) -> None:
         self._stack.close()
 
-    def add(self, hits: TopHits[DigitalSequence]) -> None:
+    def add(self, found: Found) -> None:
         """Add the hits of the next query."""
-        before = self._complete
-        target_table, domain_table, text, parts, stockholm, clustal = self._files
-        for table, layout in ((target_table, "targets"), (domain_table, "domains")):
-            hits.write(table, format=layout, header=before.queries == 0)  # type: ignore[arg-type]  # stale stubs
-        text.writelines(query_text(hits, aligned=before.hits + len(hits.reported) <= HITS_ALIGNED))
-        parts.writelines(aligned_parts(hits))
-        write_alignments(hits, stockholm, clustal)
-        for rank, hit in enumerate(hits.reported, 1):
-            domains = domain_rows(hit, aligned=before.hits + rank <= HITS_ALIGNED)
-            self._hits.add(hit_row(hits, hit, rank), {"domains": domains})
-            self._first_query.setdefault(hit.name.encode(), before.queries)
-        best = next(iter(hits.reported), None)
-        row = _query_row(hits, best)
-        if best:
+        before, first, ranks = self._complete, found.best(1), count(1)
+        target_table, domain_table, text, parts, stockholm, clustal, names = self._files
+        for part, hits in enumerate(found):
+            for table, layout in ((target_table, "targets"), (domain_table, "domains")):
+                header = before.queries == part == 0
+                hits.write(table, format=layout, header=header)  # type: ignore[arg-type]  # stale stubs
+            parts.writelines(aligned_parts(hits))
+            for hit, rank in zip(hits.reported, ranks, strict=False):
+                domains = domain_rows(hit, aligned=before.hits + rank <= HITS_ALIGNED)
+                self._hits.add(hit_row(hits, hit, rank), {"domains": domains})
+                names.write(hit.name.encode() + b"\n")
+        text.writelines(query_text(found, aligned=before.hits + found.reported <= HITS_ALIGNED))
+        write_alignments(found, stockholm, clustal)
+        row = _query_row(found, first)
+        if found.reported:
             self._queries.add(row)
         else:
             self._without_hits.append(row)
         self._complete = _Checkpoint(  # one assignment, which the time limit cannot interrupt halfway
             queries=before.queries + 1,
-            query_residues=before.query_residues + len(hits.query),
-            targets=hits.searched_sequences,
-            target_residues=hits.searched_residues,
-            hits=before.hits + len(hits.reported),
-            significant=before.significant + len(hits.included),
-            without_hits=before.without_hits + (not best),
+            query_residues=before.query_residues + len(first.query),
+            targets=first.searched_sequences,
+            target_residues=first.searched_residues,
+            hits=before.hits + found.reported,
+            significant=before.significant + found.included,
+            without_hits=before.without_hits + (not found.reported),
             ends=tuple(file.tell() for file in self._files),
             hit_mark=self._hits.mark,
             query_mark=self._queries.mark,
@@ -136,22 +137,25 @@ class Report:
         }
 
     def _write_hit_sequences(self) -> None:
-        """Copy the records of all hits, reading the targets once more, so that none needs to stay in memory."""
-        found, is_hit = self._first_query, False
+        """Copy the records of all hits, reading the targets once more, so that only names are in memory."""
+        names, is_hit = self._files[-1], False
+        names.seek(0)
+        found = {name.rstrip(b"\n") for name in names}
         with self._targets.open("rb") as targets, self._job.open("hits.fasta", "wb") as copy:
             for line in targets if found else ():
                 if line.startswith(b">"):
-                    is_hit = found.get(line[1:].split(maxsplit=1)[0], self._complete.queries) < self._complete.queries
+                    is_hit = line[1:].split(maxsplit=1)[0] in found
                 if is_hit:
                     copy.write(line)
 
 
-def _query_row(hits: TopHits[DigitalSequence], best: Hit | None) -> dict[str, Cell]:
+def _query_row(found: Found, first: Hits) -> dict[str, Cell]:
+    best = next(iter(first.reported), None)
     return {
-        "query": hits.query.name,
-        "query_length": len(hits.query),
-        "hits": len(hits.reported),
-        "significant": len(hits.included),
+        "query": first.query.name,
+        "query_length": len(first.query),
+        "hits": found.reported,
+        "significant": found.included,
         "target": best.name if best else None,
         "evalue": best.evalue if best else None,
     }

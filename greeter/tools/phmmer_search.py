@@ -7,15 +7,16 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryFile
 from threading import Lock, local
 from typing import Any, TypeAlias, TypeVar
 
 from pyhmmer.easel import Alphabet, DigitalSequence, SequenceFile
-from pyhmmer.plan7 import HMM, Background, Builder, OptimizedProfile, Pipeline, Profile, TopHits
+from pyhmmer.plan7 import HMM, Background, Builder, OptimizedProfile, Pipeline, Profile
 
 from greeter.toolkit import count_sequences
+from greeter.tools.phmmer_found import Found, Run
 
-Hits: TypeAlias = "TopHits[DigitalSequence]"
 Block: TypeAlias = Any  # a DigitalSequenceBlock of the alphabet, which the type stubs have for other uses only
 Value = TypeVar("Value")
 AMINO = Alphabet.amino()
@@ -31,13 +32,14 @@ def search(
     evalue: float,
     number: int | None = None,
     threads: int = 1,
+    folder: Path | None = None,
     searched: Callable[[int, int], object] = lambda done, number: None,
-) -> Generator[Hits]:
-    """Search proteins in a FASTA file of any size, in memory that depends on the hits of a query, but not on the file.
+) -> Generator[Found]:
+    """Search proteins in a FASTA file of any size, in memory that depends neither on the file nor on the hits.
 
     A small file is read once, a larger one once for each query, as the program does. Each thread compares one query
     with one block of the targets at a time, or builds the model of the next query. All blocks are searched with the
-    number of all targets, on which E-values depend, so their merged hits are those of a search of the whole file.
+    number of all targets, on which E-values depend, so their sorted hits are those of a search of the whole file.
 
     Args:
         queries: The query proteins.
@@ -45,42 +47,27 @@ def search(
         evalue: The largest E-value of a reported hit.
         number: How many targets there are (HMMER's Z). None: they are counted.
         threads: How many blocks are searched at the same time.
+        folder: The folder of the temporary file that has the hits. None: that of the system.
         searched: Called after each block with the number of targets that the query was compared with so far, and that
             of all targets.
 
     Yields:
-        The hits of each query, the best first. Close the generator to stop the search.
+        The hits of each query, until the next ones are asked for. Close the generator to stop the search.
     """
     pool = ThreadPoolExecutor(threads)
     try:
         results = _in_order(pool, _steps(_models(pool, queries), targets, number, evalue), ahead=2 * threads)
-        while (merged := _merged(_next_query(results, searched))) is not None:
-            yield merged
+        with TemporaryFile(dir=folder) as file:
+            found = Found(file)
+            for run in results:
+                if run is None:
+                    yield found
+                    found = Found(file)
+                else:
+                    found.add(run)
+                    searched(found.searched, int(run.summary.Z))
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def _merged(parts: Iterable[Hits]) -> Hits | None:
-    """Merge the hits of all blocks, or return None if there are none. The result has copies, so the parts are freed."""
-    all_parts = list(parts)
-    return all_parts[0].merge(*all_parts[1:]) if all_parts else None
-
-
-def _next_query(results: Iterator[tuple[int, Hits | None]], searched: Callable[[int, int], object]) -> Iterator[Hits]:
-    """Take the results of the next query's steps, and yield the hits: those of all blocks without any together."""
-    without: Hits | None = None
-    done = 0
-    for size, hits in results:
-        if hits is None:  # the query is complete
-            break
-        if hits:
-            yield hits
-        else:
-            without = hits if without is None else without.merge(hits)
-        done += size
-        searched(done, int(hits.Z))
-    if without is not None:
-        yield without
 
 
 def read_proteins(path: Path, residues: int | None = None, sequences: int | None = None) -> Iterator[Block]:
@@ -117,15 +104,15 @@ def _models(pool: Executor, queries: Iterable[DigitalSequence]) -> Iterator[tupl
 
 def _steps(
     models: Iterable[tuple[DigitalSequence, Builder]], targets: Path, number: int | None, evalue: float
-) -> Iterator[Callable[[], tuple[int, Hits | None]]]:
-    """Yield the steps of a search. Each returns the number of its targets and their hits; None after the last one."""
+) -> Iterator[Callable[[], Run | None]]:
+    """Yield the steps of a search. Each returns the hits of a query in a block, and None after the last block."""
     blocks = _Blocks(targets)
     pipeline: _Pipeline | None = None
     for query, builder in models:
         pipeline = pipeline or _Pipeline(number or count_sequences(targets), evalue)  # while models are built
         for block in blocks:
             yield partial(pipeline.search, query, builder, block)
-        yield lambda: (0, None)
+        yield lambda: None
 
 
 class _Blocks:
@@ -153,10 +140,10 @@ class _Pipeline(local):
     def __init__(self, number: int, evalue: float) -> None:
         self._own = Pipeline(AMINO, Z=number, E=evalue)
 
-    def search(self, query: DigitalSequence, builder: Builder, block: Block) -> tuple[int, Hits]:
-        """Return the number of targets in a block, and their hits."""
+    def search(self, query: DigitalSequence, builder: Builder, block: Block) -> Run:
+        """Return the hits in a block."""
         self._own.clear()
-        return len(block), self._own.search_seq(query, block, builder)
+        return Run.of(self._own.search_seq(query, block, builder))
 
 
 class _QueryBuilder(Builder):

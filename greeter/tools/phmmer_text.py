@@ -10,14 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from io import BytesIO
-from typing import Any, TypeAlias
+from typing import Any
 
-from pyhmmer.easel import DigitalSequence
-from pyhmmer.plan7 import Hit, TopHits
+from pyhmmer.plan7 import Hit
 
 from greeter.tools.phmmer_alignments import PROGRAM, as_bytes, printed
+from greeter.tools.phmmer_found import Found, Hits
 
-Hits: TypeAlias = "TopHits[DigitalSequence]"
 Row = list[str]
 END = b"[ok]\n"
 _LINE = 120  # characters
@@ -41,32 +40,34 @@ def start(targets: str, evalue: float) -> bytes:
 """.encode()
 
 
-def query_text(hits: Hits, *, aligned: bool) -> Iterator[bytes]:
+def query_text(found: Found, *, aligned: bool) -> Iterator[bytes]:
     """Yield what the program prints about one query.
 
     Args:
-        hits: The result of a search with the query.
+        found: The hits of the query.
         aligned: Whether to print the alignments. Without them, the text is that of `phmmer --noali`.
 
     Yields:
         The lines, each with its end.
     """
-    for line in _lines(hits, aligned=aligned):
+    for line in _lines(found, aligned=aligned):
         yield f"{line}\n".encode("latin-1")
 
 
-def _lines(hits: Hits, *, aligned: bool) -> Iterator[str]:
-    yield f"Query:       {as_bytes(hits.query.name)}  [L={len(hits.query)}]"
-    if hits.query.description:
-        yield f"Description: {as_bytes(hits.query.description)}"
-    yield from _scores(hits)
+def _lines(found: Found, *, aligned: bool) -> Iterator[str]:
+    summary = found.summary
+    yield f"Query:       {as_bytes(summary.query.name)}  [L={len(summary.query)}]"
+    if summary.query.description:
+        yield f"Description: {as_bytes(summary.query.description)}"
+    yield from _scores(found)
     yield from ("", "", f"Domain annotation for each sequence{' (and alignments)' * aligned}:")
-    domains = _table(hits, "domains")
-    for hit in hits.reported:
-        yield from _domains(hit, [next(domains) for _ in hit.domains.reported], aligned=aligned)
-    if not hits.reported:
+    for hits in found:
+        domains = _table(hits, "domains")
+        for hit in hits.reported:
+            yield from _domains(hit, [next(domains) for _ in hit.domains.reported], aligned=aligned)
+    if not found.reported:
         yield from ("", "   [No targets detected that satisfy reporting thresholds]")
-    yield from ("", "", *_statistics(hits), "//")
+    yield from ("", "", *_statistics(summary), "//")
 
 
 def _table(hits: Hits, layout: str) -> Iterator[Row]:
@@ -77,22 +78,25 @@ def _table(hits: Hits, layout: str) -> Iterator[Row]:
     return ([cell.decode("latin-1") for cell in line.split()] for line in table)
 
 
-def _scores(hits: Hits) -> Iterator[str]:
-    width = max(8, *(len(as_bytes(hit.name)) for hit in hits)) if hits else 8
+def _scores(found: Found) -> Iterator[str]:
+    width = max(8, found.name_width)
     yield "Scores for complete sequences (score includes all domains):"
     yield "   --- full sequence ---   --- best 1 domain ---    -#dom-"
     yield f"    E-value  score  bias    E-value  score  bias    exp  N  {'Sequence':{width}} Description"
     yield f"    ------- ------ -----    ------- ------ -----   ---- --  {'--------':{width}} -----------"
-    significant = True
-    for hit, row in zip(hits.reported, _table(hits, "targets"), strict=True):
-        if significant and not hit.included:
+    for rank, (hit, row) in enumerate(_rows(found)):
+        if rank == found.included:
             yield "  ------ inclusion threshold ------"
-        significant = hit.included
         name, _, _, _, evalue, score, bias, best_evalue, best_score, best_bias, expected = row[:11]
         numbers = f"{evalue:>9} {score:>6} {bias:>5}  {best_evalue:>9} {best_score:>6} {best_bias:>5}  {expected:>5}"
         yield f"  {numbers} {row[16]:>2}  {name:{width}}  {as_bytes(hit.description)[: max(32, _LINE - 61 - width)]}"
-    if not hits.reported:
+    if not found.reported:
         yield from ("", "   [No hits detected that satisfy reporting thresholds]")
+
+
+def _rows(found: Found) -> Iterator[tuple[Hit, Row]]:
+    for hits in found:
+        yield from zip(hits.reported, _table(hits, "targets"), strict=True)
 
 
 def _domains(hit: Hit, rows: list[Row], *, aligned: bool) -> Iterator[str]:

@@ -5,16 +5,18 @@ import random
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from flask import Flask
-from pyhmmer.plan7 import TopHits
+from pyhmmer.plan7 import Pipeline, TopHits
 from werkzeug.datastructures import MultiDict
 
 from greeter.jobs.databases import SHIPPED
 from greeter.toolkit import Database, Job, SoftTimeLimitExceeded, read_fasta
 from greeter.toolkit.job import Fallback
+from greeter.tools import phmmer_found
 from greeter.tools import phmmer_search as module
 from greeter.tools.phmmer import phmmer
 from greeter.tools.phmmer_search import read_proteins, search
@@ -45,22 +47,47 @@ def test_a_database_in_many_blocks_gives_the_tables_of_the_program(
     """Every byte is the same, whether the blocks are kept in memory or read again for each query."""
     monkeypatch.setattr(module, "BLOCK", 500)
     monkeypatch.setattr(module, "KEPT_BLOCKS", kept)
+    monkeypatch.setattr(phmmer_found, "PART", kept * 500)
     job = Job(tmp_path, cores=cores)
     result = phmmer(job, query=query, database=SHIPPED_GLOBINS, targets=None, evalue=evalue)
     assert tables(job) == reference(name)
     assert (result["targets"], result["target_residues"]) == (45, 6519)
 
 
-def test_the_hits_of_blocks_are_freed_once_they_are_merged(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They take as much memory as the merged ones, until the next query is complete."""
+def test_only_a_part_of_the_hits_is_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others are in a file, sorted: those of one query may be too many."""
     monkeypatch.setattr(module, "BLOCK", 500)
+    monkeypatch.setattr(phmmer_found, "PART", 5000)
     (queries,) = read_proteins(HBB_HUMAN)
-    before = sum(isinstance(one, TopHits) for one in gc.get_objects())
-    found = search(queries, SHIPPED_GLOBINS.path, evalue=10.0)
-    hits = next(found)
-    assert hits
-    assert sum(isinstance(one, TopHits) for one in gc.get_objects()) - before == 1
-    found.close()
+    with closing(search(queries, SHIPPED_GLOBINS.path, evalue=10.0)) as results:
+        found = next(results)
+        scores = []
+        for hits in found:
+            in_memory = [len(one) for one in gc.get_objects() if isinstance(one, TopHits) and one.query == hits.query]
+            assert sum(in_memory) <= 10
+            scores += [hit.score for hit in hits.reported]
+    assert (len(scores), scores) == (45, sorted(scores, reverse=True))
+
+
+def test_hits_whose_pvalue_is_one_are_sorted_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their scores differ, and in HMMER a score has no P-value above one."""
+    dice, query, targets = random.Random(1), tmp_path / "query", tmp_path / "targets"
+    repeat = "SGSGQQSGSGNNSGSGQSGSPSGSGTSGSGASGSGQQNSGSG" * 2
+    query.write_text(f">q\n{repeat}\n")
+    with targets.open("w") as file:
+        for at in range(200):
+            rate = dice.random()
+            protein = "".join(dice.choice("SSSGGGQNP") if dice.random() < rate else one for one in repeat)
+            file.write(f">p{dice.randrange(10**6)}_{at}\n{protein * 3}\n")
+    (block,), (queries,) = read_proteins(targets), read_proteins(query)
+    whole = Pipeline(module.AMINO, Z=200, E=1e6).search_seq(queries[0], block)
+    expected = [(hit.name, hit.score) for hit in whole]
+    monkeypatch.setattr(module, "BLOCK", 5000)
+    with closing(search(queries, targets, evalue=1e6)) as results:
+        assert [(hit.name, hit.score) for hits in next(results) for hit in hits.reported] == expected
+    same = [(name, score) for (name, score), hit in zip(expected, whole, strict=True) if hit.pvalue == 1]
+    assert len(same) > 5
+    assert same == sorted(same) != sorted(same, key=lambda one: -one[1])
 
 
 def relatives(path: Path, number: int) -> Path:
@@ -83,6 +110,7 @@ def test_the_hits_of_thousands_of_targets_are_those_of_the_program(
     """With several domains in a hit, hits near the threshold, and equal E-values."""
     monkeypatch.setattr(module, "BLOCK", 50_000)
     monkeypatch.setattr(module, "KEPT_BLOCKS", 3)
+    monkeypatch.setattr(phmmer_found, "PART", 50_000)
     targets, queries = relatives(tmp_path / "targets", 3000), tmp_path / "queries"
     queries.write_text(">".join(GLOBINS.read_text().split(">")[:6]))
     files: list[Path] = [tmp_path / "targets.tbl", tmp_path / "domains.tbl"]
@@ -101,10 +129,11 @@ def test_the_progress_of_one_query_is_the_part_of_the_targets(tmp_path: Path, mo
     monkeypatch.setattr(module, "BLOCK", 500)
     done: list[int] = []
     (queries,) = read_proteins(HBB_HUMAN)
-    (hits,) = search(
+    results = search(
         queries, GLOBINS, evalue=10.0, searched=lambda number, of_all: done.append(number * (of_all == 45))
     )
-    assert (done, len(hits.reported)) == (sorted(set(done)), 45)
+    assert [found.reported for found in results] == [45]
+    assert done == sorted(set(done))
     assert (len(done), done[-1]) == (12, 45)
     for query, progress in ((HBB_HUMAN, (45, "sequence")), (GLOBINS, (45, "query"))):
         job = Job(tmp_path / query.name)

@@ -3,6 +3,7 @@
 import re
 import subprocess
 from collections.abc import Iterable
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from pyhmmer.plan7 import Pipeline
 from greeter.toolkit import Job
 from greeter.tools import phmmer_search
 from greeter.tools.phmmer import phmmer
-from greeter.tools.phmmer_search import AMINO, Hits, read_proteins, search
+from greeter.tools.phmmer_found import Found, Run
+from greeter.tools.phmmer_search import AMINO, read_proteins, search
 from greeter.tools.phmmer_text import END, query_text
 from tests.conftest import needs
 from tests.tools.test_phmmer import GLOBINS, HBB_HUMAN, PROTEINS, REFERENCE, THREE, text
@@ -21,9 +23,9 @@ ODD_QUERIES, ODD_TARGETS = REFERENCE / "odd_queries.fa", REFERENCE / "odd_target
 ODD_NUMBER = 10**12  # of targets, for which E-values are calculated
 
 
-def printed(found: Iterable[Hits], *, aligned: bool = True) -> bytes:
+def printed(results: Iterable[Found], *, aligned: bool = True) -> bytes:
     """The text about all queries."""
-    return b"".join(line for hits in found for line in query_text(hits, aligned=aligned)) + END
+    return b"".join(line for found in results for line in query_text(found, aligned=aligned)) + END
 
 
 def body(printed: bytes) -> bytes:
@@ -59,9 +61,11 @@ def test_the_text_about_odd_sequences_equals_that_of_the_program() -> None:
 def test_the_text_without_alignments_equals_that_of_the_program() -> None:
     """Even for hits none of whose domains is good enough by itself."""
     (queries,), (targets,) = read_proteins(ODD_QUERIES), read_proteins(ODD_TARGETS)
-    found = [Pipeline(AMINO, Z=ODD_NUMBER, E=1e6, domE=1e-30).search_seq(query, targets) for query in queries]
+    results = [Found(BytesIO()) for _ in queries]
+    for found, query in zip(results, queries, strict=True):
+        found.add(Run.of(Pipeline(AMINO, Z=ODD_NUMBER, E=1e6, domE=1e-30).search_seq(query, targets)))
     expected = (REFERENCE / "odd_noali.txt").read_bytes()
-    assert printed(found, aligned=False) == expected
+    assert printed(results, aligned=False) == expected
     assert b"[No individual domains" in expected
 
 
