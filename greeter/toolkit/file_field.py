@@ -16,10 +16,8 @@ from greeter.toolkit.declarations import check_suffixes
 from greeter.toolkit.errors import ToolError
 from greeter.toolkit.file_rules import PACKED, Contents, FileRules
 from greeter.toolkit.form_context import context_of
-from greeter.toolkit.text import read_text
 from greeter.toolkit.upload import Upload, shown_reference
 
-SHOWN_TEXT = 65_536  # characters: a longer text is not shown in the form, because it would make the browser slow
 _GONE = "This file is no longer kept. Choose it again."
 
 Value = str | Path | Upload | None
@@ -199,13 +197,6 @@ class FileField(Field):
         return self._text() or (self._pasted if self.errors or any(one.error for one in self.uploads) else "")
 
     def _text(self) -> str:
-        """Return the text of the file if it is short enough to be shown."""
-        if not self.paste or len(self.uploads) != 1 or self.uploads[0].error:
-            return ""
-        upload = self.uploads[0]
-        try:
-            with upload.unpacked() as source:
-                text = read_text(source, SHOWN_TEXT)
-        except (ToolError, FileNotFoundError):
-            return ""
-        return text if text and text.strip() else ""
+        """Return the text of the file if the form shows it."""
+        shows = self.paste and len(self.uploads) == 1 and not self.uploads[0].error
+        return self.uploads[0].short_text if shows else ""

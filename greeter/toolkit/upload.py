@@ -7,13 +7,16 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from greeter.toolkit.errors import ToolError
+from greeter.toolkit.text import read_text
 
 _SHOWN = "shown/"
+_MOST_SHOWN = 65_536  # characters: a longer text would make the browser slow
 _GZIP = b"\x1f\x8b"
 
 
@@ -64,6 +67,16 @@ class Upload:
         except (gzip.BadGzipFile, EOFError, zlib.error):
             problem = "This gzip file is damaged or incomplete. Download it or compress it again, then choose it."
             raise ToolError(problem) from None
+
+    @cached_property
+    def short_text(self) -> str:
+        """The text of a complete file, unpacked, if it is short enough to be shown in a form; otherwise empty."""
+        try:
+            with self.unpacked() as source:
+                text = read_text(source, _MOST_SHOWN) or ""
+        except (ToolError, FileNotFoundError):
+            return ""
+        return text if text.strip() else ""
 
 
 def shown_reference(text: str, name: str) -> str:
