@@ -19,6 +19,7 @@ from pathlib import Path
 from select import select
 from typing import Any
 
+import psutil
 import pytest
 
 from greeter.settings import Settings
@@ -108,12 +109,12 @@ class Proxy:
     def running(self) -> Iterator[None]:
         """Start nginx, and stop it at the end."""
         subprocess.run([*self.command, "-t"], check=True)
-        with subprocess.Popen(self.command) as process:
+        with subprocess.Popen(self.command) as self.process:
             try:
                 wait_for(lambda: listens(self.https))
                 yield
             finally:
-                process.terminate()
+                self.process.terminate()
 
     def ask(
         self, path: str, body: str | bytes | None = None, *, port: int = 0, source: str = "127.0.0.1", **headers: str
@@ -225,6 +226,21 @@ def test_all_urls_have_the_prefix_when_served_under_a_path(proxy: Proxy) -> None
     assert job.startswith("/greeter/jobs/")
     assert f'hx-get="{job}/progress"' in proxy.ask(job, port=proxy.below).body
     assert proxy.ask("/greeter/metrics", port=proxy.below).status == 404
+
+
+@pytest.mark.parametrize("prefix", ["", "/greeter"])
+def test_polls_have_connections_of_their_own(proxy: Proxy, prefix: str) -> None:
+    """nginx keeps them for the next polls, and opens one for each other request: it would not send a form again."""
+
+    def is_kept_after(path: str) -> bool:
+        assert proxy.ask(prefix + path, port=proxy.below if prefix else 0).status == 200
+        workers = psutil.Process(proxy.process.pid).children()
+        connections = [one for worker in workers for one in worker.net_connections() if one.raddr]
+        return any(one.raddr.port == proxy.site.settings.web_port for one in connections)
+
+    job = "/jobs/" + proxy.site.submit("expensive_greet", person="Ada", total=1)
+    wait_for(lambda: not is_kept_after(job))
+    wait_for(lambda: is_kept_after(job + "/progress"))
 
 
 def test_flower_requires_a_password_and_its_open_endpoints_are_blocked(proxy: Proxy) -> None:

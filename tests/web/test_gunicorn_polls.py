@@ -44,12 +44,11 @@ class Connection:
         self.descriptor = server.fileno()
         requests.register(server, select.EPOLLONESHOT)
 
-    def answer(self, request: bytes, seconds: float = 1) -> bool:
-        """Take a request, so many seconds after the last one, and return whether the next one counts as a poll."""
+    def answer(self, request: bytes) -> bool:
+        """Take a request, and return whether the next one counts as a poll."""
         self.browser.sendall(request)
         assert self.client.receive()
         next(self.client.conn.parser)  # type: ignore[arg-type]
-        self.client.answered = time.monotonic() - seconds
         self.client.is_polling = polls(self.client)
         return self.client.is_polling
 
@@ -106,27 +105,45 @@ def test_other_requests_do_not_wait_for_polls() -> None:
         assert [list(sets.ready(descriptor)) for descriptor in descriptors] == [[one] for one in descriptors]
 
 
-def test_a_connection_moves_between_the_sets() -> None:
-    """A browser may send a request for a page on the connection of its polls."""
+def test_polls_in_close_succession_do_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A script sends one after the other: the first waits for the end of the period, and the next ones do not."""
+    waits: list[float] = []
+    monkeypatch.setattr(time, "sleep", waits.append)
+    monkeypatch.setattr(gunicorn_polls, "_WARM", PATIENCE)
     with waiting(1, POLL) as (requests, sets, (connection,)):
-        for request in (PAGE, POLL, PAGE):
-            (descriptor,) = reported(requests)
-            assert list(sets.ready(descriptor)) == [connection.descriptor]
-            connection.client.receive()
-            next(connection.client.conn.parser)  # type: ignore[arg-type]
-            is_polling = connection.answer(request)
-            assert is_polling == (request == POLL)
+        for _ in range(3):
+            assert list(sets.ready(reported(requests)[0])) == [connection.descriptor]
             sets.wait(connection.client, select.EPOLLIN)
-            connection.browser.sendall(POLL)
+        assert len(waits) == 1
+
+
+def test_polls_that_come_as_fast_as_they_are_answered_do_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that is busy with them needs no pauses."""
+    monkeypatch.setattr(gunicorn_polls, "_TURN", 0)
+    with waiting(3, POLL) as (requests, sets, connections):
+        for _ in connections:
+            (first,) = sets.ready(reported(requests)[0])
+        busy = next(connection for connection in connections if connection.descriptor == first)
+        sets.wait(busy.client, select.EPOLLIN)
+        assert reported(requests) == [first]
+
+
+def test_a_connection_that_carries_other_requests_too_does_not_wait() -> None:
+    """A proxy may send the polls of many pages, and requests for pages, on one connection."""
+    with waiting(1, POLL) as (requests, sets, (connection,)):
+        assert list(sets.ready(reported(requests)[0])) == [connection.descriptor]
+        connection.client.receive()
+        next(connection.client.conn.parser)  # type: ignore[arg-type]
+        for request in (PAGE, POLL, POLL):
+            assert not connection.answer(request)
+            sets.wait(connection.client, select.EPOLLIN)
+        connection.browser.sendall(POLL)
         assert reported(requests) == [connection.descriptor]
 
 
-def test_only_a_page_that_polls_each_second_counts() -> None:
-    """A proxy may send the polls of many pages, and requests for pages, on one connection."""
+def test_polls_after_the_page_count() -> None:
+    """A browser first requests the page on the connection of its polls."""
     with waiting(0, PAGE) as (requests, _, _), ExitStack() as stack:
         connection = Connection(requests, stack)
-        assert connection.answer(POLL)
-        assert connection.answer(POLL)
-        assert not connection.answer(POLL, seconds=0.1)
-        assert not connection.answer(PAGE)
-        assert not connection.answer(SLOW)
+        assert [connection.answer(request) for request in (PAGE, PAGE, POLL, POLL)] == [False, False, True, True]
+        assert not Connection(requests, stack).answer(SLOW)
