@@ -51,6 +51,7 @@ queues = queues_to_serve(settings, found)
 app.conf.task_queues = [Queue(name, routing_key=name) for name in queues]
 # A job fails if no worker of its queue has its signature. The web asks for names, as do jobs of greeter 0.2.0.
 names = [tool.name for tool in found] + [tool.signature for tool in found if tool.queue in queues]
+app.tools = names
 sweeper = Sweeper(app.jobs, "", queues, names)
 release = Release(app.jobs)
 mailer = Mailer(app.jobs.store, settings)
@@ -112,7 +113,7 @@ def _stop_in_one_way(**_: object) -> None:
 
 @worker_ready.connect
 def _watch_consumer(sender: Consumer, **_: object) -> None:
-    sweeper.intake = Intake(queues, sender)
+    sweeper.intake = app.intake = Intake(queues, sender)
 
 
 @task_unknown.connect

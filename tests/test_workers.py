@@ -41,6 +41,11 @@ def submitted_text(site: Installation, job: str) -> str:
     return path.read_text()
 
 
+def commands(site: Installation) -> int:
+    """Return how many commands Redis has run, those in scripts included."""
+    return sum(one["calls"] for one in site.redis.info("commandstats").values())
+
+
 def has_ended(process: psutil.Process) -> bool:
     """Return whether a process has ended, even if its parent has not collected its status."""
     return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
@@ -247,10 +252,19 @@ def test_a_late_attempt_cannot_change_the_files_of_its_successor(site: Installat
 
 
 def test_a_worker_without_a_tool_leaves_its_jobs_to_others(site: Installation) -> None:
-    """This happens when workers are updated one after the other."""
+    """This happens when workers are updated one after the other. Until then, it runs the jobs behind them.
+
+    It gets the next of them once a second, and not all the time.
+    """
     site.start("worker-old")
-    jobs = [site.submit("diary", seconds=0.1) for _ in range(10)]
-    assert [site.ended(job).phase for job in jobs] == ["finished"] * 10
+    site.signal("worker", signal.SIGSTOP)
+    jobs = [site.submit("diary", seconds=0.01) for _ in range(100)]
+    assert site.ended(site.submit("expensive_greet", person="Ada", total=1)).phase == "finished"
+    before, began = commands(site), time.monotonic()
+    time.sleep(2)
+    assert commands(site) - before < 1000 * (time.monotonic() - began + 1)
+    site.signal("worker", signal.SIGCONT)
+    assert [site.ended(job).phase for job in jobs] == ["finished"] * 100
     assert {diary(site)[job, "start"] for job in jobs} == {1}
 
 

@@ -14,8 +14,8 @@
 - While a job runs: reporting and ticker send heartbeats and enforce limits; interrupts, resource_limits, containment
   and survivors control its process and the processes that it starts; meter measures its files; pool_process and
   process_state decide whether its process is fit for the next job.
-- Recovery: sweeper, cleaner, intake, watchdog. active and release end the jobs of a worker. fitness, installation and
-  probe check the disk; redis_check checks Redis, and redis_copy copies all records to another one.
+- Recovery: sweeper, cleaner, intake, unknown_tools, watchdog. active and release end the jobs of a worker. fitness,
+  installation and probe check the disk; redis_check checks Redis, and redis_copy copies all records to another one.
 - Reference databases: databases, staging. versions has the versions of what a job uses.
 - Emails: mails, mailer, mail_server.
 """

@@ -47,7 +47,8 @@ class JobBackend(BaseBackend):
         if not is_main or isinstance(exc, TimeLimitExceeded):
             super().mark_as_failure(task_id, exc, *args, **kwargs)
         elif isinstance(exc, (NotRegistered, ToolChanged)):
-            self._jobs.return_unknown(task_id, exc)
+            if queue := self._jobs.return_unknown(task_id, exc, self._app.tools):
+                self._app.intake.rest(queue)
         else:
             runner = self._runner_of(**kwargs)
             if not isinstance(exc, WorkerLostError):  # Celery failed outside the task, as it would with every job

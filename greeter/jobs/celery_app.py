@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
 from celery import Celery
 from kombu.transport import TRANSPORT_ALIASES
 
@@ -11,6 +14,9 @@ from greeter.jobs.service import JobService
 from greeter.jobs.store import Store
 from greeter.redis_url import RedisUrl
 from greeter.settings import Settings
+
+if TYPE_CHECKING:  # it imports Celery's worker, which the web does not need
+    from greeter.jobs.intake import Intake
 
 # By the schemes of their URLs, because Flower does not know a broker by the path of a class.
 TRANSPORT_ALIASES["redis"] = "greeter.jobs.transport:Transport"
@@ -25,9 +31,13 @@ class CeleryApp(Celery):
         jobs: The job service.
         runner: The identity of this process, if it is a worker's.
         pool_process: Whether this process can run jobs; only in a pool process of a worker.
+        tools: The names and the signatures of the tools of this worker.
+        intake: The queues of this worker; only in its main process.
     """
 
     pool_process: PoolProcess
+    tools: Collection[str] = ()
+    intake: Intake
 
     def __init__(self, settings: Settings) -> None:
         super().__init__("greeter")

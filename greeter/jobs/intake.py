@@ -7,10 +7,11 @@ import os
 import sys
 import time
 from collections.abc import Collection, Iterable
+from typing import Any
 
 import kombu
-from celery.worker.consumer import Consumer
 
+from greeter.jobs.consumer import Consumer
 from greeter.jobs.containment import end_pool_process
 from greeter.settings import Settings
 from greeter.toolkit.tool import Tool
@@ -18,6 +19,7 @@ from greeter.toolkit.tool import Tool
 log = logging.getLogger(__name__)
 
 _PATIENCE = 5  # seconds in which a process is replaced
+_REST = 1  # second
 _NO_PROCESS = "The worker has no process that can run jobs. Check its log, or start it again."
 
 
@@ -58,6 +60,16 @@ class Intake:
     @property
     def _tasks(self) -> kombu.Consumer | None:
         return getattr(self._consumer, "task_consumer", None)  # None while the worker reconnects
+
+    def rest(self, queue: str) -> None:
+        """Leave the messages of a queue to other workers for a second, because this one can run none of its next jobs.
+
+        Otherwise, it would get the same ones again at once.
+        """
+        if self._consumer is not None and self._tasks:
+            channel: Any = self._tasks.channel
+            channel.pause(queue)
+            self._consumer.hub.call_later(_REST, channel.resume, queue)
 
     def drain(self) -> None:
         """Take no more jobs until the worker is started again."""

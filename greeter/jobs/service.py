@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from contextlib import suppress
 from errno import EBUSY
 from random import uniform
@@ -98,15 +99,15 @@ class JobService:
         elif not stale:  # if the process was lost before it claimed the job, the message is lost too
             self._resend_later(job_id)
 
-    def return_unknown(self, job_id: str, reason: Exception) -> None:
-        """Leave a job to another worker, because this one does not have its tool.
+    def return_unknown(self, job_id: str, reason: Exception, tools: Collection[str]) -> str:
+        """Leave a job to others, because this worker has only these tools, or fail it for this reason.
 
-        If no worker has had it for SILENCE_LIMIT, the job fails for this reason.
+        Returns its queue, if none of the next jobs can run here.
         """
-        if self.store.fail_unknown(job_id, dumps(failure_result(reason))):
+        failed, queue = self.store.unknown_tools.return_job(job_id, dumps(failure_result(reason)), tools)
+        if failed:
             self._log_event("ended", job_id)
-            return
-        self._resend_later(job_id)
+        return queue
 
     def _resend_later(self, job_id: str) -> None:
         timer = Timer(return_delay(), self._resend, [job_id])

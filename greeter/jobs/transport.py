@@ -6,6 +6,7 @@ import itertools
 import logging
 from collections.abc import Callable
 from queue import Empty
+from typing import Any
 
 from kombu.transport import redis
 
@@ -42,11 +43,34 @@ class _Robust:
             return True
 
 
-class Channel(_Robust, redis.Channel):
+class _Pausable:
+    """Lets a channel leave the messages of a queue to others for a while, without giving up the queue."""
+
+    def __init__(self, *args: object, **options: object) -> None:
+        self._paused: set[str] = set()
+        super().__init__(*args, **options)
+
+    @property
+    def active_queues(self) -> Any:  # the stubs have a wrong type
+        """The queues from which messages are taken now."""
+        return [queue for queue in super().active_queues if queue not in self._paused]  # type: ignore[misc]
+
+    def pause(self, queue: str) -> None:
+        """Take no messages from a queue."""
+        self._paused.add(queue)
+        self._update_queue_cycle()  # type: ignore[attr-defined]
+
+    def resume(self, queue: str) -> None:
+        """Take messages from a queue again."""
+        self._paused.discard(queue)
+        self._update_queue_cycle()  # type: ignore[attr-defined]
+
+
+class Channel(_Pausable, _Robust, redis.Channel):
     """A channel to a server."""
 
 
-class SentinelChannel(_Robust, redis.SentinelChannel):
+class SentinelChannel(_Pausable, _Robust, redis.SentinelChannel):
     """A channel to the primary that the sentinels name."""
 
     connection_class = SentinelConnection

@@ -19,6 +19,7 @@ from greeter.jobs.quota import Quota
 from greeter.jobs.reader import Provenance
 from greeter.jobs.runner import Claim, Order, Runner
 from greeter.jobs.scripts import Fields, Scripts, flat, pairs, texts
+from greeter.jobs.unknown_tools import UnknownTools
 from greeter.jobs.uploads import Uploads
 from greeter.settings import Settings
 
@@ -41,6 +42,7 @@ class WorkerStore:
         self.files = JobFiles(settings.data_dir / "jobs")
         self.quota = Quota(self._scripts, self.files, settings)
         self.attempts = Attempts(self.files)
+        self.unknown_tools = UnknownTools(self._scripts, self.attempts, settings.silence_limit)
         self.inputs = JobInputs(self._scripts, settings.data_dir)
         self.uploads = Uploads(settings)
 
@@ -114,16 +116,6 @@ class WorkerStore:
         """
         counts = (CANCEL_TIMEOUT, len(queues), len(tools))
         return texts(self._scripts.run("worker_heartbeat", "", worker, unfit, *counts, *queues, *tools, *jobs))
-
-    def fail_unknown(self, job_id: str, result: str) -> bool:
-        """Fail a waiting job with this result (JSON) if no worker has had its tool for SILENCE_LIMIT.
-
-        Returns whether it failed.
-        """
-        if not self._scripts.run("fail_unknown", job_id, self._settings.silence_limit, result):
-            return False
-        self.attempts.remove_copies(job_id)  # of an attempt that was lost before
-        return True
 
     def requeue(self, job_id: str, runner: Runner, *, stale: bool, counted: bool, result: str = "") -> str | None:
         """Make a job wait again after its process was lost. The arguments are those of JobService.requeue.

@@ -32,16 +32,16 @@ def site(with_redis: Installation) -> Installation:
     return with_redis
 
 
-def create(store: Store, number: int, client: str = "", queue: str = "celery") -> str:
+def create(store: Store, number: int, client: str = "", queue: str = "celery", tool: str = "expensive_greet") -> str:
     """Create a job without files, with an id that starts with its number."""
-    job_id: bytes = store._scripts.run("create", *arguments(number, client, queue))
+    job_id: bytes = store._scripts.run("create", *arguments(number, client, queue, tool))
     return job_id.decode()
 
 
-def arguments(number: int, client: str, queue: str = "celery") -> list[Any]:
+def arguments(number: int, client: str, queue: str = "celery", tool: str = "expensive_greet") -> list[Any]:
     """Return the arguments of create.lua."""
     limits = ("", client, 20_000, 20_000, 60, 0, "", 0, 10**9)
-    fields = ("tool", "expensive_greet", "queue", queue, "params", "{}")
+    fields = ("tool", tool, "queue", queue, "params", "{}")
     return [f"{number:04x}" + "0" * 28, *limits, *fields]
 
 
@@ -67,7 +67,7 @@ def start_next(store: Store, queue: str = "celery") -> str:
 
 def claim(store: Store, job_id: str) -> None:
     """Claim a waiting job that has no files."""
-    assert store._scripts.run("claim", job_id, "w", 1, "{}")
+    assert store._scripts.run("claim", job_id, "w", 1, "{}", "")
 
 
 def waiting(store: Store, queue: str = "celery") -> list[str]:
@@ -127,21 +127,57 @@ def test_a_job_whose_message_was_taken_is_not_sent_again(site: Installation) -> 
 
 
 def test_a_job_that_a_worker_cannot_run_is_sent_again(site: Installation) -> None:
-    """At the same place, even if the worker does not have its tool. The others do not wait for it."""
+    """At the same place."""
     store = site.store
     jobs = [create(store, number) for number in range(20)]
     assert take(store) == jobs[0]
     store.resend(jobs[0])
-    assert listed(store) == jobs[:WINDOW]
-    assert take(store) == jobs[0]
-    assert not store.fail_unknown(jobs[0], "{}")
-    assert listed(store) == jobs[1 : WINDOW + 1]
-    assert waiting(store) == jobs
-    for job_id in jobs[1:]:
+    assert listed(store) == jobs[:WINDOW] == waiting(store)[:WINDOW]
+
+
+def test_a_worker_without_the_tool_of_the_first_jobs_gets_the_next_one_that_it_can_run(site: Installation) -> None:
+    """However many visitors wait for that tool, and whether a job has a signature. The places stay the same."""
+    store = site.store
+    others = [create(store, number, f"client {number}", tool="other") for number in range(300)]
+    mine = [create(store, number, f"client {number}") for number in range(300, 340)]
+    for job_id in mine[::2]:
+        store.redis.hset(f"job:{job_id}", "signature", "mine")
+    for number, job_id in enumerate(mine):
+        assert take(store) == others[0]
+        assert store.unknown_tools.return_job(others[0], "{}", ["expensive_greet", "mine"]) == (False, "")
+        assert listed(store) == [job_id, *others[: WINDOW + (number == 0)]][: WINDOW + 1]
+        assert waiting(store) == [*others, *mine[number:]]
         assert start_next(store) == job_id
-    assert listed(store) == []
-    store.resend(jobs[0])
-    assert start_next(store) == jobs[0]
+        assert listed(store) == others[:WINDOW]
+    assert take(store) == others[0]
+    assert store.unknown_tools.return_job(others[0], "{}", ["expensive_greet", "mine"]) == (False, "celery")
+    assert [start_next(store) for _ in others] == others
+
+
+def test_a_worker_does_not_get_a_job_that_another_one_has_taken(site: Installation) -> None:
+    """If the first job that it can run is in the list, it comes before the others, and only once."""
+    store = site.store
+    other, *mine = [create(store, 0, tool="other"), *(create(store, number) for number in range(1, 4))]
+    assert [take(store), take(store)] == [other, mine[0]]
+    assert store.unknown_tools.return_job(other, "{}", ["expensive_greet"]) == (False, "")
+    assert listed(store) == [mine[1], other, mine[2]]
+    store.dispatch()
+    assert listed(store) == [other, *mine[1:]]
+
+
+def test_all_jobs_of_a_tool_that_no_worker_has_fail_together(site: Installation) -> None:
+    """The seconds without such a worker count for all of them, because only the first ones are sent to workers."""
+    store = site.store
+    jobs = [create(store, number) for number in range(20)]
+    assert store.unknown_tools.return_job(jobs[0], "{}", []) == (False, "celery")
+    store.redis.hset("workers:without:expensive_greet", "count", 1 + site.settings.silence_limit)
+    for job_id in jobs[:10]:
+        assert take(store) == job_id
+        assert store.unknown_tools.return_job(job_id, "{}", []) == (True, "")
+    store.worker_heartbeat("w", ["celery"], ["expensive_greet"], [])
+    assert store.unknown_tools.return_job(take(store), "{}", []) == (False, "celery")
+    assert not store.redis.exists("workers:without:expensive_greet")
+    assert store.unknown_tools.return_job(jobs[0], "{}", []) == (False, "")  # it has ended
 
 
 def test_jobs_that_restart_keep_their_order(site: Installation) -> None:
@@ -271,8 +307,8 @@ def test_a_job_that_ends_while_it_waits_gives_its_turn_to_the_next_one(site: Ins
     for number in range(100, 120):
         create(store, number, "b")
     for job_id in [create(store, number, "a") for number in range(20)]:
-        site.redis.hset(f"job:{job_id}", "unknown", 100)  # seconds
-        assert store.fail_unknown(job_id, "{}") if fails else store.cancel(job_id)
+        site.redis.hset("workers:without:expensive_greet", "count", 100)  # seconds
+        assert store.unknown_tools.return_job(job_id, "{}", []) == (True, "") if fails else store.cancel(job_id)
     assert store.find(create(store, 20, "a")).ahead == 1
 
 

@@ -358,8 +358,9 @@ def test_an_ended_job_keeps_no_copies(store: Store, end: str, kept: int) -> None
     else:
         store.requeue(job_id, runner, stale=False, counted=True)
         assert copy.exists()
-        store.redis.hset(f"job:{job_id}", "unknown", 10_000)  # seconds without a worker that has its tool
-        store.cancel(job_id) if end == "cancelled" else store.fail_unknown(job_id, "{}")
+        signature = store.fields(job_id, "signature")["signature"]
+        store.redis.hset(f"workers:without:{signature}", "count", 10_000)  # seconds
+        store.cancel(job_id) if end == "cancelled" else store.unknown_tools.return_job(job_id, "{}", [])
     assert store.find(job_id).phase in ("failed", "cancelled")
     assert not copy.parent.exists()
     assert kept_bytes(store) == [FOLDERS + kept] * 2
@@ -472,8 +473,9 @@ def test_a_job_with_several_messages_does_not_fail_sooner(store: Store) -> None:
     create(store, "a" * 32)
     start = store.redis.time()[0]
     for _ in range(100):
-        store.fail_unknown("a" * 32, "{}")
-    counted = int(store.redis.hget(f"job:{'a' * 32}", "unknown") or 0)
+        store.unknown_tools.return_job("a" * 32, "{}", [])
+    (unknown,) = store.redis.scan_iter("workers:without:*")
+    counted = int(store.redis.hget(unknown, "count") or 0)
     assert 1 <= counted <= store.redis.time()[0] - start + 2
 
 
@@ -493,14 +495,14 @@ def test_a_job_waits_for_a_worker_that_has_its_tool_but_takes_no_jobs(store: Sto
     """It may have lost its folder for a while, while a worker without the tool gets the messages."""
     create(store, "a" * 32)
     signature = store.fields("a" * 32, "signature")["signature"]
-    store.redis.hset("job:" + "a" * 32, "unknown", 10_000)  # seconds
+    store.redis.hset(f"workers:without:{signature}", "count", 10_000)  # seconds
     store.worker_heartbeat("other", ["celery"], [], [])
     store.worker_heartbeat("owner", ["celery"], [signature], [])
     assert (store.find("a" * 32).workers, store.statistics().idle_tools) == (2, [])
     store.redis.zincrby("workers:tools", -60, signature)
     store.redis.delete("tools")
     store.worker_heartbeat("owner", [], [signature], [], "DATA_DIR is missing.")
-    assert not store.fail_unknown("a" * 32, "{}")
+    assert store.unknown_tools.return_job("a" * 32, "{}", []) == (False, "celery")
     assert (store.find("a" * 32).workers, store.statistics().idle_tools) == (0, [signature])
     store.worker_heartbeat("owner", ["celery"], [signature], [])
     assert (store.find("a" * 32).workers, store.statistics().idle_tools) == (2, [])

@@ -11,6 +11,7 @@
 
 local WINDOW = 16
 local MOST_READ = 4 * WINDOW  -- messages of the list, which other programs may have filled
+local MOST_SEARCHED = 2000  -- jobs, of which a worker without the tool of the first ones looks for one it can run
 local MESSAGE_TIMEOUT = 10  -- seconds in which a worker that has taken a message claims its job
 
 -- Returns the message of a job, or nil if its record was deleted by hand. It is what Celery and kombu would put into
@@ -48,10 +49,24 @@ local function replace(queue, list, wanted, jobs)
   end
 end
 
+-- Returns the first job of the queue for which the function returns true, or nil.
+local function first_of(queue, is_wanted)
+  for start = 0, MOST_SEARCHED - 1, 100 do
+    local jobs = redis.call('ZRANGE', 'queue:' .. queue, start, start + 99)
+    for _, job in ipairs(jobs) do
+      if is_wanted(job) then return job end
+    end
+    if #jobs < 100 then return nil end
+  end
+end
+
 -- Makes the broker's list of a queue have the messages of its next jobs, and after them those of other programs. A job
 -- that was sent, but is not in the list, was taken by a worker that is about to claim it, or lost. If it was sent long
 -- ago, it is sent again at once, which does no harm: only the first claim counts.
-local function dispatch(queue)
+--
+-- With `can_run`, the message of the first job for which that returns true comes before the others, until the next
+-- change. Returns whether there is one.
+local function dispatch(queue, can_run)
   local sent, sent_at = 'sent:' .. queue, {}
   local reply = redis.call('ZRANGE', sent, 0, -1, 'WITHSCORES')
   for i = 1, #reply, 2 do sent_at[reply[i]] = reply[i + 1] end
@@ -84,7 +99,17 @@ local function dispatch(queue)
     end
   end
   for _, message in ipairs(others) do wanted[#wanted + 1] = message end
+  local first = can_run and first_of(queue, function(job) return not taken[job] and can_run(job) end)
+  if first then
+    local message = messages[first] or message_of(queue, first)
+    for i, one in ipairs(wanted) do
+      if one == message then table.remove(wanted, i) end
+    end
+    jobs[message] = first
+    table.insert(wanted, 1, message)
+  end
   replace(queue, list, wanted, jobs)
+  return first ~= nil
 end
 
 -- Sends the message of the next job, without reading the others, if that of the job before it is the last of the list.

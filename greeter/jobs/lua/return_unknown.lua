@@ -1,0 +1,40 @@
+#!lua flags=allow-oom
+-- Make a job wait again whose message went to a worker without a matching tool (none, or another signature), and let
+-- that worker have the message of the first job that it can run. Places stay the same.
+--
+-- If no worker has the tool, count for how many seconds, and fail the job after that many. Counting calls, at most one
+-- a second, is robust against a clock that jumps, which makes every announcement look old until the next one, and
+-- against several messages of one job. All jobs of the tool count together, because only the first ones are sent.
+--
+-- ARGV: 1 job id, 2 seconds, 3 result (JSON), 4... names and signatures of the worker's tools
+-- Returns: 1 if the job has failed now, and otherwise 0; the queue if the worker can run none of its next jobs, or ''
+local _, seconds, result = unpack(ARGV)
+local mine = {}
+for i = 4, #ARGV do mine[ARGV[i]] = true end
+
+local function tool_of(job)
+  local signature, tool = unpack(redis.call('HMGET', 'job:' .. job, 'signature', 'tool'))
+  return signature or tool
+end
+
+-- Returns for how many seconds no worker has had a tool.
+local function seconds_without(tool)
+  local unknown = 'workers:without:' .. tool
+  if not is_older(redis.call('ZSCORE', TOOLS, tool), seconds) then
+    redis.call('DEL', unknown)
+    return 0
+  end
+  local count, at = unpack(redis.call('HMGET', unknown, 'count', 'at'))
+  if math.abs(now - (at or 0)) < 1 then return tonumber(count) end
+  redis.call('HSET', unknown, 'at', now)
+  redis.call('EXPIRE', unknown, 86400)
+  return redis.call('HINCRBY', unknown, 'count', 1)
+end
+
+if phase() ~= 'waiting' then return {0, ''} end
+if seconds_without(tool_of(job_id)) > tonumber(seconds) then
+  finish('FAILURE', 'result', result)
+  return {1, ''}
+end
+redis.call('ZREM', 'sent:' .. my_queue(), job_id)
+return {0, dispatch(my_queue(), function(job) return mine[tool_of(job)] end) and '' or my_queue()}
