@@ -74,7 +74,7 @@ class Store(WorkerStore):
 
     def _create(self, job_id: str, request: str, client: str, owner: str, size: int, fields: Mapping[str, str]) -> str:
         settings = self._settings
-        limits = (settings.max_waiting, settings.max_active, settings.retention)
+        limits = (settings.max_waiting, settings.max_active)
         bytes_limits = (size, owner, settings.max_client_bytes, settings.max_total_bytes)
         args = (request, client, *limits, *bytes_limits, *flat(fields))
         reply: bytes = self._scripts.run_confirmed("create", job_id, *args)

@@ -150,6 +150,17 @@ def test_submitting_a_form_twice_creates_one_job(store: Store) -> None:
     assert (create(store, "d" * 32), create(store, "e" * 32)) == ("d" * 32, "e" * 32)
 
 
+def test_the_token_of_a_form_is_kept_as_long_as_its_job(store: Store) -> None:
+    """A time to live depends on the clock: a form that is sent again after it jumps would create a second job."""
+    create(store, "a" * 32, token="form")
+    assert [store.redis.ttl(key) for key in store.redis.keys("token:*")] == [-1]
+    store.cancel("a" * 32)
+    assert create(store, "b" * 32, token="form") == "a" * 32
+    store.delete("a" * 32)
+    assert store.redis.keys("token:*") == []
+    assert create(store, "c" * 32, token="form") == "c" * 32
+
+
 def test_the_queue_and_each_client_have_a_limit(with_redis: Installation) -> None:
     """A refused job leaves nothing behind, and an ended job makes room."""
     settings = dataclasses.replace(with_redis.settings, max_waiting=3, max_active=2)

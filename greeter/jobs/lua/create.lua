@@ -2,12 +2,12 @@
 -- new jobs.
 --
 -- ARGV: 1 job id, 2 token of the form or '', 3 client or '', 4 maximum of waiting jobs, 5 maximum of active jobs of one
---   client, 6 seconds to remember the token, 7 bytes of its files, 8 owner (a hash of the client) or '', 9 maximum of
---   bytes of one owner, 10 maximum of bytes of all jobs, 11... further fields and values, one of them the queue; or
---   none, to find out whether the job would be created
+--   client, 6 bytes of its files, 7 owner (a hash of the client) or '', 8 maximum of bytes of one owner, 9 maximum of
+--   bytes of all jobs, 10... further fields and values, one of them the queue; or none, to find out whether the job would
+--   be created
 -- Returns: the id of the job, or of the one that the form created; or the limit that is reached: 'waiting', 'active',
 --   'owner_bytes' or 'bytes'; 'database' if one of its databases was removed; '' if the job would be created
-local _, token, client, most_waiting, most_active, remember, bytes, owner, most_owner_bytes, most_bytes = unpack(ARGV)
+local _, token, client, most_waiting, most_active, bytes, owner, most_owner_bytes, most_bytes = unpack(ARGV)
 local token_key, client_key = 'token:' .. token, 'client:' .. client
 
 if phase() then return job_id end
@@ -18,18 +18,21 @@ if client ~= '' and redis.call('SCARD', client_key) >= tonumber(most_active) the
 local function would_exceed(whose, most) return (redis.call('HGET', BYTES, whose) or 0) + bytes > tonumber(most) end
 if owner ~= '' and would_exceed(owner, most_owner_bytes) then return 'owner_bytes' end
 if would_exceed('all', most_bytes) then return 'bytes' end
-if #ARGV == 10 then return '' end
+if #ARGV == 9 then return '' end
 local databases = {}
-for i = 11, #ARGV, 2 do
+for i = 10, #ARGV, 2 do
   if ARGV[i] == 'databases' then databases = names_of(ARGV[i + 1]) end
 end
 for _, name in ipairs(databases) do
   if redis.call('EXISTS', 'removed:' .. name) == 1 then return 'database' end
 end
 
-redis.call('HSET', key, 'state', 'PENDING', 'submitted', now, 'attempts', 0, 'bytes', bytes, unpack(ARGV, 11))
+redis.call('HSET', key, 'state', 'PENDING', 'submitted', now, 'attempts', 0, 'bytes', bytes, unpack(ARGV, 10))
 for _, name in ipairs(databases) do redis.call('SADD', 'named:' .. name, job_id) end
-if token ~= '' then redis.call('SET', token_key, job_id, 'EX', remember) end
+if token ~= '' then
+  redis.call('SET', token_key, job_id)
+  redis.call('HSET', key, 'token', token)  -- so that it is deleted with the job; an expiry depends on the clock
+end
 if client ~= '' then
   redis.call('HSET', key, 'client', client)
   redis.call('SADD', client_key, job_id)

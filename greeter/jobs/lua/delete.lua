@@ -6,7 +6,7 @@
 if phase() == 'ended' then
   count_bytes(-(get('bytes') or 0))
   for _, name in ipairs(names_of(get('databases') or nil)) do redis.call('SREM', 'named:' .. name, job_id) end
-  redis.call('DEL', key, 'mail:' .. job_id)
+  redis.call('DEL', key, 'mail:' .. job_id, 'token:' .. (get('token') or ''))
 end
 redis.call('ZREM', ENDED, job_id)
 redis.call('ZREM', MAILS, job_id)

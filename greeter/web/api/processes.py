@@ -52,8 +52,8 @@ def execute(name: str) -> ResponseReturnValue:
     send the same request with the same key again: if it had arrived, you get the same job, with status 201, even if the
     first request has not been answered yet, and whatever has changed here since then: a newer database does not make
     another job. This counts as a submission of this minute, and against no other limit.
-    The same key makes a new job with other inputs or another label, from another network address, after the job was
-    deleted, and after daysKept days; see /api/v1/limits.
+    The same key makes a new job with other inputs or another label, from another network address, and after the job was
+    deleted, which happens daysKept days after its end; see /api/v1/limits.
 
     The body is JSON, or a form as a browser sends it. In JSON, a file is a string; in multipart/form-data it may also
     be a file. What is missing has its default.
