@@ -28,9 +28,9 @@ def write_alignments(found: Found, stockholm: BinaryIO, clustal: BinaryIO) -> No
     """
     if found.included > MOST_ALIGNED:
         return
-    hits = found.best(found.included)
-    if not 0 < sum(len(hit.domains.included) for hit in hits.included) <= MOST_ALIGNED:
+    if not 0 < sum(len(hit.domains.included) for hits in found for hit in hits.included) <= MOST_ALIGNED:
         return
+    hits = found.best(found.included)
     alignment = hits.to_msa(Alphabet.amino(), all_consensus_cols=True)
     alignment.name, alignment.author = hits.query.name, f"phmmer ({PROGRAM})"
     if hits.query.description:

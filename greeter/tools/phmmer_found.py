@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pickle  # nosec B403
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from heapq import merge
-from itertools import islice
+from itertools import chain, islice
 from math import inf
 from os import SEEK_END
 from typing import IO, Any, NamedTuple, Self, TypeAlias
@@ -99,7 +99,7 @@ class Found:
         Args:
             number: How many.
         """
-        return self._hits([record.packed for record in islice(self._sorted(), number)])
+        return self._hits(record.packed for record in islice(self._sorted(), number))
 
     def __iter__(self) -> Iterator[Hits]:
         part: list[bytes] = []
@@ -124,20 +124,22 @@ class Found:
             yield Record(*record)
             self._file.seek(place)
 
-    def _hits(self, packed: list[bytes]) -> Hits:
+    def _hits(self, packed: Iterable[bytes]) -> Hits:
         """Unpack hits that are sorted."""
         assert self._summary is not None, "no block was searched"
         state: Any = self._summary.__getstate__()
         state["pipeline"] |= {"domZ": self.reported, "domZ_setby": state["pipeline"]["Z_setby"]}
-        hits = _unpack(self._summary.query, state, [*packed, *(record.packed for record in self._longest)])
+        longest = [record.packed for record in self._longest]
+        hits = _unpack(self._summary.query, state, chain(packed, longest))
         if self._longest:
             hits[-1].duplicate = True
         return hits.merge()  # applies the thresholds
 
 
-def _unpack(query: DigitalSequence, state: dict[str, Any], packed: Sequence[bytes]) -> Hits:
+def _unpack(query: DigitalSequence, state: dict[str, Any], packed: Iterable[bytes]) -> Hits:
     """Return hits with the numbers of a search, from its state."""
     hits: Hits = TopHits(query)
-    vectors = [VectorU8(bytearray(one)) for one in packed]
-    hits.__setstate__(state | {"N": len(packed), "unsrt": vectors, "hit": range(len(packed)), "nreported": 0})
+    unsorted = [VectorU8(bytearray(one)) for one in packed]
+    number = len(unsorted)
+    hits.__setstate__(state | {"N": number, "unsrt": unsorted, "hit": range(number), "nreported": 0})
     return hits
