@@ -42,7 +42,7 @@ class MultipartReader:
         Returns the texts and the files, by the names of their fields.
 
         Raises:
-            ValueError: The body is malformed.
+            ValueError: The body is malformed, or has a text that is not UTF-8.
             RequestEntityTooLarge: It has too many parts, or too much text.
         """
         decoder = MultipartDecoder(boundary, self._room + _CHUNK, max_parts=self._max_parts)
@@ -87,5 +87,5 @@ class MultipartReader:
             filename = getattr(self._part, "filename", "")
             self._files.append((name, FileStorage(self._file, filename, name, headers=self._part.headers)))
         else:
-            self._texts.append((name, b"".join(self._text).decode(errors="replace")))
+            self._texts.append((name, b"".join(self._text).decode()))
             self._text.clear()

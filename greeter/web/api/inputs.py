@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import NamedTuple
+from urllib.parse import unquote_to_bytes
 
 from flask import request
 from werkzeug.datastructures import MultiDict
+from werkzeug.exceptions import BadRequest
 
-from greeter.toolkit.json_types import JSON, JSONObject
 from greeter.toolkit.tool import Tool
 from greeter.toolkit.upload import Upload
 from greeter.web.api.form_schema import LABEL, has_fields, inputs_schema
-from greeter.web.api.json_values import texts_of
+from greeter.web.api.json_values import parse, texts_of
 from greeter.web.api.problem import Problem, invalid
 from greeter.web.api.schemas import Schema
 from greeter.web.field_checks import several_problem
@@ -24,8 +24,6 @@ from greeter.web.forms import FormData, current_request, file_fields, make_form,
 from greeter.web.template_filters import printable
 
 FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
-_MOST_VALUES = 10_000  # in one request: each takes a hundred times its bytes in memory
-_TEXT = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 
 
 Converters = Mapping[str, Callable[[Schema], Submitted]]
@@ -67,7 +65,7 @@ def read_inputs(tool: Tool) -> Inputs:
 
 
 def _read_json() -> tuple[str, Converters]:
-    body = _parse(request.get_data())
+    body = parse(request.get_data())
     if not isinstance(body, dict) or not isinstance(body.get("inputs"), dict) or body.keys() - {"inputs", "label"}:
         example = 'Send a JSON object with "inputs", an object, and optionally "label", a string.'
         raise Problem(400, "This is not a request to execute a tool", example)
@@ -76,37 +74,28 @@ def _read_json() -> tuple[str, Converters]:
     return body.get("label", ""), {name: partial(texts_of, value=value) for name, value in body["inputs"].items()}
 
 
-def _parse(body: bytes) -> JSON:
-    structure = _TEXT.sub(b"", body)
-    try:
-        if sum(map(structure.count, (b",", b"[", b"{"))) > _MOST_VALUES:
-            raise ValueError("There are too many values")
-        found: JSON = json.loads(
-            body.decode("utf-8-sig"), object_pairs_hook=_object
-        )  # as UTF-16, _TEXT would not match
-        json.dumps(found, ensure_ascii=False).encode()  # half of a surrogate pair is not a text
-    except (ValueError, RecursionError) as error:
-        detail = f"{str(error)[:200].rstrip('.')}. Correct the JSON, and send it again."
-        raise Problem(400, "The body is not JSON that can be read", detail) from None
-    return found
-
-
-def _object(pairs: list[tuple[str, JSON]]) -> JSONObject:
-    found: JSONObject = {}
-    for name, value in pairs:
-        if name in found:
-            raise ValueError(f"The name {name[:80]!r} is used twice in the same object")
-        found[name] = value
-    return found
-
-
 def _read_form(tool: Tool) -> tuple[str, Converters]:
-    names = {*request.form, *request.files} - {"label"}
-    data = submitted_data(tool)
+    _require_utf_8()
+    data, files = submitted_data(tool), file_fields(tool)
+    # As in a browser, a field without a chosen file is a part without a name and content.
+    names = {name for name in (*request.form, *request.files) if name not in files or data.getlist(name)} - {"label"}
     labels = request.form.getlist("label") or [""]
     if len(labels) > 1:
         raise invalid({"label": several_problem(len(labels))})
     return labels[0], {name: partial(_from_texts, values=data.getlist(name)) for name in names}
+
+
+def _require_utf_8() -> None:
+    """Raise Problem if the current request has a form whose texts are not UTF-8: Werkzeug would leave them escaped."""
+    try:
+        if request.mimetype == "application/x-www-form-urlencoded":
+            unquote_to_bytes(request.get_data()).decode()
+        request.form  # noqa: B018  reads it
+    except (UnicodeDecodeError, BadRequest) as error:
+        if not isinstance(error.__cause__ or error, UnicodeDecodeError):
+            raise
+        detail = "It has text that is not UTF-8. Encode it as UTF-8, and send it again."
+        raise Problem(400, "The body is not a form that can be read", detail) from None
 
 
 def _known(schema: Schema, name: str) -> Schema:

@@ -1,13 +1,18 @@
-"""The values of JSON as WTForms takes them: as texts. Their types are checked here, because texts have none."""
+"""Read JSON, and its values as WTForms takes them: as texts. Their types are checked here, because texts have none."""
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable
 from typing import TypeGuard
 
-from greeter.toolkit.json_types import JSON
+from greeter.toolkit.json_types import JSON, JSONObject
+from greeter.web.api.problem import Problem
 from greeter.web.api.schemas import Schema
 
+_MOST_VALUES = 10_000  # in one request: each takes a hundred times its bytes in memory
+_TEXT = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _WORDS = {
     "string": "a string",
     "integer": "a whole number, such as 10",
@@ -16,6 +21,40 @@ _WORDS = {
     "array": "an array of strings",
     "null": "null",
 }
+
+
+def parse(body: bytes) -> JSON:
+    """Return the JSON in the body of a request. Raises Problem if it cannot be read, or has too many values."""
+    structure = _TEXT.sub(b"", body)
+    try:
+        if sum(map(structure.count, (b",", b"[", b"{"))) > _MOST_VALUES:
+            raise ValueError("There are too many values")
+        text = body.decode("utf-8-sig")  # as UTF-16, _TEXT would not match
+        found: JSON = json.loads(text, object_pairs_hook=_object, parse_int=_integer)
+        json.dumps(found, ensure_ascii=False).encode()  # half of a surrogate pair is not a text
+    except UnicodeDecodeError as error:
+        detail = f"It is not UTF-8 from byte {error.start + 1} on. Encode it as UTF-8, and send it again."
+        raise Problem(400, "The body is not JSON that can be read", detail) from None
+    except (ValueError, RecursionError) as error:
+        detail = f"{str(error)[:200].rstrip('.')}. Correct the JSON, and send it again."
+        raise Problem(400, "The body is not JSON that can be read", detail) from None
+    return found
+
+
+def _integer(digits: str) -> int | float:
+    try:
+        return int(digits)
+    except ValueError:  # Python reads at most 4,300 digits
+        return float(digits)
+
+
+def _object(pairs: list[tuple[str, JSON]]) -> JSONObject:
+    found: JSONObject = {}
+    for name, value in pairs:
+        if name in found:
+            raise ValueError(f"The name {name[:80]!r} is used twice in the same object")
+        found[name] = value
+    return found
 
 
 def texts_of(schema: Schema, value: JSON) -> list[str]:

@@ -101,6 +101,38 @@ def test_a_body_that_cannot_be_read_is_refused(client: FlaskClient, body: bytes)
     refusal(client.post(GREET, data=body, content_type="application/json"), 400)
 
 
+NOT_UTF_8 = {
+    "json": ("application/json", b'{"inputs": {"person": "Zo\xeb"}}', "It is not UTF-8 from byte 26 on. Encode it as "),
+    "escaped": ("application/x-www-form-urlencoded", b"person=Zo%eb", "It has text that is not UTF-8. Encode it as "),
+    "form": ("application/x-www-form-urlencoded", b"person=Zo\xeb", "It has text that is not UTF-8. Encode it as "),
+    "parts": (
+        "multipart/form-data; boundary=a",
+        b'--a\r\nContent-Disposition: form-data; name="person"\r\n\r\nZo\xeb\r\n--a--\r\n',
+        "It has text that is not UTF-8. Encode it as UTF-8, ",
+    ),
+}
+
+
+@pytest.mark.parametrize(("kind", "body", "detail"), NOT_UTF_8.values(), ids=NOT_UTF_8)
+def test_text_of_another_encoding_is_refused(client: FlaskClient, kind: str, body: bytes, detail: str) -> None:
+    """Otherwise, the job would run with another text, and nobody would see it."""
+    assert refusal(client.post(GREET, data=body, content_type=kind), 400)["detail"].startswith(detail)
+
+
+def test_an_integer_of_any_length_is_refused_as_a_value(client: FlaskClient) -> None:
+    """It is JSON, although Python reads at most 4,300 digits."""
+    body = b'{"inputs": {"person": "Ada", "total": -' + b"1" * 5_000 + b"}}"
+    problem = refusal(client.post(GREET, data=body, content_type="application/json"), 422)
+    assert problem["errors"] == [{"field": "total", "detail": "Give a whole number, such as 10."}]
+
+
+def test_a_file_that_was_not_chosen_is_missing(client: FlaskClient) -> None:
+    """Browsers send an empty part for it."""
+    data = {"query": (io.BytesIO(), ""), "targets": (io.BytesIO(), "")}
+    problem = refusal(client.post("/api/v1/processes/phmmer/execution", data=data), 422)
+    assert problem["errors"] == [{"field": "query", "detail": "Paste or upload at least one protein."}]
+
+
 def test_a_name_that_json_has_twice_is_named(client: FlaskClient) -> None:
     """Of a long name, its start is."""
     for name in ("person", "a" * 100):
