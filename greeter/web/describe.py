@@ -8,8 +8,10 @@ import re
 import click
 from flask import Flask, current_app, url_for
 from flask.cli import with_appcontext
+from flask.ctx import RequestContext
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
+from werkzeug.exceptions import SecurityError
 
 from greeter.toolkit.json_types import JSONObject
 from greeter.toolkit.tool import Tool
@@ -34,8 +36,20 @@ def init_app(app: Flask) -> None:
 def describe(biotools: bool, site: str) -> None:
     """Describe each tool in JSON: as its page does, in terms of Bioschemas, or for a registration at bio.tools."""
     write = biotools_entry if biotools else bioschemas
-    with current_app.test_request_context(base_url=site):
+    with _request_to(site):
         click.echo(json.dumps([write(tool) for tool in services().tools.values()], indent=1, ensure_ascii=False))
+
+
+def _request_to(site: str) -> RequestContext:
+    """Return the context of a request to the site with this address. Raises BadParameter if it is none."""
+    try:
+        context = current_app.test_request_context(base_url=site)
+        if site.lower().startswith(("https://", "http://")) and context.request.host:
+            return context
+    except (ValueError, SecurityError):  # it has a query; its host is not trusted
+        pass
+    problem = "Give the whole address, such as https://example.org. If TRUSTED_HOSTS is set, it must have this host."
+    raise click.BadParameter(problem, param_hint="--site")
 
 
 def data_block(tool: Tool) -> Markup:

@@ -111,6 +111,23 @@ def test_the_command_prints_what_the_pages_have(app: Flask) -> None:
     assert blocks["mafft"]["url"] == "https://tools.example.org/lab/tools/mafft"
 
 
+@pytest.mark.parametrize(
+    "site",
+    [
+        *("example.org", "ftp://example.org", "https://", "https://a b", "https://ada@example.org"),
+        *("https://example.org?a=b", "https://other.example"),
+    ],
+)
+def test_what_is_no_address_of_the_site_is_refused(site: str, tmp_path: Path) -> None:
+    """The descriptions would have addresses that lead to nothing."""
+    app = create_app(Settings(data_dir=tmp_path, trusted_hosts=("example.org",)))
+    ended = app.test_cli_runner().invoke(args=["describe", "--site", site])
+    assert ended.exit_code == 2
+    assert "Give the whole address, such as https://example.org. If TRUSTED_HOSTS is set, it must " in ended.stderr
+    for right in ("https://example.org/lab", "HTTP://EXAMPLE.ORG:8080"):
+        assert app.test_cli_runner().invoke(args=["describe", "--site", right]).exit_code == 0
+
+
 def test_the_entries_for_biotools_fit_its_schema(app: Flask, tmp_path: Path) -> None:
     """The schema has only what the entries use, and is as strict with it."""
     entries = described(app, "--biotools")
