@@ -1,5 +1,5 @@
 -- Redis runs each script with these in front, so their top-level locals are read-only names in all the others.
-local SHARED = {"prelude", "queue", "finish", "databases"}
+local SHARED = {"prelude", "queue", "finish", "databases", "bytes"}
 
 std = "lua51"
 max_line_length = 120

@@ -233,9 +233,9 @@ class Settings:
     max_client_bytes: int = setting(
         "2147483648",
         at_least(1),
-        "Maximum size in bytes of the files of all jobs of one visitor until they are deleted (2 GiB). A running job "
-        "that writes more is ended if it has more than this divided by MAX_ACTIVE. The uploads of forms that were not "
-        "accepted may take as much again.",
+        "Maximum size in bytes of the files, and of the long texts and results in Redis, of all jobs of one visitor "
+        "until they are deleted (2 GiB). A running job that writes more is ended if it has more than this divided by "
+        "MAX_ACTIVE. The uploads of forms that were not accepted may take as much again.",
     )
     max_total_bytes: int = setting(
         "21474836480",

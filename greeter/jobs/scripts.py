@@ -25,7 +25,7 @@ Only store, worker_store, scripts, redis_copy, lua/ and the limiter use the keys
 | `mail:<id>` | hash | where to send the email about the end |
 | `mails` | sorted set | ended jobs with an email, by time of the next attempt |
 | `mails:<hash>` | string | how many emails an address or client wanted today |
-| `bytes` | hash | the bytes of the files of `all` jobs, and of each client by that hash |
+| `bytes` | hash | the bytes of the files and records of `all` jobs, and of each client by that hash |
 | `named:<database>` | set | the jobs that use the database |
 | `removed:<database>` | string | exists for an hour after the database was removed |
 | `token:<sha256>` | string | the id of the job that a form or request created, for as long as the job exists |
@@ -53,7 +53,7 @@ from greeter.redis_url import RedisUrl
 from greeter.settings import Settings
 
 _FOLDER = Path(__file__).with_name("lua")
-_SHARED = ("prelude", "queue", "finish", "databases")  # prepended to each script
+_SHARED = ("prelude", "queue", "finish", "databases", "bytes")  # prepended to each script
 _WITH_PRELUDE_ONLY = ("read", "heartbeat")  # called all the time, and the definitions would take as long as they do
 _PATIENCE = 1  # seconds that Redis may take to reply
 _CONFIRM_TIMEOUT = 800  # milliseconds that the replicas have to confirm a change; less than the timeout of the socket

@@ -10,7 +10,7 @@ from greeter.jobs import scripts
 from tests.conftest import ROOT
 
 SCRIPTS = sorted(ROOT.glob("greeter/jobs/lua/*.lua"))
-SHARED = {"prelude", "queue", "finish", "databases"}  # prepended to the others
+SHARED = scripts._SHARED  # prepended to the others
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)

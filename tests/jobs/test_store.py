@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import redis
+from kombu.utils.json import dumps
 
 from greeter.jobs.cleaner import Cleaner
 from greeter.jobs.errors import JobNotFound, QueueFull, StorageFull, TooManyBytes, TooManyJobs
@@ -435,6 +436,26 @@ def test_a_submission_that_is_refused_copies_no_files(with_redis: Installation) 
         create(store, "d" * 32)
         with pytest.raises(QueueFull):
             upload(store, "e" * 32, 5000, "192.0.2.2")
+
+
+def test_long_texts_and_results_count_like_files(store: Store) -> None:
+    """Redis has them in memory. Those of most jobs are shorter than the block that is not counted."""
+    text, result = "x" * 100_000, dumps({"answer": "y" * 50_000})
+    store.create("a" * 32, "expensive_greet", {"person": text, "total": 1}, Submission(client="192.0.2.1"))
+    params = dumps({"person": text, "total": 1})
+    empty = len("{}{}")  # checksums and names of files
+    assert kept_bytes(store) == [FOLDERS + len(params) + empty - BLOCK] * 2
+    claim(store, "a" * 32, Runner("w", 1))
+    for _ in range(2):  # the second time as if the first reply had been lost
+        store.update("a" * 32, Runner("w", 1), "SUCCESS", {"result": result})
+        assert kept_bytes(store) == [FOLDERS + len(params) + empty + len(result) - BLOCK] * 2
+    create(store, "b" * 32, client="192.0.2.1")
+    assert kept_bytes(store) == [2 * FOLDERS + len(params) + empty + len(result) - BLOCK] * 2
+    with_less = Store(dataclasses.replace(store._settings, max_client_bytes=FOLDERS + 200_000))
+    with pytest.raises(TooManyBytes):
+        with_less.create("c" * 32, "expensive_greet", {"person": text, "total": 1}, Submission(client="192.0.2.1"))
+    assert store.delete("a" * 32)
+    assert kept_bytes(store) == [FOLDERS] * 2
 
 
 def test_a_job_cancelled_before_its_start_keeps_no_files(store: Store) -> None:

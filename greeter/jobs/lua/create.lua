@@ -3,12 +3,15 @@
 --
 -- ARGV: 1 job id, 2 token of the form or '', 3 client or '', 4 maximum of waiting jobs, 5 maximum of active jobs of one
 --   client, 6 bytes of its files, 7 owner (a hash of the client) or '', 8 maximum of bytes of one owner, 9 maximum of
---   bytes of all jobs, 10... further fields and values, one of them the queue; or none, to find out whether the job would
---   be created
+--   bytes of all jobs, 10... further fields and values, one of them the queue; or none, to find out whether the job
+--   would be created
 -- Returns: the id of the job, or of the one that the form created; or the limit that is reached: 'waiting', 'active',
 --   'owner_bytes' or 'bytes'; 'database' if one of its databases was removed; '' if the job would be created
-local _, token, client, most_waiting, most_active, bytes, owner, most_owner_bytes, most_bytes = unpack(ARGV)
+local _, token, client, most_waiting, most_active, files, owner, most_owner_bytes, most_bytes = unpack(ARGV)
 local token_key, client_key = 'token:' .. token, 'client:' .. client
+local fields = {}
+for i = 10, #ARGV, 2 do fields[ARGV[i]] = ARGV[i + 1] end
+local bytes = counted(files, function(field) return #(fields[field] or '') end)
 
 if phase() then return job_id end
 local created = token ~= '' and redis.call('GET', token_key)
@@ -19,10 +22,7 @@ local function would_exceed(whose, most) return (redis.call('HGET', BYTES, whose
 if owner ~= '' and would_exceed(owner, most_owner_bytes) then return 'owner_bytes' end
 if would_exceed('all', most_bytes) then return 'bytes' end
 if #ARGV == 9 then return '' end
-local databases = {}
-for i = 10, #ARGV, 2 do
-  if ARGV[i] == 'databases' then databases = names_of(ARGV[i + 1]) end
-end
+local databases = names_of(fields.databases)
 for _, name in ipairs(databases) do
   if redis.call('EXISTS', 'removed:' .. name) == 1 then return 'database' end
 end

@@ -7,8 +7,9 @@
 local _, worker, process, bytes, most_owner_bytes, most_active = unpack(ARGV)
 
 if not is_run_by(worker, process) then return 0 end
-local before, owner = get('bytes') or 0, get('owner')
+local before, owner = tonumber(get('bytes') or 0), get('owner')
 set_bytes(bytes)
-local has_grown = tonumber(bytes) > tonumber(before) and bytes * most_active > tonumber(most_owner_bytes)
+local after = tonumber(get('bytes'))
+local has_grown = after > before and after * most_active > tonumber(most_owner_bytes)
 local is_over = owner and tonumber(redis.call('HGET', BYTES, owner) or 0) > tonumber(most_owner_bytes)
 return has_grown and is_over and 1 or 0

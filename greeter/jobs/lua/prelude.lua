@@ -45,18 +45,3 @@ local function is_older(stamp, seconds)
   local age = now - (stamp or 0)
   return age >= tonumber(seconds) or age < -CLOCK_TOLERANCE
 end
-
--- Adds to the bytes that all jobs keep, and to those that the owner of this one keeps.
-local function count_bytes(change)
-  for _, whose in ipairs({'all', get('owner')}) do
-    if whose and redis.call('HINCRBY', BYTES, whose, change) <= 0 then redis.call('HDEL', BYTES, whose) end
-  end
-end
-
--- Stores how many bytes the files of the job take.
-local function set_bytes(bytes)
-  local before = get('bytes') or 0
-  if tonumber(before) == tonumber(bytes) then return end
-  count_bytes(bytes - before)
-  redis.call('HSET', key, 'bytes', bytes)
-end

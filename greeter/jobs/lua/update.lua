@@ -9,7 +9,6 @@
 local _, worker, process, state, is_end, bytes = unpack(ARGV)
 
 if not is_run_by(worker, process) then return false end
-if bytes ~= '' then set_bytes(bytes) end
 local new_phase, seconds = 'running', 0
 if is_end == '1' and get('cancel_requested') then
   new_phase, seconds = finish('REVOKED', unpack(ARGV, state == 'SUCCESS' and 7 or #ARGV + 1))
@@ -18,4 +17,5 @@ elseif is_end == '1' then
 else
   redis.call('HSET', key, 'state', state, unpack(ARGV, 7))
 end
+if bytes ~= '' then set_bytes(bytes) end
 return {new_phase, seconds, unpack(redis.call('HMGET', key, 'tool', 'attempts', 'request'))}
