@@ -338,7 +338,7 @@ def test_a_process_that_a_job_spoiled_is_replaced(own_installation: Installation
     site = own_installation
     site.start("redis", "worker")
     limit_descriptors(site)
-    for what in ("descriptors", "threads", "memory", "working directory", "umask", "limit", "streams"):
+    for what in ("descriptors", "threads", "memory", "working directory", "umask", "limit", "time", "streams"):
         spoilers = [site.submit("spoil", what=what) for _ in range(2)]
         assert attempts(site, spoilers) == {("finished", 1)}, what
         before = {process_of(site, job) for job in spoilers}

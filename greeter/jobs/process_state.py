@@ -7,6 +7,7 @@ import resource
 import signal
 import sys
 import threading
+import time
 from pathlib import Path
 
 from greeter.jobs.resource_limits import settle_memory
@@ -66,5 +67,6 @@ def _settings() -> dict[str, object]:
         "CPU affinity": os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None,
         "blocked signals": signal.pthread_sigmask(signal.SIG_BLOCK, ()),
         "handling of SIGCHLD": signal.getsignal(signal.SIGCHLD),  # ignored, it would lose the status of programs
+        "functions of time": (time.time, time.monotonic, time.sleep),
         "standard streams": [bool(stream and stream.closed) for stream in (sys.stdout, sys.stderr, sys.__stderr__)],
     }

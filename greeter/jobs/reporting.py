@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from time import monotonic, sleep  # a tool may replace those of the module
 from typing import TypeVar
 
 import redis
@@ -72,7 +72,7 @@ class _Reporter:
     def __init__(self, job: Job, claim: Claim, jobs: JobService, soft_limit: float, hard_limit: float) -> None:
         self._job, self._jobs, self._claimed = job, jobs, (claim.job_id, claim.runner)
         self._reported: tuple[Progress | None, str] = (None, "")
-        start = time.monotonic()
+        start = monotonic()
         self._interrupt_at = start + soft_limit
         self._kill_at = start + hard_limit + _GRACE
         self._interrupted = False
@@ -89,7 +89,7 @@ class _Reporter:
 
     def is_due(self) -> bool:
         """Return whether the tool has to stop."""
-        return time.monotonic() >= self._interrupt_at
+        return monotonic() >= self._interrupt_at
 
     def report(self) -> None:
         """Report the progress and the end of the log if they have changed."""
@@ -105,7 +105,7 @@ class _Reporter:
         if order == Order.ABANDON:
             _kill_this_process()
         if order == Order.CANCEL:
-            now = time.monotonic()
+            now = monotonic()
             self._interrupt_at = min(self._interrupt_at, now)
             self._kill_at = min(self._kill_at, now + CANCEL_TIMEOUT)
             self._enforce_limits()
@@ -115,7 +115,7 @@ class _Reporter:
             self._interrupted = True
             self._job.stop_programs()
             signal.pthread_kill(threading.main_thread().ident or 0, SOFT_LIMIT_SIGNAL)
-        if time.monotonic() >= self._kill_at:
+        if monotonic() >= self._kill_at:
             # A job that was cancelled ends as cancelled.
             self._jobs.end(*self._claimed, FAILURE, {"result": dumps(failure_result(TimeLimitExceeded()))})
             _kill_this_process()
@@ -131,4 +131,4 @@ def retry_until_available(call: Callable[[], Reply]) -> Reply:
         try:
             return call()
         except redis.RedisError:
-            time.sleep(1)
+            sleep(1)

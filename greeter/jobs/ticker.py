@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from time import sleep  # a tool may replace those of the module
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class Ticker:
 
     def _run(self) -> None:
         while True:
-            time.sleep(self._interval)
+            sleep(self._interval)
             with self._lock:
                 if self._function:
                     self._call(self._function)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import mmap
 import os
 import signal
-import time
 from collections.abc import Callable
 from threading import Thread
+from time import monotonic, sleep  # a tool may replace those of the module
 
 from redis import RedisError
 
@@ -27,7 +27,7 @@ class Watchdog:
         self._seconds = seconds
         self._require_writes = require_writes
         self._pulse = mmap.mmap(-1, 1)
-        self._excused_until = time.monotonic() + _RECONNECT
+        self._excused_until = monotonic() + _RECONNECT
 
     def beat(self) -> None:
         """Beat once. The event loop of the main process calls this every two seconds."""
@@ -47,10 +47,10 @@ class Watchdog:
             try:
                 self._require_writes()
             except RedisError:
-                self._excused_until = time.monotonic() + _RECONNECT
-            if time.monotonic() < self._excused_until:
+                self._excused_until = monotonic() + _RECONNECT
+            if monotonic() < self._excused_until:
                 self._change_pulse()
-            time.sleep(1)
+            sleep(1)
 
     def _change_pulse(self) -> None:
         self._pulse[0] = (self._pulse[0] + 1) % 256
@@ -59,7 +59,7 @@ class Watchdog:
         # Count the seconds in which this process itself was running, because a suspended machine is not a hang.
         unchanged, last = 0.0, -1
         while unchanged < self._seconds:
-            time.sleep(0.4)
+            sleep(0.4)
             unchanged = 0 if self._pulse[0] != last else unchanged + 0.4
             last = self._pulse[0]
         os.kill(os.getppid(), signal.SIGKILL)

@@ -33,6 +33,7 @@ CHANGES: dict[str, Callable[[], object]] = {
     "blocked signals": lambda: signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1]),
     "user": lambda: os.setegid(65534),
     "handling of SIGCHLD": lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN),
+    "functions of time": lambda: setattr(time, "sleep", lambda seconds: None),
     "standard streams": lambda: sys.__stderr__.close() if sys.__stderr__ else None,
 }
 

@@ -54,6 +54,10 @@ def spoil(job: Job, what: str) -> dict[str, Any]:
                 os.chdir(folder)
         case "umask":
             os.umask(0o777)
+        case "time":
+            time.time = time.monotonic = lambda: 0.0
+            time.sleep = lambda _: None
+            threading.Event().wait(2)
         case "streams":
             sys.stdout.close()
             sys.stderr.close()
