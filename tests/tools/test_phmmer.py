@@ -19,6 +19,7 @@ from greeter.tools import SAMPLES, phmmer_alignments, phmmer_hits
 from greeter.tools import phmmer as module
 from greeter.tools import phmmer_report as reporting
 from greeter.tools.phmmer import EXAMPLES, phmmer
+from greeter.tools.phmmer_found import Found
 from greeter.web.forms import make_form
 from greeter.web.previews import Previews
 from greeter.web.table_index import TableIndex, Where
@@ -340,7 +341,6 @@ def test_an_interrupted_query_is_removed_from_the_result(tmp_path: Path, monkeyp
         if calls == 3:
             found.best(10).write(report._files[0], format="targets", header=False)
             report._hits.add({"query": "half", "target": "done"})
-            report._files[-1].write(b"half\n")
             raise SoftTimeLimitExceeded
         add(report, found)
 
@@ -351,6 +351,20 @@ def test_an_interrupted_query_is_removed_from_the_result(tmp_path: Path, monkeyp
     assert {row["query"] for row in rows(job)} == {row["query"] for row in rows(job, "queries.tsv")}
     assert len(rows(job)) == result["hits"]
     assert reference("globins45")["targets"].startswith(tables(job)["targets"].rpartition("# Stopped")[0])
+
+
+def test_the_sequences_of_an_interrupted_query_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Although their names had been noted."""
+
+    def limited(found: Found, *_: object) -> None:
+        if "HBB" in found.summary.query.name:
+            raise SoftTimeLimitExceeded
+
+    monkeypatch.setattr(reporting, "write_alignments", limited)
+    job = Job(tmp_path)
+    result = phmmer(job, query=THREE, targets=PROTEINS, evalue=10.0)
+    assert isinstance(result, Fallback)
+    assert text(job, "hits.fasta").count(">") == result["hits"] == 8
 
 
 def test_the_time_limit_may_come_while_the_last_files_are_written(
