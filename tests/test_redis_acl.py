@@ -9,6 +9,7 @@ import pytest
 from redis.exceptions import NoPermissionError
 
 from greeter.jobs.mails import MailState
+from greeter.jobs.submission import Submission
 from tests.conftest import ROOT, Installation, wait_for
 from tests.http import fetch, post, submit, wait_for_end
 from tests.mail import MailServer
@@ -44,6 +45,11 @@ def test_an_installation_runs_as_the_documented_user(
             post(site, f"/jobs/{mailed}/mail", **fields)
         post(site, f"/jobs/{mailed}/cancel")
         wait_for(lambda: site.store.find(mailed).mail == MailState.SENT)
+        removed = site.store.create("f" * 32, "removed", {}, Submission())
+        wait_for(
+            lambda: site.redis.hexists("jobs:unknown", f"at {site.store.fields(removed, 'signature')['signature']}")
+        )
+        site.jobs.cancel(removed)
         inputs = site.store.inputs
         assert inputs.count_jobs("pdb/1") == inputs.forbid("pdb/1") == 0
         inputs.allow("pdb/1")

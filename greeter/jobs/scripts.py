@@ -17,7 +17,7 @@ Only store, worker_store, scripts, redis_copy, lua/ and the limiter use the keys
 | `unfit` | hash | workers that cannot run jobs: the time of their last heartbeat, and why |
 | `tools` | sorted set | names and signatures of the tools that workers have, by time of their last heartbeat |
 | `workers:tools` | sorted set | the same, only of workers that take jobs |
-| `workers:without:<tool>` | hash | seconds without a worker that has the tool |
+| `jobs:unknown` | hash | seconds without a worker that has a tool |
 | `clock` | hash | the last reading of the clock, from when on it is trusted, and when it was set back |
 | `installation` | string | the id of the installation, which the folder of the jobs has too |
 | `client:<address>` | set | the active jobs of one client |

@@ -170,13 +170,13 @@ def test_all_jobs_of_a_tool_that_no_worker_has_fail_together(site: Installation)
     store = site.store
     jobs = [create(store, number) for number in range(20)]
     assert store.unknown_tools.return_job(jobs[0], "{}", []) == (False, "celery")
-    store.redis.hset("workers:without:expensive_greet", "count", 1 + site.settings.silence_limit)
+    store.redis.hset("jobs:unknown", "expensive_greet", 1 + site.settings.silence_limit)
     for job_id in jobs[:10]:
         assert take(store) == job_id
         assert store.unknown_tools.return_job(job_id, "{}", []) == (True, "")
     store.worker_heartbeat("w", ["celery"], ["expensive_greet"], [])
     assert store.unknown_tools.return_job(take(store), "{}", []) == (False, "celery")
-    assert not store.redis.exists("workers:without:expensive_greet")
+    assert not store.redis.exists("jobs:unknown")
     assert store.unknown_tools.return_job(jobs[0], "{}", []) == (False, "")  # it has ended
 
 
@@ -307,7 +307,7 @@ def test_a_job_that_ends_while_it_waits_gives_its_turn_to_the_next_one(site: Ins
     for number in range(100, 120):
         create(store, number, "b")
     for job_id in [create(store, number, "a") for number in range(20)]:
-        site.redis.hset("workers:without:expensive_greet", "count", 100)  # seconds
+        site.redis.hset("jobs:unknown", "expensive_greet", 100)  # seconds
         assert store.unknown_tools.return_job(job_id, "{}", []) == (True, "") if fails else store.cancel(job_id)
     assert store.find(create(store, 20, "a")).ahead == 1
 

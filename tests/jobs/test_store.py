@@ -371,7 +371,7 @@ def test_an_ended_job_keeps_no_copies(store: Store, end: str, kept: int) -> None
         store.requeue(job_id, runner, stale=False, counted=True)
         assert copy.exists()
         signature = store.fields(job_id, "signature")["signature"]
-        store.redis.hset(f"workers:without:{signature}", "count", 10_000)  # seconds
+        store.redis.hset("jobs:unknown", signature, 10_000)  # seconds
         store.cancel(job_id) if end == "cancelled" else store.unknown_tools.return_job(job_id, "{}", [])
     assert store.find(job_id).phase in ("failed", "cancelled")
     assert not copy.parent.exists()
@@ -506,8 +506,7 @@ def test_a_job_with_several_messages_does_not_fail_sooner(store: Store) -> None:
     start = store.redis.time()[0]
     for _ in range(100):
         store.unknown_tools.return_job("a" * 32, "{}", [])
-    (unknown,) = store.redis.scan_iter("workers:without:*")
-    counted = int(store.redis.hget(unknown, "count") or 0)
+    counted = int(store.redis.hget("jobs:unknown", store.fields("a" * 32, "signature")["signature"]) or 0)
     assert 1 <= counted <= store.redis.time()[0] - start + 2
 
 
@@ -527,7 +526,7 @@ def test_a_job_waits_for_a_worker_that_has_its_tool_but_takes_no_jobs(store: Sto
     """It may have lost its folder for a while, while a worker without the tool gets the messages."""
     create(store, "a" * 32)
     signature = store.fields("a" * 32, "signature")["signature"]
-    store.redis.hset(f"workers:without:{signature}", "count", 10_000)  # seconds
+    store.redis.hset("jobs:unknown", signature, 10_000)  # seconds
     store.worker_heartbeat("other", ["celery"], [], [])
     store.worker_heartbeat("owner", ["celery"], [signature], [])
     assert (store.find("a" * 32).workers, store.statistics().idle_tools) == (2, [])

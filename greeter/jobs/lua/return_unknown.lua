@@ -9,6 +9,7 @@
 -- ARGV: 1 job id, 2 seconds, 3 result (JSON), 4... names and signatures of the worker's tools
 -- Returns: 1 if the job has failed now, and otherwise 0; the queue if the worker can run none of its next jobs, or ''
 local _, seconds, result = unpack(ARGV)
+local UNKNOWN = 'jobs:unknown'
 local mine = {}
 for i = 4, #ARGV do mine[ARGV[i]] = true end
 
@@ -19,16 +20,15 @@ end
 
 -- Returns for how many seconds no worker has had a tool.
 local function seconds_without(tool)
-  local unknown = 'workers:without:' .. tool
   if not is_older(redis.call('ZSCORE', TOOLS, tool), seconds) then
-    redis.call('DEL', unknown)
+    redis.call('HDEL', UNKNOWN, tool, 'at ' .. tool)
     return 0
   end
-  local count, at = unpack(redis.call('HMGET', unknown, 'count', 'at'))
+  local count, at = unpack(redis.call('HMGET', UNKNOWN, tool, 'at ' .. tool))
   if math.abs(now - (at or 0)) < 1 then return tonumber(count) end
-  redis.call('HSET', unknown, 'at', now)
-  redis.call('EXPIRE', unknown, 86400)
-  return redis.call('HINCRBY', unknown, 'count', 1)
+  redis.call('HSET', UNKNOWN, 'at ' .. tool, now)
+  redis.call('EXPIRE', UNKNOWN, 86400)
+  return redis.call('HINCRBY', UNKNOWN, tool, 1)
 end
 
 if phase() ~= 'waiting' then return {0, ''} end
