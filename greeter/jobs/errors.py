@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from errno import EAGAIN, EDQUOT, EFBIG, ENFILE, ENOMEM, ENOSPC
+from errno import EAGAIN, EDQUOT, EFBIG, EIO, ENFILE, ENOMEM, ENOSPC, ESTALE
 
 from celery.exceptions import NotRegistered, Reject, SoftTimeLimitExceeded, TimeLimitExceeded, WorkerLostError
 from kombu.exceptions import OperationalError
@@ -30,6 +30,7 @@ TOO_MANY_BYTES = (
 )
 TOO_MANY_FILES = f"The job wrote too many files. {_SMALLER} {_OR_WRITE}"
 DISK_FULL = f"There is not enough disk space for this job. {_LATER}"
+DISK_ERROR = f"A disk of the machine that ran this job has errors. {_LATER}"
 NO_PROCESS = f"The machine that ran this job could not start another process. {_LATER}"
 CHANGED_PROCESS = "The tool broke its own process, which could not continue. Write to the operators of this site."
 TOOL_REMOVED = "This tool is no longer available here. Choose another one on the front page."
@@ -109,6 +110,8 @@ def user_message(error: BaseException) -> str | None:
         return _text(error)
     if is_shortage(error):
         return NO_PROCESS
+    if is_disk_error(error):
+        return DISK_ERROR
     if isinstance(error, OSError) and error.errno in _BY_ERRNO:
         return _BY_ERRNO[error.errno]
     if isinstance(error, WorkerLostError) and any(crash.name in str(error) for crash in _CRASHES):
@@ -121,6 +124,11 @@ def is_shortage(error: BaseException) -> bool:
     if isinstance(error, OSError):
         return error.errno in _NO_PROCESS
     return type(error) is RuntimeError and str(error) == "can't start new thread"  # as CPython says
+
+
+def is_disk_error(error: BaseException) -> bool:
+    """Return whether a disk, perhaps that of a file server, could not read or write something."""
+    return isinstance(error, OSError) and error.errno in (EIO, ESTALE)
 
 
 def failure_result(error: BaseException) -> JSONObject:

@@ -9,7 +9,7 @@ from functools import partial
 from typing import NamedTuple, NoReturn
 
 from greeter.jobs import fitness
-from greeter.jobs.errors import CHANGED_PROCESS, is_shortage
+from greeter.jobs.errors import CHANGED_PROCESS, is_disk_error, is_shortage
 from greeter.jobs.process_state import ProcessState
 from greeter.jobs.reporting import retry_until_available, start_reporting
 from greeter.jobs.service import return_delay
@@ -61,7 +61,7 @@ class PoolProcess:
         shortage, change = is_shortage(error), self._state.change()
         if shortage and not change:
             problem = problem or fitness.thread_problem()
-        if not (problem or shortage):
+        if not (problem or shortage or is_disk_error(error)):
             return None
         log.warning("returned a job that failed: %s", problem or error, exc_info=error)
         if problem and change:

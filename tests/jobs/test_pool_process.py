@@ -3,13 +3,13 @@
 import dataclasses
 import os
 import threading
-from errno import EAGAIN
+from errno import EAGAIN, EIO, ESTALE
 from pathlib import Path
 
 import pytest
 
 from greeter.jobs import fitness
-from greeter.jobs.errors import CHANGED_PROCESS
+from greeter.jobs.errors import CHANGED_PROCESS, DISK_ERROR, user_message
 from greeter.jobs.pool_process import PoolProcess, Requeue
 from greeter.jobs.store import Store
 from tests.conftest import Installation, free_port
@@ -37,6 +37,16 @@ def test_the_machine_is_the_reason_if_it_refuses_threads_to_others_too(
     assert process.assess_failure(error) == Requeue(counted=True, reason=error)
     monkeypatch.setattr(threading, "_start_new_thread", _refuse)
     assert process.assess_failure(error) == Requeue(counted=False, reason=error)
+
+
+def test_a_job_that_had_an_error_of_a_disk_runs_again(with_redis: Installation) -> None:
+    """One that reads and writes without errors when it is checked has to excuse only one attempt."""
+    process = PoolProcess(with_redis.store)
+    assert fitness.problem(with_redis.store) is None
+    for number in (EIO, ESTALE):
+        error = OSError(number, os.strerror(number))
+        assert process.assess_failure(error) == Requeue(counted=True, reason=error)
+        assert user_message(error) == DISK_ERROR
 
 
 def _refuse(*_: object) -> None:
