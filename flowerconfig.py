@@ -13,7 +13,7 @@ port = _settings.flower_port
 url_prefix = _settings.flower_url_prefix
 basic_auth = [_settings.flower_basic_auth]
 read_only = True
-max_tasks = 5000  # kept in memory
+max_tasks = 1000  # kept in memory, with 5 kB each
 purge_offline_workers = 300  # seconds
 
 try:
