@@ -113,9 +113,10 @@ class FileField(Field):
             new = [self._write(self._pasted, next(names, ""))]
         self.uploads = self.choose(new, kept)
         gone = [upload for upload in self.uploads if not upload.error and not upload.path.is_file()]
+        problems = [self._message(upload, _GONE) for upload in gone]
         self.uploads = [upload for upload in self.uploads if upload not in gone]
-        if gone:
-            raise ValueError(" ".join(self._message(upload, _GONE) for upload in gone))
+        if problems:
+            raise ValueError(" ".join(problems))
 
     def choose(self, new: list[Upload], kept: list[Upload]) -> list[Upload]:
         """Return the files to use, of the new ones and those that were kept."""
@@ -149,7 +150,9 @@ class FileField(Field):
         return self.rules.accept(upload)
 
     def _message(self, upload: Upload, problem: str) -> str:
-        return f"{upload.name}: {problem}" if self.multiple else problem
+        if not self.multiple:
+            return problem
+        return f"{upload.name or f'File {self.uploads.index(upload) + 1}'}: {problem}"
 
     @property
     def rules(self) -> FileRules:

@@ -115,7 +115,7 @@ def _choices(field: Field) -> dict[str, str]:
 def _of_file(field: FileField) -> Schema:
     text: Schema = {name: value for cls, (name, value) in _FORMATS.items() if isinstance(field, cls)}
     if field.multiple:
-        return {"items": {"type": "string", **text}}
+        return {"items": {"type": "string", "minLength": 1, **text}}
     return text | ({"minLength": 1} if field.flags.required else {})
 
 

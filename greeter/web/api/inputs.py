@@ -123,14 +123,14 @@ def _with_defaults(tool: Tool, given: dict[str, Submitted]) -> dict[str, Submitt
         for field in make_form(tool)
         if field.name not in given and not has_fields(field)
     }
-    return values | {name: list(_files(values[name])) for name in file_fields(tool)}
+    return values | {name: list(_files(values[name], field.multiple)) for name, field in file_fields(tool).items()}
 
 
-def _files(values: Submitted) -> Iterator[Upload]:
+def _files(values: Submitted, multiple: bool) -> Iterator[Upload]:
     for value in values:
         if isinstance(value, Upload):
             yield value
-        elif value:
+        elif value or multiple:  # an empty text in a list is an empty file, which the form refuses
             upload = current_request().uploads.create("")
             upload.write(value)
             yield upload

@@ -98,5 +98,5 @@ def test_the_document_has_the_fields_of_each_form(client: FlaskClient) -> None:
     assert "9606: Human" in fields["organisms"]["description"]
     assert (fields["fast"]["type"], fields["number"]["type"]) == ("boolean", ["number", "null"])
     assert (fields["day"]["format"], fields["clock"]["format"]) == ("date", "local-time")
-    assert fields["several"]["items"] == {"type": "string"}
+    assert fields["several"]["items"] == {"type": "string", "minLength": 1}
     assert "At most 50,000 sequences" in inputs_of("phmmer")["properties"]["query"]["description"]

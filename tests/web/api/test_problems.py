@@ -126,6 +126,14 @@ def test_an_integer_of_any_length_is_refused_as_a_value(client: FlaskClient) -> 
     assert problem["errors"] == [{"field": "total", "detail": "Give a whole number, such as 10."}]
 
 
+def test_each_of_several_texts_is_a_file(client: FlaskClient) -> None:
+    """A text has no name, so a problem has its number. An empty one is not left out."""
+    variants = ["##fileformat=VCF", "1", ""]
+    problem = refusal(client.post("/api/v1/processes/merge/execution", json={"inputs": {"variants": variants}}), 422)
+    wrong = "File 2: Line 1 has fewer than 8 columns. Choose a VCF file. File 3: The file is empty. Choose another one."
+    assert problem["errors"][0] == {"field": "variants", "detail": wrong}
+
+
 def test_a_file_that_was_not_chosen_is_missing(client: FlaskClient) -> None:
     """Browsers send an empty part for it."""
     data = {"query": (io.BytesIO(), ""), "targets": (io.BytesIO(), "")}
