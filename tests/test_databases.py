@@ -79,4 +79,4 @@ def test_a_database_is_added_and_removed_while_jobs_run(installation: Installati
     assert name not in fetch(site, "/tools/count_database").body
     assert not (site.settings.data_dir / "databases/pdb").exists()
     gone = post(site, "/tools/count_database", database=name, seconds="0")
-    assert (gone.status, "This database is no longer here." in gone.body) == (422, True)
+    assert (gone.status, "This site does not have this database." in gone.body) == (422, True)

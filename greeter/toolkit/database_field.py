@@ -15,7 +15,7 @@ from wtforms.validators import ValidationError
 from greeter.toolkit.database import Database
 from greeter.toolkit.form_context import context_of
 
-_GONE = "This database is no longer here. Choose another one."
+_MISSING = "This site does not have this database. Choose another one."
 _NONE_YET = "This site has no database for this yet."
 
 
@@ -82,7 +82,7 @@ class DatabaseField(SelectField):
     def pre_validate(self, form: BaseForm) -> None:
         """Refuse a database that is not there or paused, and none if one is needed."""
         if self._missing:
-            raise ValidationError(_GONE)
+            raise ValidationError(_MISSING)
         if self.data is None and not self.none:
             raise ValidationError("Choose a database." if self.databases else _NONE_YET)
         if self.data is not None and self.data.paused and not context_of(self).takes_paused:

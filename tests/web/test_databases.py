@@ -287,7 +287,7 @@ def test_a_form_offers_the_newest_version_first(client: FlaskClient, add: Add, r
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ("swissprot/2025_01", "This database is no longer here. Choose another one."),
+        ("swissprot/2025_01", "This site does not have this database. Choose another one."),
         ("swissprot/2026_04", "swissprot version 2026_04 is paused: It is damaged. Choose another one."),
     ],
 )

@@ -410,7 +410,7 @@ def test_the_database_of_a_job_is_described_and_compared(again: Again) -> None:
     gone = again.rerun()
     assert gone.exit_code == 2
     assert f"Version of pdb/1: {then} then, not here now.\n" in gone.stdout
-    assert "--database: This database is no longer here." in gone.stderr
+    assert "--database: This site does not have this database." in gone.stderr
 
 
 def test_a_database_that_was_changed_on_the_disk_is_named(again: Again) -> None:
