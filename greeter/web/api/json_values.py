@@ -23,6 +23,21 @@ _WORDS = {
 }
 
 
+class _Number(float):
+    """A number, and how it was written: a DecimalField keeps more digits than a float has."""
+
+    __slots__ = ("_text",)
+    _text: str
+
+    def __new__(cls, text: str) -> _Number:
+        number = super().__new__(cls, text)
+        number._text = text
+        return number
+
+    def __str__(self) -> str:
+        return self._text
+
+
 def parse(body: bytes) -> JSON:
     """Return the JSON in the body of a request. Raises Problem if it cannot be read, or has too many values."""
     structure = _TEXT.sub(b"", body)
@@ -30,7 +45,7 @@ def parse(body: bytes) -> JSON:
         if sum(map(structure.count, (b",", b"[", b"{"))) > _MOST_VALUES:
             raise ValueError("There are too many values")
         text = body.decode("utf-8-sig")  # as UTF-16, _TEXT would not match
-        found: JSON = json.loads(text, object_pairs_hook=_object, parse_int=_integer)
+        found: JSON = json.loads(text, object_pairs_hook=_object, parse_int=_integer, parse_float=_Number)
         json.dumps(found, ensure_ascii=False).encode()  # half of a surrogate pair is not a text
     except UnicodeDecodeError as error:
         detail = f"It is not UTF-8 from byte {error.start + 1} on. Encode it as UTF-8, and send it again."
