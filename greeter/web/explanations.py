@@ -20,8 +20,8 @@ _TEXTS = {
     ),
     413: (
         "This submission is too large",
-        "Go back to the form, which still contains your input. Submit less data, or upload a file instead of pasting "
-        "text. The form shows the limits.",
+        "Go back to the form, which still contains your input. Submit less data, no more than 100 files and fields, or "
+        "upload a file instead of pasting text. The form shows the limits.",
     ),
     414: ("This address is too long", "Remove parts of it that you do not need, such as filters, and open it again."),
     415: ("Compressed requests are not supported", "Send the request again without a Content-Encoding header."),

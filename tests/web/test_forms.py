@@ -175,6 +175,8 @@ def test_too_many_form_parts_are_refused(client: FlaskClient, more: dict) -> Non
     """A body with more parts than any form has gets 413, because each part costs memory before it is checked."""
     answer = client.post("/tools/phmmer", data={f"field{number}": "x" for number in range(100)} | more)
     assert answer.status_code == 413
+    most = client.application.config["MAX_FORM_PARTS"]
+    assert f" no more than {most} files and fields, " in answer.text
     assert "submission is too large" in answer.text
 
 

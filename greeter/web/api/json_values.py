@@ -43,7 +43,7 @@ def parse(body: bytes) -> JSON:
     structure = _TEXT.sub(b"", body)
     try:
         if sum(map(structure.count, (b",", b"[", b"{"))) > _MOST_VALUES:
-            raise ValueError("There are too many values")
+            raise ValueError(f"There are more than {_MOST_VALUES:,} values")
         text = body.decode("utf-8-sig")  # as UTF-16, _TEXT would not match
         found: JSON = json.loads(text, object_pairs_hook=_object, parse_int=_integer, parse_float=_Number)
         json.dumps(found, ensure_ascii=False).encode()  # half of a surrogate pair is not a text

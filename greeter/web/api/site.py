@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from flask import url_for
+from flask import current_app, url_for
 
 from greeter.toolkit.json_types import JSONObject
 from greeter.version import __version__
@@ -36,12 +36,13 @@ _LIMITS = {
         "server processes, each counts only the requests that it answers, so you can send more in total.",
     ),
     "submissionBytes": ("max_upload_bytes", "The bytes of one submission, unless a tool has another limit."),
+    "partsOfForm": ("", "The files and texts in one form. JSON has no such limit."),
     "sequencesOfField": ("max_records", "The sequences in one field."),
     "residuesOfField": ("max_residues", "The residues in one field, all its sequences together."),
     "secondsOfJob": ("soft_time_limit", "How long a job may run, unless its tool has another limit."),
     "daysKept": ("retention_days", "How long a job is kept after its end."),
 }
-"""The setting of each limit, and its description."""
+"""The setting of each limit, empty for one that is fixed, and its description."""
 
 LIMITS = component("Limits", {name: about(text, _LIMIT) for name, (_, text) in _LIMITS.items()})
 HEALTH = component("Health", {"status": {"const": "ok"}})
@@ -83,7 +84,8 @@ def show_limits() -> JSONObject:
         "submissionsPerMinute": services().limits.submissions(),
         "requestsPerMinute": services().limits.requests(),
     }
-    limits: dict[str, int] = {name: getattr(services().settings, setting) for name, (setting, _) in _LIMITS.items()}
+    limits = {name: getattr(services().settings, setting) for name, (setting, _) in _LIMITS.items() if setting}
+    limits["partsOfForm"] = current_app.config["MAX_FORM_PARTS"]
     left = {name: {"left": max(limits[name] - number, 0)} for name, number in used.items()}
     return {name: {"limit": limit, **left.get(name, {})} for name, limit in limits.items()}
 

@@ -329,6 +329,16 @@ def test_a_program_can_tell_which_limit_is_reached(
     assert f'id="{limit}"' in visitor.get("/api").text
 
 
+@pytest.mark.redis
+def test_a_form_may_have_as_many_parts_as_the_limits_say(with_redis: Installation) -> None:
+    """One more is too large."""
+    visitor = create_app(with_redis.settings).test_client()
+    parts = visitor.get("/api/v1/limits").json["partsOfForm"]["limit"]
+    for files, status in ((parts, 201), (parts + 1, 413)):
+        data = {"several": [(io.BytesIO(b"a"), "a.txt") for _ in range(files)]}
+        assert visitor.post(REPORT, data=data).status_code == status
+
+
 @pytest.mark.parametrize(
     ("origins", "origin", "allowed"),
     [
