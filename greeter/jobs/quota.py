@@ -18,9 +18,9 @@ class Quota:
         self._scripts, self._files = scripts, files
         self._limits = (settings.max_client_bytes, settings.max_active)
 
-    def owner(self, client: str) -> str:
-        """Return the keyed hash that stands for a client; an empty text for an empty one."""
-        return self._scripts.keyed_hash(client)
+    def owner(self, client: str, *, waits: bool = True) -> str:
+        """Return the keyed hash that stands for a client; see `Scripts.keyed_hash`."""
+        return self._scripts.keyed_hash(client, waits=waits)
 
     def size(self, job_id: str, *, is_running: bool = False) -> int | Literal[""]:
         """Return how many bytes the files of a job take, or an empty text if this machine does not have them."""

@@ -72,7 +72,7 @@ class Scripts:
         # A page has to report within three seconds that Redis does not answer, even to many visitors at once.
         self.redis = RedisUrl.parse(settings.redis_url).connect(_PATIENCE, _PATIENCE, retries=1)
         self.call = Connections(self.redis.connection_pool).call  # sends any other command
-        self._replicas = settings.confirm_replicas
+        self._replicas, self._client_key = settings.confirm_replicas, b""
         self._scripts = {name: self.redis.register_script(source) for name, source in _sources().items()}
 
     def run(self, script: str, *args: Argument) -> Any:
@@ -95,11 +95,17 @@ class Scripts:
             raise NotConfirmed(f"{confirmed} of {self._replicas} replicas confirmed a change")
         return reply
 
-    def keyed_hash(self, text: str) -> str:
-        """Return a keyed hash to store instead of a client or an address; "" for ""."""
-        while not (key := self.call("GET", "client_key")):
+    def keyed_hash(self, text: str, *, waits: bool = True) -> str:
+        """Return a keyed hash to store instead of a client or an address; "" for "".
+
+        Without `waits`, the key may be one that this process has read before, so a Redis that hangs causes no delay.
+        """
+        while waits or not self._client_key:
+            if key := self.call("GET", "client_key"):
+                self._client_key = key
+                break
             self.call("SET", "client_key", token_bytes(32), "NX")
-        return blake2b(text.encode(), key=key, digest_size=16).hexdigest() if text else ""
+        return blake2b(text.encode(), key=self._client_key, digest_size=16).hexdigest() if text else ""
 
 
 @cache

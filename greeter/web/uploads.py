@@ -58,7 +58,7 @@ class RequestUploads:
     def _owner(self) -> str:
         """The hash of the client, or an empty text if it is unknown."""
         with suppress(RedisError):  # the form keeps its files also while Redis is unavailable
-            return self._services.jobs.store.quota.owner(self._client)
+            return self._services.jobs.store.quota.owner(self._client, waits=False)
         return ""
 
     def _check_disk(self) -> None:

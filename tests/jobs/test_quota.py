@@ -1,4 +1,4 @@
-"""The bytes of running jobs, in a real Redis and real folders."""
+"""The bytes of running jobs and their clients, in a real Redis and real folders."""
 
 import dataclasses
 from pathlib import Path
@@ -101,3 +101,14 @@ def test_what_a_running_tool_writes_beside_its_input_counts(store: Store) -> Non
     assert counted(store) - submitted > 300_000
     store.update(job.job_id, Runner("worker", 1), "SUCCESS", {"result": "{}"})
     assert counted(store) - submitted < 10_000
+
+
+def test_the_owner_of_an_upload_is_known_without_redis(store: Store) -> None:
+    """So the form comes back without a delay while Redis hangs. Only the first call needs the key from Redis."""
+    assert not store.redis.exists("client_key")
+    owner = store.quota.owner(ADA, waits=False)
+    assert owner == store.quota.owner(ADA) != store.quota.owner(BOB)
+    store.redis.delete("client_key")
+    assert store.quota.owner(ADA, waits=False) == owner
+    assert not store.redis.exists("client_key")
+    assert store.quota.owner(ADA) != owner
