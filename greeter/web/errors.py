@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from errno import EDQUOT, EHOSTDOWN, EIO, ENODEV, ENOSPC, ENOTCONN, ENXIO, EROFS, ESTALE, ETIMEDOUT
+from errno import EDQUOT, EHOSTDOWN, EIO, EMFILE, ENFILE, ENODEV, ENOSPC, ENOTCONN, ENXIO, EROFS, ESTALE, ETIMEDOUT
 
 from flask import Flask, current_app, render_template, request
 from flask.globals import request_ctx
@@ -21,8 +21,8 @@ from greeter.web.refusals import RETRY_AFTER
 from greeter.web.request_log import UNLOGGED_ENDPOINTS
 from greeter.web.services import services
 
-# Errors of disks, including those of file servers. They are not bugs.
-_OF_DISKS = {EDQUOT, EHOSTDOWN, EIO, ENODEV, ENOSPC, ENOTCONN, ENXIO, EROFS, ESTALE, ETIMEDOUT}
+# Errors of disks, including those of file servers, and of a machine that cannot open more files. They are not bugs.
+_OF_MACHINE = {EDQUOT, EHOSTDOWN, EIO, EMFILE, ENFILE, ENODEV, ENOSPC, ENOTCONN, ENXIO, EROFS, ESTALE, ETIMEDOUT}
 _REFRESH = 15  # seconds, until the error page of a job is loaded again
 
 
@@ -35,7 +35,7 @@ def init_app(app: Flask) -> None:
     for kind in (*UNAVAILABLE, NoAnswer):
         app.register_error_handler(kind, _unavailable)
     if not app.debug:
-        app.register_error_handler(OSError, _disk_error)
+        app.register_error_handler(OSError, _machine_error)
         app.register_error_handler(Exception, _internal_error)
 
 
@@ -93,8 +93,8 @@ def _temporary_page() -> ResponseReturnValue:
     return _error_page(ServiceUnavailable(retry_after=RETRY_AFTER))
 
 
-def _disk_error(error: OSError) -> ResponseReturnValue:
-    if error.errno not in _OF_DISKS:
+def _machine_error(error: OSError) -> ResponseReturnValue:
+    if error.errno not in _OF_MACHINE:
         return _internal_error(error)
     current_app.logger.error("a file cannot be used", exc_info=error)
     return _temporary_page()

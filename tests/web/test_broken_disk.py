@@ -73,7 +73,7 @@ def test_the_pages_of_a_job_are_unavailable_while_its_disk_has_errors(
     assert client.get("/").status_code == 200
 
 
-@pytest.mark.parametrize(("number", "status"), [(errno.ESTALE, 503), (errno.EPERM, 500)])
+@pytest.mark.parametrize(("number", "status"), [(errno.ESTALE, 503), (errno.EMFILE, 503), (errno.EPERM, 500)])
 def test_an_error_that_is_not_of_a_disk_is_a_bug(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch, number: int, status: int
 ) -> None:
