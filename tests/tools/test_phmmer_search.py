@@ -63,7 +63,7 @@ def test_only_a_part_of_the_hits_is_in_memory(monkeypatch: pytest.MonkeyPatch) -
         found = next(results)
         scores = []
         for hits in found:
-            in_memory = [len(one) for one in gc.get_objects() if isinstance(one, TopHits) and one.query == hits.query]
+            in_memory = [len(one) for one in gc.get_objects() if isinstance(one, TopHits) and one.query is hits.query]
             assert sum(in_memory) <= 10
             scores += [hit.score for hit in hits.reported]
     assert (len(scores), scores) == (45, sorted(scores, reverse=True))
