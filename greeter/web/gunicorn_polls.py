@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from greeter.web.gunicorn_client import Client
 
-_PERIOD = 0.05  # seconds; each poll is in the same part of READING_SECONDS as that of a second before
-_TURN = 0.05  # seconds that a thread may answer polls before it answers other requests
+_PERIOD = 0.2  # seconds; the same as READING_SECONDS, so that the polls of a period share their readings
+_TURN = 0.2  # seconds that a thread may answer polls before it answers other requests
 _WARM = 0.001  # seconds in which the caches keep what a poll needs
 _BUSY = 1  # seconds in which a process that polls keep busy does not let them wait
 
@@ -20,8 +20,8 @@ class Polls:
     """Two sets of connections: those that poll, which are reported at the end of a period, and all others.
 
     A request that arrives alone takes several times as long as one that follows another, because the caches of the
-    processor have been used for something else. Nobody notices 50 ms in what a page requests each second. If a client
-    sends another request on a connection that polled last, that one waits too, but none after it.
+    processor have been used for something else. Nobody notices 0.2 seconds in what a page requests each second. If a
+    client sends another request on a connection that polled last, that one waits too, but none after it.
     """
 
     def __init__(self, requests: select.epoll) -> None:

@@ -10,15 +10,15 @@ from greeter.jobs.record import Record
 from greeter.jobs.samples import PREFIX
 from greeter.web.services import Services
 
-READING_SECONDS = 0.1  # for which a reading is shared: less than between two polls of a page
-_PERIODS = 10  # of READING_SECONDS between two polls of a page
-_MOST = 32  # jobs that are read ahead together, so that they do not delay other calls to Redis
+READING_SECONDS = 0.2  # for which a reading is shared: less than between two polls of a page
+_PERIODS = 5  # of READING_SECONDS between two polls of a page
+_MOST = 64  # jobs that are read ahead together, so that they do not delay other calls to Redis
 
 
 class Readings:
     """Reads jobs for polls: once in a period for all viewers of a job, and all jobs that are due in it together.
 
-    A page polls every second, so the jobs that were polled in one period are due ten periods later. The first poll of
+    A page polls every second, so the jobs that were polled in one period are due five periods later. The first poll of
     a period reads all of them, because a call to Redis for each takes a third of the CPU time of a poll.
     """
 
