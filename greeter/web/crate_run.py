@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import date, time
+from decimal import Decimal
 from pathlib import Path
 from urllib.parse import quote
 
@@ -17,6 +19,7 @@ from greeter.jobs.phase import Phase
 from greeter.jobs.reader import Provenance
 from greeter.jobs.record import Record
 from greeter.toolkit import Database
+from greeter.toolkit.json_types import JSON
 from greeter.web.crate_graph import Entity, Graph, reference
 from greeter.web.services import services
 
@@ -102,8 +105,19 @@ def _status(record: Record) -> Entity:
 
 def _parameters(provenance: Provenance) -> Iterator[Entity]:
     for name, value in provenance.params.items():
-        text = value if isinstance(value, str | int | float) else json.dumps(value, default=str)
-        yield {"@id": f"#parameter-{quote(name)}", "@type": "PropertyValue", "name": name, "value": text}
+        yield {"@id": f"#parameter-{quote(name)}", "@type": "PropertyValue", "name": name, "value": _value(value)}
+
+
+def _value(value: object) -> JSON:
+    """Return the value of a parameter as schema.org writes it: a text, a number or a boolean."""
+    match value:
+        case str() | int() | float():
+            return value
+        case date() | time():
+            return value.isoformat()
+        case Decimal():
+            return str(value)
+    return json.dumps(value, default=str)
 
 
 def _software(record: Record, provenance: Provenance) -> Iterator[Entity]:

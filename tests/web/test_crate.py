@@ -6,6 +6,8 @@ import io
 import json
 import re
 from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from shutil import copytree
 from zipfile import ZipFile
@@ -13,6 +15,7 @@ from zipfile import ZipFile
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from kombu.utils.json import dumps
 
 from greeter import create_app
 from greeter.jobs.samples import Samples
@@ -173,6 +176,28 @@ def test_an_input_that_the_tool_changed_has_the_sum_of_the_file_in_the_crate(cli
     (submitted,) = re.findall(r"<code>([0-9a-f]{64})</code>", client.get("/jobs/sample-mafft").text)
     entities, _ = read_crate(client.get("/jobs/sample-mafft/job.zip").data)
     assert f"Its SHA-256 was {submitted} when it was submitted." in entities["inputs/sequences"]["description"]
+
+
+def test_a_parameter_is_written_as_schema_org_does(client: FlaskClient, mafft: Path) -> None:
+    """Dates and times in the format of ISO 8601, and decimal numbers with all digits, none of them in quotes."""
+    record = json.loads((mafft / "record.json").read_text())
+    moment = datetime(2027, 1, 9, 16, 30)
+    given = {"day": moment.date(), "moment": moment, "exact": Decimal("0.10"), "number": 1e-5, "several": ["a", "b"]}
+    record["provenance"]["params"] = given | {"clock": moment.time(), "fast": True, "none": None, "text": "é"}
+    (mafft / "record.json").write_text(dumps(record))
+    entities, _ = read_crate(client.get("/jobs/sample-mafft/job.zip").data)
+    values = {one["name"]: one["value"] for one in entities.values() if one["@type"] == "PropertyValue"}
+    assert values == {
+        "day": "2027-01-09",
+        "moment": "2027-01-09T16:30:00",
+        "clock": "16:30:00",
+        "exact": "0.10",
+        "number": 1e-5,
+        "several": '["a", "b"]',
+        "fast": True,
+        "none": "null",
+        "text": "é",
+    }
 
 
 def test_a_hostile_file_name_is_only_text(client: FlaskClient, mafft: Path) -> None:
