@@ -7,6 +7,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from heapq import heapify
 from typing import Any
 
 import psutil
@@ -30,6 +31,7 @@ class Pool(asynpool.AsynPool):
     _waiting_to_start: set[Process]
     _find_worker_queues: Callable[[Process], object]
     _cache: dict[int, Any]
+    on_timeout_cancel: Callable[[object], None]
 
     _silent: Counter[tuple[int, int | None]] | None = None
 
@@ -47,6 +49,18 @@ class Pool(asynpool.AsynPool):
             with suppress(OSError):  # an old kernel, or a sandbox, refuses: Celery's pipe remains
                 vars(process)["_sentinel_poll"] = os.pidfd_open(process.pid)
         super()._track_child_process(process, hub)  # type: ignore[misc]  # missing in the stubs
+
+    def _create_timelimit_handlers(self, hub: Hub) -> None:
+        super()._create_timelimit_handlers(hub)  # type: ignore[misc]  # missing in the stubs
+        cancel, timers = self.on_timeout_cancel, hub.timer._queue
+
+        def forget(job: object) -> None:
+            # kombu would keep the timer of each job that has ended until its time limit.
+            cancel(job)
+            timers[:] = [timer for timer in timers if not timer[-1].canceled]
+            heapify(timers)
+
+        self.on_timeout_cancel = forget
 
     @property
     def has_process(self) -> bool:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from errno import ENOSYS
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from billiard.context import ForkProcess
@@ -64,6 +66,20 @@ def test_the_end_of_a_process_is_noticed_at_once(hub: Hub, tmp_path: Path, funct
         hub.run_once()
     assert (ended.exists(), pool.noticed) == (True, [0])
     ended.unlink()
+
+
+def test_the_time_limit_of_a_job_that_has_ended_is_forgotten(hub: Hub) -> None:
+    """Or a worker would grow with each job, until the time limit of the first one."""
+    pool: Any = Watching()
+    jobs = [SimpleNamespace(_job=number) for number in range(100)]
+    for _ in range(2):  # the second time as after a new connection
+        pool._create_timelimit_handlers(hub)
+    for job in jobs:
+        pool.on_timeout_set(job, None, 5300.0 - job._job)
+    hub.call_later(10_000, print)
+    for job in jobs[1:]:
+        pool.on_timeout_cancel(job)
+    assert [list(timer[-1].args) for timer in sorted(hub.timer._queue)] == [[0], []]
 
 
 def test_without_descriptors_of_processes_the_pipe_is_watched(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
