@@ -58,6 +58,7 @@ def test_only_a_part_of_the_hits_is_in_memory(monkeypatch: pytest.MonkeyPatch) -
     """The others are in a file, sorted: those of one query may be too many."""
     monkeypatch.setattr(module, "BLOCK", 500)
     monkeypatch.setattr(phmmer_found, "PART", 5000)
+    gc.collect()  # what earlier tests have left
     (queries,) = read_proteins(HBB_HUMAN)
     with closing(search(queries, SHIPPED_GLOBINS.path, evalue=10.0)) as results:
         found = next(results)
