@@ -24,6 +24,7 @@ from greeter.web.forms import FormData, current_request, file_fields, make_form,
 from greeter.web.template_filters import printable
 
 FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
+_NO_FILE = "This field takes no file. Send its value as text."
 
 
 Converters = Mapping[str, Callable[[Schema], Submitted]]
@@ -80,6 +81,8 @@ def _read_form(tool: Tool) -> tuple[str, Converters]:
     # As in a browser, a field without a chosen file is a part without a name and content.
     names = {name for name in (*request.form, *request.files) if name not in files or data.getlist(name)} - {"label"}
     labels = request.form.getlist("label") or [""]
+    if "label" in request.files:
+        raise invalid({"label": _NO_FILE})
     if len(labels) > 1:
         raise invalid({"label": several_problem(len(labels))})
     return labels[0], {name: partial(_from_texts, values=data.getlist(name)) for name in names}
@@ -112,7 +115,7 @@ def _from_texts(schema: Schema, values: Submitted) -> Submitted:
     if schema["type"] == "boolean" and values not in (["true"], ["false"]):
         raise ValueError("Give true or false.")
     if not values:
-        raise ValueError("This field takes no file. Send its value as text.")
+        raise ValueError(_NO_FILE)
     return values
 
 

@@ -171,6 +171,7 @@ def test_a_long_text_is_no_long_list(client: FlaskClient) -> None:
         ({"person": (io.BytesIO(b"Ada"), "ada.txt")}, "person"),
         ({"person": "Ada", "total": "many"}, "total"),
         ({"person": "Ada", "label": "a" * 81}, "label"),
+        ({"person": "Ada", "label": (io.BytesIO(b"Mine"), "label.txt")}, "label"),
     ],
 )
 def test_wrong_forms_are_refused_with_the_field(client: FlaskClient, data: dict[str, Any], field: str) -> None:
