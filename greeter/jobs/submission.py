@@ -29,7 +29,7 @@ class Submission:
         """
         if self.request or not self.token:
             return self.request
-        names = ("tool", "params", "checksums", "databases")
+        names = ("tool", "params", "checksums", "databases", "label")
         return sha256(" ".join([self.token, *(fields[name] for name in names)]).encode()).hexdigest()
 
 

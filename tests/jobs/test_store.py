@@ -142,13 +142,14 @@ def test_a_change_returns_what_the_log_says(store: Store, change: Fields | None,
 
 
 def test_submitting_a_form_twice_creates_one_job(store: Store) -> None:
-    """Other input creates another job, and so does every submission without a token."""
+    """Other input or another name creates another job, and so does every submission without a token."""
     assert create(store, "a" * 32, token="form") == "a" * 32
     assert create(store, "b" * 32, token="form") == "a" * 32
     assert not store.files.folder("b" * 32).exists()
     other = store.create("c" * 32, "expensive_greet", {"person": "Grace", "total": 1}, Submission(token="form"))
     assert other == "c" * 32
-    assert (create(store, "d" * 32), create(store, "e" * 32)) == ("d" * 32, "e" * 32)
+    assert create(store, "d" * 32, token="form", label="Mine") == "d" * 32
+    assert (create(store, "e" * 32), create(store, "f" * 32)) == ("e" * 32, "f" * 32)
 
 
 def test_the_token_of_a_form_is_kept_as_long_as_its_job(store: Store) -> None:
