@@ -2,9 +2,9 @@
 
     python -m bench.large_targets [SEQUENCES]
 
-The targets are made from the shipped proteins: each has the length of one of them, and is cut from all their residues
-in random order. Every thousandth is a globin with a tenth of its residues replaced, and so a hit, about as many as in
-Swiss-Prot. It takes about a minute, and 500 MB in the folder for temporary files.
+The targets are made from the shipped proteins, of which a tenth of the residues are replaced. Every thousandth is a
+globin, and so a hit, about as many as in Swiss-Prot. Each other has the length of a shipped protein, and is cut from
+those that are no globins. It takes about a minute, and 500 MB in the folder for temporary files.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "static/examples"
 QUERY = EXAMPLES / "HBB_HUMAN.fa"
 SEQUENCES, RELATED = 2_000_000, 1000  # every how many is related to the query
-_COPIES = 70  # of the residues from which the others are cut: a million
+_COPIES = 2000  # of proteins, in a row, from which the others are cut: about a million residues
 _TOOL = """
 import sys
 from pathlib import Path
@@ -36,28 +36,23 @@ sys.exit(not result["hits"])
 """
 
 
-def _proteins(name: str) -> list[str]:
-    return [record.sequence for record in read_fasta(EXAMPLES / name)]
-
-
 def _write_targets(path: Path, number: int) -> None:
     dice = random.Random("targets")  # nosec B311
-    globins = _proteins("globins45.fa")
-    proteins = [*globins, *_proteins("human_proteins.fa")]
-    residues = list("".join(proteins) * _COPIES)
-    dice.shuffle(residues)
-    shuffled, lengths = "".join(residues), [len(protein) for protein in proteins]
+    globins = [record.sequence for record in read_fasta(EXAMPLES / "globins45.fa")]
+    others = [one.sequence for one in read_fasta(EXAMPLES / "human_proteins.fa") if "globin" not in one.header]
+    residues = "".join(_relative(dice, others) for _ in range(_COPIES))
+    lengths = [len(protein) for protein in (*globins, *others)]
     with path.open("w") as file:
         for count in range(number):
             length = lengths[int(dice.random() * len(lengths))]  # a tenth of the time of dice.choice
-            start = int(dice.random() * (len(shuffled) - length))
-            protein = _relative(dice, globins) if count % RELATED == 0 else shuffled[start : start + length]
+            start = int(dice.random() * (len(residues) - length))
+            protein = _relative(dice, globins) if count % RELATED == 0 else residues[start : start + length]
             file.write(f">target{count}\n{protein}\n")
 
 
-def _relative(dice: random.Random, globins: list[str]) -> str:
-    """Return a globin with a tenth of its residues replaced."""
-    residues = list(dice.choice(globins))
+def _relative(dice: random.Random, proteins: list[str]) -> str:
+    """Return one of these proteins with a tenth of its residues replaced."""
+    residues = list(dice.choice(proteins))
     for place in dice.sample(range(len(residues)), len(residues) // 10):
         residues[place] = dice.choice("ACDEFGHIKLMNPQRSTVWY")
     return "".join(residues)
