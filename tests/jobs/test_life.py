@@ -128,6 +128,16 @@ class Life(RuleBasedStateMachine):
         elif model.phase == "running":
             model.cancel = True
 
+    @rule(job=jobs, worker=WORKERS, size=st.integers(0, 20_000))
+    def measure(self, job: str, worker: str, size: int) -> None:
+        """Only the files of a running job are measured, and only by its worker."""
+        before = self.store.redis.hget(f"job:{job}", "bytes")
+        if job in self.models:
+            self.store.files.folder(job, "attempts", "file").write_bytes(bytes(size))
+        assert not self.store.quota.measure_running(job, Runner(worker))
+        if not self.has(worker, self.models.get(job)):
+            assert self.store.redis.hget(f"job:{job}", "bytes") == before
+
     @rule(job=consumes(jobs))
     def delete(self, job: str) -> None:
         """Only an ended job can be deleted; its folder goes with it."""
@@ -164,11 +174,16 @@ class Life(RuleBasedStateMachine):
                 redis.zcard(key)
             redis.scard("client:c")
             redis.keys("job:*")
-            queued, running, ended, listed, active, keys = redis.execute()
+            redis.hgetall("bytes")
+            for job in self.models:
+                redis.hget(f"job:{job}", "bytes")
+            queued, running, ended, listed, active, keys, counted, *sizes = redis.execute()
         assert active == sum(model.phase != "ended" for model in self.models.values())
         assert queued + running + ended == len(self.models)
         assert listed == queued
         assert len(keys) == len(self.models)
+        total = sum(map(int, sizes))
+        assert [int(number) for number in counted.values()] == [total] * 2 * bool(total)  # of all, and of the client
 
     @staticmethod
     def has(worker: str, model: Model | None, process: int | None = None) -> bool:
