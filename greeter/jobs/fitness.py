@@ -66,18 +66,18 @@ class Fitness:
             raise NoAnswer
         return self._space.fresh()
 
-    def has_space(self) -> bool:
-        """Return whether MIN_FREE_BYTES and enough files are free, so that jobs are accepted."""
+    def has_space(self, needed: int = 0) -> bool:
+        """Return whether MIN_FREE_BYTES and enough files are free besides these bytes, so that jobs are accepted."""
         try:
             space = self.space()
         except OSError:  # DATA_DIR cannot be used, which problem() reports
             return True
         has_files = space.files is None or space.files >= _MIN_FREE_FILES
-        return has_files and space.bytes >= self._min_free_bytes
+        return has_files and space.bytes - needed >= self._min_free_bytes
 
-    def require_space(self) -> None:
+    def require_space(self, needed: int = 0) -> None:
         """Raise OSError unless `has_space`."""
-        if not self.has_space():
+        if not self.has_space(needed):
             raise OSError(ENOSPC, "less than MIN_FREE_BYTES, or room for fewer than 10,000 files, is free")
 
 

@@ -18,6 +18,7 @@ from redis import RedisError
 from greeter.jobs.errors import JobNotFound, Unfit, failure_result
 from greeter.jobs.fitness import Fitness
 from greeter.jobs.log_fields import LogFields, log_fields
+from greeter.jobs.params import file_params, size_of
 from greeter.jobs.probe import NoAnswer
 from greeter.jobs.runner import Runner
 from greeter.jobs.scripts import Fields
@@ -72,7 +73,7 @@ class JobService:
         if problem := self.fitness.problem():
             log.error("refused a job: %s", problem)
             raise Unfit
-        self.fitness.require_space()
+        self.fitness.require_space(size_of(file_params(params)))
         created = self.store.create(job_id, tool.name, params, submission, tool.queue)
         if created == job_id:
             log.info("submitted", extra={"job": job_id[:8], "tool": tool.name})

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from greeter import tools
 from greeter.jobs.errors import TooManyBytes
 from greeter.jobs.runner import Claim, Runner
 from greeter.jobs.store import Store
@@ -101,6 +102,16 @@ def test_what_a_running_tool_writes_beside_its_input_counts(store: Store) -> Non
     assert counted(store) - submitted > 300_000
     store.update(job.job_id, Runner("worker", 1), "SUCCESS", {"result": "{}"})
     assert counted(store) - submitted < 10_000
+
+
+def test_a_submission_leaves_min_free_bytes(with_redis: Installation) -> None:
+    """One that is larger than what is free beyond them is refused before it is copied. The file is one hole."""
+    file = with_redis.settings.data_dir / "query"
+    with file.open("wb") as query:
+        query.truncate(with_redis.store.files.space().bytes + 2**30)
+    with pytest.raises(OSError, match="less than MIN_FREE_BYTES"):
+        with_redis.jobs.submit(tools.load()["phmmer"], {"query": file, "targets": None, "evalue": 1.0})
+    assert not list(with_redis.store.files.root.glob("[!.]*"))
 
 
 def test_the_owner_of_an_upload_is_known_without_redis(store: Store) -> None:
