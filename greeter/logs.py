@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
+import select
 import traceback
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -21,6 +23,7 @@ JOB: ContextVar[str] = ContextVar("JOB", default="")
 """The first characters of the id of the job that this process runs."""
 
 _FIELDS = ("request", "job", "tool", "state", "attempts", "seconds", "method", "route", "status")
+_PATIENCE = 1000  # milliseconds in which somebody has to read the log
 _encode = json.JSONEncoder(default=str).encode  # json.dumps would make an encoder for each line
 _COMPLETE_ID = re.compile(r"\b([0-9a-f]{8})[0-9a-f]{24}\b")
 
@@ -40,7 +43,7 @@ def _configuration(production: bool) -> dict[str, object]:
         "disable_existing_loggers": False,
         "formatters": {"line": {"()": JsonLine if production else TextLine}},
         "filters": {"not_about_a_task": {"()": lambda: _not_about_a_task}},
-        "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "handlers": {"console": {"()": Console, "formatter": "line"}},
         "root": {"level": "INFO", "handlers": ["console"]},
         "loggers": {
             "gunicorn.error": {"handlers": [], "propagate": True},
@@ -55,6 +58,44 @@ def _configuration(production: bool) -> dict[str, object]:
 def _not_about_a_task(record: logging.LogRecord) -> bool:
     """Drop Celery's lines about single tasks, which contain arguments or exceptions; greeter logs its own."""
     return not hasattr(record, "data") or record.levelno >= logging.CRITICAL
+
+
+class Console(logging.StreamHandler):  # type: ignore[type-arg]
+    """Writes events to standard error, and drops them while nobody reads it.
+
+    A pipe that is full would suspend every thread with an event, and so the whole site, when a terminal is paused or
+    the log of the system hangs.
+    """
+
+    _patience, _dropped = _PATIENCE, 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write an event, after the number of those that were dropped."""
+        try:
+            output = self.stream.fileno()
+        except (OSError, ValueError):  # closed by a tool, or not a file
+            return super().emit(record)
+        if self._dropped and self._is_writable():
+            notice = {"levelname": "WARNING", "name": "logs", "msg": f"dropped {self._dropped} events"}
+            self._dropped = 0
+            self.emit(logging.makeLogRecord(notice))
+        try:
+            line = (self.format(record) + self.terminator).encode(errors="backslashreplace")
+            for start in range(0, len(line), select.PIPE_BUF):  # such a part never blocks if the pipe is writable
+                if not self._is_writable():
+                    self._dropped += 1
+                    break
+                os.write(output, line[start : start + select.PIPE_BUF])
+        except Exception:
+            self.handleError(record)
+
+    def _is_writable(self) -> bool:
+        """Wait for room, but not again after an event was dropped."""
+        poll = select.poll()
+        poll.register(self.stream, select.POLLOUT)
+        is_writable = bool(poll.poll(self._patience))
+        self._patience = _PATIENCE if is_writable else 0
+        return is_writable
 
 
 class TextLine(logging.Formatter):

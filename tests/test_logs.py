@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import re
 import signal
 import sys
@@ -9,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from greeter.logs import JOB, REQUEST, JsonLine, TextLine
+from greeter.logs import JOB, REQUEST, Console, JsonLine, TextLine
 from tests.conftest import Installation, wait_for
 from tests.http import fetch, post, submit, wait_for_end
 from tests.test_recovery import let_jobs_end
@@ -34,6 +35,20 @@ def test_an_event_is_one_line_without_a_complete_job_id() -> None:
     assert (line["level"], line["logger"], line["job"], line["status"]) == ("INFO", "x", "01234567", 200)
     assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00", line["time"])
     assert "secret" not in line
+
+
+def test_events_are_dropped_while_nobody_reads_them() -> None:
+    """A terminal that is paused suspends no process. How many were dropped is written when somebody reads again."""
+    read, write = os.pipe()
+    with os.fdopen(read, "rb", 0) as log, os.fdopen(write, "w") as stream:
+        console = Console(stream)
+        console.setFormatter(TextLine())
+        for _ in range(50):
+            console.emit(record("x" * 10_000))
+        written = log.read(10**6)
+        console.emit(record("again"))
+        assert written.count(b"INFO x: xxx") < 10
+        assert re.search(rb"WARNING logs: dropped 4\d events\n.* INFO x: again\n$", log.read(10**6))
 
 
 @pytest.mark.parametrize(
