@@ -46,7 +46,7 @@ forwarded_allow_ips = ""  # only the application reads proxy headers, as PROXY_H
 worker_tmp_dir = str(_memory) if _memory.is_dir() else None  # a heartbeat must not wait for a busy disk
 # No accesslog: greeter/web/request_log.py logs the requests that matter, without complete job ids.
 # With --reload: the folder changes when a file is added or removed, and a file that fails to import is no module.
-reload_extra_files = ["greeter/tools", "greeter/tools/*.py"]
+reload_extra_files = ["greeter/tools", "greeter/tools/**/*.py"]
 control_socket_disable = True  # it is in the home directory, where two installations would conflict
 
 _ENDED = "histogram_ended.db"  # the measurements of all processes that have ended

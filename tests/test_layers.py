@@ -99,8 +99,9 @@ def loads_of(source: str, module: str) -> set[str]:
 
 
 def packages_of(module: str) -> set[str]:
-    """Return the packages around a module, without those that import their own modules."""
-    return set(accumulate(module.split(".")[:-1], "{}.{}".format)) - FACADES
+    """Return the packages around a module, without those that import their own modules, such as those of tools."""
+    packages = set(accumulate(module.split(".")[:-1], "{}.{}".format)) - FACADES
+    return {name for name in packages if not name.startswith("greeter.tools.")}
 
 
 def part_of(module: str) -> str:

@@ -34,6 +34,7 @@ PROBLEMS = {
     FORM + "@tool('Same', form=One)\ndef phmmer(job, word): ...\n": "greeter.tools.phmmer also has a tool 'phmmer'",
     FORM
     + "@tool('Lib', form=One, libraries=['numpyy'])\ndef lib(job, word): ...\n": "'numpyy', which is not installed",
+    "from greeter.tools.zz_package import x\n": "zz_package/part.py, line 2: ZeroDivisionError: division by zero",
     "from greeter.tools.zz_helper import x\n": "zz_helper.py, line 2: ZeroDivisionError: division by zero",
 }
 
@@ -51,6 +52,10 @@ def test_a_file_that_cannot_be_used_is_left_out(
     (tool_folder / "zz_broken.py").write_text(source)
     (tool_folder / "zz_fine.py").write_text(FINE)
     (tool_folder / "zz_helper.py").write_text("y = 0\nx = 1 / y\n")
+    package = tool_folder / "zz_package"
+    package.mkdir()
+    (package / "__init__.py").write_text("from greeter.tools.zz_package.part import x\n")
+    (package / "part.py").write_text("y = 0\nx = 1 / y\n")
     found = {file.name: file for file in tools.read()}
     assert "zz_broken" not in caplog.text
     assert problem in found["zz_broken.py"].problem

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from hashlib import sha256
-from inspect import getfile
 from pathlib import Path
 from platform import python_version
 from types import ModuleType
@@ -20,8 +19,8 @@ DIGITS = 12  # of a SHA-256: enough to distinguish two versions of a file
 def of_code(tool: Tool) -> dict[str, str]:
     """Return the versions of what a process has loaded for a tool, by name.
 
-    That of the tool is the start of a SHA-256, under the name of its file. Raises PackageNotFoundError if a library
-    that the tool names is not installed.
+    That of the tool is the start of a SHA-256, under the name of its module, with `.py`. Raises PackageNotFoundError
+    if a library that the tool names is not installed.
     """
     versions = {"greeter": __version__, "Python": python_version(), **_of_source(tool)}
     return versions | {name: installed.library(name) for name in tool.libraries}
@@ -34,11 +33,11 @@ def of_machine(tool: Tool) -> dict[str, str]:
 
 
 def _of_source(tool: Tool) -> dict[str, str]:
-    """Return one sum for the file of a tool and the modules in its folder whose functions or classes it imports."""
+    """Return one checksum of the file of a tool and the modules in its folder from which it imports something."""
     digest = sha256()
     for path in sorted(set(_files(sys.modules[tool.function.__module__], set()))):
         digest.update(path.read_bytes())
-    return {Path(getfile(tool.function)).name: digest.hexdigest()[:DIGITS]}
+    return {f"{tool.function.__module__.rpartition('.')[2]}.py": digest.hexdigest()[:DIGITS]}
 
 
 def _files(module: ModuleType, seen: set[str]) -> Iterator[Path]:

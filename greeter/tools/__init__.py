@@ -17,9 +17,9 @@ log = logging.getLogger(__name__)
 
 
 class ToolFile(NamedTuple):
-    """A module of this folder."""
+    """A module or package of this folder."""
 
-    name: str  # the name of the file
+    name: str  # of the file, or of the folder of a package
     tools: list[Tool]  # the tools in it; none if it cannot be used
     problem: str  # why it cannot be used, in one line; empty if it can
 
@@ -73,14 +73,15 @@ def _tools(module: str, others: dict[str, Tool]) -> list[Tool]:
 
 def _describe(error: BaseException, name: str) -> str:
     """Return the type and the message of an error, after the last line in this folder that led to it."""
-    frames = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+    frames = [(Path(frame.filename), frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
     message = str(error)
     if isinstance(error, SyntaxError):
-        frames.append((error.filename or "", error.lineno))
+        frames.append((Path(error.filename or ""), error.lineno))
         message = error.msg
     text = " ".join(f"{type(error).__name__}: {message}".split())
     for path, line in reversed(frames):
-        if str(Path(path).parent) in __path__ and path != __file__:
-            where = f"line {line}" if Path(path).name == name else f"{Path(path).name}, line {line}"
-            return f"{where}: {text}"
+        for folder in __path__:
+            if path.is_relative_to(folder) and path != Path(__file__):
+                file = str(path.relative_to(folder))
+                return f"line {line}: {text}" if file == name else f"{file}, line {line}: {text}"
     return text

@@ -48,6 +48,16 @@ def test_a_tool_has_another_version_when_its_code_changes(tool_folder: Path) -> 
     assert reload(tool_folder, zz_deep="NUMBER = 3\n")["zz_whole.py"] != deep["zz_whole.py"]
 
 
+def test_a_package_has_another_version_when_one_of_its_modules_changes(tool_folder: Path) -> None:
+    """It has its own name, not that of the file __init__.py."""
+    package = tool_folder / "zz_whole"
+    package.mkdir()
+    (package / "__init__.py").write_text(TOOL.replace("greeter.tools", "greeter.tools.zz_whole"))
+    first = reload(package, zz_part=PART % 1)
+    assert len(first["zz_whole.py"]) == 12
+    assert reload(package, zz_part=PART % 22)["zz_whole.py"] != first["zz_whole.py"]
+
+
 def test_the_file_of_a_tool_names_its_version() -> None:
     """It could otherwise be taken for the program of the same name."""
     mafft = versions.of_code(load()["mafft"]) | versions.of_machine(load()["mafft"])

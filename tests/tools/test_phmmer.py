@@ -15,11 +15,12 @@ from greeter.jobs.reader import Provenance
 from greeter.jobs.result_files import ResultFile
 from greeter.toolkit import Job, SoftTimeLimitExceeded
 from greeter.toolkit.job import Fallback
-from greeter.tools import SAMPLES, phmmer_alignments, phmmer_hits
+from greeter.tools import SAMPLES
 from greeter.tools import phmmer as module
-from greeter.tools import phmmer_report as reporting
-from greeter.tools.phmmer import EXAMPLES, phmmer
-from greeter.tools.phmmer_found import Found
+from greeter.tools.phmmer import EXAMPLES, alignments, phmmer
+from greeter.tools.phmmer import report as reporting
+from greeter.tools.phmmer.found import Found
+from greeter.tools.phmmer.hits import _HEADER, COLUMNS
 from greeter.web.forms import make_form
 from greeter.web.previews import Previews
 from greeter.web.table_index import TableIndex, Where
@@ -164,7 +165,7 @@ def test_the_header_of_uniprot_is_split(tmp_path: Path) -> None:
     phmmer(job, query=THREE, targets=PROTEINS, evalue=10.0)
     parts = [[hit[name] for name in ("accession", "entry", "description", "organism")] for hit in rows(job)]
     assert parts[0] == ["P29597", "TYK2_HUMAN", "Non-receptor tyrosine-protein kinase TYK2", "Homo sapiens"]
-    matches = [phmmer_hits._HEADER.fullmatch(header) for header in ("", "Globin OS=Mus OX=1", "Globin", "A OS=B c")]
+    matches = [_HEADER.fullmatch(header) for header in ("", "Globin OS=Mus OX=1", "Globin", "A OS=B c")]
     assert [match and match.groups() for match in matches] == [
         *(("", None), ("Globin", "Mus"), ("Globin", None), ("A", "B c"))
     ]
@@ -290,7 +291,7 @@ def test_only_so_many_hits_have_alignments(tmp_path: Path, monkeypatch: pytest.M
 
 def test_too_large_an_alignment_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It would need too much memory."""
-    monkeypatch.setattr(phmmer_alignments, "MOST_ALIGNED", 5)
+    monkeypatch.setattr(alignments, "MOST_ALIGNED", 5)
     job = Job(tmp_path)
     phmmer(job, query=THREE, targets=PROTEINS, evalue=10.0)
     assert re.findall("^#=GF ID (.*)", text(job, "alignments.sto"), re.MULTILINE) == ["sp|P68871|HBB_HUMAN"]
@@ -474,7 +475,7 @@ def test_a_line_shows_where_significance_ends(tmp_path: Path, app: Flask) -> Non
 def test_each_hit_that_is_not_significant_is_marked(tmp_path: Path, app: Flask, address: str, shown: str) -> None:
     """A line is only where the E-values below it are larger; in another order, each hit says it itself (*)."""
     job = Job(tmp_path)
-    with job.table("hits.tsv", phmmer_hits.COLUMNS) as table:
+    with job.table("hits.tsv", COLUMNS) as table:
         for target, evalue, identity in (
             ("a1", 1e-9, 90),
             ("a2", 1e-3, 80),
@@ -483,7 +484,7 @@ def test_each_hit_that_is_not_significant_is_marked(tmp_path: Path, app: Flask, 
             ("b2", 3, 50),
         ):
             table.add(
-                dict.fromkeys(phmmer_hits.COLUMNS, 1)
+                dict.fromkeys(COLUMNS, 1)
                 | {"query": target[0], "target": target, "evalue": evalue, "identity": identity}
                 | {"significant": int(evalue < 0.01), "accession": None, "entry": None, "organism": None}
             )
@@ -499,6 +500,6 @@ def test_each_hit_that_is_not_significant_is_marked(tmp_path: Path, app: Flask, 
 def test_the_sample_can_be_filtered_like_a_new_result() -> None:
     """Its table has the columns of today, with a filter of each percentage that a user may ask for."""
     with closing(TableIndex(SAMPLES / "sample-phmmer/attempts/1/outputs/hits.tsv")) as index:
-        assert index.columns == phmmer_hits.COLUMNS
-    filters = {name for name, column in phmmer_hits.COLUMNS.items() if column.filter == "min"}
+        assert index.columns == COLUMNS
+    filters = {name for name, column in COLUMNS.items() if column.filter == "min"}
     assert filters == {"identity", "query_coverage", "target_coverage"}

@@ -16,10 +16,9 @@ from werkzeug.datastructures import MultiDict
 from greeter.jobs.databases import SHIPPED
 from greeter.toolkit import Database, Job, SoftTimeLimitExceeded, read_fasta
 from greeter.toolkit.job import Fallback
-from greeter.tools import phmmer_found
-from greeter.tools import phmmer_search as module
+from greeter.tools.phmmer import blockwise_search as module
 from greeter.tools.phmmer import phmmer
-from greeter.tools.phmmer_search import read_proteins, search
+from greeter.tools.phmmer.blockwise_search import read_proteins, search
 from greeter.web.forms import make_form
 from tests.conftest import ROOT, needs
 from tests.tools.test_phmmer import GLOBINS, HBB_HUMAN, reference, tables
@@ -47,7 +46,7 @@ def test_a_database_in_many_blocks_gives_the_tables_of_the_program(
     """Every byte is the same, whether the blocks are kept in memory or read again for each query."""
     monkeypatch.setattr(module, "BLOCK", 500)
     monkeypatch.setattr(module, "KEPT_BLOCKS", kept)
-    monkeypatch.setattr(phmmer_found, "PART", kept * 500)
+    monkeypatch.setattr("greeter.tools.phmmer.found.PART", kept * 500)
     job = Job(tmp_path, cores=cores)
     result = phmmer(job, query=query, database=SHIPPED_GLOBINS, targets=None, evalue=evalue)
     assert tables(job) == reference(name)
@@ -57,7 +56,7 @@ def test_a_database_in_many_blocks_gives_the_tables_of_the_program(
 def test_only_a_part_of_the_hits_is_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """The others are in a file, sorted: those of one query may be too many."""
     monkeypatch.setattr(module, "BLOCK", 500)
-    monkeypatch.setattr(phmmer_found, "PART", 5000)
+    monkeypatch.setattr("greeter.tools.phmmer.found.PART", 5000)
     gc.collect()  # what earlier tests have left
     (queries,) = read_proteins(HBB_HUMAN)
     with closing(search(queries, SHIPPED_GLOBINS.path, evalue=10.0)) as results:
@@ -111,7 +110,7 @@ def test_the_hits_of_thousands_of_targets_are_those_of_the_program(
     """With several domains in a hit, hits near the threshold, and equal E-values."""
     monkeypatch.setattr(module, "BLOCK", 50_000)
     monkeypatch.setattr(module, "KEPT_BLOCKS", 3)
-    monkeypatch.setattr(phmmer_found, "PART", 50_000)
+    monkeypatch.setattr("greeter.tools.phmmer.found.PART", 50_000)
     targets, queries = relatives(tmp_path / "targets", 3000), tmp_path / "queries"
     queries.write_text(">".join(GLOBINS.read_text().split(">")[:6]))
     files: list[Path] = [tmp_path / "targets.tbl", tmp_path / "domains.tbl"]

@@ -10,11 +10,10 @@ import pytest
 from pyhmmer.plan7 import Pipeline
 
 from greeter.toolkit import Job
-from greeter.tools import phmmer_search
-from greeter.tools.phmmer import phmmer
-from greeter.tools.phmmer_found import Found, Run
-from greeter.tools.phmmer_search import AMINO, read_proteins, search
-from greeter.tools.phmmer_text import END, query_text
+from greeter.tools.phmmer import blockwise_search, phmmer
+from greeter.tools.phmmer.blockwise_search import AMINO, read_proteins, search
+from greeter.tools.phmmer.found import Found, Run
+from greeter.tools.phmmer.text import END, query_text
 from tests.conftest import needs
 from tests.tools.test_phmmer import GLOBINS, HBB_HUMAN, PROTEINS, REFERENCE, THREE, text
 from tests.tools.test_phmmer_search import SHIPPED_GLOBINS, LimitedJob, relatives
@@ -38,7 +37,7 @@ def test_the_text_equals_that_of_the_program(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int, cores: int
 ) -> None:
     """Several domains, long alignments, several queries, one of them without hits; in one block and in many."""
-    monkeypatch.setattr(phmmer_search, "BLOCK", block)
+    monkeypatch.setattr(blockwise_search, "BLOCK", block)
     job = Job(tmp_path, cores=cores)
     phmmer(job, query=THREE, targets=PROTEINS, evalue=10.0)
     written = text(job, "phmmer.txt")
@@ -95,7 +94,7 @@ def test_the_text_of_a_stopped_search_says_so(tmp_path: Path, monkeypatch: pytes
     query.write_text(">".join(GLOBINS.read_text().split(">")[:5]))
     stopped, whole = LimitedJob(tmp_path), Job(tmp_path / "whole")
     with monkeypatch.context() as patch:
-        patch.setattr(phmmer_search, "BLOCK", 500)
+        patch.setattr(blockwise_search, "BLOCK", 500)
         result = phmmer(stopped, query=query, targets=GLOBINS, evalue=10.0)
     phmmer(whole, query=query, targets=GLOBINS, evalue=10.0)
     note = f"# Stopped at the time limit: {result['queries']} of 4 queries were searched.\n"

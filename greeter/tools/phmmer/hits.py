@@ -11,7 +11,7 @@ from pyhmmer.plan7 import Domain, Hit, TopHits
 
 from greeter.toolkit import Column
 from greeter.toolkit.table import Cell
-from greeter.tools.phmmer_alignments import draw
+from greeter.tools.phmmer.alignments import draw
 
 # https://www.uniprot.org/help/accession_numbers, bare or as in sp|P68871|HBB_HUMAN, and with the number of an isoform
 # (P68871-2) or of a version (P68871.2).

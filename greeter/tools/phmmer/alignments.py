@@ -9,7 +9,7 @@ from typing import BinaryIO, NamedTuple
 from pyhmmer.easel import Alphabet
 from pyhmmer.plan7 import Alignment
 
-from greeter.tools.phmmer_found import Found, Hits
+from greeter.tools.phmmer.found import Found, Hits
 
 PROGRAM = f"pyhmmer {version('pyhmmer')}"
 MOST_ALIGNED = 10_000  # sequences in a multiple alignment, which is made in memory

@@ -15,7 +15,7 @@ from pyhmmer.easel import Alphabet, DigitalSequence, SequenceFile
 from pyhmmer.plan7 import HMM, Background, Builder, OptimizedProfile, Pipeline, Profile
 
 from greeter.toolkit import count_sequences
-from greeter.tools.phmmer_found import Found, Run
+from greeter.tools.phmmer.found import Found, Run
 
 Block: TypeAlias = Any  # a DigitalSequenceBlock of the alphabet, which the type stubs have for other uses only
 Value = TypeVar("Value")

@@ -20,10 +20,10 @@ from greeter.toolkit import (
     longest_sequence,
     tool,
 )
-from greeter.tools.phmmer_report import Report
-from greeter.tools.phmmer_search import read_proteins, search
+from greeter.tools.phmmer.blockwise_search import read_proteins, search
+from greeter.tools.phmmer.report import Report
 
-EXAMPLES = Path(__file__).parents[2] / "static" / "examples"
+EXAMPLES = Path(__file__).parents[3] / "static" / "examples"
 LONGEST_SEQUENCE = 100_000  # residues: the limit of HMMER's search pipeline
 _BYTES_PER_CELL = 36  # of the matrix of two sequences
 
@@ -108,7 +108,7 @@ def memory_need(query: Path, targets: Path | None, evalue: float, database: Data
 def phmmer(job: Job, query: Path, targets: Path | None, evalue: float, database: Database | None = None) -> Result:
     """Search proteins against proteins with HMMER's phmmer.
 
-    The result files are those of `phmmer_report.Report`.
+    The result files are those of `greeter.tools.phmmer.report.Report`.
 
     Args:
         job: The job.

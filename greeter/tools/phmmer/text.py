@@ -14,8 +14,8 @@ from typing import Any
 
 from pyhmmer.plan7 import Hit
 
-from greeter.tools.phmmer_alignments import PROGRAM, as_bytes, printed
-from greeter.tools.phmmer_found import Found, Hits
+from greeter.tools.phmmer.alignments import PROGRAM, as_bytes, printed
+from greeter.tools.phmmer.found import Found, Hits
 
 Row = list[str]
 END = b"[ok]\n"

@@ -11,10 +11,10 @@ from typing import BinaryIO, NamedTuple, Self
 
 from greeter.toolkit import Column, Job, Result
 from greeter.toolkit.table import Cell, Mark
-from greeter.tools.phmmer_alignments import aligned_parts, write_alignments
-from greeter.tools.phmmer_found import Found, Hits
-from greeter.tools.phmmer_hits import COLUMNS, domain_rows, hit_row
-from greeter.tools.phmmer_text import END, query_text, start
+from greeter.tools.phmmer.alignments import aligned_parts, write_alignments
+from greeter.tools.phmmer.found import Found, Hits
+from greeter.tools.phmmer.hits import COLUMNS, domain_rows, hit_row
+from greeter.tools.phmmer.text import END, query_text, start
 
 HITS_ALIGNED = 10_000  # on the page and in the text, as alignments need most of the space
 _FILES = {
