@@ -65,8 +65,10 @@ class JobService:
             TooManyJobs: The client has MAX_ACTIVE jobs already.
             TooManyBytes: The files of the client's jobs take MAX_CLIENT_BYTES already.
             StorageFull: The files of all jobs take MAX_TOTAL_BYTES already.
+            DatabaseRemoved: One that the job uses was removed after its form was checked.
             OSError: The disk is full.
             Unfit: DATA_DIR cannot be used, or does not belong to this Redis.
+            NotConfirmed: Too few replicas of Redis have the job, which is kept.
             RedisError: Redis is unavailable.
         """
         job_id = token_hex(16)
