@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from greeter.web.gunicorn_client import Client
 
-_PERIOD = 0.2  # seconds; the same as READING_SECONDS, so that the polls of a period share their readings
+_PERIOD = 0.2  # seconds
 _TURN = 0.2  # seconds that a thread may answer polls before it answers other requests
 _WARM = 0.001  # seconds in which the caches keep what a poll needs
 _BUSY = 1  # seconds in which a process that polls keep busy does not let them wait

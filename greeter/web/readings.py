@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Iterator
 from time import monotonic
 
 from greeter.jobs.errors import JobNotFound
@@ -11,41 +11,56 @@ from greeter.jobs.samples import PREFIX
 from greeter.web.services import Services
 
 READING_SECONDS = 0.2  # for which a reading is shared: less than between two polls of a page
-_PERIODS = 5  # of READING_SECONDS between two polls of a page
+_POLL_SECONDS = 1  # between two polls of a page
+_LATE_SECONDS = 0.2  # that a poll may be late, and still be read together with others
 _MOST = 64  # jobs that are read ahead together, so that they do not delay other calls to Redis
 
 
 class Readings:
-    """Reads jobs for polls: once in a period for all viewers of a job, and all jobs that are due in it together.
+    """Reads jobs for polls: once for all viewers of a job, and all jobs together that are due while a reading lasts.
 
-    A page polls every second, so the jobs that were polled in one period are due five periods later. The first poll of
-    a period reads all of them, because a call to Redis for each takes a third of the CPU time of a poll.
+    A page polls every second, so it is known which jobs are due. The first poll that finds no reading reads all of
+    them, because a call to Redis for each takes a third of the CPU time of a poll.
     """
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        # The ids by period. Polls use a period twice, and up to 2 * _PERIODS others in between; the cache is LRU.
-        self._polled = lru_cache(2 * _PERIODS + 1)(lambda period: set[str]())
-        self._records = lru_cache(1)(lambda period: dict[str, Record]())  # of one period, by id
+        self._polled: dict[str, float] = {}  # when each job was polled, the longest ago first
+        self._read: dict[str, tuple[float, Record]] = {}  # when each job was read, and what
 
     def find(self, job_id: str) -> Record:
         """Return a reading of a job that is not older than READING_SECONDS, or a sample. Raises JobNotFound."""
         if job_id.startswith(PREFIX):
             return self._services.find(job_id)
-        period = int(monotonic() / READING_SECONDS)
-        records = self._records(period)
-        if job_id not in records:
-            due = self._polled(period - _PERIODS)
-            job_ids = {job_id, *due}
-            due.clear()
-            records.update(self._services.find_all(job_ids))
-        if job_id not in records:
+        now = monotonic()
+        found = self._read.get(job_id)
+        if not found or found[0] <= now - READING_SECONDS:
+            found = self._read_due(job_id, now)
+        self._polled.pop(job_id, None)
+        self._polled[job_id] = now
+        return found[1]
+
+    def _read_due(self, job_id: str, now: float) -> tuple[float, Record]:
+        """Read a job, and those that are due."""
+        # Other threads may change the dicts during a loop, but not while list() copies them.
+        last = {one: read for one, read in list(self._read.items()) if read[0] > now - READING_SECONDS}
+        due = [one for one in self._due(now) if one not in last]
+        found = self._services.find_all({job_id, *due[:_MOST]})
+        self._read = last | {one: (now, record) for one, record in found.items()}
+        if job_id not in found:
             raise JobNotFound(job_id)
-        polled = self._polled(period)
-        if len(polled) < _MOST:
-            polled.add(job_id)
-        return records[job_id]
+        return now, found[job_id]
+
+    def _due(self, now: float) -> Iterator[str]:
+        """Yield the jobs that were polled a second ago, and forget those whose viewers have left."""
+        for job_id, polled in list(self._polled.items()):
+            if polled > now - _POLL_SECONDS + READING_SECONDS:
+                return
+            if polled > now - _POLL_SECONDS - _LATE_SECONDS:
+                yield job_id
+            else:
+                self._polled.pop(job_id, None)
 
     def clear(self) -> None:
         """Forget all readings: the result of a job that has ended may be large."""
-        self._records.cache_clear()
+        self._read = {}

@@ -16,7 +16,6 @@ from greeter.web import gunicorn_polls
 from greeter.web.gunicorn_client import Client
 from greeter.web.gunicorn_polls import Polls, polls
 from greeter.web.malformed import Parser
-from greeter.web.readings import READING_SECONDS
 from tests.conftest import PATIENCE
 
 pytestmark = pytest.mark.skipif(not hasattr(select, "epoll"), reason="only Linux has epoll")
@@ -75,8 +74,7 @@ def reported(requests: select.epoll) -> list[int]:
 
 
 def test_polls_are_reported_together() -> None:
-    """One thread answers those of a period, and only once. They share the readings of jobs."""
-    assert gunicorn_polls._PERIOD == READING_SECONDS
+    """One thread answers those of a period, and only once."""
     with waiting(3, POLL) as (requests, sets, connections):
         (descriptor,) = reported(requests)
         assert set(sets.ready(descriptor)) == {connection.descriptor for connection in connections}
