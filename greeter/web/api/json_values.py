@@ -12,7 +12,8 @@ from greeter.web.api.problem import Problem
 from greeter.web.api.schemas import Schema
 
 _MOST_VALUES = 10_000  # in one request: each takes a hundred times its bytes in memory
-_TEXT = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+# A text, also one without an end, so that it is read once, and not once from each of its quotation marks.
+_TEXT = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+["\\]?', re.DOTALL)
 _WORDS = {
     "string": "a string",
     "integer": "a whole number, such as 10",

@@ -163,6 +163,12 @@ def test_a_long_text_is_no_long_list(client: FlaskClient) -> None:
     assert problem["errors"] == [{"field": "person", "detail": "Shorten this to 80 characters."}]
 
 
+@pytest.mark.parametrize("end", [b"", b"\\"], ids=["text", "backslash"])
+def test_a_long_text_without_an_end_is_read_once(client: FlaskClient, end: bytes) -> None:
+    """Each quotation mark in it could be the start of a text: from all of them, it would take an hour."""
+    refusal(client.post(GREET, data=b'"' + b'\\"' * 1_000_000 + end, content_type="application/json"), 400)
+
+
 @pytest.mark.parametrize(
     ("data", "field"),
     [
