@@ -4,13 +4,14 @@ import bz2
 import io
 import lzma
 import random
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from flask import Flask
+from flask import Flask, request
 from flask.testing import FlaskClient
 from werkzeug.datastructures import MultiDict
 from wtforms import DecimalField, FloatField, Form, IntegerField, StringField, TextAreaField
@@ -178,6 +179,34 @@ def test_too_many_form_parts_are_refused(client: FlaskClient, more: dict) -> Non
     most = client.application.config["MAX_FORM_PARTS"]
     assert f" no more than {most} files and fields, " in answer.text
     assert "submission is too large" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("body", "fields"),
+    [
+        (b"a=1&b=&c&&a=2", {"a": ["1", "2"], "b": [""], "c": [""]}),
+        (b"a+b=%2B+%3d=%26&%C3%A9=\xc3\xa9", {"a b": ["+ ==&"], "é": ["é"]}),
+        (b"a=%&b=%4&c=%zz%%41", {"a": ["%"], "b": ["%4"], "c": ["%zz%A"]}),
+        *((b"a=" + b"x" * before + b"%E2%82%AC%", {"a": ["x" * before + "€%"]}) for before in range(65_526, 65_540)),
+        (b"a=" + b"%" * 65_535 + b"%41", {"a": ["%" * 65_535 + "A"]}),
+    ],
+    ids=lambda value: "" if isinstance(value, dict) else f"{value[:40]}{len(value)}",
+)
+def test_the_fields_of_a_form(app: Flask, body: bytes, fields: dict[str, list[str]]) -> None:
+    """They are decoded in parts of 64 KiB, which cut no escape in two."""
+    with app.test_request_context(method="POST", data=body, content_type="application/x-www-form-urlencoded"):
+        assert request.form.to_dict(flat=False) == fields
+
+
+def test_the_escapes_in_a_form_take_little_memory(client: FlaskClient) -> None:
+    """Python takes a hundred times the memory of what it decodes at once."""
+    body = b"person=" + b"%41" * 1_000_000
+    tracemalloc.start()
+    answer = client.post("/tools/expensive_greet", data=body, content_type="application/x-www-form-urlencoded")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (answer.status_code, "A" * 1_000_000 in answer.text) == (422, True)
+    assert peak < 50_000_000
 
 
 class Numbers(Form):

@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import NamedTuple
-from urllib.parse import unquote_to_bytes
 
 from flask import request
 from werkzeug.datastructures import MultiDict
@@ -89,13 +88,11 @@ def _read_form(tool: Tool) -> tuple[str, Converters]:
 
 
 def _require_utf_8() -> None:
-    """Raise Problem if the current request has a form whose texts are not UTF-8: Werkzeug would leave them escaped."""
+    """Raise Problem if the current request has a form whose texts are not UTF-8."""
     try:
-        if request.mimetype == "application/x-www-form-urlencoded":
-            unquote_to_bytes(request.get_data()).decode()
         request.form  # noqa: B018  reads it
-    except (UnicodeDecodeError, BadRequest) as error:
-        if not isinstance(error.__cause__ or error, UnicodeDecodeError):
+    except BadRequest as error:
+        if not isinstance(error.__cause__, UnicodeDecodeError):
             raise
         detail = "It has text that is not UTF-8. Encode it as UTF-8, and send it again."
         raise Problem(400, "The body is not a form that can be read", detail) from None
