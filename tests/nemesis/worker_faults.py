@@ -28,6 +28,7 @@ class WorkerFaults:
         return [
             self.signal_job,
             self.signal_job,
+            self.suspend_process,
             self.kill_guard,
             self.kill_worker,
             self.kill_everything,
@@ -48,6 +49,12 @@ class WorkerFaults:
         for process in self._processes()[1:2]:
             with suppress(psutil.NoSuchProcess):
                 process.send_signal(self._choose.choice([signal.SIGKILL, signal.SIGTERM, signal.SIGQUIT]))
+
+    def suspend_process(self) -> None:
+        """Suspend a pool process, idle or with a job, until it is replaced."""
+        for process in self._processes()[1:2]:
+            with suppress(psutil.NoSuchProcess):
+                process.suspend()
 
     def kill_guard(self) -> None:
         """Kill the guard of a program."""
