@@ -28,7 +28,7 @@ class FastaField(FileField):
     Args:
         label: The label of the field.
         validators: A list of WTForms validators. Use `[DataRequired()]` if the field must not be empty.
-        alphabet: "protein" (the default), "dna", "rna", or "any" of them.
+        alphabet: "protein", "dna", "rna", or "any" of them (the default).
         gaps: Whether - and . are accepted, as in alignments.
         longest: The maximum length of a sequence in residues. None: only the limits of the installation.
         **kwargs: Other arguments of `FileField` and of WTForms fields, such as `max_bytes` and `description`.
@@ -42,7 +42,7 @@ class FastaField(FileField):
         label: str | None = None,
         validators: Sequence[Callable[..., object]] | None = None,
         *,
-        alphabet: AlphabetName = "protein",
+        alphabet: AlphabetName = "any",
         gaps: bool = False,
         longest: int | None = None,
         **kwargs: Any,
@@ -71,6 +71,15 @@ class FastaField(FileField):
         return f"{number:,} sequence{'s' * (number != 1)}"
 
 
+class ProteinFastaField(FastaField):
+    """A `FastaField(alphabet="protein")`, for tools that were written for version 0.2."""
+
+    def __init__(
+        self, label: str | None = None, validators: Sequence[Callable[..., object]] | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(label, validators, alphabet="protein", **kwargs)
+
+
 class FastqField(FileField):
     """A form field for reads in FASTQ format, pasted or uploaded as a file, which may be a gzip file.
 
@@ -91,6 +100,3 @@ class FastqField(FileField):
         """Return the number of reads, as in `15,739 reads`."""
         number = count_reads(path)
         return f"{number:,} read{'s' * (number != 1)}"
-
-
-ProteinFastaField = FastaField  # its name in version 0.2

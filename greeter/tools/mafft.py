@@ -17,7 +17,7 @@ UNKNOWN = "BJOUXZ*"  # residues
 class MafftForm(Form):
     """The sequences to align."""
 
-    sequences = FastaField("Sequences", [DataRequired("Paste or upload at least two sequences.")], alphabet="any")
+    sequences = FastaField("Sequences", [DataRequired("Paste or upload at least two sequences.")])
 
 
 @tool(

@@ -54,8 +54,8 @@ def check_table(path: Path) -> None:
 class ProteinForm(Form):
     """A required field and an optional one."""
 
-    needed = ProteinFastaField(validators=[DataRequired()])
-    other = ProteinFastaField()
+    needed = FastaField(validators=[DataRequired()], alphabet="protein")
+    other = FastaField(alphabet="protein")
 
 
 class FilesForm(Form):
@@ -206,6 +206,21 @@ def test_the_form_states_what_a_field_takes(meta: Meta) -> None:
     assert form.bases.limits == "At most 3 sequences, 40 residues in all."
     assert "multiple" in form.several()
     assert 'type="file"' in form.table()
+
+
+@pytest.mark.parametrize(
+    ("field", "accepts_dna"),
+    [(FastaField(), True), (FastaField(alphabet="protein"), False), (ProteinFastaField(gaps=True), False)],
+)
+def test_a_fasta_field_takes_any_sequences_unless_it_names_an_alphabet(
+    meta: Meta, field: FastaField, accepts_dna: bool
+) -> None:
+    """The letters of DNA are also letters of proteins, but DNA in a field for proteins is a mistake."""
+    form = type("AnyForm", (Form,), {"sequences": field})
+    filled_form = form(MultiDict({"sequences": ">a\nACGTACGTACGT\n"}), meta=meta)
+    assert filled_form.validate() is accepts_dna
+    assert ("looks like DNA" in str(filled_form.errors)) is not accepts_dna
+    assert form(MultiDict({"sequences": ">a\nMKVLAWTRH\n"}), meta=meta).validate()
 
 
 def test_an_unknown_alphabet_is_refused() -> None:

@@ -13,8 +13,8 @@ COLUMNS = ["qseqid", "sseqid", "pident", "length", "evalue", "bitscore"]  # see 
 class BlastpForm(Form):
     """The proteins to compare."""
 
-    query = FastaField("Query proteins", [DataRequired()])
-    targets = FastaField("Target proteins", [DataRequired()])
+    query = FastaField("Query proteins", [DataRequired()], alphabet="protein")
+    targets = FastaField("Target proteins", [DataRequired()], alphabet="protein")
     evalue = FloatField("Maximum E-value", [InputRequired(), NumberRange(min=1e-200, max=1000)], default=0.001)
 
 

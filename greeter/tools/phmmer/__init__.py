@@ -32,7 +32,10 @@ class PhmmerForm(Form):
     """The query proteins, a database or target proteins, and the E-value threshold."""
 
     query = FastaField(
-        "Query proteins", [DataRequired("Paste or upload at least one protein.")], longest=LONGEST_SEQUENCE
+        "Query proteins",
+        [DataRequired("Paste or upload at least one protein.")],
+        alphabet="protein",
+        longest=LONGEST_SEQUENCE,
     )
     database = DatabaseField(
         "Database",
@@ -43,6 +46,7 @@ class PhmmerForm(Form):
     )
     targets = FastaField(
         "Target proteins",
+        alphabet="protein",
         description="Proteins of your own. They are searched instead of the database, whichever is chosen.",
         longest=LONGEST_SEQUENCE,
     )
