@@ -24,10 +24,10 @@ def file_params(params: Params) -> Inputs:
 
 
 def size_of(inputs: Inputs) -> int:
-    """Return how many bytes files have together. Raises OSError if one of them is gone."""
+    """Return how many bytes files take in total. Raises OSError if one of them no longer exists."""
     return sum(path.stat().st_size for value in inputs.values() for path in paths_in(value))
 
 
 def recorded_databases(params: Params) -> dict[str, JSONObject]:
-    """Return those parameters of a job that are databases, as its record has them."""
+    """Return those parameters of a job that are databases, as stored in its record."""
     return {name: value.recorded for name, value in params.items() if isinstance(value, Database)}

@@ -19,7 +19,7 @@ Reply: TypeAlias = tuple[
 
 @dataclass(frozen=True)
 class QueueStatistics:
-    """Numbers of one queue."""
+    """Counts for one queue."""
 
     waiting: int = 0  # jobs that are waiting
     running: int = 0  # jobs that are running
@@ -32,9 +32,9 @@ class Statistics:
     """Numbers of jobs and workers.
 
     Attributes:
-        queues: Numbers of the queues that have jobs or workers, by name.
+        queues: Counts for the queues that have jobs or workers, by name.
         unfit: Why workers with a recent heartbeat cannot run jobs, one reason for each.
-        idle_tools: Names and signatures of the tools that only workers have that take no jobs.
+        idle_tools: Names and signatures of the tools that only paused workers have.
         bounds: The bounds of the duration buckets, in seconds.
         ended: Numbers of ended jobs and sums of their durations: `("ended", tool, phase)`, `("seconds", tool)`, and
             `("bucket", tool, bound)` for jobs that ran no longer than a bound but longer than the one before it.

@@ -1,4 +1,4 @@
-"""The versions of what a job is made with: the code of its tool, and the libraries, programs and data that it names."""
+"""The versions of what a result depends on: the code of its tool, and its libraries, programs and data."""
 
 from __future__ import annotations
 

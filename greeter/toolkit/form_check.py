@@ -1,4 +1,4 @@
-"""What the form of a tool cannot have, and how its functions match it, found when the tool is loaded."""
+"""Check a tool's form and the signatures of its functions when the tool is loaded."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ def check_form(form: type[wtforms.Form]) -> None:
         form: The form.
 
     Raises:
-        TypeError: This is not a class, or a field has a name that cannot be used, is a field of WTForms for files, or
-            has a field for files inside another one.
+        TypeError: The form is not a class, or a field has a name that cannot be used, is a field of WTForms for files,
+            or has a field for files inside another one.
     """
     if not isinstance(form, type):
         raise TypeError(f"The form of a tool is a class, not one of its objects. Write form={type(form).__name__}.")

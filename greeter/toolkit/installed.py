@@ -27,7 +27,7 @@ def missing(programs: Iterable[str]) -> list[str]:
 
 
 def version(name: str, arguments: str) -> str:
-    """Ask a program for its version, once in each process, and again when it was replaced.
+    """Ask a program for its version, once in each process, and again after it is replaced.
 
     Args:
         name: The name of the program.
@@ -45,7 +45,10 @@ def version(name: str, arguments: str) -> str:
 
 @lru_cache
 def library(name: str) -> str:
-    """Return the version of a Python library, read once in each process. Raises PackageNotFoundError without it."""
+    """Return the version of a Python library, read once in each process.
+
+    Raises PackageNotFoundError if it is not installed.
+    """
     return metadata.version(name)
 
 

@@ -1,4 +1,4 @@
-"""End processes with their descendants, in a worker: what a job, its programs or their guards left behind."""
+"""Kill a worker's leftover processes and their descendants: those of a job, its programs or their guards."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def kill_orphans(spared: Collection[int]) -> None:
 
     It gives up after a second, because a process that waits for a disk cannot be killed. Call it again later.
     """
-    if not (orphans := _orphans(spared)):  # as nearly always
+    if not (orphans := _orphans(spared)):  # the usual case
         return
     terminate(_with_descendants(orphans))
     end = time.monotonic() + 1
@@ -35,7 +35,7 @@ def kill_orphans(spared: Collection[int]) -> None:
 def kill_trees(*pids: int) -> None:
     """Kill processes at once, then end their descendants.
 
-    Those that they start in the meantime go to the process that adopts orphans.
+    Those that they start in the meantime are adopted by the subreaper.
     """
     roots = _processes(pids)
     descendants = [process for process in _with_descendants(roots) if process not in roots]

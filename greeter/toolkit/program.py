@@ -24,14 +24,14 @@ _CHUNK = 65_536  # bytes
 
 
 def find_program(name: str | Path) -> str:
-    """Return the path of a program, given a path or a name on PATH. Raises FileNotFoundError without one."""
+    """Return the path of a program, given a path or a name on PATH. Raises FileNotFoundError if there is none."""
     if path := shutil.which(name):
         return str(path)
     raise FileNotFoundError(f"There is no program {str(name)!r} on this machine. Install it.")
 
 
 def environment(home: Path, cores: int) -> dict[str, str]:
-    """Return the environment of a program: nothing of the worker's but PATH.
+    """Return the environment of a program: only PATH is inherited from the worker.
 
     Args:
         home: The value of HOME, and of TMPDIR, so that a program that is killed leaves nothing elsewhere.
@@ -66,13 +66,13 @@ class Program:
     """
 
     def __init__(self, path: str, command: Command) -> None:
-        """Start the program of a command, which has this path."""
+        """Start a command whose program is at `path`."""
         is_read = command.on_line and command.lines == "stdout"
         self.thread = threading.current_thread()
         self._guard = subprocess.Popen(  # no shell, and the tool names the program  # nosec B603
             [sys.executable, "-I", str(_PROCESS_GUARD), *map(str, command.limits), path, *command.argv[1:]],
             bufsize=0,
-            stdin=subprocess.PIPE,  # closes when this process ends, on which the guard ends the program
+            stdin=subprocess.PIPE,  # closes when this process ends, and the guard then stops the program
             stdout=subprocess.PIPE if is_read else command.stdout or subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             cwd=command.folder,

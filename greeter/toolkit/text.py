@@ -27,7 +27,7 @@ def text_blocks(source: BinaryIO) -> Iterator[str]:
     Raises:
         ToolError: This is not text.
     """
-    # Latin-1 maps each byte to a character, so that it never fails in the middle.
+    # Latin-1 maps each byte to a character, so decoding never fails.
     lines = io.TextIOWrapper(source, encoding="latin-1", newline=None)
     try:
         start = lines.readline(_BLOCK)

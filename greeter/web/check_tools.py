@@ -35,7 +35,7 @@ _VARIABLES = {
 def check_tools() -> None:
     """Check each file in greeter/tools/, and the templates of its tools.
 
-    Exits with status 1 if one of them is wrong.
+    Exits with status 1 if there are errors.
     """
     wrong = False
     for file in services().files:
@@ -90,7 +90,8 @@ def _memory_problems(tool: Tool, params: Params) -> Iterator[str]:
         tool.memory_problem(params, 0)
     except Exception as error:
         problem = f"{type(error).__name__}: {error}"
-        yield f"The function for the memory of {tool.name} fails on the example: {problem}. It returns a MemoryNeed."
+        advice = "It must return a MemoryNeed."
+        yield f"The function for the memory of {tool.name} fails on the example: {problem}. {advice}"
 
 
 def _template_problems(name: str) -> Iterator[str]:

@@ -23,8 +23,8 @@ _ADDRESS = re.compile(rf"(?!\.|.*\.\.|.*\.@){_WORD}@{_NAME}(?:\.{_NAME})+", re.A
 _REMOVABLE = (MailState.ASKED, MailState.DELAYED)
 _NOT_AN_ADDRESS = "This is not an email address. Enter one like ada@example.org."
 _LIMIT = (
-    "No more emails can be sent to this address, or for you, today. Bookmark the page of the job instead, or try again "
-    "tomorrow."
+    "No more emails can be sent to this address or for your jobs today. Bookmark the page of the job instead, or try "
+    "again tomorrow."
 )
 _TOO_FAST = "You have reached the limit of submissions per minute. Wait a minute, then try again."
 _UNAVAILABLE = "The address could not be stored. Wait a few seconds, then try again."
@@ -51,7 +51,7 @@ def ask(job_id: str) -> ResponseReturnValue:
         elif len(address) > _LONGEST or not _ADDRESS.fullmatch(address):
             return _page(record, address, _NOT_AN_ADDRESS), 422
         else:
-            page = url_for("jobs.job", job_id=job_id, _external=True)  # which a worker does not know
+            page = url_for("jobs.job", job_id=job_id, _external=True)  # a worker does not know the site's URL
             if services().jobs.store.mails.ask(job_id, address, page, client_address()) == AskOutcome.LIMIT:
                 return _page(record, address, _LIMIT), 429, {"Retry-After": "86400"}
     except TooManyRequests:

@@ -46,7 +46,7 @@ def count(progress: ReportedProgress | None) -> str:
 
 @lru_cache(maxsize=1024)
 def duration(seconds: int) -> str:
-    """Format seconds as in `40 seconds` or, from one minute on without seconds, `3 hours and 20 minutes`."""
+    """Format seconds as in `40 seconds` or, from one minute on rounded down to minutes, `3 hours and 20 minutes`."""
     if seconds < 1:
         return "less than a second"
     return precisedelta(seconds // 60 * 60 if seconds >= 60 else seconds, minimum_unit="seconds", format="%d")
@@ -83,7 +83,7 @@ def words(value: object) -> str:
 
 
 def plural(unit: str, number: int | None) -> str:
-    """Return the plural of a unit, such as `steps` or `queries`; for 1, the singular. None: the number is unknown."""
+    """Return the plural of a unit, such as `steps` or `queries`; for 1, the singular. `number` is None if unknown."""
     if number == 1:
         return unit
     if unit.endswith("y") and unit[-2:-1] not in "aeiou":

@@ -102,7 +102,7 @@ def test_limits_are_shown_with_the_input(site: Installation, visitor: FlaskClien
     answer = visitor.post(f"/jobs/{job}/mail", data={"address": "new@example.org"})
     assert (answer.status_code, 'value="new@example.org"' in answer.text) == (429, True)
     assert answer.headers["Retry-After"] == "86400"
-    assert "No more emails can be sent to this address, or for you, today. Bookmark the page" in answer.text
+    assert "No more emails can be sent to this address or for your jobs today. Bookmark the page" in answer.text
     assert stored(site, job)[b"address"] == b"b19@example.org"
 
 

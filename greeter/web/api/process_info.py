@@ -13,7 +13,7 @@ from greeter.web.forms import submission_limit
 from greeter.web.services import services
 
 _SUMMARY: Schema = {
-    "id": text("Its name in URLs."),
+    "id": text("Name of the process in URLs."),
     "title": TEXT,
     "description": TEXT,
     "version": TEXT,
@@ -36,7 +36,7 @@ PROCESS = component(
         "inputs": {"type": "object", "additionalProperties": _INPUT},
         "outputs": {"type": "object", "additionalProperties": _OUTPUT},
         "maximumBytes": about("The maximum size of a submission in bytes.", COUNT),
-        "maximumSeconds": about("After this time, a job is stopped, and keeps its partial result.", COUNT),
+        "maximumSeconds": about("Time limit: a job that reaches it is stopped, and keeps its partial result.", COUNT),
     },
 )
 
