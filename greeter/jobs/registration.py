@@ -22,7 +22,7 @@ def register_tools(app: CeleryApp, tools: Iterable[Tool]) -> list[Tool]:
     kind = type("ToolTask", (ToolTask,), {})  # Celery binds a class of tasks to one app
     registered = []
     for tool in tools:
-        if missing := installed.missing(tool.programs):
+        if missing := installed.missing_programs(tool.programs):
             log.warning("%s is left out: install %s and start this worker again", tool.name, " and ".join(missing))
             continue
         app.register_task(kind(tool, *limits))

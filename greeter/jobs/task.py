@@ -41,7 +41,7 @@ class ToolTask(Task):  # type: ignore[type-arg]
         """Prepare the task of a tool. Raises PackageNotFoundError if a library that it names is not installed."""
         self.tool = tool
         self.name, self._signature = tool.name, tool.signature
-        self.versions = versions.of_code(tool)
+        self.versions = versions.code_versions(tool)
         self._soft_limit = tool.soft_time_limit or soft_time_limit
         self._hard_limit = self._soft_limit + grace
         self.time_limit = self._hard_limit  # for Celery: it can also end a suspended process
@@ -99,7 +99,7 @@ class ToolTask(Task):  # type: ignore[type-arg]
     def _versions(self) -> dict[str, str]:
         """Return the versions that the page of the job shows, by name. Programs and data may have been updated."""
         try:
-            return self.versions | versions.of_machine(self.tool)
+            return self.versions | versions.machine_versions(self.tool)
         except Exception:  # the job is not claimed yet, so it could not fail, and would wait forever
             log.exception("cannot read the versions of the programs and data of %s", self.tool.name)
             return self.versions

@@ -16,23 +16,23 @@ from greeter.version import __version__
 DIGITS = 12  # of a SHA-256: enough to distinguish two versions of a file
 
 
-def of_code(tool: Tool) -> dict[str, str]:
+def code_versions(tool: Tool) -> dict[str, str]:
     """Return the versions of what a process has loaded for a tool, by name.
 
     That of the tool is the start of a SHA-256, under the name of its module, with `.py`. Raises PackageNotFoundError
     if a library that the tool names is not installed.
     """
-    versions = {"greeter": __version__, "Python": python_version(), **_of_source(tool)}
-    return versions | {name: installed.library(name) for name in tool.libraries}
+    versions = {"greeter": __version__, "Python": python_version(), **_source_version(tool)}
+    return versions | {name: installed.library_version(name) for name in tool.libraries}
 
 
-def of_machine(tool: Tool) -> dict[str, str]:
+def machine_versions(tool: Tool) -> dict[str, str]:
     """Return the versions of the programs and data of a tool, by name. They may be updated at any time."""
-    programs = {name: installed.version(name, arguments) for name, arguments in tool.programs.items()}
-    return programs | {name: installed.release(path) for name, path in tool.data.items()}
+    programs = {name: installed.program_version(name, arguments) for name, arguments in tool.programs.items()}
+    return programs | {name: installed.data_release(path) for name, path in tool.data.items()}
 
 
-def _of_source(tool: Tool) -> dict[str, str]:
+def _source_version(tool: Tool) -> dict[str, str]:
     """Return one checksum of the file of a tool and the modules in its folder from which it imports something."""
     digest = sha256()
     for path in sorted(set(_files(sys.modules[tool.function.__module__], set()))):

@@ -10,7 +10,7 @@ from wtforms.fields.core import UnboundField
 
 from greeter.toolkit.file_field import FileField
 
-_TAKEN = {
+_RESERVED = {
     "job": "the first parameter of the function",
     "self": "the first parameter of a method",
     "tool": "a parameter with which each tool is run",
@@ -60,8 +60,8 @@ def check_form(form: type[wtforms.Form]) -> None:
     if not isinstance(form, type):
         raise TypeError(f"The form of a tool is a class, not one of its objects. Write form={type(form).__name__}.")
     for name, field in _fields(form).items():
-        if name in _TAKEN:
-            raise TypeError(f"{form.__name__}.{name} cannot be a field, because its name is {_TAKEN[name]}. Rename it.")
+        if use := _RESERVED.get(name):
+            raise TypeError(f"{form.__name__}.{name} cannot be a field, because its name is {use}. Rename it.")
         if name.startswith("_"):
             problem = f"{form.__name__}.{name} cannot be a field, because WTForms ignores names that start with _."
             raise TypeError(f"{problem} Rename it.")

@@ -21,12 +21,12 @@ _MOST_BYTES = 10_000  # of the output that are read
 _LONGEST_VERSION = 80  # characters
 
 
-def missing(programs: Iterable[str]) -> list[str]:
+def missing_programs(programs: Iterable[str]) -> list[str]:
     """Return those of these programs that are not on PATH."""
     return [name for name in programs if not shutil.which(name)]
 
 
-def version(name: str, arguments: str) -> str:
+def program_version(name: str, arguments: str) -> str:
     """Ask a program for its version, once in each process, and again after it is replaced.
 
     Args:
@@ -44,7 +44,7 @@ def version(name: str, arguments: str) -> str:
 
 
 @lru_cache
-def library(name: str) -> str:
+def library_version(name: str) -> str:
     """Return the version of a Python library, read once in each process.
 
     Raises PackageNotFoundError if it is not installed.
@@ -52,7 +52,7 @@ def library(name: str) -> str:
     return metadata.version(name)
 
 
-def release(path: Path) -> str:
+def data_release(path: Path) -> str:
     """Return the first line of a file, up to 80 characters: the release of reference data; "unknown" without one."""
     with suppress(OSError), path.open(errors="replace") as file:
         return file.readline(_LONGEST_VERSION).strip() or "unknown"

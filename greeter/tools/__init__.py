@@ -64,7 +64,7 @@ def _tools(module: str, others: dict[str, Tool]) -> list[Tool]:
             raise ValueError(f"{other.function.__module__} also has a tool {tool.name!r}. Rename one of the functions.")
         for library in tool.libraries:
             try:
-                installed.library(library)
+                installed.library_version(library)
             except PackageNotFoundError:
                 problem = f"{tool.name} uses the library {library!r}, which is not installed."
                 raise ModuleNotFoundError(f"{problem} Correct its name, or install it.") from None

@@ -7,7 +7,7 @@ import time
 from redis import RedisError
 
 from greeter.jobs.store import Store
-from greeter.toolkit.installed import missing
+from greeter.toolkit.installed import missing_programs
 from greeter.toolkit.tool import Tool
 
 _MAX_AGE = 5  # seconds for which one answer of Redis is used
@@ -29,7 +29,7 @@ class Availability:
         """Return a message for the user if a tool cannot run, otherwise None."""
         if not tool.programs:
             return None
-        announced, absent = self._read(), missing(tool.programs)
+        announced, absent = self._read(), missing_programs(tool.programs)
         if tool.name in announced or not (announced or absent):
             return None
         if not absent:  # a worker may announce the tool in a moment, as after an update

@@ -127,16 +127,16 @@ def pair_storage() -> None:
 
 
 @click.command("copy-redis")
-@click.option("--from", "source", prompt="URL of the server to copy from", help="Asked for if it is not given.")
+@click.option("--from", "source_url", prompt="URL of the server to copy from", help="Asked for if it is not given.")
 @click.option("--replace", is_flag=True, help="First delete all records of the server in REDIS_URL.")
 @with_appcontext
-def copy_redis(source: str, replace: bool) -> None:
+def copy_redis(source_url: str, replace: bool) -> None:
     """Copy all records from another server to the one in REDIS_URL. Stop the web, all workers and Flower first."""
     redis_check.check(services().settings.redis_url)
     try:
-        here = RedisUrl.parse(services().settings.redis_url).connect(timeout=60, connect_timeout=3)
-        with RedisUrl.parse(source).connect(timeout=60, connect_timeout=3) as there, here:
-            copied = redis_copy.copy(there, here, replace=replace)
+        target = RedisUrl.parse(services().settings.redis_url).connect(timeout=60, connect_timeout=3)
+        with RedisUrl.parse(source_url).connect(timeout=60, connect_timeout=3) as source, target:
+            copied = redis_copy.copy(source, target, replace=replace)
     except ValueError as error:
         raise click.ClickException(f"The URL of the server to copy from {error}.") from None
     except redis_copy.CopyRefused as error:

@@ -39,7 +39,7 @@ def rerun(archive: Path) -> None:
         crate = _read(archive, Path(folder))
         tool = _tool(crate)
         click.echo(printable(f"{crate.summary} {crate.error}".rstrip()), err=True)
-        now = services().shown(versions.of_code(tool) | versions.of_machine(tool))
+        now = services().with_site_name(versions.code_versions(tool) | versions.machine_versions(tool))
         then = {**crate.versions, **{name: sum_[: versions.DIGITS] for name, sum_ in crate.databases.items()}}
         for line in _compare_versions(then, now | {name: _of_database(name) for name in crate.databases}):
             click.echo(printable(line))

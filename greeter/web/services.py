@@ -60,9 +60,9 @@ class Services:
     def provenance(self, job_id: str) -> Provenance:
         """Read how the result of a job was made. Its software has the name of the site."""
         read = self.reader_for(job_id).provenance(job_id)
-        return replace(read, versions=self.shown(read.versions))
+        return replace(read, versions=self.with_site_name(read.versions))
 
-    def shown(self, versions: Mapping[str, str]) -> dict[str, str]:
+    def with_site_name(self, versions: Mapping[str, str]) -> dict[str, str]:
         """Return versions in which the software has the name of the site."""
         names = {"greeter": self.settings.site_name}
         return {names.get(name, name): version for name, version in versions.items()}

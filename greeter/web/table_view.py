@@ -92,7 +92,7 @@ def selection(path: Path, args: Mapping[str, str]) -> Response | None:
     return Response(index.lines(query.where, query.order), mimetype="text/tab-separated-values")
 
 
-def shown(value: object, column: Column) -> str:
+def cell_text(value: object, column: Column) -> str:
     """Format a cell for a page, in at most 301 characters. The index may have anything in it."""
     if column.format and isinstance(value, int | float):
         return format(value, column.format)

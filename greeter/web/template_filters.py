@@ -14,7 +14,7 @@ from greeter.jobs.progress import ReportedProgress
 from greeter.version import RELEASED, __version__
 from greeter.web.residues import coloured
 from greeter.web.services import services
-from greeter.web.table_view import shown
+from greeter.web.table_view import cell_text
 
 Value = TypeVar("Value")
 
@@ -26,7 +26,7 @@ def init_app(app: Flask) -> None:
     app.jinja_env.filters |= {"count": count, "day": day, "duration": duration, "plural": plural, "words": words}
     app.jinja_env.filters["first_error"] = first_error
     app.jinja_env.filters |= {"stage": estimates.stage, "stages_remain": estimates.stages_remain}
-    app.jinja_env.filters |= {"number": number, "size": naturalsize, "cell": shown, "coloured": coloured}
+    app.jinja_env.filters |= {"number": number, "size": naturalsize, "cell": cell_text, "coloured": coloured}
     mimetypes.add_type("text/plain", ".fa")  # so that a browser shows an example instead of downloading it
 
 

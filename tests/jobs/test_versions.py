@@ -33,7 +33,7 @@ def reload(folder: Path, **sources: str) -> dict[str, str]:
         delattr(tools, name.rpartition(".")[2])
     for name, source in sources.items():
         (folder / f"{name}.py").write_text(source)
-    return versions.of_code(load()["zz_whole"])
+    return versions.code_versions(load()["zz_whole"])
 
 
 def test_a_tool_has_another_version_when_its_code_changes(tool_folder: Path) -> None:
@@ -60,5 +60,5 @@ def test_a_package_has_another_version_when_one_of_its_modules_changes(tool_fold
 
 def test_the_file_of_a_tool_names_its_version() -> None:
     """It could otherwise be taken for the program of the same name."""
-    mafft = versions.of_code(load()["mafft"]) | versions.of_machine(load()["mafft"])
+    mafft = versions.code_versions(load()["mafft"]) | versions.machine_versions(load()["mafft"])
     assert set(mafft) == {"greeter", "Python", "mafft.py", "mafft"}

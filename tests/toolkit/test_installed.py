@@ -21,7 +21,7 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_missing_programs_are_named() -> None:
     """Those that are installed are left out."""
-    assert installed.missing(["sh", "no-such-program", "nor-this"]) == ["no-such-program", "nor-this"]
+    assert installed.missing_programs(["sh", "no-such-program", "nor-this"]) == ["no-such-program", "nor-this"]
 
 
 @pytest.mark.parametrize(
@@ -39,19 +39,19 @@ def test_missing_programs_are_named() -> None:
 def test_a_version_is_the_first_line_that_a_program_prints(program: Path, script: str, version: str) -> None:
     """It is without the name of the program, and short."""
     program.write_text(f"#!/bin/sh\n{script}")
-    assert installed.version("aligner", "-v 'two words'") == version
+    assert installed.program_version("aligner", "-v 'two words'") == version
 
 
 def test_a_program_that_was_replaced_is_asked_again(program: Path) -> None:
     """Otherwise it is asked only once."""
     program.write_text(f"#!/bin/sh\necho asked >> {program}.log; echo 1")
-    assert [installed.version("aligner", "") for _ in range(3)] == ["1"] * 3
+    assert [installed.program_version("aligner", "") for _ in range(3)] == ["1"] * 3
     assert Path(f"{program}.log").read_text() == "asked\n"
     program.write_text("#!/bin/sh\necho 2")
     os.utime(program, (1, 1))
-    assert installed.version("aligner", "") == "2"
+    assert installed.program_version("aligner", "") == "2"
     program.unlink()
-    assert installed.version("aligner", "") == "unknown"
+    assert installed.program_version("aligner", "") == "unknown"
 
 
 def test_a_program_that_cannot_be_executed_has_no_version(program: Path) -> None:
@@ -59,23 +59,23 @@ def test_a_program_that_cannot_be_executed_has_no_version(program: Path) -> None
     for content in (b"\x7fELF\0", b"#!/no/such/interpreter\n"):
         program.write_bytes(content)
         os.utime(program, (len(content), len(content)))
-        assert installed.version("aligner", "") == "unknown"
+        assert installed.program_version("aligner", "") == "unknown"
 
 
 def test_a_program_that_does_not_answer_has_no_version(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is killed with its processes, even if these keep its output open."""
     monkeypatch.setattr(installed, "_TIMEOUT", 0.5)
     program.write_text("#!/bin/sh\nsleep 301 & sleep 301")
-    assert installed.version("aligner", "") == "unknown"
+    assert installed.program_version("aligner", "") == "unknown"
 
 
 def test_the_release_of_data_is_the_first_line_of_its_file(tmp_path: Path) -> None:
     """It is read for each job, because the data may be updated."""
     file = tmp_path / "reldate.txt"
-    assert installed.release(file) == "unknown"
+    assert installed.data_release(file) == "unknown"
     file.write_text("Swiss-Prot 2026_04 of 14-Oct-2026\nmore\n")
-    assert installed.release(file) == "Swiss-Prot 2026_04 of 14-Oct-2026"
+    assert installed.data_release(file) == "Swiss-Prot 2026_04 of 14-Oct-2026"
     file.write_text("x" * 200)
-    assert installed.release(file) == "x" * 80
+    assert installed.data_release(file) == "x" * 80
     file.write_text("")
-    assert installed.release(file) == "unknown"
+    assert installed.data_release(file) == "unknown"

@@ -121,7 +121,7 @@ class Again:
         self._download(app, tool, samples, snapshot, {"databases": {"database": database.recorded}})
 
     def _download(self, app: Flask, tool: Tool, samples: Samples, snapshot: Any, found: dict[str, Any]) -> None:
-        made = found | {"versions": versions.of_code(tool) | versions.of_machine(tool)}
+        made = found | {"versions": versions.code_versions(tool) | versions.machine_versions(tool)}
         record = samples.files.folder("sample-zz_again") / "record.json"
         record.write_text(dumps({"snapshot": snapshot, "provenance": made}))
         app.extensions["greeter"] = replace(app.extensions["greeter"], samples=samples)

@@ -19,7 +19,7 @@ from greeter.jobs.result_files import ResultFile
 from greeter.toolkit import Column, Job
 from greeter.web.previews import Previews
 from greeter.web.table_index import TableIndex
-from greeter.web.table_view import TableView, selection, shown
+from greeter.web.table_view import TableView, cell_text, selection
 from tests.conftest import Installation, wait_for
 from tests.http import fetch, post, submit, wait_for_end
 from tests.zoo.tabulating import COLUMNS, rows
@@ -323,7 +323,7 @@ def test_too_many_choices_are_not_listed(tmp_path: Path) -> None:
 def test_cells_are_formatted() -> None:
     """A number has the format of its column, anything else is a text of at most 301 characters."""
     column = Column("E-value", "number", format=".2g")
-    assert [shown(value, column) for value in (1.234e-50, 0, None, "none", "x" * 400)] == [
+    assert [cell_text(value, column) for value in (1.234e-50, 0, None, "none", "x" * 400)] == [
         *("1.2e-50", "0", "", "none"),
         "x" * 300 + "…",
     ]
