@@ -1,7 +1,7 @@
 """The web application. Only greeter/__init__.py and gunicorn.conf.py import it.
 
 - The application: app creates it; services has what all views share; site and site_pages are the operator's own parts.
-- Pages: pages (the front page, help, forms), jobs and job_actions with job_context and readings (the page of a job),
+- Pages: pages (the front page, help, forms), jobs and job_actions with job_context and poll_cache (the page of a job),
   mail, errors, explanations.
 - Forms: forms, field_checks, form_values, uploads, request_body, multipart. submitting submits a job, and refusals says
   why not; availability says whether the programs of a tool are installed.

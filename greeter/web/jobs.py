@@ -17,7 +17,7 @@ from greeter.jobs.samples import PREFIX
 from greeter.web import crate, downloads
 from greeter.web.errors import missing_file, not_found
 from greeter.web.job_context import JobStatus, context_of, files_of, status_of, wait_headers
-from greeter.web.readings import Readings
+from greeter.web.poll_cache import PollCache
 from greeter.web.services import services
 from greeter.web.table_index import BrokenIndex
 from greeter.web.table_view import selection
@@ -37,7 +37,7 @@ class JobId(BaseConverter):
 
 def init_app(app: Flask) -> None:
     """Add the pages of jobs to the app."""
-    app.extensions["readings"] = Readings(app.extensions["greeter"])
+    app.extensions["poll_cache"] = PollCache(app.extensions["greeter"])
     app.extensions["fragments"] = lru_cache(_FRAGMENTS)(_fragment)
     app.url_map.converters["job_id"] = JobId
     app.register_blueprint(bp)
@@ -54,14 +54,14 @@ def job(job_id: str) -> ResponseReturnValue:
 @bp.get("/jobs/<job_id:job_id>/progress")
 def progress(job_id: str) -> ResponseReturnValue:
     """Render the fragment that htmx polls, or answer 304 if the page already shows the current state."""
-    readings, fragments = current_app.extensions["readings"], current_app.extensions["fragments"]
-    record: Record = readings.find(job_id)
+    poll_cache, fragments = current_app.extensions["poll_cache"], current_app.extensions["fragments"]
+    record: Record = poll_cache.find(job_id)
     tag = _tag(record)
     if request.headers.get("HX-PTag") == tag:
         return "", 304
     if record.active:
         return fragments(record, request.root_path, tag), {"HX-PTag": tag}
-    readings.clear()
+    poll_cache.clear()
     return _fragment(record, request.root_path, tag), {"HX-PTag": tag}
 
 

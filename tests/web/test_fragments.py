@@ -9,8 +9,8 @@ from flask import Flask, template_rendered
 
 from greeter import create_app
 from greeter.jobs.runner import Runner
-from greeter.web import readings
-from greeter.web.readings import READING_SECONDS
+from greeter.web import poll_cache
+from greeter.web.poll_cache import CACHE_SECONDS
 from tests.conftest import Installation, wait_for
 
 pytestmark = pytest.mark.redis
@@ -42,11 +42,11 @@ def test_one_rendering_serves_all_who_watch_a_job(with_redis: Installation) -> N
         assert (len(rendered), f'hx-get="/below{path}"' in below.text) == (2, True)
         store.claim(job_id, Runner("worker", 1), {})
         store.report_progress(job_id, Runner("worker", 1), {"current": 3, "total": 9, "unit": "step", "seconds": 1})
-        time.sleep(READING_SECONDS)
+        time.sleep(CACHE_SECONDS)
         third = app.test_client().get(path)
         assert (len(rendered), "3 of 9 steps" in third.text) == (3, True)
         store.update(job_id, Runner("worker", 1), "SUCCESS", {"result": "{}"})
-        time.sleep(READING_SECONDS)
+        time.sleep(CACHE_SECONDS)
         tokens = [app.test_client().get(path).text for _ in range(2)]
         assert len(rendered) == 5
         assert tokens[0] != tokens[1]  # each has a token of its own, so that each can submit the job again
@@ -70,7 +70,7 @@ def test_one_call_reads_all_jobs_that_are_due(with_redis: Installation, monkeypa
     first, second, third = (with_redis.submit("nap") for _ in range(3))
     client = create_app(with_redis.settings).test_client()
     seconds = 990.0
-    monkeypatch.setattr(readings, "monotonic", lambda: seconds)
+    monkeypatch.setattr(poll_cache, "monotonic", lambda: seconds)
     client.get(f"/jobs/{first}/progress")  # loads the script
     seconds = 1000.0
 
@@ -81,7 +81,7 @@ def test_one_call_reads_all_jobs_that_are_due(with_redis: Installation, monkeypa
     assert [poll(job_id) for job_id in (first, second, third, first)] == [(1, 1), (1, 1), (1, 1), (0, 0)]
     seconds += 1
     assert [poll(job_id) for job_id in (second, first)] == [(1, 3), (0, 0)]
-    seconds += READING_SECONDS + 0.1
+    seconds += CACHE_SECONDS + 0.1
     assert poll(first) == (1, 1)
     seconds += 0.85  # earlier than one is expected, and later than the other
     with_redis.store.cancel(second)
@@ -96,7 +96,7 @@ def test_a_poll_of_a_job_that_does_not_exist_changes_no_other(
     """Whatever else is due at the same time."""
     job_id, seconds = with_redis.submit("nap"), 1000.05
     client = create_app(with_redis.settings).test_client()
-    monkeypatch.setattr(readings, "monotonic", lambda: seconds)
+    monkeypatch.setattr(poll_cache, "monotonic", lambda: seconds)
     for _ in range(2):
         seconds += 1
         polled = {one: client.get(f"/jobs/{one}/progress") for one in ("0" * 32, "sample-missing", job_id)}
@@ -112,8 +112,8 @@ def test_one_reading_serves_polls_that_arrive_together(with_redis: Installation)
     store.cancel(job_id)
     assert "<title>Cancelled - " in client.get(path).text
     assert client.get(f"{path}.json").json["phase"] == "cancelled"
-    time.sleep(READING_SECONDS)
+    time.sleep(CACHE_SECONDS)
     assert "<title>Cancelled - " in client.get(f"{path}/progress").text
     store.delete(job_id)
-    time.sleep(READING_SECONDS)
+    time.sleep(CACHE_SECONDS)
     assert client.get(f"{path}/progress").status_code == 404

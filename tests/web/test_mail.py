@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from greeter import create_app
 from greeter.jobs.mails import MailState
 from greeter.jobs.runner import Runner
-from greeter.web.readings import READING_SECONDS
+from greeter.web.poll_cache import CACHE_SECONDS
 from tests.conftest import Installation
 from tests.servers import use
 
@@ -163,7 +163,7 @@ def test_an_email_adds_no_redis_command_to_a_poll(site: Installation, visitor: F
     visitor.get(f"/jobs/{job}/progress")  # Redis loads the script
     costs = []
     for _ in range(2):
-        time.sleep(READING_SECONDS)
+        time.sleep(CACHE_SECONDS)
         before = calls(site)
         visitor.get(f"/jobs/{job}/progress")
         costs.append(calls(site) - before)

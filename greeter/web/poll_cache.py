@@ -1,4 +1,4 @@
-"""The readings of jobs that polls share."""
+"""A cache of job records that polls share."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from greeter.jobs.record import Record
 from greeter.jobs.samples import PREFIX
 from greeter.web.services import Services
 
-READING_SECONDS = 0.2  # for which a reading is shared: less than between two polls of a page
+CACHE_SECONDS = 0.2  # for which a reading is shared: less than between two polls of a page
 _POLL_SECONDS = 1  # between two polls of a page
 _LATE_SECONDS = 0.2  # that a poll may be late, and still be read together with others
 _MOST = 64  # jobs that are read ahead together, so that they do not delay other calls to Redis
 
 
-class Readings:
+class PollCache:
     """Reads jobs for polls: once for all viewers of a job, and all jobs together that are due while a reading lasts.
 
     A page polls every second, so it is known which jobs are due. The first poll that finds no reading reads all of
@@ -29,12 +29,12 @@ class Readings:
         self._read: dict[str, tuple[float, Record]] = {}  # when each job was read, and what
 
     def find(self, job_id: str) -> Record:
-        """Return a reading of a job that is not older than READING_SECONDS, or a sample. Raises JobNotFound."""
+        """Return a reading of a job that is not older than CACHE_SECONDS, or a sample. Raises JobNotFound."""
         if job_id.startswith(PREFIX):
             return self._services.find(job_id)
         now = monotonic()
         found = self._read.get(job_id)
-        if not found or found[0] <= now - READING_SECONDS:
+        if not found or found[0] <= now - CACHE_SECONDS:
             found = self._read_due(job_id, now)
         self._polled.pop(job_id, None)
         self._polled[job_id] = now
@@ -43,7 +43,7 @@ class Readings:
     def _read_due(self, job_id: str, now: float) -> tuple[float, Record]:
         """Read a job, and those that are due."""
         # Other threads may change the dicts during a loop, but not while list() copies them.
-        last = {one: read for one, read in list(self._read.items()) if read[0] > now - READING_SECONDS}
+        last = {one: read for one, read in list(self._read.items()) if read[0] > now - CACHE_SECONDS}
         due = [one for one in self._due(now) if one not in last]
         found = self._services.find_all({job_id, *due[:_MOST]})
         self._read = last | {one: (now, record) for one, record in found.items()}
@@ -54,7 +54,7 @@ class Readings:
     def _due(self, now: float) -> Iterator[str]:
         """Yield the jobs that were polled a second ago, and forget those whose viewers have left."""
         for job_id, polled in list(self._polled.items()):
-            if polled > now - _POLL_SECONDS + READING_SECONDS:
+            if polled > now - _POLL_SECONDS + CACHE_SECONDS:
                 return
             if polled > now - _POLL_SECONDS - _LATE_SECONDS:
                 yield job_id
