@@ -12,10 +12,11 @@
 - Celery: celery_app, registration, task, request, consumer, pool, transport, and backend, which keeps results in the
   record.
 - While a job runs: reporting and ticker send heartbeats and enforce limits; interrupts, resource_limits, containment
-  and survivors control its process and the processes that it starts; meter measures its files; pool_process and
-  process_state decide whether its process is fit for the next job.
-- Recovery: sweeper, cleaner, intake, unknown_tools, watchdog. active and release end the jobs of a worker. fitness,
-  installation and probe check the disk; redis_check checks Redis, and redis_copy copies all records to another one.
+  and leftover_processes control its process and the processes that it starts; meter measures its files; pool_process
+  and process_state decide whether its process is fit for the next job.
+- Recovery: sweeper, cleaner, intake, unknown_tools, watchdog. active_jobs and release end the jobs of a worker.
+  fitness, installation and probe check the disk; redis_check checks Redis, and redis_copy copies all records to another
+  one.
 - Reference databases: databases, staging. versions has the versions of what a job uses.
 - Emails: mails, mailer, mail_server.
 """

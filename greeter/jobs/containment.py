@@ -15,7 +15,7 @@ from typing import NoReturn
 import billiard
 import psutil
 
-from greeter.jobs import survivors
+from greeter.jobs import leftover_processes
 from greeter.toolkit.job import Job
 from greeter.toolkit.process_guard import adopt_orphans, die_with_parent, kill_descendants
 from greeter.toolkit.process_trees import kill_orphans, kill_trees
@@ -33,8 +33,8 @@ def prepare_worker(installation: str) -> None:
     }  # none of them belongs to a job, as no job has run yet
     adopt_orphans()
     atexit.register(kill_orphans, _helpers)  # pool processes exit without calling this
-    survivors.mark_worker(installation)
-    survivors.end_survivors()
+    leftover_processes.mark_worker(installation)
+    leftover_processes.end_all()
 
 
 def prepare_pool_process() -> None:
@@ -42,7 +42,7 @@ def prepare_pool_process() -> None:
     os.setpgrp()
     die_with_parent()
     adopt_orphans()
-    survivors.mark_pool_process()
+    leftover_processes.mark_pool_process()
     logging.raiseExceptions = False  # a tool may close the stream of the log
     _allow_multiprocessing()
 
@@ -75,7 +75,7 @@ def end_orphans() -> None:
         return
     pool = {process.pid for process in billiard.active_children() if process.pid}
     kill_orphans(pool.union(_helpers))
-    survivors.end_survivors()
+    leftover_processes.end_all()
 
 
 def end_pool_process(pid: int | None) -> None:

@@ -10,7 +10,7 @@ from threading import Event, Thread
 from celery.worker import state
 from redis import RedisError
 
-from greeter.jobs.active import active_jobs, kill_jobs
+from greeter.jobs.active_jobs import active_jobs, kill_jobs
 from greeter.jobs.containment import end_pool, exit_at_once
 from greeter.jobs.runner import Runner
 from greeter.jobs.service import JobService

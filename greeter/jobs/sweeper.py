@@ -7,7 +7,7 @@ import time
 from collections.abc import Collection
 
 from greeter.jobs import redis_check
-from greeter.jobs.active import active_jobs, kill_jobs
+from greeter.jobs.active_jobs import active_jobs, kill_jobs
 from greeter.jobs.cleaner import Cleaner
 from greeter.jobs.errors import UNAVAILABLE
 from greeter.jobs.intake import Intake

@@ -18,14 +18,14 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has 
 # A main process, its pool process, and a daemon without an environment.
 WORKER = """
 import os, subprocess, sys, time
-from greeter.jobs.survivors import mark_pool_process, mark_worker
+from greeter.jobs.leftover_processes import mark_pool_process, mark_worker
 mark_worker(sys.argv[1])
 if not os.fork():
     mark_pool_process()
     print(subprocess.Popen(["env", "-i", "setsid", "sleep", "300"], stdout=-3).pid, flush=True)
 time.sleep(300)
 """
-SWEEP = "from greeter.jobs.survivors import end_survivors, mark_worker; mark_worker({!r}); end_survivors()"
+SWEEP = "from greeter.jobs.leftover_processes import end_all, mark_worker; mark_worker({!r}); end_all()"
 
 
 class Family(NamedTuple):

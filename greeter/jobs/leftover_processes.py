@@ -40,22 +40,22 @@ def mark_pool_process() -> None:
         resource.setrlimit(resource.RLIMIT_RTTIME, (mark - 1, mark))
 
 
-def end_survivors() -> None:
+def end_all() -> None:
     """End the marked processes of this installation whose main process is gone.
 
     It gives up after a second, because a process that waits for a disk cannot be killed. Call it again later.
     """
     own, end_at = _limits()[1], time.monotonic() + _SECONDS
-    while _is_mark(own) and (survivors := _survivors(own)):
-        terminate(survivors)
-        kill(survivors)
+    while _is_mark(own) and (found := _leftover(own)):
+        terminate(found)
+        kill(found)
         if time.monotonic() > end_at:
             break
 
 
-def _survivors(own: int) -> list[psutil.Process]:
+def _leftover(own: int) -> list[psutil.Process]:
     suspects = [pid for pid in psutil.pids() if _is_of_another_worker(_limits(pid)[1], own)]
-    if not suspects:  # as nearly always
+    if not suspects:  # the usual case
         return []
     found = {}
     for pid in suspects:
