@@ -185,7 +185,7 @@ def test_the_polls_of_a_page_are_answered(installation: Installation) -> None:
     """They wait for others, and also on such a connection, other requests and one that is sent ahead are answered."""
     with socket.create_connection(("127.0.0.1", installation.settings.web_port), timeout=30) as client:
         for request in (POLL, POLL, POLL.replace(b"PTag", b"Other"), POLL):
-            time.sleep(0.1)  # a poll that comes at once would not wait
+            time.sleep(0.6)  # as long as makes a poll one of a page
             client.sendall(request)
             assert status(client) == 200
         client.sendall(POLL + LAST_REQUEST)

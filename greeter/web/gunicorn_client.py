@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import select
 import socket
+import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BytesIO
 
 from gunicorn.workers.gthread import TConn
@@ -20,9 +21,10 @@ class Client:
     conn: TConn  # gunicorn's object for it
     until: float  # when to close it if its client sends nothing
     is_in: select.epoll  # the set that reports its events
-    is_polling: bool = False  # whether the last request was a poll, and since the first poll, all were
+    is_polling: bool = False  # whether it carries the polls of pages
+    answered: float = field(default_factory=time.monotonic)  # when its last request was, or when it connected
     has_polled: bool = False
-    is_shared: bool = False  # whether anything else came after a poll
+    is_mixed: bool = False  # whether anything else came after a poll
     is_ending: bool = False  # whether the last response is sent, and the client should close the connection
 
     @property

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from greeter.web.gunicorn_client import Client
+    from greeter.web.malformed import Parser
 
 _PERIOD = 0.2  # seconds
 _TURN = 0.2  # seconds that a thread may answer polls before it answers other requests
-_WARM = 0.001  # seconds in which the caches keep what a poll needs
-_BUSY = 1  # seconds in which a process that polls keep busy does not let them wait
+_GAP = 0.5  # seconds between two polls of a page, at least
 
 
 class Polls:
@@ -28,14 +28,12 @@ class Polls:
         """Report the polls to the threads that wait for these requests."""
         self._requests = requests
         self._polls = select.epoll()
-        self._answered = 0.0  # when the last poll was
-        self._busy_until = 0.0
         requests.register(self._polls, select.EPOLLIN | select.EPOLLONESHOT)
 
     def wait(self, client: Client, event: int) -> None:
         """Report an event of a client once."""
         descriptor, events = client.conn.sock.fileno(), event | select.EPOLLONESHOT
-        right = self._polls if client.is_polling and time.monotonic() > self._busy_until else self._requests
+        right = self._polls if client.is_polling else self._requests
         if client.is_in is right:
             right.modify(descriptor, events)
         else:
@@ -48,27 +46,25 @@ class Polls:
         if descriptor != self._polls.fileno():
             yield descriptor
             return
-        if time.monotonic() - self._answered > _WARM:
-            time.sleep(_PERIOD - time.monotonic() % _PERIOD)
+        time.sleep(_PERIOD - time.monotonic() % _PERIOD)
         end = time.monotonic() + _TURN
         events = self._polls.poll(0, 1)
         # If there are more, another thread waits for the end of the next period, and answers those that are left then.
         self._requests.modify(self._polls, select.EPOLLIN | select.EPOLLONESHOT)
         while events:
             yield events[0][0]
-            self._answered = time.monotonic()
-            if self._answered > end:  # they arrive as fast as they are answered
-                self._busy_until = end + _BUSY
-                return
-            events = self._polls.poll(0, 1)
+            events = self._polls.poll(0, 1) if time.monotonic() < end else []
 
 
 def polls(client: Client) -> bool:
-    """Note that a request of a client was answered, and return whether its connection carries polls, and nothing else.
+    """Note that a request of a client was answered, and return whether its connection carries the polls of pages.
 
-    A proxy may send the requests of many pages on one connection, and those that are no polls should not wait.
+    These are the polls of one page, one each second, or those of many pages on a connection that a proxy keeps for
+    polls alone.
     """
-    is_poll = client.conn.parser.is_poll  # type: ignore[union-attr]
-    client.is_shared |= client.has_polled and not is_poll
-    client.has_polled |= is_poll
-    return is_poll and not client.is_shared
+    parser: Parser = client.conn.parser  # type: ignore[assignment]
+    before, client.answered = client.answered, time.monotonic()
+    client.is_mixed |= client.has_polled and not parser.is_poll
+    client.has_polled |= parser.is_poll
+    is_kept_for_polls = parser.is_forwarded and not client.is_mixed
+    return parser.is_poll and (is_kept_for_polls or client.answered - before > _GAP)

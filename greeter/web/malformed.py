@@ -63,6 +63,7 @@ class Parser(RequestParser):
         super().__init__(cfg, source, source_addr)
         self.unreader: _Unreader = _Unreader(source)
         self.is_poll = False  # whether the last request is a poll of a page: no other has the tag of a fragment
+        self.is_forwarded = False  # whether a proxy has sent it
         self._last: tuple[bytes, Request | None] = b"", None  # the last request, if it had no body
 
     def __next__(self) -> Request:
@@ -80,8 +81,9 @@ class Parser(RequestParser):
             raise Malformed(error, start) from error
         finally:
             self.unreader.in_head = False
-        is_get = request.method == "GET" and _has_no_body(request)
-        self.is_poll = is_get and any(name == "HX-PTAG" for name, _ in request.headers)
+        names = {name for name, _ in request.headers}
+        self.is_poll = request.method == "GET" and _has_no_body(request) and "HX-PTAG" in names
+        self.is_forwarded = "X-FORWARDED-FOR" in names
         is_all = _has_no_body(request) and not self.unreader.buf.getvalue()
         self._last = (start, request) if is_all else (b"", None)
         return request

@@ -22,6 +22,7 @@ pytestmark = pytest.mark.skipif(not hasattr(select, "epoll"), reason="only Linux
 
 PAGE = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 POLL = b"GET / HTTP/1.1\r\nHost: localhost\r\nhx-ptag: 1\r\n\r\n"
+FORWARDED = POLL.replace(b"\r\n\r\n", b"\r\nX-Forwarded-For: 192.0.2.1\r\n\r\n")
 SLOW = b"POST / HTTP/1.1\r\nHost: localhost\r\nhx-ptag: 1\r\nContent-Length: 9\r\n\r\n"
 
 
@@ -44,11 +45,12 @@ class Connection:
         self.descriptor = server.fileno()
         requests.register(server, select.EPOLLONESHOT)
 
-    def answer(self, request: bytes) -> bool:
-        """Take a request, and return whether the next one counts as a poll."""
+    def answer(self, request: bytes, seconds: float = 1) -> bool:
+        """Take a request, so many seconds after the last one, and return whether the next one counts as a poll."""
         self.browser.sendall(request)
         assert self.client.receive()
         next(self.client.conn.parser)  # type: ignore[arg-type]
+        self.client.answered = time.monotonic() - seconds
         self.client.is_polling = polls(self.client)
         return self.client.is_polling
 
@@ -105,45 +107,37 @@ def test_other_requests_do_not_wait_for_polls() -> None:
         assert [list(sets.ready(descriptor)) for descriptor in descriptors] == [[one] for one in descriptors]
 
 
-def test_polls_in_close_succession_do_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A script sends one after the other: the first waits for the end of the period, and the next ones do not."""
-    waits: list[float] = []
-    monkeypatch.setattr(time, "sleep", waits.append)
-    monkeypatch.setattr(gunicorn_polls, "_WARM", PATIENCE)
+def test_a_connection_moves_between_the_sets() -> None:
+    """A browser may send a request for a page on the connection of its polls."""
     with waiting(1, POLL) as (requests, sets, (connection,)):
-        for _ in range(3):
-            assert list(sets.ready(reported(requests)[0])) == [connection.descriptor]
+        for request in (PAGE, POLL, PAGE):
+            (descriptor,) = reported(requests)
+            assert list(sets.ready(descriptor)) == [connection.descriptor]
+            connection.client.receive()
+            next(connection.client.conn.parser)  # type: ignore[arg-type]
+            is_polling = connection.answer(request)
+            assert is_polling == (request == POLL)
             sets.wait(connection.client, select.EPOLLIN)
-        assert len(waits) == 1
-
-
-def test_polls_that_come_as_fast_as_they_are_answered_do_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process that is busy with them needs no pauses."""
-    monkeypatch.setattr(gunicorn_polls, "_TURN", 0)
-    with waiting(3, POLL) as (requests, sets, connections):
-        for _ in connections:
-            (first,) = sets.ready(reported(requests)[0])
-        busy = next(connection for connection in connections if connection.descriptor == first)
-        sets.wait(busy.client, select.EPOLLIN)
-        assert reported(requests) == [first]
-
-
-def test_a_connection_that_carries_other_requests_too_does_not_wait() -> None:
-    """A proxy may send the polls of many pages, and requests for pages, on one connection."""
-    with waiting(1, POLL) as (requests, sets, (connection,)):
-        assert list(sets.ready(reported(requests)[0])) == [connection.descriptor]
-        connection.client.receive()
-        next(connection.client.conn.parser)  # type: ignore[arg-type]
-        for request in (PAGE, POLL, POLL):
-            assert not connection.answer(request)
-            sets.wait(connection.client, select.EPOLLIN)
-        connection.browser.sendall(POLL)
+            connection.browser.sendall(POLL)
         assert reported(requests) == [connection.descriptor]
 
 
-def test_polls_after_the_page_count() -> None:
-    """A browser first requests the page on the connection of its polls."""
+def test_a_page_polls_each_second() -> None:
+    """A script polls faster, and a browser sends other requests on the connection too."""
     with waiting(0, PAGE) as (requests, _, _), ExitStack() as stack:
         connection = Connection(requests, stack)
-        assert [connection.answer(request) for request in (PAGE, PAGE, POLL, POLL)] == [False, False, True, True]
-        assert not Connection(requests, stack).answer(SLOW)
+        assert not connection.answer(PAGE)
+        assert connection.answer(POLL)
+        assert not connection.answer(POLL, seconds=0.1)
+        assert not connection.answer(PAGE)
+        assert connection.answer(POLL)
+        assert not connection.answer(SLOW)
+
+
+def test_a_proxy_may_keep_a_connection_for_polls_alone() -> None:
+    """Those of many pages may follow each other at once. After anything else, they do not wait for each other."""
+    with waiting(0, PAGE) as (requests, _, _), ExitStack() as stack:
+        connection = Connection(requests, stack)
+        assert [connection.answer(FORWARDED, seconds) for seconds in (0, 0.1, 1)] == [True, True, True]
+        assert not connection.answer(PAGE)
+        assert not connection.answer(FORWARDED, seconds=0.1)
