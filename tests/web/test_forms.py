@@ -181,6 +181,15 @@ def test_too_many_form_parts_are_refused(client: FlaskClient, more: dict) -> Non
     assert "submission is too large" in answer.text
 
 
+@pytest.mark.parametrize(("headers", "status"), [(100, 422), (200_000, 413)])
+def test_the_headers_of_a_part_have_a_limit(client: FlaskClient, headers: int, status: int) -> None:
+    """Each line of them takes many times its bytes in memory."""
+    head = b'--a\r\nContent-Disposition: form-data; name="total"\r\n' + b"X: a\r\n" * headers
+    body = head + b"\r\nmany\r\n--a--\r\n"
+    answer = client.post("/tools/expensive_greet", data=body, content_type="multipart/form-data; boundary=a")
+    assert answer.status_code == status
+
+
 @pytest.mark.parametrize(
     ("body", "fields"),
     [
