@@ -135,7 +135,7 @@ def _drain(_state: object, **_: object) -> int:
 @heartbeat_sent.connect
 def _sweep(**_: object) -> None:
     watchdog.beat()
-    sweeper.intake.end_silent_processes(settings.silence_limit // 2)  # this is called every two seconds
+    sweeper.intake.end_unresponsive_processes(settings.silence_limit // 2)  # this is called every two seconds
     sweeper.run()
     mailer.run()
     containment.end_orphans()  # last, because it fails without descriptors

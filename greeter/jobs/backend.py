@@ -48,7 +48,7 @@ class JobBackend(BaseBackend):
             super().mark_as_failure(task_id, exc, *args, **kwargs)
         elif isinstance(exc, (NotRegistered, ToolChanged)):
             if queue := self._jobs.return_unknown(task_id, exc, self._app.tools):
-                self._app.intake.rest(queue)
+                self._app.intake.pause(queue)
         else:
             runner = self._runner_of(**kwargs)
             if not isinstance(exc, WorkerLostError):  # Celery failed outside the task, as it would with every job

@@ -18,8 +18,8 @@ from greeter.toolkit.tool import Tool
 
 log = logging.getLogger(__name__)
 
-_PATIENCE = 5  # seconds in which a process is replaced
-_REST = 1  # second
+_REPLACEMENT_SECONDS = 5  # in which a process is replaced
+_PAUSE_SECONDS = 1
 _NO_PROCESS = "The worker has no process that can run jobs. Check its log, or start it again."
 
 
@@ -27,7 +27,7 @@ class Intake:
     """The consumer of a worker, which can be paused, and drained by an operator."""
 
     def __init__(self, queues: Collection[str], consumer: Consumer | None = None) -> None:
-        """Use this consumer of these queues; without one, the worker counts as taking jobs."""
+        """Use this consumer of these queues; without one, the worker is assumed to take jobs."""
         self._queues = queues
         self._consumer = consumer
         self._paused: list[str] = []
@@ -36,11 +36,11 @@ class Intake:
 
     @property
     def problem(self) -> str | None:
-        """Why the worker could only keep jobs waiting: an operator has shrunk its pool, or no process can start."""
+        """Why the worker cannot run jobs: an operator has shrunk its pool, or no process can start."""
         pool = self._consumer.pool if self._consumer else None
         if pool is None or pool._pool.has_process:
             self._ready_at = time.monotonic()
-        return _NO_PROCESS if time.monotonic() - self._ready_at > _PATIENCE else None
+        return _NO_PROCESS if time.monotonic() - self._ready_at > _REPLACEMENT_SECONDS else None
 
     @property
     def queues(self) -> list[str]:
@@ -50,10 +50,10 @@ class Intake:
         tasks = self._tasks
         return [queue for queue in self._queues if tasks and tasks.consuming_from(queue)]
 
-    def end_silent_processes(self, most: int) -> None:
-        """Kill processes that were silent in more calls than this. Another one gets their jobs."""
+    def end_unresponsive_processes(self, most: int) -> None:
+        """Kill processes that were unresponsive in more than `most` checks. Another one gets their jobs."""
         pool = self._consumer.pool if self._consumer else None
-        for pid in pool._pool.silent(most) if pool else []:
+        for pid in pool._pool.unresponsive(most) if pool else []:
             log.warning("process %s is replaced, because it does not respond", pid)
             end_pool_process(pid)
 
@@ -61,7 +61,7 @@ class Intake:
     def _tasks(self) -> kombu.Consumer | None:
         return getattr(self._consumer, "task_consumer", None)  # None while the worker reconnects
 
-    def rest(self, queue: str) -> None:
+    def pause(self, queue: str) -> None:
         """Leave the messages of a queue to other workers for a second, because this one can run none of its next jobs.
 
         Otherwise, it would get the same ones again at once.
@@ -69,23 +69,23 @@ class Intake:
         if self._consumer is not None and self._tasks:
             channel: Any = self._tasks.channel
             channel.pause(queue)
-            self._consumer.hub.call_later(_REST, channel.resume, queue)
+            self._consumer.hub.call_later(_PAUSE_SECONDS, channel.resume, queue)
 
     def drain(self) -> None:
         """Take no more jobs until the worker is started again."""
         self._drained = True
-        self.allow(False)
+        self.set_accepting(False)
 
-    def allow(self, allowed: bool) -> None:
-        """Pause the intake, or resume it after a pause. A drained worker stays closed."""
-        allowed = allowed and not self._drained
+    def set_accepting(self, accepting: bool) -> None:
+        """Stop taking jobs, or resume after that. A drained worker takes no more jobs."""
+        accepting = accepting and not self._drained
         if self._consumer is None or not self._tasks:
             return
-        if not allowed and self.queues:
+        if not accepting and self.queues:
             self._paused = self.queues
             for queue in self._paused:
                 self._consumer.call_soon(self._consumer.cancel_task_queue, queue)
-        elif allowed:
+        elif accepting:
             for queue in self._paused:
                 self._consumer.call_soon(self._consumer.add_task_queue, queue)
             self._paused = []

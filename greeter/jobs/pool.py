@@ -33,7 +33,7 @@ class Pool(asynpool.AsynPool):
     _cache: dict[int, Any]
     on_timeout_cancel: Callable[[object], None]
 
-    _silent: Counter[tuple[int, int | None]] | None = None
+    _unresponsive: Counter[tuple[int, int | None]] | None = None
 
     def _repopulate_pool(self, exitcodes: list[int]) -> None:
         try:
@@ -67,16 +67,16 @@ class Pool(asynpool.AsynPool):
         """Whether a process has started, and so can run jobs or is running one."""
         return any(one not in self._waiting_to_start for one in self._pool if one.is_alive())
 
-    def silent(self, most: int) -> list[int]:
-        """Return the ids of processes that were suspended, or have not confirmed a job, in more calls than this.
+    def unresponsive(self, most: int) -> list[int]:
+        """Return the ids of processes that were suspended, or have not confirmed a job, in more than `most` calls.
 
         Calls are counted, not seconds, because this process may have been suspended too.
         """
-        before = self._silent or Counter()
-        self._silent = Counter({key: before[key] + 1 for key in self._silent_now()})
-        return [pid for (pid, _), calls in self._silent.items() if calls > most]
+        before = self._unresponsive or Counter()
+        self._unresponsive = Counter({key: before[key] + 1 for key in self._unresponsive_now()})
+        return [pid for (pid, _), calls in self._unresponsive.items() if calls > most]
 
-    def _silent_now(self) -> Iterator[tuple[int, int | None]]:
+    def _unresponsive_now(self) -> Iterator[tuple[int, int | None]]:
         """Yield the ids of processes, each with the number of the job that it has not confirmed, or None."""
         for process in self._pool:
             with suppress(psutil.NoSuchProcess):

@@ -59,7 +59,7 @@ class Sweeper:
         if problem != self._problem:
             log.error("this worker takes no jobs: %s", problem) if problem else log.info("this worker takes jobs again")
         self._problem = problem
-        self.intake.allow(not problem)
+        self.intake.set_accepting(not problem)
 
     def _send_heartbeat(self) -> None:
         queues = [] if self._problem else self.intake.queues
