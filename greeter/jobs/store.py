@@ -55,8 +55,8 @@ class Store(WorkerStore):
         fields["request"] = REQUEST.get()
         # First, so that no files are written while Redis is unavailable.
         owner = self.quota.owner(submission.client)
-        inputs, request = file_params(params), submission.hash_of(fields)
-        create = partial(self._create, job_id, request, submission.client, owner)
+        inputs, submission_hash = file_params(params), submission.hash_of(fields)
+        create = partial(self._create, job_id, submission_hash, submission.client, owner)
         # A submission that is refused copies no files.
         if inputs and (found := create(size_of(inputs), {})):
             return found
@@ -72,19 +72,21 @@ class Store(WorkerStore):
             self.files.remove(job_id)
         return created
 
-    def _create(self, job_id: str, request: str, client: str, owner: str, size: int, fields: Mapping[str, str]) -> str:
+    def _create(
+        self, job_id: str, submission_hash: str, client: str, owner: str, size: int, fields: Mapping[str, str]
+    ) -> str:
         settings = self._settings
         limits = (settings.max_waiting, settings.max_active)
         bytes_limits = (size, owner, settings.max_client_bytes, settings.max_total_bytes)
-        args = (request, client, *limits, *bytes_limits, *flat(fields))
+        args = (submission_hash, client, *limits, *bytes_limits, *flat(fields))
         reply: bytes = self._scripts.run_confirmed("create", job_id, *args)
         if (created := reply.decode()) in REFUSALS:
             raise REFUSALS[created]
         return created
 
-    def created(self, request: str) -> str | None:
-        """Return the job that a request with this hash created, if it exists. Raises NotConfirmed."""
-        found: bytes | None = self._scripts.run_confirmed("created", "", request)
+    def created(self, submission_hash: str) -> str | None:
+        """Return the job that a submission with this hash created, if it exists. Raises NotConfirmed."""
+        found: bytes | None = self._scripts.run_confirmed("created", "", submission_hash)
         return found.decode() if found else None
 
     def find(self, job_id: str) -> Record:

@@ -20,15 +20,15 @@ class Submission:
     client: str = ""  # who submits, to limit the active jobs of one client
     token: str = ""  # the token of the form, so that submitting it twice creates one job
     filenames: Filenames = field(default_factory=dict)  # the names of the input files
-    request: str = ""  # the hash of a request with a key, so that the same request creates one job
+    request_hash: str = ""  # of an API request with a key, so that the same request creates one job
 
     def hash_of(self, fields: Mapping[str, str]) -> str:
         """Return what the same submission has again, or an empty text if each one is to create a job.
 
         For a form, it depends on the fields of the record, because the same form with other input is another job.
         """
-        if self.request or not self.token:
-            return self.request
+        if self.request_hash or not self.token:
+            return self.request_hash
         names = ("tool", "params", "checksums", "databases", "label")
         return sha256(" ".join([self.token, *(fields[name] for name in names)]).encode()).hexdigest()
 

@@ -49,19 +49,19 @@ def submit(tool: Tool, params: Params, submission: Submission) -> str:
         raise Refused(refusal_of(error)) from error
 
 
-def submitted_before(request: str) -> str | None:
-    """Return the id of the job that the same request created before, or None if it is gone.
+def submitted_before(request_hash: str) -> str | None:
+    """Return the id of the job that the same request created before, or None if it no longer exists.
 
     The request counts as a submission if there is one. Nothing else may refuse it, because the job was accepted.
 
     Args:
-        request: The hash of the request, as in `Submission.request`.
+        request_hash: The hash of the request, as in `Submission.request_hash`.
 
     Raises:
         Refused: The client has submitted too often, or Redis is unavailable.
     """
     try:
-        if job_id := services().jobs.store.created(request):
+        if job_id := services().jobs.store.created(request_hash):
             services().limits.count_submission()
     except tuple(REFUSALS) as error:
         raise Refused(refusal_of(error)) from error

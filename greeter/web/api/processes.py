@@ -78,7 +78,7 @@ def _submit(tool: Tool, inputs: Inputs, hashed: str) -> str:
     form = make_form(tool, inputs.values)
     if not form.validate():
         raise form_problem(form)
-    submission = Submission(inputs.label, client_address(), request=hashed, filenames=filenames_of(form))
+    submission = Submission(inputs.label, client_address(), request_hash=hashed, filenames=filenames_of(form))
     return submit(tool, form.data, submission)
 
 
