@@ -8,7 +8,10 @@ from celery import states
 
 
 class Phase(StrEnum):
-    """The phases of a job as people see them. STOPPED means a partial result at the time limit."""
+    """The phases of a job as people see them: the scripts have one for its end, `ended`, where this has four.
+
+    STOPPED means a partial result at the time limit.
+    """
 
     WAITING = "waiting"
     RUNNING = "running"
