@@ -1,8 +1,12 @@
 """phmmer compared with the output of the program (see reference/README.md)."""
 
+import math
 import re
 import signal
+import subprocess
+import sys
 from contextlib import closing
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +28,7 @@ from greeter.tools.phmmer.hits import _HEADER, COLUMNS
 from greeter.web.forms import make_form
 from greeter.web.previews import Previews
 from greeter.web.table_index import TableIndex, Where
+from tests.conftest import needs
 
 REFERENCE = Path(__file__).parent / "reference"
 THREE, PROTEINS = EXAMPLES / "JAK2_HBB_INS.fa", EXAMPLES / "human_proteins.fa"
@@ -82,6 +87,27 @@ def test_as_many_queries_are_searched_at_once_as_cores_and_memory_allow(
 ) -> None:
     """Two comparisons of globins can need 1.6 MB."""
     assert module._threads(Job(tmp_path, megabytes * 10**6, cores=2), 36 * 153 * 153) == threads
+
+
+@needs("phmmer", "hmmer")
+def test_an_evalue_too_small_for_the_program_is_zero(tmp_path: Path) -> None:
+    """Of repeated parts of a globin, each as long as makes the E-value of itself a little smaller or larger."""
+    globin = HBB_HUMAN.read_text().partition("\n")[2].replace("\n", "")
+    same = tmp_path / "same"
+    same.write_text("".join(f">{length}\n{(globin * 4)[:length]}\n" for length in range(420, 564, 24)))
+    phmmer(Job(tmp_path), query=same, targets=same, evalue=10.0)
+    files = ["--tblout", f"{tmp_path}/targets", "--domtblout", f"{tmp_path}/domains"]
+    subprocess.run(["phmmer", *files, str(same), str(same)], check=True, capture_output=True)
+    for name, table in tables(Job(tmp_path)).items():
+        assert lines(table) == lines((tmp_path / name).read_text())
+    assert {row["evalue"] for row in rows(Job(tmp_path))} > {0.0}
+    assert not [row["evalue"] for row in rows(Job(tmp_path)) if 0 < row["evalue"] < sys.float_info.min]
+    assert math.exp(-720) > 0  # in this process, as before
+
+
+def lines(table: str) -> list[str]:
+    """The lines of a table without comments."""
+    return [line for line in table.splitlines() if not line.startswith("#")]
 
 
 def test_the_rows_have_the_values_of_the_phmmer_program(tmp_path: Path) -> None:
@@ -366,6 +392,35 @@ def test_the_sequences_of_an_interrupted_query_are_left_out(tmp_path: Path, monk
     result = phmmer(job, query=THREE, targets=PROTEINS, evalue=10.0)
     assert isinstance(result, Fallback)
     assert text(job, "hits.fasta").count(">") == result["hits"] == 8
+
+
+def test_the_time_limit_may_come_while_pyhmmer_writes(tmp_path: Path) -> None:
+    """It would make a SystemError of an exception in the method of a file."""
+
+    def limit(*_: object) -> None:
+        raise SoftTimeLimitExceeded
+
+    class File(BytesIO):
+        is_due = True
+
+        def write(self, data: Any) -> int:
+            if self.is_due:
+                self.is_due = False
+                signal.raise_signal(signal.SIGUSR1)
+            return super().write(data)
+
+    class LimitedJob(Job):
+        def open(self, name: str, *args: Any, **options: Any) -> Any:
+            return File() if name == limited else super().open(name, *args, **options)
+
+    before = signal.signal(signal.SIGUSR1, limit)
+    try:
+        for limited in ("targets.tbl", "domains.tbl", "alignments.sto", "alignments.aln"):
+            (tmp_path / limited).mkdir()
+            job = LimitedJob(tmp_path / limited)
+            assert isinstance(phmmer(job, query=HBB_HUMAN, targets=GLOBINS, evalue=10.0), Fallback)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
 
 
 def test_the_time_limit_may_come_while_the_last_files_are_written(

@@ -21,6 +21,7 @@ from greeter.toolkit import (
     tool,
 )
 from greeter.tools.phmmer.blockwise_search import read_proteins, search
+from greeter.tools.phmmer.hmmer import tiny_numbers_are_zero
 from greeter.tools.phmmer.report import Report
 
 EXAMPLES = Path(__file__).parents[3] / "static" / "examples"
@@ -146,6 +147,7 @@ def phmmer(job: Job, query: Path, targets: Path | None, evalue: float, database:
         searched=partial(job.at, unit="sequence"),
     )
     with (
+        tiny_numbers_are_zero(),
         closing(found),
         Report(job, target_file, searched.name if searched else target_file.name, evalue) as report,
     ):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from importlib.metadata import version
 from typing import BinaryIO, NamedTuple
 
@@ -10,6 +11,7 @@ from pyhmmer.easel import Alphabet
 from pyhmmer.plan7 import Alignment
 
 from greeter.tools.phmmer.found import Found, Hits
+from greeter.tools.phmmer.hmmer import as_written
 
 PROGRAM = f"pyhmmer {version('pyhmmer')}"
 MOST_ALIGNED = 10_000  # sequences in a multiple alignment, which is made in memory
@@ -35,8 +37,8 @@ def write_alignments(found: Found, stockholm: BinaryIO, clustal: BinaryIO) -> No
     alignment.name, alignment.author = hits.query.name, f"phmmer ({PROGRAM})"
     if hits.query.description:
         alignment.description = hits.query.description
-    alignment.write(stockholm, "stockholm")
-    alignment.write(clustal, "clustal")
+    stockholm.write(as_written(partial(alignment.write, format="stockholm")))
+    clustal.write(as_written(partial(alignment.write, format="clustal")))
 
 
 def aligned_parts(hits: Hits) -> Iterator[bytes]:

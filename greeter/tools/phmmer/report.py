@@ -14,6 +14,7 @@ from greeter.toolkit.table import Cell, Mark
 from greeter.tools.phmmer.alignments import aligned_parts, write_alignments
 from greeter.tools.phmmer.found import Found, Hits
 from greeter.tools.phmmer.hits import COLUMNS, domain_rows, hit_row
+from greeter.tools.phmmer.hmmer import table
 from greeter.tools.phmmer.text import END, query_text, start
 
 HITS_ALIGNED = 10_000  # on the page and in the text, as alignments need most of the space
@@ -74,9 +75,8 @@ class Report:
         before, first, ranks = self._complete, found.best(1), count(1)
         target_table, domain_table, text, parts, stockholm, clustal, names = self._files
         for part, hits in enumerate(found):
-            for table, layout in ((target_table, "targets"), (domain_table, "domains")):
-                header = before.queries == part == 0
-                hits.write(table, format=layout, header=header)  # type: ignore[arg-type]  # stale stubs
+            for file, layout in ((target_table, "targets"), (domain_table, "domains")):
+                file.write(table(hits, layout, header=before.queries == part == 0))
             parts.writelines(aligned_parts(hits))
             for hit, rank in zip(hits.reported, ranks, strict=False):
                 domains = domain_rows(hit, aligned=before.hits + rank <= HITS_ALIGNED)

@@ -16,6 +16,7 @@ from pyhmmer.plan7 import Hit
 
 from greeter.tools.phmmer.alignments import PROGRAM, as_bytes, printed
 from greeter.tools.phmmer.found import Found, Hits
+from greeter.tools.phmmer.hmmer import table
 
 Row = list[str]
 END = b"[ok]\n"
@@ -72,10 +73,8 @@ def _lines(found: Found, *, aligned: bool) -> Iterator[str]:
 
 def _table(hits: Hits, layout: str) -> Iterator[Row]:
     """Yield the cells of a table as HMMER writes it: in the format of the text, so that every digit is the same."""
-    table = BytesIO()
-    hits.write(table, format=layout, header=False)  # type: ignore[arg-type]  # stale stubs
-    table.seek(0)
-    return ([cell.decode("latin-1") for cell in line.split()] for line in table)
+    lines = BytesIO(table(hits, layout))
+    return ([cell.decode("latin-1") for cell in line.split()] for line in lines)
 
 
 def _scores(found: Found) -> Iterator[str]:
