@@ -25,6 +25,7 @@ _ADVICE = {
     500: "Try again. If it happens again, write to the contact in /api/openapi.json, with the reference.",
     501: "Send the body with a Content-Length, or in chunks, without any other Transfer-Encoding.",
     503: "Your jobs are safe. Wait for the seconds in the header Retry-After, then send the request again.",
+    505: "Send the request again with HTTP/1.1.",
 }
 
 

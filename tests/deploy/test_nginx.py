@@ -169,7 +169,7 @@ def refusal(answer: Response, status: int) -> dict[str, Any]:
     problem: dict[str, Any] = json.loads(answer.body)
     assert (answer.status, problem["status"]) == (status, status)
     assert answer.headers["Content-Type"] == "application/problem+json"
-    assert ("Retry-After" in answer.headers) == (status == 503)
+    assert ("Retry-After" in answer.headers, "Allow" in answer.headers) == (status == 503, status == 405)
     assert set(problem) == {"title", "status", "detail", "reference"}
     title, advice = explain(status)
     ours = json.loads(error_problem(status, title, advice, {}).data)
@@ -195,6 +195,12 @@ def test_scripts_get_problems_from_nginx_too(tmp_path: Path, proxy: Proxy, site:
 
 REFUSED_BY_NGINX = {
     "no host": (400, b"GET %s HTTP/1.1\r\n\r\n"),
+    "no host, two slashes": (400, b"GET /%s HTTP/1.1\r\n\r\n"),
+    "absolute address": (400, b"GET http://your.host%s HTTP/1.1\r\nHost: a b\r\n\r\n"),
+    "TRACE": (405, b"TRACE %s HTTP/1.1\r\nHost: your.host\r\n\r\n"),
+    "CONNECT": (405, b"CONNECT %s HTTP/1.1\r\nHost: your.host\r\n\r\n"),
+    "encoding": (501, b"POST %s HTTP/1.1\r\nHost: your.host\r\nTransfer-Encoding: foo\r\n\r\n"),
+    "version": (505, b"GET %s HTTP/2.0\r\nHost: your.host\r\n\r\n"),
     "no header": (400, b"GET %s HTTP/1.1\r\nHost: your.host\r\nA header\r\n\r\n"),
     "no version": (400, b"GET %s HTTQ\r\n\r\n"),
     "chunk": (400, b"POST %s HTTP/1.1\r\nHost: your.host\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"),
