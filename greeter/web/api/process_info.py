@@ -69,8 +69,8 @@ def process_of(tool: Tool) -> JSONObject:
     required = schema.get("required", [])
     inputs = {
         name: {
-            "title": found["title"],
-            "description": found.get("description", ""),
+            "title": found.pop("title"),
+            "description": found.pop("description", ""),
             "minOccurs": int(name in required),
             "schema": found,
         }

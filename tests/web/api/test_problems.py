@@ -439,11 +439,13 @@ def test_the_databases_are_those_of_the_forms(client: FlaskClient) -> None:
 
 def test_a_database_can_be_named_without_its_version(client: FlaskClient) -> None:
     """The document and the page say so, and such a value is accepted as they say."""
-    field = client.get("/api/v1/processes/phmmer").json["inputs"]["database"]["schema"]
-    assert field["enum"] == ["", "globins/1", "globins"]
+    described = client.get("/api/v1/processes/phmmer")
+    field = described.json["inputs"]["database"]
+    assert field["schema"]["enum"] == ["", "globins/1", "globins"]
     assert "; globins: the newest version that is not paused" in field["description"]
+    assert described.text.count("the newest version that is not paused") == 1
     assert "one of &#34;&#34;, globins/1, globins, default" in client.get("/api").text
-    for value in (*field["enum"], "globin"):
+    for value in (*field["schema"]["enum"], "globin"):
         inputs = {"query": ">q\nMKV\n", "targets": "", "database": value}
         answer = client.post("/api/v1/processes/phmmer/execution", json={"inputs": inputs})
         assert answer.status_code == (422 if value == "globin" else 503), value  # there is no Redis
@@ -462,8 +464,8 @@ def test_a_paused_database_says_why(app: Flask, client: FlaskClient) -> None:
     assert (listed["globins/1"]["sequences"], listed["globins/1"]["paused"]) == (45, "")
     assert (listed["words/7"]["sequences"], listed["words/7"]["paused"]) == (None, "It is damaged.")
     assert "folder" not in listed["words/7"]
-    field = client.get("/api/v1/processes/phmmer").json["inputs"]["database"]["schema"]
-    assert "globins/1" in field["enum"]
+    field = client.get("/api/v1/processes/phmmer").json["inputs"]["database"]
+    assert "globins/1" in field["schema"]["enum"]
     assert '"": None: compare the queries with each other' in field["description"]
     assert "one of &#34;&#34;, globins/1" in client.get("/api").text
 
