@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from flask import jsonify, request
 from flask.typing import ResponseReturnValue
 
@@ -15,6 +17,7 @@ from greeter.web.api.problem import OGC, Problem, not_yet
 from greeter.web.api.results import RESULTS, results_of
 from greeter.web.api.status import STATUS_INFO, message, status_info
 from greeter.web.job_context import files_of, wait_headers
+from greeter.web.jobs import JobId
 from greeter.web.services import services
 
 _JOB = f"{PREFIX}/jobs/{{jobID}}"
@@ -153,6 +156,8 @@ def delete_job(job_id: str) -> ResponseReturnValue:
 
 def _find(job_id: str) -> Record:
     try:
+        if not re.fullmatch(JobId.regex, job_id):  # no other text may reach Redis or the disk
+            raise JobNotFound
         return services().find(job_id)
     except JobNotFound:
         detail = "It may have been deleted, or its address may be incomplete. Check the address, or start a new job."

@@ -15,7 +15,7 @@ bp = Blueprint("api", __name__)
 
 PREFIX = "/api/v1"
 # The variable of the route for each variable of a path.
-_CONVERTERS = {"{jobID}": "<job_id:job_id>", "{processID}": "<name>", "{fileName}": "<name>"}
+_CONVERTERS = {"{jobID}": "<job_id>", "{processID}": "<name>", "{fileName}": "<name>"}
 
 View = Callable[..., ResponseReturnValue]
 

@@ -43,7 +43,7 @@ def test_the_api_answers_as_its_document_says(tmp_path: Path) -> None:
 def test_every_route_is_in_the_document(app: Flask, client: FlaskClient) -> None:
     """Every route of the API is there with its methods, and nothing else."""
     paths = client.get("/api/openapi.json").json["paths"]
-    names = {"<job_id:job_id>": "{jobID}", "/processes/<name>": "/processes/{processID}", "<name>": "{fileName}"}
+    names = {"<job_id>": "{jobID}", "/processes/<name>": "/processes/{processID}", "<name>": "{fileName}"}
     routes = set()
     for rule in app.url_map.iter_rules():
         if rule.endpoint.startswith("api.") and rule.rule not in ("/api", "/api/openapi.json"):

@@ -156,6 +156,17 @@ def test_an_address_that_is_almost_right_is_a_problem_too(client: FlaskClient, p
     refusal(client.open(path, method=method), 404)
 
 
+@pytest.mark.parametrize("job", ["zz", "sample-none", "A" * 32, "a" * 32 + "%0A", "%00"])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", ""), ("DELETE", ""), ("POST", "/cancel"), ("GET", "/results"), ("GET", "/job.zip"), ("GET", "/files/a")],
+)
+def test_what_cannot_be_the_id_of_a_job_is_no_such_job(client: FlaskClient, job: str, method: str, path: str) -> None:
+    """As an unknown id is, and without Redis."""
+    problem = refusal(client.open(f"/api/v1/jobs/{job}{path}", method=method), 404)
+    assert problem["type"].endswith("/no-such-job")
+
+
 def test_a_long_text_is_no_long_list(client: FlaskClient) -> None:
     """What is inside of texts does not count as values, even after an escaped quotation mark."""
     body = json.dumps({"inputs": {"person": 'Ada "' + "[{," * 20_000}})
