@@ -5,6 +5,7 @@ If REDIS_URL names another server, or one that is already running, it stays idle
 
 import ctypes
 import os
+import select
 import shutil
 import signal
 import socket
@@ -153,7 +154,8 @@ def _end_with_parent() -> None:
 
 def _report(event: str) -> None:
     with suppress(OSError):  # the log may be on the disk that is full
-        print(event, flush=True)
+        if select.select([], [1], [], 0)[1]:  # else nobody reads it, and this process would wait for that
+            print(event, flush=True)
 
 
 def _quote(value: str | Path) -> str:

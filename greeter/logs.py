@@ -68,6 +68,7 @@ class Console(logging.StreamHandler):  # type: ignore[type-arg]
     """
 
     _patience, _dropped = _PATIENCE, 0
+    _is_torn = False  # whether only a part of the last line was written
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write an event, after the number of those that were dropped."""
@@ -80,12 +81,14 @@ class Console(logging.StreamHandler):  # type: ignore[type-arg]
             self._dropped = 0
             self.emit(logging.makeLogRecord(notice))
         try:
-            line = (self.format(record) + self.terminator).encode(errors="backslashreplace")
+            text = self.terminator * self._is_torn + self.format(record) + self.terminator
+            line = text.encode(errors="backslashreplace")
             for start in range(0, len(line), select.PIPE_BUF):  # such a part never blocks if the pipe is writable
                 if not self._is_writable():
                     self._dropped += 1
                     break
                 os.write(output, line[start : start + select.PIPE_BUF])
+                self._is_torn = start + select.PIPE_BUF < len(line)
         except Exception:
             self.handleError(record)
 

@@ -8,6 +8,7 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 
+from celery.apps import worker as celery_worker
 from celery.signals import (
     celeryd_init,
     heartbeat_sent,
@@ -101,6 +102,10 @@ def _prepare_process(**_: object) -> None:
         log.exception("a process could not be prepared, and is replaced")
         time.sleep(1)
         os._exit(os.EX_TEMPFAIL)
+
+
+# Celery prints a farewell in the handler of a signal, and would wait until somebody reads it. release logs one.
+celery_worker.safe_say = lambda *_: None  # type: ignore[attr-defined]
 
 
 @worker_ready.connect

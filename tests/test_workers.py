@@ -138,7 +138,7 @@ def test_a_worker_returns_a_job_that_it_had_just_taken(site: Installation) -> No
     wait_for(lambda: not site.redis.llen("celery"))
     time.sleep(0.5)  # in which the worker writes the job to the pipe of a process
     site.signal("worker", signal.SIGQUIT)
-    wait_for(lambda: "Warm shutdown" in site.log.read_text())
+    wait_for(lambda: "this worker stops" in site.log.read_text())
     time.sleep(0.5)  # in which it returns the jobs that it knows
     for process in pool:
         process.resume()

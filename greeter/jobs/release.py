@@ -50,6 +50,7 @@ class Release:
 
     def _release(self) -> None:
         self._stopping.wait()
+        log.info("this worker stops")
         while state.should_stop is None and state.should_terminate is None:
             time.sleep(0.01)  # until it takes no new jobs
         jobs = active_jobs()
