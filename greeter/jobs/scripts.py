@@ -100,11 +100,10 @@ class Scripts:
 
         Without `waits`, the key may be one that this process has read before, so a Redis that hangs causes no delay.
         """
-        while waits or not self._client_key:
-            if key := self.call("GET", "client_key"):
-                self._client_key = key
-                break
-            self.call("SET", "client_key", token_bytes(32), "NX")
+        if waits or not self._client_key:
+            while not (key := self.call("GET", "client_key")):
+                self.call("SET", "client_key", token_bytes(32), "NX")
+            self._client_key = key
         return blake2b(text.encode(), key=self._client_key, digest_size=16).hexdigest() if text else ""
 
 
