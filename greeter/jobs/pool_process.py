@@ -96,5 +96,5 @@ class PoolProcess:
 def _replace(reason: str) -> NoReturn:
     try:
         log.warning("this process is replaced, because %s", reason)
-    finally:  # also if a job has broken the log
+    finally:  # even if a job has broken the log
         os._exit(os.EX_TEMPFAIL)  # the main process sends the message again

@@ -40,7 +40,7 @@ class FilesField(FileField):
         super().post_validate(form, validation_stopped)
 
     def accept(self, upload: Upload) -> Upload:
-        """Check a file, and return the one that the tool gets. Raises ToolError also if there is no room for it."""
+        """Check a file, and return the one that the tool gets. Raises ToolError if it is unsuitable, or has no room."""
         if self._room > 0:
             accepted = super().accept(upload)
             self._room -= accepted.path.stat().st_size

@@ -29,7 +29,7 @@ class NotACrate(Exception):
 
 
 class TooLarge(Exception):
-    """The input files in the archive are too large. It is the number of their bytes."""
+    """The input files in the archive are too large. The message is the number of their bytes."""
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ class Client:
     is_in: select.epoll  # the set that reports its events
     is_polling: bool = False  # whether it carries the polls of pages
     answered: float = field(default_factory=time.monotonic)  # when its last request was, or when it connected
-    has_polled: bool = False
+    has_polled: bool = False  # whether a request was a poll
     is_mixed: bool = False  # whether anything else came after a poll
     is_ending: bool = False  # whether the last response is sent, and the client should close the connection
 

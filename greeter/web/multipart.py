@@ -45,7 +45,7 @@ class MultipartReader:
             ValueError: The body is malformed, or has a text that is not UTF-8.
             RequestEntityTooLarge: It has too many parts, too much text, or a part with too long headers.
         """
-        # Between two chunks, it keeps only what may be a boundary, or the headers of a part, which so have a limit too.
+        # Between two chunks, it keeps only what may be a boundary, or the headers of a part: this limits these headers.
         decoder = MultipartDecoder(boundary, 2 * _CHUNK, max_parts=self._max_parts)
         for data in chain(iter(partial(stream.read, _CHUNK), b""), [None]):
             decoder.receive_data(data)

@@ -57,7 +57,7 @@ class RequestUploads:
     @cached_property
     def _owner(self) -> str:
         """The hash of the client, or an empty text if it is unknown."""
-        with suppress(RedisError):  # the form keeps its files also while Redis is unavailable
+        with suppress(RedisError):  # the form keeps its files even while Redis is unavailable
             return self._services.jobs.store.quota.owner(self._client, waits=False)
         return ""
 

@@ -44,7 +44,7 @@ def test_uploads_are_kept_for_a_day(tmp_path: Path) -> None:
 
 
 def test_a_client_displaces_no_uploads_of_one_that_has_fewer(tmp_path: Path) -> None:
-    """However many it adds, and also if its hash is unknown."""
+    """However many it adds, and even if its hash is unknown."""
     uploads = make(tmp_path, 10 * MEGABYTE, 10 * MEGABYTE)
     old = [add(uploads, MEGABYTE, 80_000 - number, ADA) for number in range(5)]
     for owner in (BOB, ""):

@@ -1,4 +1,4 @@
-"""What pyhmmer does differently from the program phmmer, and what it cannot have interrupted."""
+"""Let pyhmmer write its files without interruption by the time limit, and take tiny numbers for zero as phmmer does."""
 
 from __future__ import annotations
 

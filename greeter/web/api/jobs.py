@@ -109,7 +109,7 @@ def download_file(job_id: str, name: str) -> ResponseReturnValue:
 def download_archive(job_id: str) -> ResponseReturnValue:
     """Download the files of an ended job, and how they were made, as a ZIP archive: an RO-Crate.
 
-    The link archives of an ended job has this address, also if the job has no result.
+    The link archives of an ended job has this address, even if the job has no result.
     """
     record = _find(job_id)
     if record.active:

@@ -13,7 +13,7 @@ from greeter.web.api.problem import Problem
 from greeter.web.api.schemas import Schema
 
 _MOST_VALUES = 10_000  # in one request, about: each takes a hundred times its bytes in memory
-# A text, also one without an end, so that it is read once, and not once from each of its quotation marks; or what comes
+# A text, even one without an end, so that it is read once, and not once from each of its quotation marks; or what comes
 # before a value. There are at most three of them for each value: a comma, its name and itself.
 _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+["\\]?|[,[{]', re.DOTALL)
 _WORDS = {
