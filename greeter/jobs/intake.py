@@ -24,13 +24,13 @@ _NO_PROCESS = "The worker has no process that can run jobs. Check its log, or st
 
 
 class Intake:
-    """The consumer of a worker, which can be paused, and drained by an operator."""
+    """The consumer of a worker, which stops while the worker cannot run jobs, or when an operator drains it."""
 
     def __init__(self, queues: Collection[str], consumer: Consumer | None = None) -> None:
         """Use this consumer of these queues; without one, the worker is assumed to take jobs."""
         self._queues = queues
         self._consumer = consumer
-        self._paused: list[str] = []
+        self._cancelled: list[str] = []  # queues
         self._drained = False
         self._ready_at = time.monotonic()
 
@@ -82,13 +82,13 @@ class Intake:
         if self._consumer is None or not self._tasks:
             return
         if not accepting and self.queues:
-            self._paused = self.queues
-            for queue in self._paused:
+            self._cancelled = self.queues
+            for queue in self._cancelled:
                 self._consumer.call_soon(self._consumer.cancel_task_queue, queue)
         elif accepting:
-            for queue in self._paused:
+            for queue in self._cancelled:
                 self._consumer.call_soon(self._consumer.add_task_queue, queue)
-            self._paused = []
+            self._cancelled = []
 
 
 def queues_to_serve(settings: Settings, tools: Iterable[Tool]) -> list[str]:
