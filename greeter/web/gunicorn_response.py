@@ -86,6 +86,9 @@ def respond(application: Callable[..., Iterable[bytes]], request: Request, conn:
         for part in parts:
             response.write(part)
         response.close()
+    except FileNotFoundError:  # which a socket does not raise
+        log.warning("a response ends early, because a file was removed while it was sent")
+        return False
     except OSError:
         raise
     except Exception:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -92,6 +93,22 @@ def test_an_error_within_a_response_ends_the_connection() -> None:
     for nothing in ([], [b""]):
         with pytest.raises(LookupError):
             sent(GET, "200 OK", LENGTH, parts(*nothing))
+
+
+def test_a_file_that_is_removed_while_it_is_sent_is_one_line_of_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The client receives no last chunk, and no other response on the connection, so it knows that some is missing."""
+
+    def parts() -> Iterator[bytes]:
+        yield b"ab"
+        yield (tmp_path / "removed").read_bytes()
+
+    is_kept, messages = sent(GET, "200 OK", {}, parts())
+    assert not is_kept
+    assert [message.rpartition(b"\r\n\r\n")[2] for message in messages] == [b"2\r\nab\r\n"]
+    (line,) = caplog.records
+    assert (line.levelname, line.exc_info) == ("WARNING", None)
 
 
 def test_a_repeated_request_has_the_same_environ() -> None:
