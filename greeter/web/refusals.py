@@ -64,7 +64,7 @@ REFUSALS: dict[type[Exception], Refusal] = {
     ),
     TooManyBytes: Refusal(
         429,
-        300,
+        3600,
         "The files of your jobs have reached the limit for one visitor.",
         "delete jobs that you no longer need, then submit it again. Waiting alone does not help.",
         "keptBytes",

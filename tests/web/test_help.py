@@ -1,5 +1,6 @@
 """Tests of the help page, and of the information about the site on every page."""
 
+import dataclasses
 import json
 import re
 import subprocess
@@ -12,7 +13,9 @@ from threading import Thread
 
 import pytest
 from flask.testing import FlaskClient
+from werkzeug.serving import make_server
 
+from greeter import create_app
 from greeter.version import RELEASED, __version__
 from tests.conftest import PATIENCE, Installation, needs
 from tests.http import fetch
@@ -104,8 +107,12 @@ def unreliable(installation: Installation) -> Iterator[Unreliable]:
 
 
 def script_of(installation: Installation, tool: str, kind: str) -> str:
+    """Return a script of the help page of an installation."""
+    return script_in(fetch(installation, "/help").body, tool, kind)
+
+
+def script_in(page: str, tool: str, kind: str) -> str:
     """Return a script of the help page."""
-    page = fetch(installation, "/help").body
     (script,) = re.findall(
         rf"<summary>{tool} from a script: {kind}</summary>.*?<pre[^>]*>\n(.*?)</pre>", page, re.DOTALL
     )
@@ -191,3 +198,25 @@ def test_the_python_script_shows_why_a_request_is_refused(
     done = subprocess.run(run, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert (done.returncode, "Traceback" in done.stderr) == (1, False), done.stderr
     assert shown in done.stderr
+
+
+@pytest.mark.redis
+@pytest.mark.parametrize(("kind", "command"), SCRIPTS)
+def test_the_scripts_end_with_the_reason_if_waiting_does_not_help(
+    with_redis: Installation, tmp_path: Path, kind: str, command: list[str]
+) -> None:
+    """The limit of bytes stays reached until jobs are deleted."""
+    app = create_app(dataclasses.replace(with_redis.settings, max_client_bytes=0))
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    page = app.test_client().get("/help", base_url=f"http://127.0.0.1:{server.port}").text
+    try:
+        run = [*command, script_in(page, "Greeting", kind)]
+        done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False), done.stderr
+    assert "delete jobs that you no longer need" in (done.stdout + done.stderr).lower()

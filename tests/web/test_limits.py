@@ -189,7 +189,7 @@ def test_bytes_over_a_limit_are_refused_with_instructions(with_redis: Installati
     first, second = ({"query": f">{name}\n{'MKVLA' * 15}", "evalue": "7.5"} for name in "ab")
     job = visitor.post("/tools/phmmer", data=first).headers["Location"]
     refused = visitor.post("/tools/phmmer", data=second)
-    assert refused.status_code == 429
+    assert (refused.status_code, refused.headers["Retry-After"]) == (429, "3600")
     assert "delete jobs that you no longer need" in refused.text
     assert "MKVLA" in refused.text
     visitor.post(job + "/cancel")
