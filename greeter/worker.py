@@ -32,6 +32,7 @@ from greeter.jobs.consumer import Consumer
 from greeter.jobs.errors import JobNotFound
 from greeter.jobs.intake import Intake, queues_to_serve
 from greeter.jobs.mailer import Mailer
+from greeter.jobs.meter import Meter
 from greeter.jobs.pool_process import PoolProcess
 from greeter.jobs.registration import register_tools
 from greeter.jobs.release import Release
@@ -55,6 +56,7 @@ names = [tool.name for tool in found] + [tool.signature for tool in found if too
 app.tools = names
 sweeper = Sweeper(app.jobs, "", queues, names)
 release = Release(app.jobs)
+meter = Meter(app.jobs)
 mailer = Mailer(app.jobs.store, settings)
 watchdog = Watchdog(settings.silence_limit, app.jobs.store.require_writes)
 
@@ -80,6 +82,7 @@ def _prepare_worker(sender: str, **_: object) -> None:
     containment.prepare_worker(fitness.check(settings))
     watchdog.excuse()
     release.prepare(app.runner.worker)
+    meter.start(app.runner.worker)
 
 
 @worker_before_create_process.connect

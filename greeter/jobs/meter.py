@@ -3,53 +3,75 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+import time
+from threading import Thread
 
 from celery.states import FAILURE
 from kombu.utils.json import dumps
 
+from greeter.jobs.active_jobs import active_jobs, kill_jobs
 from greeter.jobs.errors import TOO_MANY_BYTES, UNAVAILABLE, failure_result
-from greeter.jobs.probe import Probe
 from greeter.jobs.runner import Runner
 from greeter.jobs.service import JobService
 from greeter.toolkit.errors import ToolError
 
 log = logging.getLogger(__name__)
 
+_INTERVAL = 5  # seconds
+_RESULT = dumps(failure_result(ToolError(TOO_MANY_BYTES)))
+
 
 class Meter:
-    """Measures in a thread, because a network disk may be slow.
+    """Measures in a thread of the main process, which goes on while the main thread waits for Redis.
 
-    Attributes:
-        ended: The jobs that the last measurement has ended. Their processes have to be killed, unless they have
-            noticed it.
+    A job that takes too much is killed even while Redis is unavailable, and its end is stored later. If it was requeued
+    by then, its next attempt is measured like any other.
     """
 
     def __init__(self, jobs: JobService) -> None:
         self._jobs = jobs
-        self._runner, self._running = Runner(), list[str]()
-        self.ended: Sequence[str] = ()
-        self._call = Probe(self.measure)
+        self._runner = Runner()
+        self._excessive = set[str]()  # that have to be killed, and whose end may not be stored yet
 
-    def start(self, worker: str, running: list[str]) -> None:
-        """Start to measure the jobs that a worker runs, unless that is under way or has just started."""
-        self._runner, self._running = Runner(worker), running
-        self._call.refresh()
+    def start(self, worker: str) -> None:
+        """Start to measure the jobs of the worker with this id."""
+        self._runner = Runner(worker)
+        Thread(target=self._run, name="meter", daemon=True).start()
 
     def measure(self) -> None:
-        """Measure the jobs. Exceptions are logged."""
+        """Measure the jobs that run now, and end those that take too much. Exceptions are logged."""
         try:
-            for job_id in self.ended:
+            try:
+                self._find_excessive()
+                for job_id in self._excessive:  # before its process is killed, or the job could be requeued for that
+                    self._jobs.end(job_id, self._runner, FAILURE, {"result": _RESULT})
+            finally:
+                kill_jobs(self._excessive)
+            for job_id in self._excessive:
                 self._jobs.store.quota.measure(job_id)  # with what it wrote until it was killed
-            self.ended = [job_id for job_id in self._running if self._ends(job_id)]
+            self._excessive.clear()
         except UNAVAILABLE as error:
-            log.warning("Redis is unavailable, so running jobs are not measured: %s", error)
+            log.warning("Redis is unavailable, so only jobs that alone take too much are killed: %s", error)
         except Exception:
             log.exception("cannot measure the running jobs")
 
-    def _ends(self, job_id: str) -> bool:
-        if not self._jobs.store.quota.measure_running(job_id, self._runner):
-            return False
-        log.warning("ended job %s: the jobs of its client take more than MAX_CLIENT_BYTES", job_id[:8])
-        self._jobs.end(job_id, self._runner, FAILURE, {"result": dumps(failure_result(ToolError(TOO_MANY_BYTES)))})
-        return True
+    def _run(self) -> None:
+        while True:
+            time.sleep(_INTERVAL)
+            self.measure()
+
+    def _find_excessive(self) -> None:
+        quota, jobs = self._jobs.store.quota, active_jobs()
+        try:
+            for job_id in jobs:
+                if quota.measure_running(job_id, self._runner):
+                    self._add(job_id)
+        except UNAVAILABLE:
+            for job_id in filter(quota.exceeds_alone, jobs):
+                self._add(job_id)
+            raise
+
+    def _add(self, job_id: str) -> None:
+        if job_id not in self._excessive:
+            log.warning("ending job %s: the jobs of its client take more than MAX_CLIENT_BYTES", job_id[:8])
+        self._excessive.add(job_id)

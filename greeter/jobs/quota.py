@@ -41,3 +41,7 @@ class Quota:
         """
         size = self.size(job_id, is_running=True)
         return bool(size and self._scripts.run("measure_running", job_id, *runner.args, size, *self._limits))
+
+    def exceeds_alone(self, job_id: str) -> bool:
+        """Return whether a running job alone has more than MAX_CLIENT_BYTES, which is known without Redis."""
+        return (self.size(job_id, is_running=True) or 0) > self._limits[0]

@@ -11,7 +11,6 @@ from greeter.jobs.active_jobs import active_jobs, kill_jobs
 from greeter.jobs.cleaner import Cleaner
 from greeter.jobs.errors import UNAVAILABLE
 from greeter.jobs.intake import Intake
-from greeter.jobs.meter import Meter
 from greeter.jobs.runner import Runner
 from greeter.jobs.service import JobService
 
@@ -37,7 +36,7 @@ class Sweeper:
         self._problem: str | None = None
         self._risk = ""
         self._stale: set[tuple[str, str]] = set()
-        self._cleaner, self._meter = Cleaner(jobs), Meter(jobs)
+        self._cleaner = Cleaner(jobs)
         self._next_sweep = 0.0
 
     def run(self) -> None:
@@ -81,7 +80,5 @@ class Sweeper:
             self._jobs.requeue(job_id, Runner(worker), stale=True)
         self._jobs.store.dispatch()
         self._check_redis()
-        kill_jobs(self._meter.ended)
         if not self._problem:
             self._cleaner.start()
-            self._meter.start(self.worker, active_jobs())

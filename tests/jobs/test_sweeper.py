@@ -1,19 +1,14 @@
 """The maintenance of one worker; tests/test_recovery.py has it among other workers."""
 
 import os
-import subprocess
 import threading
 import time
 from pathlib import Path
-from secrets import token_hex
 
 import pytest
-from celery.worker import state
 
 from greeter.jobs.cleaner import Cleaner
-from greeter.jobs.errors import TOO_MANY_BYTES
 from greeter.jobs.runner import Runner
-from greeter.jobs.submission import Submission
 from greeter.jobs.sweeper import Sweeper
 from tests.conftest import PATIENCE, Installation, wait_for
 
@@ -88,40 +83,6 @@ def test_old_uploads_are_removed_while_the_clock_is_trusted(with_redis: Installa
     with_redis.redis.hset("clock", "trusted_from", 0)
     cleaner.clean()
     assert (old.exists(), recent.exists()) == (False, True)
-
-
-class Request:
-    """A request that a process of this worker runs."""
-
-    def __init__(self, job_id: str, worker_pid: int) -> None:
-        self.id, self.worker_pid = job_id, worker_pid
-
-
-def test_the_process_of_a_job_that_writes_too_much_is_killed(with_redis: Installation) -> None:
-    """Its tool may hold the interpreter, so that it does not notice that the job has ended."""
-    store, too_much = with_redis.store, with_redis.settings.max_client_bytes + 1
-    job_id = store.create(token_hex(16), "nap", {}, Submission(client="192.0.2.1"))
-    claim = store.claim(job_id, Runner("this", 1), {})
-    assert claim
-    claim.folder.mkdir()
-    with (claim.folder / "hole").open("wb") as file:
-        file.truncate(too_much)
-    sweeper = Sweeper(with_redis.jobs, "this")
-    process = subprocess.Popen(["sleep", "1000"])
-    request = Request(job_id, process.pid)
-
-    def is_killed() -> bool:
-        sweep(sweeper)
-        return process.poll() is not None
-
-    try:
-        state.active_requests.add(request)
-        wait_for(is_killed)
-    finally:
-        state.active_requests.discard(request)
-        process.kill()
-        process.wait()
-    assert (store.find(job_id).phase, store.find(job_id).user_message) == ("failed", TOO_MANY_BYTES)
 
 
 def test_a_worker_ends_a_job_that_another_one_has_taken_over(with_redis: Installation) -> None:
