@@ -60,6 +60,8 @@ class WorkerStore:
             raise ToolChanged
         record = dict(pairs(reply))
         self.attempts.remove(job_id, number := int(record["claims"]))
+        if number > 1:  # the files of the lost attempt no longer count
+            self.quota.measure(job_id)
         params = self.inputs.restore(Provenance.read(record), self.attempts.copy_inputs(job_id, number))
         return Claim(job_id, runner, params, number, self.files.attempt(job_id, number), int(record["attempts"]))
 

@@ -101,3 +101,15 @@ def test_a_job_that_writes_too_much_is_killed_while_redis_is_unavailable(
     meter.measure()
     assert ended(with_redis, job) == ("failed", TOO_MANY_BYTES)
     assert with_redis.store.usage("192.0.2.1").client_bytes > with_redis.settings.max_client_bytes
+
+
+def test_what_a_lost_attempt_wrote_does_not_count_for_the_next_one(
+    with_redis: Installation, job: str, meter: Meter
+) -> None:
+    """Otherwise, the next one could write as much again before it counts as growing."""
+    write(with_redis, job, 3)
+    with_redis.jobs.requeue(job, Runner("this", 1))
+    assert with_redis.store.usage("192.0.2.1").client_bytes > with_redis.settings.max_client_bytes
+    claim(with_redis, job, 1.1)
+    meter.measure()
+    assert ended(with_redis, job) == ("failed", TOO_MANY_BYTES)
