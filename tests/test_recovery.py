@@ -234,15 +234,21 @@ def programs(site: Installation) -> list[psutil.Process]:
 
 
 def test_a_result_waits_for_redis(site: Installation) -> None:
-    """A job that ends while Redis is down is finished once Redis is back."""
+    """A job that ends while Redis is down is finished once Redis is back. One that takes too much space is killed."""
+    is_down = site.settings.data_dir / "down"
+    script = f"ps -o pid= -p $$ > pid; until [ -e {is_down} ]; do sleep 0.1; done; truncate -s 900M a b c; sleep 1000"
+    large = site.jobs.submit(tools.load()["run_script"], {"script": script}, Submission(client="192.0.2.33"))
+    pid = int(wait_for(lambda: "".join(path.read_text() for path in site.store.files.folder(large).rglob("pid"))))
     job = site.submit("diary", seconds=2.0)
     running(site, job, done=10)
     site.signal("redis", signal.SIGKILL)
-    time.sleep(4)
+    is_down.touch()
+    wait_for(lambda: diary(site)[job, "end"] and not psutil.pid_exists(pid))
     site.start("redis")
     record = site.ended(job)
     assert (record.phase, record.result, record.attempts) == ("finished", {"slept": 2.0}, 1)
     assert record.progress["current"] == record.progress["total"] == 20
+    assert site.ended(large).user_message == TOO_MANY_BYTES
 
 
 def test_jobs_continue_while_redis_hangs(site: Installation) -> None:

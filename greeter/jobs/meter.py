@@ -25,7 +25,7 @@ class Meter:
     """Measures in a thread of the main process, which goes on while the main thread waits for Redis.
 
     A job that takes too much is killed even while Redis is unavailable, and its end is stored later. If it was requeued
-    by then, its next attempt is measured like any other.
+    by then, an attempt of this worker is killed too, and one of another worker is measured like any other.
     """
 
     def __init__(self, jobs: JobService) -> None:
