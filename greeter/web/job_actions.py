@@ -60,8 +60,8 @@ def again(job_id: str) -> ResponseReturnValue:
     record = services().find(job_id)
     tool, reader = find_tool(record.tool), services().reader_for(job_id)
     provenance = reader.provenance(job_id)
+    params = reader.params(job_id, provenance)
     if not can_run_again(record, provenance):
         return redirect(url_for(".edit", job_id=job_id), 303)
-    params = reader.params(job_id, provenance)
     form = make_form(tool, data=of_job(params, job_id, provenance.filenames))
     return submit_job(tool, form, params, record.label, provenance.filenames)
