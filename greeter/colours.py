@@ -1,7 +1,5 @@
 """The colours of a site: their check, and the style sheet that sets them."""
 
-from __future__ import annotations
-
 import re
 
 LEAST_CONTRAST = 4.5

@@ -4,8 +4,6 @@ With `appendfsync always`, the server exits when it cannot append to its file. S
 reserved while there is space. When they are nearly used up, the server has to refuse writes.
 """
 
-from __future__ import annotations
-
 import ctypes
 import os
 import shutil

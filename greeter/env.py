@@ -3,8 +3,6 @@
 The parsers at the end take the text of a value and return the value, or raise ValueError with what it should be.
 """
 
-from __future__ import annotations
-
 import re
 import textwrap
 from collections.abc import Callable, Iterable, Mapping

@@ -4,8 +4,6 @@ No line contains a complete job id, because anyone who has the id can see the jo
 message of an exception, because it may quote user input; the job's record keeps it.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import os

@@ -1,7 +1,5 @@
 """Connections to the primary that Redis Sentinel names."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from redis.sentinel import SentinelManagedConnection, SentinelManagedSSLConnection

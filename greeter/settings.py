@@ -2,8 +2,6 @@
 
 # ruff: noqa: RUF009  the defaults that setting() makes are immutable
 
-from __future__ import annotations
-
 from dataclasses import dataclass, fields
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Read the settings of a process from its environment, and check that they can be used together."""
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Iterator, Mapping

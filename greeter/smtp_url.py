@@ -1,8 +1,7 @@
 """What SMTP_URL means: the mail server, how to log in there, and what is encrypted."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
+from typing import Self
 from urllib.parse import unquote, urlsplit
 
 _PORTS = {"smtps": 465, "smtp+starttls": 587, "smtp": 25}
@@ -23,7 +22,7 @@ class SmtpUrl:
     password: str
 
     @classmethod
-    def parse(cls, text: str) -> SmtpUrl:
+    def parse(cls, text: str) -> Self:
         """Parse a URL. Raises ValueError with what it should be; the message never quotes the URL."""
         try:
             url = urlsplit(text)

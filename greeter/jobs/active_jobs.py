@@ -1,7 +1,5 @@
 """The jobs that the processes of this worker run. Any thread may ask for them."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from contextlib import suppress
 

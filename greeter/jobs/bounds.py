@@ -1,7 +1,5 @@
 """Bounds on what a tool can put into the record and the folder of its job: every page reads and lists all of it."""
 
-from __future__ import annotations
-
 import json
 import logging
 from itertools import islice

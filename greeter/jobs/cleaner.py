@@ -1,7 +1,5 @@
 """Remove what is no longer kept. Every worker does it, and each step may run twice."""
 
-from __future__ import annotations
-
 import logging
 import time
 

@@ -1,7 +1,5 @@
 """Connections to Redis for the commands that are sent all the time."""
 
-from __future__ import annotations
-
 import os
 import socket
 import struct

@@ -1,7 +1,5 @@
 """The consumer of a worker, which publishes the events of its tasks together."""
 
-from __future__ import annotations
-
 import time
 from typing import Any
 

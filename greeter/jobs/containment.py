@@ -1,7 +1,5 @@
 """The end of every process that a job started: with the job, or with the process or the worker that ran it."""
 
-from __future__ import annotations
-
 import atexit
 import logging
 import multiprocessing

@@ -4,8 +4,6 @@ A version appears with all its files at once, and these never change. Only `data
 the version is paused, or when the default changes. Names that start with a dot belong to `staging`.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import re

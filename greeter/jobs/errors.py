@@ -1,7 +1,5 @@
 """Why a job is refused or fails, with messages that say what to do next."""
 
-from __future__ import annotations
-
 import signal
 from errno import EAGAIN, EDQUOT, EFBIG, EIO, ENFILE, ENOMEM, ENOSPC, ESTALE
 

@@ -1,7 +1,5 @@
 """Whether jobs can be stored and run: DATA_DIR and Redis belong together, and files can be written."""
 
-from __future__ import annotations
-
 import logging
 import os
 import sys

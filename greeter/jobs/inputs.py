@@ -1,7 +1,5 @@
 """What jobs were given: their parameters, and the reference databases that these name."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 

@@ -3,8 +3,6 @@
 The first process that finds neither creates it.
 """
 
-from __future__ import annotations
-
 import os
 from contextlib import suppress
 from errno import EEXIST, ENOTEMPTY

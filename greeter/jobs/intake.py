@@ -1,7 +1,5 @@
 """The queues from which a worker takes jobs."""
 
-from __future__ import annotations
-
 import logging
 import os
 import sys

@@ -1,7 +1,5 @@
 """The signals that can interrupt or end the process of a job while its tool runs."""
 
-from __future__ import annotations
-
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -6,8 +6,6 @@ The soft limit of a main process equals its mark, and that of its descendants do
 main process of a marked process is still there.
 """
 
-from __future__ import annotations
-
 import hashlib
 import resource
 import sys

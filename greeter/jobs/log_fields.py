@@ -1,7 +1,5 @@
 """What a log line says about a job."""
 
-from __future__ import annotations
-
 from greeter.jobs.record import Record
 
 LogFields = dict[str, str | int]

@@ -1,7 +1,5 @@
 """Hand an email over to the mail server."""
 
-from __future__ import annotations
-
 import logging
 import re
 import ssl

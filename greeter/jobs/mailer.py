@@ -1,7 +1,5 @@
 """Send the emails that users want when their jobs have ended."""
 
-from __future__ import annotations
-
 import logging
 import time
 from email.headerregistry import Address

@@ -3,8 +3,6 @@
 An email is sent at most once: see docs/decisions/0008-mails-at-most-once.md.
 """
 
-from __future__ import annotations
-
 from enum import StrEnum
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """The media types of result files, by their suffix: what they are sent as, and how a page can show them."""
 
-from __future__ import annotations
-
 import mimetypes
 import re
 from enum import StrEnum

@@ -1,7 +1,5 @@
 """Measure the files of the jobs that a worker runs, and end those that take too much space."""
 
-from __future__ import annotations
-
 import logging
 import time
 from threading import Thread

@@ -1,7 +1,5 @@
 """Which parameters of a job are files, and which are reference databases."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The phases of a job."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 
 from celery import states

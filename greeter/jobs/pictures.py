@@ -1,7 +1,5 @@
 """Pictures of the PDF files of a job, which its page shows: `pictures/<name>/first-of-<pages>.png` in an attempt."""
 
-from __future__ import annotations
-
 import logging
 import re
 import shutil

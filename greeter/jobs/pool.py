@@ -1,7 +1,5 @@
 """The pool of a worker, which replaces a process as soon as it has ended and the system allows it."""
 
-from __future__ import annotations
-
 import logging
 import os
 from collections import Counter

@@ -1,7 +1,5 @@
 """Whether a pool process can run jobs, and whether a job that failed in it should be requeued."""
 
-from __future__ import annotations
-
 import logging
 import os
 import time

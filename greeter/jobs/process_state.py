@@ -1,7 +1,5 @@
 """Whether a job has changed its process in a way that would affect later jobs."""
 
-from __future__ import annotations
-
 import os
 import resource
 import signal

@@ -1,7 +1,5 @@
 """How far a job is, and what that says about its remaining time."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from types import UnionType
 

@@ -1,11 +1,9 @@
 """What is needed to show a job, whether it is in Redis or a sample on disk."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
 
 from kombu.utils.json import loads
 
@@ -32,7 +30,7 @@ class Provenance:
     databases: Mapping[str, Mapping[str, JSON]] = field(default_factory=dict)  # see `Database.recorded`
 
     @classmethod
-    def of(cls, params: Params, filenames: Filenames) -> Provenance:
+    def of(cls, params: Params, filenames: Filenames) -> Self:
         """Return what is known when a job is submitted: everything but the versions."""
         files, databases = file_params(params), recorded_databases(params)
         sums = {
@@ -47,7 +45,7 @@ class Provenance:
         )
 
     @classmethod
-    def read(cls, record: Mapping[str, str]) -> Provenance:
+    def read(cls, record: Mapping[str, str]) -> Self:
         """Return what a record has, as JSON, in the fields that RECORDED names. Some may be missing."""
         return cls(**{name: loads(record[name]) for name in RECORDED if name in record})
 

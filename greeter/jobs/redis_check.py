@@ -1,7 +1,5 @@
 """The check that Redis and its client libraries keep jobs safe, when the web or a worker starts and while they run."""
 
-from __future__ import annotations
-
 import logging
 import os
 import ssl

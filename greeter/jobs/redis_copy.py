@@ -3,8 +3,6 @@
 Redis 7 cannot read the files of Valkey 9, or its replies to DUMP. So this copies the values of the keys.
 """
 
-from __future__ import annotations
-
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator

@@ -1,7 +1,5 @@
 """Which tools a worker can run, and with how many cores."""
 
-from __future__ import annotations
-
 import logging
 import os
 from collections.abc import Iterable

@@ -1,7 +1,5 @@
 """The request of a worker for a task."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from celery.worker.request import Request

@@ -1,7 +1,5 @@
 """The limits of a job on the resources of its process: threads, memory and files."""
 
-from __future__ import annotations
-
 import ctypes
 import gc
 import os

@@ -1,7 +1,5 @@
 """The result files of a job, each with the sentence that its tool says about it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Sample results: finished jobs that are kept forever, each in a folder with its record and files."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from dataclasses import asdict, replace

@@ -36,8 +36,6 @@ Only store, worker_store, scripts, redis_copy, lua/ and the limiter use the keys
 Celery's broker has keys of its own: a list for each queue, which has its name, and `_kombu...`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from functools import cache
 from hashlib import blake2b

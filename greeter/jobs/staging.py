@@ -4,8 +4,6 @@ They are hidden, next to the databases. A process that uses one holds a shared l
 that was killed leaves behind is removed by the next one that finds no other process using the lock.
 """
 
-from __future__ import annotations
-
 import shutil
 import signal
 from collections.abc import Iterator

@@ -1,9 +1,7 @@
 """Numbers of jobs and workers."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
 from greeter.jobs.scripts import pairs, texts
 
@@ -47,7 +45,7 @@ class Statistics:
     ended: dict[tuple[str, ...], float]
 
     @classmethod
-    def read(cls, reply: Reply) -> Statistics:
+    def read(cls, reply: Reply) -> Self:
         """Read the reply of statistics.lua."""
         queues, unfit, idle_tools, bounds, counted = reply
         by_name = {name.decode(): QueueStatistics(*numbers) for name, *numbers in queues}

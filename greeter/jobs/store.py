@@ -1,7 +1,5 @@
 """The records of jobs in Redis. The documentation of scripts.py lists all keys."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from errno import EBUSY

@@ -1,7 +1,5 @@
 """The description of a submission, the outcome of a cancel, and how much of the limits is used."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum

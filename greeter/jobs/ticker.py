@@ -1,7 +1,5 @@
 """A thread that calls a function again and again, for one job of a process after another."""
 
-from __future__ import annotations
-
 import logging
 import threading
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """kombu's transports for the broker, without the errors that would end a worker."""
 
-from __future__ import annotations
-
 import itertools
 import logging
 from collections.abc import Callable

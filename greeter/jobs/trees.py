@@ -1,7 +1,5 @@
 """Folders in which a program may have written anything: any depth, and folders without permissions."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """Jobs whose message went to a worker that does not have their tool."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 
 from greeter.jobs.attempts import Attempts

@@ -1,7 +1,5 @@
 """The files of forms that were not accepted yet: `DATA_DIR/uploads`, on the same file system as those of the jobs."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections import Counter, defaultdict

@@ -1,7 +1,5 @@
 """The versions of what a result depends on: the code of its tool, and its libraries, programs and data."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterator
 from hashlib import sha256

@@ -1,7 +1,5 @@
 """The watchdog of a worker: its pool processes kill a main process that hangs."""
 
-from __future__ import annotations
-
 import mmap
 import os
 import signal

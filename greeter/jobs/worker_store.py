@@ -1,7 +1,5 @@
 """The records of jobs as workers use them."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 

@@ -1,7 +1,5 @@
 """Accessions, identifiers and addresses, which users paste instead of a sequence."""
 
-from __future__ import annotations
-
 import re
 
 # UniProt with an isoform, its names such as HBB_HUMAN, RefSeq and Ensembl, GenBank, PDB with a chain.

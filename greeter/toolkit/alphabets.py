@@ -4,8 +4,6 @@ Sources: for amino acids, IUPAC-IUB JCBN (1984) Eur J Biochem 138:9-37, and late
 for nucleotides, NC-IUB (Cornish-Bowden 1985) Nucleic Acids Res 13:3021-3030.
 """
 
-from __future__ import annotations
-
 from typing import Literal, NamedTuple
 
 _MOST_LISTED = 12  # wrong letters

@@ -1,7 +1,5 @@
 """The checksums of files."""
 
-from __future__ import annotations
-
 from hashlib import file_digest
 from pathlib import Path
 

@@ -1,13 +1,11 @@
 """A reference database: one version of it, which a tool gets as the value of a `DatabaseField`."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from greeter.toolkit.alphabets import ALPHABETS
 from greeter.toolkit.checksums import sha256_of
@@ -99,7 +97,7 @@ class Database:
         return {name: value for name, value in asdict(self).items() if name not in _NOT_RECORDED}
 
     @classmethod
-    def of(cls, about: Mapping[str, Any], root: Path) -> Database:
+    def of(cls, about: Mapping[str, Any], root: Path) -> Self:
         """Create a database from its description.
 
         Args:
@@ -117,7 +115,7 @@ class Database:
         return cls(**values, folder=root / str(values.get("id")) / str(values.get("version")))
 
     @classmethod
-    def read(cls, folder: Path) -> Database:
+    def read(cls, folder: Path) -> Self:
         """Read the description of a version. Raises OSError, ValueError or TypeError if it cannot be used."""
         about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
         if not isinstance(about, dict) or f"{about.get('id')}/{about.get('version')}" != "/".join(folder.parts[-2:]):

@@ -1,7 +1,5 @@
 """Make the files of a reference database: a checked copy of a file, its counts, its indexes and its checksums."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial

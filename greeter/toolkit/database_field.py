@@ -1,7 +1,5 @@
 """A form field that offers the reference databases of the site."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path

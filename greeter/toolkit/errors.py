@@ -1,7 +1,5 @@
 """The errors that a job has for its user."""
 
-from __future__ import annotations
-
 
 class ToolError(Exception):
     """An error that the user can fix, such as unsuitable input. The job fails and its page shows the message.

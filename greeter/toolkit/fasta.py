@@ -1,7 +1,5 @@
 """Check sequences in FASTA format, block by block."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Check reads in FASTQ format, line by line."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator
 

@@ -1,7 +1,5 @@
 """Form fields for biological sequences."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path

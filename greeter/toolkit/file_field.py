@@ -1,7 +1,5 @@
 """Form fields for files of any kind."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any

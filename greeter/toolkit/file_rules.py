@@ -1,7 +1,5 @@
 """What a form field for files accepts, and how a file becomes the one that the tool gets."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The form field for several files."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from wtforms.form import BaseForm

@@ -1,7 +1,5 @@
 """What a site gives the fields of its forms."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The programs, libraries and reference data that are installed on this machine, and their versions."""
 
-from __future__ import annotations
-
 import os
 import shlex
 import shutil

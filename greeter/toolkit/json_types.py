@@ -1,7 +1,5 @@
 """The types of JSON values."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 

@@ -1,7 +1,5 @@
 """The log of a job: the messages of its tool, and the error output of its programs."""
 
-from __future__ import annotations
-
 import re
 from codecs import getincrementaldecoder
 from collections import deque

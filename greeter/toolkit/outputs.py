@@ -1,7 +1,5 @@
 """The result files of a job: where they are, what their names may be, and a sentence about each."""
 
-from __future__ import annotations
-
 import json
 import re
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """Kill a worker's leftover processes and their descendants: those of a job, its programs or their guards."""
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Collection, Iterable

@@ -1,7 +1,5 @@
 """Start an external program that cannot outlive its job."""
 
-from __future__ import annotations
-
 import os
 import selectors
 import shutil

@@ -1,7 +1,5 @@
 """The programs of a job: they run while it is open, and their output, commands and errors are kept for its user."""
 
-from __future__ import annotations
-
 import logging
 import re
 from collections.abc import Iterator

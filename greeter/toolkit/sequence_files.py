@@ -1,7 +1,5 @@
 """Read, count and measure files of sequences that were checked."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from pathlib import Path

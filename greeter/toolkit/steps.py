@@ -1,7 +1,5 @@
 """How far a job is: its stage, and the steps of the loop that its page shows."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterable, Iterator, Sized
 from typing import NotRequired, TypedDict, TypeVar

@@ -1,7 +1,5 @@
 """A table of results that the page of a job can sort and filter: a TSV file, and an index of it in SQLite."""
 
-from __future__ import annotations
-
 import errno
 import json
 import sqlite3

@@ -1,7 +1,5 @@
 """Text files of unknown origin, read in blocks so that files of any size need little memory."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Iterator
 from typing import BinaryIO

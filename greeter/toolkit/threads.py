@@ -1,7 +1,5 @@
 """How many threads the numerical libraries of a job use, such as the BLAS of NumPy, or OpenMP."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager

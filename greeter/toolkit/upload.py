@@ -1,7 +1,5 @@
 """A file that a visitor sent, as the fields of a form have it."""
 
-from __future__ import annotations
-
 import gzip
 import zlib
 from collections.abc import Iterator

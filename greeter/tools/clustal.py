@@ -1,7 +1,5 @@
 """Write an alignment in Clustal format, as mafft does with --clustalout."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import IO
 

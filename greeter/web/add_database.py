@@ -1,7 +1,5 @@
 """The command that adds a reference database, while everything runs."""
 
-from __future__ import annotations
-
 import sys
 from datetime import date
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The application factory."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import TypeVar
 

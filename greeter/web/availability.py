@@ -1,7 +1,5 @@
 """Whether the programs that a tool runs are installed where its jobs run."""
 
-from __future__ import annotations
-
 import time
 
 from redis import RedisError

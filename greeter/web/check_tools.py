@@ -1,7 +1,5 @@
 """The command `flask check-tools`. It needs no web server, worker or Redis."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterator
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """Commands for the operator. Run them as `honcho run flask COMMAND`, which also reads .env."""
 
-from __future__ import annotations
-
 import sys
 import time
 from contextlib import closing, suppress

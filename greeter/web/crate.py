@@ -1,7 +1,5 @@
 """Pack an ended job as an RO-Crate: a ZIP archive with its files and a description of how they were made."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

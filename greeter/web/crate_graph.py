@@ -1,7 +1,5 @@
 """The metadata document of an RO-Crate 1.1 (https://w3id.org/ro/crate/1.1) with the run of one process."""
 
-from __future__ import annotations
-
 from typing import Any
 
 Entity = dict[str, Any]

@@ -1,7 +1,5 @@
 """Read job.zip, the RO-Crate of a job."""
 
-from __future__ import annotations
-
 import json
 import zlib
 from collections.abc import Iterable, Iterator, Mapping

@@ -4,8 +4,6 @@ The description conforms to Process Run Crate 0.5 (https://w3id.org/ro/wfrun/pro
 none is recorded. It does not have the address of the job's page, which would give access to it.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from datetime import date, time

@@ -1,7 +1,5 @@
 """Commands for the reference databases that there are. Nothing needs a restart."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress

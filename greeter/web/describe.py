@@ -1,7 +1,5 @@
 """Describe the tools for registries and search engines: Bioschemas on their pages, and entries for bio.tools."""
 
-from __future__ import annotations
-
 import json
 import re
 

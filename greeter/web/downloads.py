@@ -1,7 +1,5 @@
 """Send the result files of a job: one for download or for showing it in the browser, or many as a ZIP archive."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Iterable, Iterator
 from datetime import datetime

@@ -1,7 +1,5 @@
 """The command that drains a worker, so that it can be stopped without interrupting a job."""
 
-from __future__ import annotations
-
 import time
 
 import click

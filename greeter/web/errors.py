@@ -1,7 +1,5 @@
 """Error pages: what happened, and what the visitor can do next."""
 
-from __future__ import annotations
-
 from contextlib import suppress
 from errno import EDQUOT, EHOSTDOWN, EIO, EMFILE, ENFILE, ENODEV, ENOSPC, ENOTCONN, ENXIO, EROFS, ESTALE, ETIMEDOUT
 

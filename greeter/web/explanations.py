@@ -1,7 +1,5 @@
 """What each HTTP status of an error means for a visitor, and what to do next."""
 
-from __future__ import annotations
-
 from http import HTTPStatus
 
 # Title and advice by HTTP status.

@@ -1,7 +1,5 @@
 """What a browser submits for a field that the visitor leaves as it is."""
 
-from __future__ import annotations
-
 from typing import TypeAlias
 
 from wtforms import BooleanField, Field, RadioField, SelectMultipleField

@@ -1,7 +1,5 @@
 """The forms of the tools, with the limits of this installation, and what is submitted for them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, cast
 

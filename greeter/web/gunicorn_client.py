@@ -1,7 +1,5 @@
 """A connection of a client with a gunicorn worker, between its requests."""
 
-from __future__ import annotations
-
 import select
 import socket
 import time

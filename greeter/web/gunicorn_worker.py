@@ -1,7 +1,5 @@
 """gunicorn's worker with threads, except that the threads wait for requests themselves, and only for complete heads."""
 
-from __future__ import annotations
-
 import logging
 import select
 import socket

@@ -1,7 +1,5 @@
 """Health checks for proxies, container engines and monitors."""
 
-from __future__ import annotations
-
 from contextlib import suppress
 
 from flask import Blueprint

@@ -1,7 +1,5 @@
 """What a visitor can do with a job: cancel, delete, edit and run it again."""
 
-from __future__ import annotations
-
 from flask import Blueprint, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 

@@ -1,7 +1,5 @@
 """Limits on how often one client may send requests and submit jobs."""
 
-from __future__ import annotations
-
 import time
 from functools import lru_cache
 from ipaddress import ip_address, ip_network

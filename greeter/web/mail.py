@@ -1,7 +1,5 @@
 """The page on which a visitor asks for an email about the end of a job."""
 
-from __future__ import annotations
-
 import re
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for

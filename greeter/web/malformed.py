@@ -1,7 +1,5 @@
 """The answers to requests that gunicorn cannot parse, which the application never gets."""
 
-from __future__ import annotations
-
 import logging
 import re
 import socket

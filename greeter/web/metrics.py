@@ -1,7 +1,5 @@
 """Metrics for Prometheus: jobs by tool and phase, how long they ran, workers, and the duration of requests."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """Read a form in multipart/form-data: its files go to the disk, and its texts stay in memory while there is room."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection
 from functools import partial
 from itertools import chain

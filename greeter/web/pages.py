@@ -1,7 +1,5 @@
 """The front page, the help page, and the form of each tool."""
 
-from __future__ import annotations
-
 from secrets import token_urlsafe
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for

@@ -1,7 +1,5 @@
 """Paging of large tables without an index, of which a page shows some rows."""
 
-from __future__ import annotations
-
 import csv
 import re
 from collections.abc import Iterator

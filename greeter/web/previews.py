@@ -3,8 +3,6 @@
 A file that does not exist shows nothing, because a tool that was stopped may not have written it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from flask import abort, render_template, request

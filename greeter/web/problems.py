@@ -1,7 +1,5 @@
 """Errors for scripts, as RFC 9457 (Problem Details for HTTP APIs) describes them."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from http import HTTPStatus

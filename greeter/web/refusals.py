@@ -1,7 +1,5 @@
 """Why a submission is not accepted, and what the visitor can do next."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from werkzeug.exceptions import TooManyRequests

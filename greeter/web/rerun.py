@@ -1,7 +1,5 @@
 """The command `flask rerun`, which runs the job of a job.zip again and compares the results."""
 
-from __future__ import annotations
-
 import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping

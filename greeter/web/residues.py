@@ -4,8 +4,6 @@ The classes of amino acids are those of Clustal X (Larkin et al. 2007, Bioinform
 has one class, whatever its column; F and W are aromatic like H and Y; G and P share a class.
 """
 
-from __future__ import annotations
-
 import re
 
 from markupsafe import Markup, escape

@@ -1,7 +1,5 @@
 """The command `flask run-tool`, which runs a tool in the shell. It needs no web server, worker or Redis."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from functools import partial

@@ -1,7 +1,5 @@
 """What the views share: the settings, tools, jobs, samples and limits of the application."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import cast

@@ -1,7 +1,5 @@
 """The templates, static files, pages and colour of the operator, which replace those of the template."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The pages that the operator writes in Markdown, in the folder `pages` of SITE_DIR."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Submit a job with checked input, from a form or from the API."""
 
-from __future__ import annotations
-
 from errno import EDQUOT, EFBIG, ENOSPC
 
 from flask import current_app

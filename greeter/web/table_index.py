@@ -1,7 +1,5 @@
 """Read the index of a table of results. A tool or its program wrote it, so it may contain anything."""
 
-from __future__ import annotations
-
 import json
 import sqlite3
 import time

@@ -1,12 +1,10 @@
 """Which rows of a table a page shows: what the query parameters of its address ask for."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from greeter.toolkit.columns import Column
 from greeter.web.paging import LONGEST_CELL
@@ -39,7 +37,7 @@ class TableQuery:
     others: Mapping[str, str] = field(default_factory=dict)  # the query parameters of the other tables on the page
 
     @classmethod
-    def of(cls, name: str, columns: Mapping[str, Column], args: Mapping[str, str]) -> TableQuery:
+    def of(cls, name: str, columns: Mapping[str, Column], args: Mapping[str, str]) -> Self:
         """Read the query parameters of a page with the table of this name. What is unknown or wrong has no effect."""
         prefix = prefix_of(name)
         own = [f"{prefix}-{name}" for name in ("sort", "start", "open")]

@@ -1,11 +1,10 @@
 """A page of a table of results: what its template shows."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 from flask import Response
 
@@ -27,7 +26,7 @@ class TableView:
     matches: int  # the number of rows that the filters leave
 
     @classmethod
-    def of(cls, path: Path, args: Mapping[str, str]) -> TableView:
+    def of(cls, path: Path, args: Mapping[str, str]) -> Self:
         """Read the page of a table that query parameters ask for. After the last one, it is the last one.
 
         Raises:

@@ -1,7 +1,5 @@
 """A job in a terminal: its progress bar, and Ctrl-C."""
 
-from __future__ import annotations
-
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """The templates of a tool. A mistake in one costs only its part of a page, so that the rest can still be used."""
 
-from __future__ import annotations
-
 import traceback
 from collections.abc import Mapping
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """The files of one request: what it sends, and what its form refers to because the server has it already."""
 
-from __future__ import annotations
-
 import math
 from contextlib import suppress
 from functools import cached_property

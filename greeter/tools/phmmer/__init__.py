@@ -1,7 +1,5 @@
 """Protein similarity search with phmmer of the HMMER library, without an external program (pyhmmer)."""
 
-from __future__ import annotations
-
 from contextlib import closing
 from functools import partial
 from pathlib import Path

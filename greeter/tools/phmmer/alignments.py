@@ -1,7 +1,5 @@
 """The alignments of a phmmer search: drawn for a page, and as files for other programs."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from functools import partial
 from importlib.metadata import version

@@ -1,7 +1,5 @@
 """Search proteins in a file of any size, block by block, with exactly the hits of the program phmmer."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor

@@ -1,7 +1,5 @@
 """The hits of one query of phmmer, sorted in a temporary file, so that the memory does not depend on their number."""
 
-from __future__ import annotations
-
 import pickle  # nosec B403
 from collections.abc import Iterable, Iterator
 from heapq import merge

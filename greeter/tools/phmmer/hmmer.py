@@ -1,7 +1,5 @@
 """Let pyhmmer write its files without interruption by the time limit, and take tiny numbers for zero as phmmer does."""
 
-from __future__ import annotations
-
 import ctypes
 import platform
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """The result files of a phmmer search: tables of hits and queries, HMMER's tables and text, sequences, alignments."""
 
-from __future__ import annotations
-
 from contextlib import ExitStack
 from itertools import count
 from pathlib import Path

@@ -6,8 +6,6 @@ One thing can differ: the program's column of names also has room for those of h
 Which ones, depends on the order of the targets and on its threads.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from io import BytesIO
 from typing import Any

@@ -3,8 +3,6 @@
 The modules `processes`, `jobs` and `site` have its operations, in the order of its document.
 """
 
-from __future__ import annotations
-
 from flask import Flask
 
 from greeter.web.api import cors, documentation, examples, jobs, processes, site

@@ -1,7 +1,5 @@
 """Cross-origin reading: the pages of other sites that CORS_ORIGINS names may read the API, but change nothing."""
 
-from __future__ import annotations
-
 from flask import Flask, Response, request
 
 from greeter.web.services import services

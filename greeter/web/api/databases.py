@@ -1,7 +1,5 @@
 """The reference databases, as the API lists them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from greeter.jobs.record import Record

@@ -1,7 +1,5 @@
 """The description of the API: as an OpenAPI document, and as a page."""
 
-from __future__ import annotations
-
 from flask import render_template
 
 from greeter.toolkit.json_types import JSONObject

@@ -1,7 +1,5 @@
 """The examples of the tools, as requests that can be sent."""
 
-from __future__ import annotations
-
 from wtforms import Field
 
 from greeter.toolkit import FileField

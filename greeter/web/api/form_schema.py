@@ -1,7 +1,5 @@
 """The JSON Schema of a tool's form."""
 
-from __future__ import annotations
-
 from wtforms import (
     BooleanField,
     DateField,

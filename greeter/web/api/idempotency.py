@@ -1,7 +1,5 @@
 """The header Idempotency-Key, with which a request that is sent again gives the same job."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from hashlib import sha256

@@ -1,7 +1,5 @@
 """Read the inputs of an execution, from JSON or from a form, as the values of the tool's form."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial

@@ -1,7 +1,5 @@
 """The jobs: their state, results and files, and how to cancel and delete them."""
 
-from __future__ import annotations
-
 import re
 
 from flask import jsonify, request

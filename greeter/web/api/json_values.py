@@ -1,12 +1,10 @@
 """Read JSON, and its values as WTForms takes them: as texts. Their types are checked here, because texts have none."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable
 from itertools import islice
-from typing import TypeGuard
+from typing import Self, TypeGuard
 
 from greeter.toolkit.json_types import JSON, JSONObject
 from greeter.web.api.problem import Problem
@@ -32,7 +30,7 @@ class _Number(float):
     __slots__ = ("_text",)
     _text: str
 
-    def __new__(cls, text: str) -> _Number:
+    def __new__(cls, text: str) -> Self:
         number = super().__new__(cls, text)
         number._text = text
         return number

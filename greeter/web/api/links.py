@@ -1,7 +1,5 @@
 """Links between the resources of the API."""
 
-from __future__ import annotations
-
 from flask import url_for
 
 from greeter.web.api.schemas import ADDRESS, component, text

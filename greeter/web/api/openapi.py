@@ -1,7 +1,5 @@
 """The OpenAPI 3.1 document of the API, made from its operations and from the forms of the tools."""
 
-from __future__ import annotations
-
 from http import HTTPStatus
 
 from flask import url_for

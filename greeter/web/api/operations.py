@@ -1,7 +1,5 @@
 """The operations of the API. Each is declared once: its route, and what the OpenAPI document says about it."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

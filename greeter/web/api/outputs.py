@@ -1,7 +1,5 @@
 """What a tool returns: as its docstring says, and as its sample shows."""
 
-from __future__ import annotations
-
 import inspect
 from itertools import takewhile
 

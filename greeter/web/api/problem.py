@@ -1,7 +1,5 @@
 """The exceptions of the API, and their responses."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from flask import Response

@@ -1,7 +1,5 @@
 """A tool, as OGC API Processes describes a process."""
 
-from __future__ import annotations
-
 from greeter.toolkit.json_types import JSONObject
 from greeter.toolkit.tool import Tool
 from greeter.version import __version__

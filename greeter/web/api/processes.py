@@ -1,7 +1,5 @@
 """The tools, which OGC API Processes calls processes, and their execution."""
 
-from __future__ import annotations
-
 from flask import url_for
 from flask.typing import ResponseReturnValue
 

@@ -1,7 +1,5 @@
 """The results of a job: what the tool returned, its files, and the databases that it used."""
 
-from __future__ import annotations
-
 from greeter.jobs.record import Record
 from greeter.toolkit.json_types import JSONObject
 from greeter.web.api.databases import USED_DATABASE, databases_of

@@ -1,7 +1,5 @@
 """The JSON Schemas of what the API answers. Each is declared next to the function that makes such an answer."""
 
-from __future__ import annotations
-
 from typing import Any
 
 Schema = dict[str, Any]  # of JSON values

@@ -1,7 +1,5 @@
 """The databases, limits and health of the site."""
 
-from __future__ import annotations
-
 import re
 
 from flask import current_app, url_for

@@ -1,7 +1,5 @@
 """The state of a job, as OGC API Processes names it."""
 
-from __future__ import annotations
-
 from greeter.jobs.phase import Phase
 from greeter.jobs.record import Record
 from greeter.toolkit.json_types import JSONObject
