@@ -1,14 +1,13 @@
-"""Declare settings, read them from the environment, and print `.env.example`.
+"""Declare settings, and read them from the environment.
 
 The parsers at the end take the text of a value and return the value, or raise ValueError with what it should be.
 """
 
 import re
-import textwrap
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import Field, field, fields
+from collections.abc import Callable, Mapping
+from dataclasses import field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from greeter.redis_url import RedisUrl
 from greeter.smtp_url import SmtpUrl
@@ -18,30 +17,23 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 SettingsT = TypeVar("SettingsT", bound="DataclassInstance")
-Setting: TypeAlias = "Field[object]"
-
-_HEADER = """\
-# Every setting of greeter with its default. `make run` copies this file to .env and replaces each change-me with a
-# fresh secret. By hand: cp .env.example .env, and replace each change-me yourself. Quote a value that contains a space
-# or a #. Developers: change greeter/settings.py, then run .venv/bin/python -m greeter.settings > .env.example
-"""
 
 
-def setting(default: str, parse: Callable[[str], T], description: str, section: str = "") -> T:
+def setting(default: str, parse: Callable[[str], T], section: str = "") -> T:
     """Declare a setting: a field of a dataclass, read from the environment variable that has its name in capitals.
+
+    A string follows it: the comment in `.env.example`, with what the setting is, its unit, and what to consider.
 
     Args:
         default: The value as `.env` has it.
         parse: Converts the text of a value, or raises ValueError with what the value should be. The message must not
             quote the value, which may be a secret.
-        description: The comment in `.env.example`: what the setting is, its unit, what to consider.
         section: The heading of a group in `.env.example`, given for the first setting of the group.
 
     Returns:
         The field, typed as the value that it holds, as `dataclasses.field` does.
     """
-    metadata = {"default": default, "parse": parse, "description": description, "section": section}
-    return field(default=parse(default), metadata=metadata)
+    return field(default=parse(default), metadata={"default": default, "parse": parse, "section": section})
 
 
 def read(kind: type[SettingsT], environ: Mapping[str, str]) -> tuple[SettingsT, dict[str, str]]:
@@ -64,19 +56,6 @@ def read(kind: type[SettingsT], environ: Mapping[str, str]) -> tuple[SettingsT, 
             except ValueError as error:
                 problems[name] = str(error)
     return kind(**values), problems
-
-
-def example(settings: Iterable[Setting]) -> str:
-    """Return the content of `.env.example`: the settings with their descriptions and defaults."""
-    return "\n".join([_HEADER, *map(_example_of, settings)])
-
-
-def _example_of(declared: Setting) -> str:
-    """Return the lines of one setting, with the heading of its section if it is the first one there."""
-    section, description = declared.metadata["section"], declared.metadata["description"]
-    heading = f"# --- {section} ---\n\n" if section else ""
-    comment = textwrap.fill(description, 120, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False)
-    return f"{heading}{comment}\n{declared.name.upper()}={declared.metadata['default']}\n"
 
 
 def yes_or_no(text: str) -> bool:
@@ -125,15 +104,11 @@ def user_and_password(text: str) -> str:
 
 
 def mail_address(text: str) -> str:
-    """Check that a text may be an email address."""
-    if not all(text.partition("@")) or not text.isprintable() or set(text) & set(' ,;:<>()[]"\\'):
+    """Check that a text may be an email address; it may be empty."""
+    is_address = all(text.partition("@")) and text.isprintable() and not set(text) & set(' ,;:<>()[]"\\')
+    if text and not is_address:
         raise ValueError("should be an email address")
     return text
-
-
-def optional_mail_address(text: str) -> str:
-    """Check that a text may be an email address; it may be empty."""
-    return mail_address(text) if text else text
 
 
 def web_address(text: str) -> str:
