@@ -11,5 +11,6 @@
 - Scripts and monitors: api/, problems, health, metrics.
 - Every request: request_log, limits, security, compression, gunicorn_worker with gunicorn_client, gunicorn_polls
   and gunicorn_response, malformed. Every page: template_filters, tool_templates.
-- Commands: cli, drain, add_database and database_commands, check_tools, run_tool with terminal, rerun.
+- Commands, which share commands: cli, drain, add_database and database_commands, check_tools, run_tool with terminal,
+  rerun.
 """

@@ -5,20 +5,20 @@ from datetime import date
 from pathlib import Path
 
 import click
-from flask.cli import with_appcontext
 
 from greeter.jobs.databases import VersionExists
 from greeter.jobs.staging import staged
 from greeter.toolkit import DatabaseField, ToolError
 from greeter.toolkit.database import NAME, Database
 from greeter.toolkit.database_build import build, receive
+from greeter.web.commands import bp
 from greeter.web.database_commands import allow, explained, line_of
 from greeter.web.services import services
 
 _STDIN = Path("-")
 
 
-@click.command("add-database")
+@bp.cli.command("add-database")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
 @click.option("--id", "id_", required=True, help="Such as swissprot.")
 @click.option("--version", required=True, help="Such as 2026_04. A version is never changed: add a new one instead.")
@@ -31,7 +31,6 @@ _STDIN = Path("-")
 @click.option("--licence", default="", help="Such as 'CC BY 4.0'.")
 @click.option("--released", type=click.DateTime(["%Y-%m-%d"]), help="The date of the release, such as 2026-10-14.")
 @click.option("--default", is_flag=True, help="Make it, and later its newer versions, the default in forms.")
-@with_appcontext
 def add_database(
     file: Path, id_: str, version: str, kind: str, title: str | None, released: date | None, **about: str
 ) -> None:

@@ -9,11 +9,11 @@ from typing import cast
 
 import click
 from flask import current_app
-from flask.cli import with_appcontext
 from jinja2 import BaseLoader, TemplateSyntaxError, meta
 
 from greeter.jobs.params import paths_in
 from greeter.toolkit.tool import Params, Tool
+from greeter.web.commands import bp
 from greeter.web.forms import make_form
 from greeter.web.job_context import JobContext
 from greeter.web.run_tool import submitted_form
@@ -28,8 +28,7 @@ _VARIABLES = {
 }
 
 
-@click.command("check-tools")
-@with_appcontext
+@bp.cli.command("check-tools")
 def check_tools() -> None:
     """Check each file in greeter/tools/, and the templates of its tools.
 

@@ -6,7 +6,6 @@ from contextlib import closing, suppress
 
 import click
 from flask import Flask
-from flask.cli import with_appcontext
 from redis import RedisError
 
 from greeter.jobs import fitness, redis_check, redis_copy
@@ -14,20 +13,9 @@ from greeter.jobs.errors import UNAVAILABLE, JobNotFound, QueueFull, StorageFull
 from greeter.jobs.phase import Phase
 from greeter.redis_url import RedisUrl
 from greeter.toolkit.tool import Tool
-from greeter.web.add_database import add_database
-from greeter.web.check_tools import check_tools
-from greeter.web.database_commands import (
-    list_databases,
-    pause_database,
-    prefer_database,
-    remove_database,
-    resume_database,
-)
-from greeter.web.describe import describe
-from greeter.web.drain import drain
+from greeter.web import add_database, check_tools, database_commands, describe, drain, rerun, run_tool  # noqa: F401
+from greeter.web.commands import bp
 from greeter.web.forms import make_form
-from greeter.web.rerun import rerun
-from greeter.web.run_tool import run_tool
 from greeter.web.services import services
 from greeter.web.site import template_problems
 from greeter.web.uploads import RequestUploads
@@ -35,15 +23,10 @@ from greeter.web.uploads import RequestUploads
 
 def init_app(app: Flask) -> None:
     """Add all commands to `flask`."""
-    of_site = (check_settings, selftest, keep_sample, pair_storage, drain, copy_redis)
-    of_tools = (check_tools, run_tool, rerun, describe)
-    of_databases = (add_database, list_databases, prefer_database, pause_database, resume_database, remove_database)
-    for command in (*of_site, *of_tools, *of_databases):
-        app.cli.add_command(command)
+    app.register_blueprint(bp)
 
 
-@click.command("check-settings")
-@with_appcontext
+@bp.cli.command("check-settings")
 def check_settings() -> None:
     """Check the settings, and the templates in SITE_DIR."""
     # This runs only with valid settings: for others, load_settings() has printed the problems and exited.
@@ -52,9 +35,8 @@ def check_settings() -> None:
     click.echo("The settings can be used.")
 
 
-@click.command()
+@bp.cli.command()
 @click.option("--seconds", default=300, show_default=True, help="Maximum time for each job to wait and run.")
-@with_appcontext
 def selftest(seconds: int) -> None:
     """Run the example of each tool through the queue and compare its result with the tool's sample.
 
@@ -100,9 +82,8 @@ def _run_example(tool: Tool, seconds: int) -> str:
             jobs.delete(job_id)
 
 
-@click.command()
+@bp.cli.command()
 @click.argument("job_id")
-@with_appcontext
 def keep_sample(job_id: str) -> None:
     """Make a finished job the sample of its tool. The site shows it permanently, and selftest compares with it."""
     try:
@@ -115,8 +96,7 @@ def keep_sample(job_id: str) -> None:
     click.echo(f"Kept as /jobs/{sample}. Commit its folder in greeter/tools/samples.")
 
 
-@click.command("pair-storage")
-@with_appcontext
+@bp.cli.command("pair-storage")
 def pair_storage() -> None:
     """Pair DATA_DIR and Redis again after you have emptied or replaced one of them on purpose."""
     if problem := fitness.pair(services().jobs.store):
@@ -124,10 +104,9 @@ def pair_storage() -> None:
     click.echo("DATA_DIR and Redis belong together now. Start the services that refused to start.")
 
 
-@click.command("copy-redis")
+@bp.cli.command("copy-redis")
 @click.option("--from", "source_url", prompt="URL of the server to copy from", help="Asked for if it is not given.")
 @click.option("--replace", is_flag=True, help="First delete all records of the server in REDIS_URL.")
-@with_appcontext
 def copy_redis(source_url: str, replace: bool) -> None:
     """Copy all records from another server to the one in REDIS_URL. Stop the web, all workers and Flower first."""
     redis_check.check(services().settings.redis_url)

@@ -7,10 +7,10 @@ from errno import EXDEV
 from subprocess import CalledProcessError
 
 import click
-from flask.cli import with_appcontext
 
 from greeter.jobs.errors import UNAVAILABLE
 from greeter.toolkit.database import Database
+from greeter.web.commands import bp
 from greeter.web.services import services
 
 _OTHER_DISK = "The folder of this database is on another disk. Instead of it, make `databases` a symbolic link"
@@ -38,9 +38,8 @@ def line_of(database: Database) -> str:
     return ", ".join(filter(None, [f"{database.name}: {database.title}", database.kind, database.size]))
 
 
-@click.command("list-databases")
+@bp.cli.command("list-databases")
 @click.option("--check", is_flag=True, help="Exit with status 1 if a file is not as it was when it was added.")
-@with_appcontext
 def list_databases(*, check: bool) -> None:
     """List the databases, and how many jobs name each version."""
     damaged = False
@@ -57,9 +56,8 @@ def list_databases(*, check: bool) -> None:
     sys.exit(damaged)
 
 
-@click.command("prefer-database")
+@bp.cli.command("prefer-database")
 @click.argument("name")
-@with_appcontext
 def prefer_database(name: str) -> None:
     """Make the database of a version, such as swissprot/2026_04, the default in forms."""
     database = _find(name)
@@ -68,10 +66,9 @@ def prefer_database(name: str) -> None:
     click.echo(f"Forms choose the newest version of {database.id} that is not paused.")
 
 
-@click.command("pause-database")
+@bp.cli.command("pause-database")
 @click.argument("name")
 @click.option("--reason", prompt=True, help="A sentence that forms show, such as 'It is damaged. Use 2026_05.'")
-@with_appcontext
 def pause_database(name: str, reason: str) -> None:
     """Stop offering a version to new jobs, such as swissprot/2026_04. Waiting and running jobs continue."""
     if not reason.strip():
@@ -81,9 +78,8 @@ def pause_database(name: str, reason: str) -> None:
     click.echo(f"Paused {name}. Forms show the reason.")
 
 
-@click.command("resume-database")
+@bp.cli.command("resume-database")
 @click.argument("name")
-@with_appcontext
 def resume_database(name: str) -> None:
     """Let new jobs use a version again that was paused."""
     with explained("changed"):
@@ -91,9 +87,8 @@ def resume_database(name: str) -> None:
     click.echo(f"New jobs can use {name} again.")
 
 
-@click.command("remove-database")
+@bp.cli.command("remove-database")
 @click.argument("name")
-@with_appcontext
 def remove_database(name: str) -> None:
     """Remove a version, such as swissprot/2026_03, unless a job names it."""
     database = _find(name)

@@ -5,7 +5,6 @@ import re
 
 import click
 from flask import Flask, current_app, url_for
-from flask.cli import with_appcontext
 from flask.ctx import RequestContext
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
@@ -14,6 +13,7 @@ from werkzeug.exceptions import SecurityError
 from greeter.toolkit.json_types import JSONObject
 from greeter.toolkit.tool import Tool
 from greeter.version import __version__
+from greeter.web.commands import bp
 from greeter.web.services import services
 
 _PROFILE = "https://bioschemas.org/profiles/ComputationalTool/1.0-RELEASE"
@@ -27,10 +27,9 @@ def init_app(app: Flask) -> None:
     app.jinja_env.globals["data_block"] = data_block
 
 
-@click.command()
+@bp.cli.command()
 @click.option("--biotools", is_flag=True, help="In the format of bio.tools instead of Bioschemas.")
 @click.option("--site", required=True, help="The address of the site, such as https://example.org.")
-@with_appcontext
 def describe(biotools: bool, site: str) -> None:
     """Describe each tool in JSON: as its page does, in terms of Bioschemas, or for a registration at bio.tools."""
     write = biotools_entry if biotools else bioschemas

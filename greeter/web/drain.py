@@ -4,19 +4,18 @@ import time
 
 import click
 from celery import current_app
-from flask.cli import with_appcontext
 from redis import RedisError
 
 from greeter.jobs.errors import UNAVAILABLE
+from greeter.web.commands import bp
 from greeter.web.services import services
 
 _ROUNDS = 5  # of about two seconds without an answer, for a worker that is reconnecting to Redis
 
 
-@click.command()
+@bp.cli.command()
 @click.argument("worker")
 @click.option("--seconds", type=float, help="Maximum time to wait; without it, until the last job has ended.")
-@with_appcontext
 def drain(worker: str, seconds: float | None) -> None:
     """Let WORKER, such as worker-1@host, finish its jobs and take no new ones. Wait until it has none.
 

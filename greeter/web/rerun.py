@@ -10,13 +10,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import click
-from flask.cli import with_appcontext
 
 from greeter.jobs import versions
 from greeter.jobs.result_files import ResultFile
 from greeter.toolkit.checksums import sha256_of
 from greeter.toolkit.job import Result
 from greeter.toolkit.tool import Params, Tool, signature
+from greeter.web.commands import bp
 from greeter.web.crate import OUTPUTS, RESULT, result_bytes
 from greeter.web.crate_reader import Crate, NotACrate, TooLarge, read
 from greeter.web.run_tool import Given, execute
@@ -24,9 +24,8 @@ from greeter.web.services import services
 from greeter.web.template_filters import printable
 
 
-@click.command()
+@bp.cli.command()
 @click.argument("archive", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@with_appcontext
 def rerun(archive: Path) -> None:
     """Run the job of a job.zip again in this shell, without time limits, and compare the results.
 

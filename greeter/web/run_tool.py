@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory, mkdtemp
 from typing import TypeAlias
 
 import click
-from flask.cli import ScriptInfo, with_appcontext
+from flask.cli import ScriptInfo
 from werkzeug.datastructures import MultiDict
 from wtforms import BooleanField, Field, FieldList, Form, FormField
 
@@ -24,6 +24,7 @@ from greeter.toolkit.job import Fallback
 from greeter.toolkit.threads import limited_threads
 from greeter.toolkit.tool import Params, Tool
 from greeter.toolkit.upload import Upload
+from greeter.web.commands import bp
 from greeter.web.form_values import Submitted, shown_values
 from greeter.web.forms import make_form
 from greeter.web.services import Services, services
@@ -49,14 +50,14 @@ class _Tools(click.Group):
             return None
         example = click.Option(["_example", "--with-example"], is_flag=True, help="Use the example for other fields.")
         options: list[click.Parameter] = [*map(_option, tool.form()), example]
-        return click.Command(name, params=options, callback=with_appcontext(partial(_run, tool)), help=tool.summary)
+        return click.Command(name, params=options, callback=partial(_run, tool), help=tool.summary)
 
     def _services(self, context: click.Context) -> Services:
         found: Services = context.ensure_object(ScriptInfo).load_app().extensions["greeter"]
         return found
 
 
-@click.command("run-tool", cls=_Tools)
+@bp.cli.command("run-tool", cls=_Tools)
 def run_tool() -> None:
     """Run a tool in this shell, without time limits. Its options are the fields of its form.
 
