@@ -64,9 +64,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.before_request(app.extensions["greeter"].limits.count_request)
     requests = (errors, request_body, security, compression)
     templates = (template_filters, tool_templates, site, describe)
-    for module in (*requests, *templates, jobs, api, cli):
+    for module in (*requests, *templates, jobs, cli):
         module.init_app(app)
-    for blueprint in (pages.bp, job_actions.bp, mail.bp, health.bp, metrics.bp):
+    for blueprint in (api.bp, pages.bp, job_actions.bp, mail.bp, health.bp, metrics.bp):
         app.register_blueprint(blueprint)
     return app
 

@@ -1,17 +1,14 @@
 """Cross-origin reading: the pages of other sites that CORS_ORIGINS names may read the API, but change nothing."""
 
-from flask import Flask, Response, request
+from flask import Response, request
 
+from greeter.web.api.operations import bp
 from greeter.web.services import services
 
 _EXPOSED = "ETag, Retry-After"
 
 
-def init_app(app: Flask) -> None:
-    """Set the headers of the API's responses."""
-    app.after_request(_allow_reading)
-
-
+@bp.after_app_request  # also for addresses that the API does not have
 def _allow_reading(response: Response) -> Response:
     origins = services().settings.cors_origins
     if not origins or not request.path.startswith("/api/") or request.method not in ("GET", "HEAD", "OPTIONS"):

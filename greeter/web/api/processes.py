@@ -2,22 +2,29 @@
 
 from flask import url_for
 from flask.typing import ResponseReturnValue
+from wtforms import Field
 
 from greeter.jobs.submission import Submission
-from greeter.toolkit.json_types import JSONObject
+from greeter.toolkit import FileField
+from greeter.toolkit.json_types import JSON, JSONObject
 from greeter.toolkit.tool import Tool
+from greeter.web.api.form_schema import json_value
 from greeter.web.api.idempotency import hash_of, read_key
 from greeter.web.api.inputs import Inputs, read_inputs
 from greeter.web.api.links import link
 from greeter.web.api.operations import PREFIX, Answer, operation
 from greeter.web.api.problem import OGC, Problem, form_problem
 from greeter.web.api.process_info import PROCESS, PROCESS_LIST, process_of, summary_of
+from greeter.web.api.schemas import component
 from greeter.web.api.status import STATUS_INFO, status_info
 from greeter.web.forms import accept_files, make_form
 from greeter.web.job_context import wait_headers
 from greeter.web.limits import client_address
 from greeter.web.services import services
 from greeter.web.submitting import Refused, filenames_of, refusal_of, submit, submitted_before
+from greeter.web.uploads import of_example
+
+EXECUTE = component("Execute", {"inputs": {"type": "object"}})
 
 
 @operation("GET", f"{PREFIX}/processes", {200: Answer("The tools.", PROCESS_LIST)})
@@ -33,6 +40,31 @@ def list_processes() -> JSONObject:
 def describe_process(name: str) -> JSONObject:
     """Describe a tool: its inputs with their limits, and its outputs."""
     return process_of(find_process(name))
+
+
+@operation("GET", f"{PREFIX}/processes/{{processID}}/example", {200: Answer("The example.", EXECUTE)}, errors=(404,))
+def show_example(name: str) -> JSONObject:
+    """Show the example of a tool, as the body of a request that executes it.
+
+    Save it, replace the inputs with your own, and send it. Files are strings; those that are not text are left out.
+    """
+    tool = find_process(name)
+    form = make_form(tool, data=of_example(tool))
+    inputs = {key: _example_of(form[key]) for key in tool.example if key in form}
+    return {"inputs": {key: value for key, value in inputs.items() if value is not None}}
+
+
+def _example_of(field: Field) -> JSON:
+    if not isinstance(field, FileField):
+        return json_value(field)
+    try:
+        texts = []
+        for upload in field.uploads:
+            with upload.unpacked() as file:
+                texts.append(file.read().decode())
+    except UnicodeDecodeError:
+        return None
+    return texts if field.multiple else next(iter(texts), None)
 
 
 @operation(

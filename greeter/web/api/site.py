@@ -1,13 +1,15 @@
-"""The databases, limits and health of the site."""
+"""The databases, limits and health of the site, and the description of the API: as an OpenAPI document and a page."""
 
 import re
 
-from flask import current_app, url_for
+from flask import current_app, render_template, url_for
 
 from greeter.toolkit.json_types import JSONObject
 from greeter.version import __version__
 from greeter.web.api.databases import DATABASE_LIST
-from greeter.web.api.operations import PREFIX, Answer, operation
+from greeter.web.api.openapi import document
+from greeter.web.api.operations import PREFIX, Answer, bp, operation
+from greeter.web.api.outputs import outputs_of
 from greeter.web.api.problem import Problem
 from greeter.web.api.schemas import ADDRESS, COUNT, TEXT, Schema, about, component, object_of
 from greeter.web.health import problem
@@ -111,3 +113,17 @@ def show_service() -> JSONObject:
         "documentationUrl": url_for("api.show_page", _external=True),
         "version": __version__,
     }
+
+
+@bp.get("/api/openapi.json")
+def show_document() -> JSONObject:
+    """Show the OpenAPI document."""
+    return document()
+
+
+@bp.get("/api")
+def show_page() -> str:
+    """Show how to use the API, and what the document says, as a page."""
+    tools = services().tools.values()
+    outputs = {tool.name: outputs_of(tool) for tool in tools}
+    return render_template("api.html", document=document(), tools=tools, outputs=outputs)
