@@ -4,7 +4,8 @@
   values.
 - Its job: job, with steps, log, programs, program, process_guard, process_trees and threads; outputs, table, columns;
   errors.
-- Form fields: fields, file_field, files_field, database_field; form_context; file_rules, upload and text check files.
+- Form fields: fields, file_field with upload_field, database_field; form_context; file_rules, upload and text check
+  files.
 - Sequences: alphabets, accessions, fasta, fastq, sequence_files.
 - Reference databases: database, database_build, checksums.
 """
@@ -16,8 +17,7 @@ from greeter.toolkit.database import Database
 from greeter.toolkit.database_field import DatabaseField
 from greeter.toolkit.errors import ProgramError, ToolError
 from greeter.toolkit.fields import FastaField, FastqField, ProteinFastaField
-from greeter.toolkit.file_field import FileField
-from greeter.toolkit.files_field import FilesField
+from greeter.toolkit.file_field import FileField, FilesField
 from greeter.toolkit.job import Job, Result
 from greeter.toolkit.sequence_files import (
     FastaRecord,

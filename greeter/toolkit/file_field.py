@@ -5,27 +5,20 @@ from pathlib import Path
 from typing import Any
 
 from humanize import naturalsize
-from wtforms import Field
 from wtforms.form import BaseForm
-from wtforms.validators import StopValidation, ValidationError
-from wtforms.widgets import FileInput, TextArea
+from wtforms.validators import ValidationError
 
 from greeter.toolkit.declarations import check_suffixes
 from greeter.toolkit.errors import ToolError
-from greeter.toolkit.file_rules import PACKED, Contents, FileRules
+from greeter.toolkit.file_rules import NO_ROOM, PACKED, Contents, FileRules
 from greeter.toolkit.form_context import context_of
-from greeter.toolkit.upload import Upload, shown_reference
+from greeter.toolkit.upload import Upload
+from greeter.toolkit.upload_field import UploadField
 
-_GONE = "This file is no longer kept. Choose it again."
-
-Value = str | Path | Upload | None
-
-
-class _TextOrFile(TextArea):
-    validation_attrs: list[str] = []  # noqa: RUF012  without `required`: a file may replace the text
+_TOGETHER = 10  # times the limit of one file, which several files may have together, after unpacking
 
 
-class FileField(Field):
+class FileField(UploadField):
     """A form field for one file of any kind.
 
     A gzip or bgzip file is unpacked, whatever its name, unless `suffixes` has its ending in .gz or .bgz, or it has the
@@ -48,7 +41,6 @@ class FileField(Field):
         ValueError: A suffix has no dot.
     """
 
-    multiple = False
     contents: Contents | None = None
 
     def __init__(
@@ -67,90 +59,24 @@ class FileField(Field):
         if not isinstance(max_bytes, int | None):
             raise TypeError(f"max_bytes={max_bytes!r} is of the wrong type. Use int | None.")
         self.suffixes = tuple(suffix.lower() for suffix in suffixes)
-        self.check, self.max_bytes, self.paste, self.unpack = check, max_bytes, paste, unpack
-        self.uploads: list[Upload] = []
-        self._pasted = ""
-        widget: Any = _TextOrFile() if paste else FileInput(multiple=self.multiple)
-        super().__init__(label, list(validators or ()), widget=widget, **kwargs)
+        self.check, self.max_bytes, self.unpack = check, max_bytes, unpack
+        super().__init__(label, list(validators or ()), paste=paste, **kwargs)
         if self.suffixes and not paste:
             self.render_kw = {"accept": self.browser_endings, **(self.render_kw or {})}
-
-    @property
-    def data(self) -> Path | list[Path] | None:
-        """The path of the file, or None."""
-        return self.uploads[0].path if self.uploads else None
-
-    @property
-    def filenames(self) -> str | list[str]:
-        """The name of the file on the visitor's computer; empty for pasted text."""
-        return self.uploads[0].name if self.uploads else ""
-
-    def process_data(self, value: Value | Sequence[Value]) -> None:
-        """Fill the field: with a text, the path of an example, or the file of a job."""
-        values: Sequence[Any] = value if isinstance(value, list | tuple) else [value]
-        self.uploads = [self._upload(one) for one in values if one]
-
-    def _upload(self, value: str | Path | Upload) -> Upload:
-        if isinstance(value, str):
-            return self._write(value, "")
-        return Upload(value, value.name) if isinstance(value, Path) else value
-
-    def _write(self, text: str, name: str) -> Upload:
-        upload = context_of(self).new_upload(name)
-        upload.write(text)
-        return upload
-
-    def process_formdata(self, valuelist: list[str | Upload]) -> None:
-        """Use the new file, or else the pasted text, or else the file that was kept."""
-        sent = [value for value in valuelist if isinstance(value, Upload)]
-        new, old = [one for one in sent if one.is_new], [one for one in sent if not one.is_new]
-        kept = [one for one in old if not one.is_shown]
-        self._pasted = "".join(value for value in valuelist if isinstance(value, str)) if self.paste else ""
-        if self._pasted.strip() and not new:
-            names = (one.name for one in old if one.reference == shown_reference(self._pasted, one.name))
-            new = [self._write(self._pasted, next(names, ""))]
-        self.uploads = self.choose(new, kept)
-        gone = [upload for upload in self.uploads if not upload.error and not upload.path.is_file()]
-        problems = [self._message(upload, _GONE) for upload in gone]
-        self.uploads = [upload for upload in self.uploads if upload not in gone]
-        if problems:
-            raise ValueError(" ".join(problems))
-
-    def choose(self, new: list[Upload], kept: list[Upload]) -> list[Upload]:
-        """Return the files to use, of the new ones and those that were kept."""
-        return (new or kept)[:1]
-
-    def pre_validate(self, form: BaseForm) -> None:
-        """Skip the validators if there is an error already. Raises OSError if a file could not be stored."""
-        for upload in self.uploads:
-            if upload.error:
-                raise upload.error
-        if self.process_errors:
-            raise StopValidation
 
     def post_validate(self, form: BaseForm, validation_stopped: bool) -> None:
         """Unpack and check the files, unless a validator has already rejected them."""
         if validation_stopped or self.errors:
             return
-        accepted, problems = [], []
-        for upload in self.uploads:
-            try:
-                accepted.append(self.accept(upload))
-            except ToolError as error:
-                problems.append(self._message(upload, str(error)))
+        accepted, problems = self.checked(self.accept)
         if self.multiple or not problems:  # otherwise, a pasted text is shown for correction
             self.uploads = accepted
         if problems:
-            raise ValidationError(" ".join(problems))
+            raise ValidationError(problems)
 
     def accept(self, upload: Upload) -> Upload:
         """Check a file, and return the one that the tool gets. Raises ToolError if it is not suitable."""
         return self.rules.accept(upload)
-
-    def _message(self, upload: Upload, problem: str) -> str:
-        if not self.multiple:
-            return problem
-        return f"{upload.name or f'File {self.uploads.index(upload) + 1}'}: {problem}"
 
     @property
     def rules(self) -> FileRules:
@@ -170,22 +96,6 @@ class FileField(Field):
         """The limits of this field, as a sentence for the form."""
         return self.rules.sentence
 
-    @property
-    def kept(self) -> list[Upload]:
-        """The files that the form refers to instead of showing their text."""
-        if (self.errors and not self.multiple) or self._text():
-            return []
-        kept = [upload for upload in self.uploads if upload.reference and not upload.error and not upload.is_dropped]
-        for upload in kept:
-            upload.is_kept = True
-        return kept
-
-    @property
-    def shown_reference(self) -> str:
-        """What the form sends so that the text of a file keeps the name of the file, unless the text is edited."""
-        text = self._text()
-        return shown_reference(text, self.uploads[0].name) if text and self.uploads[0].name else ""
-
     def describe(self, upload: Upload) -> str:
         """Describe a file for the form, as in `targets.fa, 15,739 sequences`."""
         return f"{upload.name or 'pasted text'}, {self.measure(upload.path)}"
@@ -194,10 +104,37 @@ class FileField(Field):
         """Describe how much there is in a file that was accepted."""
         return naturalsize(path.stat().st_size)
 
-    def _value(self) -> str:
-        return self._text() or (self._pasted if self.errors or any(one.error for one in self.uploads) else "")
 
-    def _text(self) -> str:
-        """Return the text of the file if the form shows it."""
-        shows = self.paste and len(self.uploads) == 1 and not self.uploads[0].error
-        return self.uploads[0].short_text if shows else ""
+class FilesField(FileField):
+    """A form field for several files. The tool's function receives a list of Paths. See `FileField`."""
+
+    multiple = True
+    _room = 0
+
+    @property
+    def data(self) -> list[Path]:
+        """The paths of the files."""
+        return [upload.path for upload in self.uploads]
+
+    @property
+    def filenames(self) -> list[str]:
+        """The names of the files on the visitor's computer."""
+        return [upload.name for upload in self.uploads]
+
+    def choose(self, new: list[Upload], kept: list[Upload]) -> list[Upload]:
+        """Return all files."""
+        return kept + new
+
+    def post_validate(self, form: BaseForm, validation_stopped: bool) -> None:
+        """Unpack and check the files, while there is room for them."""
+        self._room = _TOGETHER * self.rules.max_bytes
+        super().post_validate(form, validation_stopped)
+
+    def accept(self, upload: Upload) -> Upload:
+        """Check a file, and return the one that the tool gets. Raises ToolError if it is unsuitable, or has no room."""
+        if self._room > 0:
+            accepted = super().accept(upload)
+            self._room -= accepted.path.stat().st_size
+            if self._room >= 0:
+                return accepted
+        raise ToolError(NO_ROOM)

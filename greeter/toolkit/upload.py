@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, Self, cast
 
 from greeter.toolkit.errors import ToolError
 from greeter.toolkit.text import read_text
@@ -37,13 +37,14 @@ class Upload:
             raise self.error
         return self.path.open("xb")
 
-    def write(self, text: str) -> None:
-        """Create the file from a text, or keep the error if it cannot be stored."""
+    def write(self, text: str) -> Self:
+        """Create the file from a text, or keep the error if it cannot be stored, and return this upload."""
         try:
             with self.create() as file:
                 file.write(text.encode())
         except OSError as error:
             self.error = error
+        return self
 
     @property
     def is_shown(self) -> bool:

@@ -129,6 +129,4 @@ def _files(values: Submitted, multiple: bool) -> Iterator[Upload]:
         if isinstance(value, Upload):
             yield value
         elif value or multiple:  # an empty text in a list is an empty file, which the form refuses
-            upload = current_request().uploads.create("")
-            upload.write(value)
-            yield upload
+            yield current_request().uploads.create("").write(value)
