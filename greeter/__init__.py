@@ -1,7 +1,5 @@
 """greeter: a long-running bioinformatics computation behind a web page."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING
 
 from greeter.version import __version__
@@ -14,7 +12,7 @@ if TYPE_CHECKING:
 __all__ = ["__version__", "create_app"]
 
 
-def create_app(settings: Settings | None = None) -> Flask:
+def create_app(settings: "Settings | None" = None) -> "Flask":
     """Create the web application, with these settings or those of the environment."""
     # Imported here because a worker imports this package too, and must not load Flask.
     from greeter.web.app import create_app

@@ -1,11 +1,9 @@
 """What REDIS_URL means: one server, or the sentinels that know the primary; and how to connect to it."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 if TYPE_CHECKING:  # the embedded Redis, which only parses, does not need the memory of redis-py
@@ -34,7 +32,7 @@ class RedisUrl:
     sentinel_login: Mapping[str, str]  # the `username` and the `password` for the sentinels, if there are any
 
     @classmethod
-    def parse(cls, text: str) -> RedisUrl:
+    def parse(cls, text: str) -> Self:
         """Parse a URL. Raises ValueError with what it should be; the message never quotes the URL."""
         try:
             url = urlsplit(text)
@@ -67,7 +65,7 @@ class RedisUrl:
         plain = not self.tls and not self.service and "username" not in self.login
         return plain and self.nodes[0][0] in ("127.0.0.1", "localhost", "::1")
 
-    def connect(self, timeout: float = 1, connect_timeout: float = 1, retries: int = 0) -> Redis:
+    def connect(self, timeout: float = 1, connect_timeout: float = 1, retries: int = 0) -> "Redis":
         """Return a client of the server, or of the current primary, with limits in seconds. It connects when used.
 
         If Redis has closed the connection, it repeats a command up to `retries` times; after a timeout, it never does.
@@ -89,7 +87,7 @@ class RedisUrl:
         primary: Redis = self.sentinel().master_for(self.service, connection_class=kind, **options)
         return primary
 
-    def sentinel(self) -> Sentinel:
+    def sentinel(self) -> "Sentinel":
         """Return a client of the sentinels."""
         from redis.sentinel import Sentinel
 

@@ -8,18 +8,8 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 
+from celery import signals
 from celery.apps import worker as celery_worker
-from celery.signals import (
-    celeryd_init,
-    heartbeat_sent,
-    setup_logging,
-    task_unknown,
-    worker_before_create_process,
-    worker_process_init,
-    worker_ready,
-    worker_shutdown,
-    worker_shutting_down,
-)
 from celery.worker import state
 from celery.worker.control import control_command
 from kombu import Queue
@@ -69,12 +59,12 @@ app.conf.result_backend_base_sleep_between_retries_ms = 200
 app.conf.result_backend_max_sleep_between_retries_ms = 5000
 
 
-@setup_logging.connect
+@signals.setup_logging.connect
 def _keep_logging(**_: object) -> None:
     """Keep Celery from configuring the log; it does so unless this signal has a receiver."""
 
 
-@celeryd_init.connect
+@signals.celeryd_init.connect
 def _prepare_worker(sender: str, **_: object) -> None:
     app.runner = Runner.of_worker(sender)
     sweeper.worker = app.runner.worker
@@ -85,7 +75,7 @@ def _prepare_worker(sender: str, **_: object) -> None:
     meter.start(app.runner.worker)
 
 
-@worker_before_create_process.connect
+@signals.worker_before_create_process.connect
 def _share_memory(**_: object) -> None:
     app.backend  # noqa: B018  Celery looks for it in all installed packages when it is first used
     # The collector writes to all objects, which would copy the shared memory to each process.
@@ -93,7 +83,7 @@ def _share_memory(**_: object) -> None:
     gc.freeze()
 
 
-@worker_process_init.connect
+@signals.worker_process_init.connect
 def _prepare_process(**_: object) -> None:
     try:
         app.runner = replace(app.runner, process=os.getpid())
@@ -111,7 +101,7 @@ def _prepare_process(**_: object) -> None:
 celery_worker.safe_say = lambda *_: None  # type: ignore[attr-defined]
 
 
-@worker_ready.connect
+@signals.worker_ready.connect
 def _stop_in_one_way(**_: object) -> None:
     # After SIGHUP, Celery would restart and wait for its jobs, without heartbeats and limits. After SIGQUIT, it would
     # wait in its signal handler, before it sends worker_shutting_down, for a process that may have just got a job.
@@ -119,12 +109,12 @@ def _stop_in_one_way(**_: object) -> None:
         signal.signal(number, signal.getsignal(signal.SIGTERM))
 
 
-@worker_ready.connect
+@signals.worker_ready.connect
 def _watch_consumer(sender: Consumer, **_: object) -> None:
     sweeper.intake = app.intake = Intake(queues, sender)
 
 
-@task_unknown.connect
+@signals.task_unknown.connect
 def _correct_flower(sender: Consumer, id: str, name: str, **_: object) -> None:  # noqa: A002  Celery's name
     """Report to Flower that a job is waiting again, after Celery has reported that it failed for lack of a task."""
     with suppress(JobNotFound, RedisError):
@@ -140,7 +130,7 @@ def _drain(_state: object, **_: object) -> int:
     return len(state.reserved_requests)
 
 
-@heartbeat_sent.connect
+@signals.heartbeat_sent.connect
 def _sweep(**_: object) -> None:
     watchdog.beat()
     sweeper.intake.end_unresponsive_processes(settings.silence_limit // 2)  # this is called every two seconds
@@ -149,12 +139,12 @@ def _sweep(**_: object) -> None:
     containment.end_orphans()  # last, because it fails without descriptors
 
 
-@worker_shutting_down.connect
+@signals.worker_shutting_down.connect
 def _stop(**_: object) -> None:
     mailer.stop()
     release.start()
 
 
-@worker_shutdown.connect
+@signals.worker_shutdown.connect
 def _wait_for_release(**_: object) -> None:
     release.wait()

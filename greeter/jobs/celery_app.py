@@ -1,7 +1,5 @@
 """The Celery app: its settings, and what its tasks and its result backend share."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
@@ -37,7 +35,7 @@ class CeleryApp(Celery):
 
     pool_process: PoolProcess
     tools: Collection[str] = ()
-    intake: Intake
+    intake: "Intake"
 
     def __init__(self, settings: Settings) -> None:
         super().__init__("greeter")

@@ -1,7 +1,5 @@
 """Calls that may never return, such as those that use a network disk: their callers wait for a limited time."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -62,7 +60,7 @@ class Probe(Generic[Answer]):
         """Whether the current call has taken more than 5 seconds."""
         return self._call is not None and self._call.is_under_way and self._call.age > _PATIENCE
 
-    def _start(self) -> _Call[Answer]:
+    def _start(self) -> "_Call[Answer]":
         with self._lock:
             if self._call is None or not self._call.is_under_way:
                 # A call that did not survive a fork has no answer.

@@ -1,7 +1,5 @@
 """The record of a job as it was read from Redis."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
@@ -28,7 +26,7 @@ _decode = json.JSONDecoder(parse_constant=lambda name: None).decode
 def _field(name: str, kind: Callable[..., Value], *missing: str) -> cached_property[Value]:
     """Return a property with a field of the snapshot. Without the field, it is what `kind` returns for `missing`."""
 
-    def read(record: Record) -> Value:
+    def read(record: "Record") -> Value:
         return kind(record._fields[name]) if name in record._fields else kind(*missing)
 
     return cached_property(read)

@@ -1,7 +1,5 @@
 """Checks of what a tool declares, so that a mistake is reported in one line when the tool is loaded."""
 
-from __future__ import annotations
-
 import dataclasses
 import re
 import shlex
@@ -23,7 +21,7 @@ _EDAM_TERM = re.compile("(operation|topic)_[0-9]{4}")
 _EDAM_EXAMPLE = '{"operation_0346": "Sequence similarity search"}'
 
 
-def check_types(declaration: DataclassInstance) -> None:
+def check_types(declaration: "DataclassInstance") -> None:
     """Raise TypeError if a field of a dataclass has a value of another type than its annotation.
 
     A wrong value would otherwise fail where it is used, such as on a page that shows all tools.

@@ -1,7 +1,5 @@
 """The job that a tool's function works on."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -68,9 +66,9 @@ class Job(Steps):
         return Fallback(result)
 
     @overload
-    def open(self, name: str, mode: OpenTextMode = "w", *, about: str = "") -> TextIO: ...
+    def open(self, name: str, mode: "OpenTextMode" = "w", *, about: str = "") -> TextIO: ...
     @overload
-    def open(self, name: str, mode: OpenBinaryMode, *, about: str = "") -> BinaryIO: ...
+    def open(self, name: str, mode: "OpenBinaryMode", *, about: str = "") -> BinaryIO: ...
     def open(self, name: str, mode: str = "w", *, about: str = "") -> IO[str] | IO[bytes]:
         """Open a result file. The job's page offers it for download once the job has ended.
 

@@ -1,7 +1,5 @@
 """What each field of each form gets: checks that WTForms does not have, printable text, and messages that help."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Mapping
@@ -39,7 +37,7 @@ _MESSAGES = {
 }
 
 
-def bind_field(form: Form, unbound: UnboundField[Field], options: dict[str, Any]) -> Field:
+def bind_field(form: Form, unbound: "UnboundField[Field]", options: dict[str, Any]) -> Field:
     """Check numbers and how many values there are, and remove unprintable characters from text fields.
 
     A DecimalField shows all digits, unless its `places` are given. WTForms would show two, so that editing a job would

@@ -1,20 +1,15 @@
 """How a gunicorn worker answers a request."""
 
-from __future__ import annotations
-
 import logging
 import time
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from wsgiref.types import WSGIEnvironment
 
 from gunicorn.http import wsgi
 from gunicorn.http.message import Request
 from gunicorn.util import http_date
 from gunicorn.workers.gthread import TConn
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
 
 log = logging.getLogger(__name__)
 

@@ -4,17 +4,7 @@ from typing import NamedTuple
 
 from werkzeug.exceptions import TooManyRequests
 
-from greeter.jobs.errors import (
-    DISK_FULL,
-    UNAVAILABLE,
-    DatabaseRemoved,
-    NotConfirmed,
-    QueueFull,
-    StorageFull,
-    TooManyBytes,
-    TooManyJobs,
-    Unfit,
-)
+from greeter.jobs import errors
 
 RETRY_AFTER = 5  # seconds, when Redis or DATA_DIR does not answer
 
@@ -45,8 +35,8 @@ class Refusal(NamedTuple):
 
 
 REFUSALS: dict[type[Exception], Refusal] = {
-    QueueFull: Refusal(503, 300, "The queue is full.", "try again in a few minutes.", "waitingJobsOfAll"),
-    TooManyJobs: Refusal(
+    errors.QueueFull: Refusal(503, 300, "The queue is full.", "try again in a few minutes.", "waitingJobsOfAll"),
+    errors.TooManyJobs: Refusal(
         429,
         60,
         "You have reached the limit of jobs that one visitor can have waiting or running.",
@@ -60,30 +50,30 @@ REFUSALS: dict[type[Exception], Refusal] = {
         "wait a minute, then submit it again.",
         "submissionsPerMinute",
     ),
-    TooManyBytes: Refusal(
+    errors.TooManyBytes: Refusal(
         429,
         3600,
         "The files of your jobs have reached the limit for one visitor.",
         "delete jobs that you no longer need, then submit it again. Waiting alone does not help.",
         "keptBytes",
     ),
-    StorageFull: Refusal(
+    errors.StorageFull: Refusal(
         503,
         3600,
         "The files of all jobs have reached the limit of this site.",
         "delete jobs that you no longer need, and submit it again later.",
         "keptBytesOfAll",
     ),
-    DatabaseRemoved: Refusal(
+    errors.DatabaseRemoved: Refusal(
         503, 1, "The database was removed a moment ago.", "choose another one, and submit it again."
     ),
-    Unfit: Refusal(503, 60, "This site cannot store jobs at the moment.", "try again in a few minutes."),
-    OSError: Refusal(503, 300, DISK_FULL),
-    NotConfirmed: Refusal(
+    errors.Unfit: Refusal(503, 60, "This site cannot store jobs at the moment.", "try again in a few minutes."),
+    OSError: Refusal(503, 300, errors.DISK_FULL),
+    errors.NotConfirmed: Refusal(
         503, RETRY_AFTER, "The job could not be stored safely in time.", "wait a few seconds, then submit it again."
     ),
 } | dict.fromkeys(
-    UNAVAILABLE,
+    errors.UNAVAILABLE,
     Refusal(503, RETRY_AFTER, "The queue is unavailable at the moment.", "wait a few seconds, then submit it again."),
 )
 """The refusal for each exception that JobService.submit or Limits.count_submission raises."""

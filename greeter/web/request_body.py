@@ -1,13 +1,12 @@
 """The bodies of requests: complete, well-formed, and with their files on the disk from the first byte."""
 
-from __future__ import annotations
-
 import io
 import re
 from collections.abc import Collection, Iterator
 from functools import cached_property, partial
-from typing import IO, TYPE_CHECKING, Any, BinaryIO, TypeAlias, cast
+from typing import IO, Any, BinaryIO, TypeAlias, cast
 from urllib.parse import unquote_to_bytes
+from wsgiref.types import WSGIEnvironment
 
 from flask import Flask, Request
 from werkzeug.datastructures import FileStorage, MultiDict
@@ -19,9 +18,6 @@ from greeter.web.limits import client_address
 from greeter.web.multipart import MultipartReader
 from greeter.web.services import services
 from greeter.web.uploads import RequestUploads
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
 
 
 def init_app(app: Flask) -> None:

@@ -1,16 +1,11 @@
 """Security headers of every response, and the rejection of requests from other sites and of oversized ones."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from functools import cache
-from typing import TYPE_CHECKING
+from wsgiref.types import WSGIEnvironment
 
 from flask import Flask, Response, current_app, request
 from werkzeug.exceptions import BadRequest, Forbidden, RequestEntityTooLarge, UnsupportedMediaType
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
 
 _POLICY = "Content-Security-Policy"
 _HEADERS = {

@@ -1,7 +1,5 @@
 """The hits of a phmmer search as the rows of its result page, with what the headers of UniProt say."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from typing import TypedDict
@@ -65,7 +63,7 @@ column with a gap being neither, and of the residues of the whole sequence for t
 """
 
 
-def hit_row(hits: TopHits[DigitalSequence], hit: Hit, rank: int) -> dict[str, Cell]:
+def hit_row(hits: "TopHits[DigitalSequence]", hit: Hit, rank: int) -> dict[str, Cell]:
     """Return a hit as a row of the table of hits.
 
     Args:

@@ -1,18 +1,7 @@
 """The JSON Schema of a tool's form."""
 
-from wtforms import (
-    BooleanField,
-    DateField,
-    DateTimeLocalField,
-    DecimalField,
-    Field,
-    FieldList,
-    FloatField,
-    FormField,
-    IntegerField,
-    SelectMultipleField,
-    TimeField,
-)
+import wtforms
+from wtforms import Field
 from wtforms.fields import IntegerRangeField
 from wtforms.fields.choices import SelectFieldBase
 from wtforms.validators import DataRequired, Length, NumberRange, Regexp
@@ -33,12 +22,12 @@ LABEL: Schema = {
     "description": "A name for the job, shown as the title of its page.",
 }
 _TYPES: dict[type[Field], str] = {
-    BooleanField: "boolean",
-    SelectMultipleField: "array",
-    IntegerField: "integer",
+    wtforms.BooleanField: "boolean",
+    wtforms.SelectMultipleField: "array",
+    wtforms.IntegerField: "integer",
     IntegerRangeField: "integer",
-    FloatField: "number",
-    DecimalField: "number",
+    wtforms.FloatField: "number",
+    wtforms.DecimalField: "number",
 }
 
 
@@ -54,7 +43,7 @@ def inputs_schema(tool: Tool) -> Schema:
 
 def has_fields(field: Field) -> bool:
     """Return whether a field has fields of its own, whose names start with its name and a hyphen."""
-    return isinstance(field, FieldList | FormField)
+    return isinstance(field, wtforms.FieldList | wtforms.FormField)
 
 
 def kind_of(field: Field) -> str:
@@ -88,7 +77,7 @@ def field_schema(field: Field) -> Schema:
         return schema | _of_file(field)
     if isinstance(field, SelectFieldBase):
         schema |= _of_choice(field, kind)
-    elif isinstance(field, DateField | DateTimeLocalField | TimeField):
+    elif isinstance(field, wtforms.DateField | wtforms.DateTimeLocalField | wtforms.TimeField):
         schema["format"] = _TIMES.get(field.format[0], field.format[0])
     elif kind == "string" and any(isinstance(one, DataRequired) for one in field.validators):
         schema |= {"format": "visible-text", "minLength": 1}  # a text of blanks alone would be empty
