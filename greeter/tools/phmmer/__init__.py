@@ -19,8 +19,8 @@ from greeter.toolkit import (
     tool,
 )
 from greeter.tools.phmmer.blockwise_search import read_proteins, search
-from greeter.tools.phmmer.hmmer import tiny_numbers_are_zero
 from greeter.tools.phmmer.report import Report
+from greeter.tools.phmmer.workarounds import tiny_numbers_are_zero
 
 EXAMPLES = Path(__file__).parents[3] / "static" / "examples"
 LONGEST_SEQUENCE = 100_000  # residues: the limit of HMMER's search pipeline

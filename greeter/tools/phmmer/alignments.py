@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 from functools import partial
 from importlib.metadata import version
+from textwrap import wrap
 from typing import BinaryIO, NamedTuple
 
 from pyhmmer.easel import Alphabet
 from pyhmmer.plan7 import Alignment
 
 from greeter.tools.phmmer.found import Found, Hits
-from greeter.tools.phmmer.hmmer import as_written
+from greeter.tools.phmmer.workarounds import as_written
 
 PROGRAM = f"pyhmmer {version('pyhmmer')}"
 MOST_ALIGNED = 10_000  # sequences in a multiple alignment, which is made in memory
@@ -49,10 +50,8 @@ def aligned_parts(hits: Hits) -> Iterator[bytes]:
             part = domain.alignment
             residues = part.target_sequence.replace("-", "").upper()
             name = f"{hit.name}/{part.target_from}-{part.target_to}"
-            lines = [
-                residues[start : start + _COLUMNS_PER_LINE] for start in range(0, len(residues), _COLUMNS_PER_LINE)
-            ]
-            yield "\n".join([f">{name} {hit.description or ''}".rstrip(), *lines, ""]).encode()
+            header = f">{name} {hit.description or ''}".rstrip()
+            yield "\n".join([header, *wrap(residues, _COLUMNS_PER_LINE), ""]).encode()
 
 
 class _Part(NamedTuple):

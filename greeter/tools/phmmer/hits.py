@@ -101,12 +101,8 @@ def hit_row(hits: "TopHits[DigitalSequence]", hit: Hit, rank: int) -> dict[str, 
     }
 
 
-def domain_rows(hit: Hit, *, aligned: bool) -> list[DomainRow]:
-    """Return the reported domains of a hit, with their alignments if `aligned`."""
-    return [_domain_row(domain, aligned=aligned) for domain in hit.domains.reported]
-
-
-def _domain_row(domain: Domain, *, aligned: bool) -> DomainRow:
+def domain_row(domain: Domain, *, aligned: bool) -> DomainRow:
+    """Return a domain of a hit, with its alignment if `aligned`."""
     alignment = domain.alignment
     return {
         "evalue": domain.i_evalue,

@@ -11,9 +11,9 @@ from greeter.toolkit import Column, Job, Result
 from greeter.toolkit.table import Cell, Mark
 from greeter.tools.phmmer.alignments import aligned_parts, write_alignments
 from greeter.tools.phmmer.found import Found, Hits
-from greeter.tools.phmmer.hits import COLUMNS, domain_rows, hit_row
-from greeter.tools.phmmer.hmmer import table
+from greeter.tools.phmmer.hits import COLUMNS, domain_row, hit_row
 from greeter.tools.phmmer.text import END, query_text, start
+from greeter.tools.phmmer.workarounds import table
 
 HITS_ALIGNED = 10_000  # on the page and in the text, as alignments need most of the space
 _FILES = {
@@ -54,10 +54,9 @@ class Report:
         enter = self._stack.enter_context
         self._files = [enter(self._job.open(name, "wb", about=about)) for name, about in _FILES.items()]
         self._files.append(enter(TemporaryFile(dir=self._job.folder)))  # the names of the hits, a line each
-        self._hits = enter(
-            self._job.table("hits.tsv", COLUMNS, about="A header, then one line per hit, with all digits.")
-        )
-        self._queries = enter(self._job.table("queries.tsv", _QUERIES, about="A header, then one line per query."))
+        new_table = self._job.table
+        self._hits = enter(new_table("hits.tsv", COLUMNS, about="A header, then one line per hit, with all digits."))
+        self._queries = enter(new_table("queries.tsv", _QUERIES, about="A header, then one line per query."))
         self._job.about("hits.fasta", "The whole sequences of all hits.")
         self._files[2].write(start(self._name, self._evalue))
         self._complete = _Checkpoint(tuple(file.tell() for file in self._files), self._hits.mark, self._queries.mark)
@@ -77,7 +76,8 @@ class Report:
                 file.write(table(hits, layout, header=before.queries == part == 0))
             parts.writelines(aligned_parts(hits))
             for hit, rank in zip(hits.reported, ranks, strict=False):
-                domains = domain_rows(hit, aligned=before.hits + rank <= HITS_ALIGNED)
+                aligned = before.hits + rank <= HITS_ALIGNED
+                domains = [domain_row(domain, aligned=aligned) for domain in hit.domains.reported]
                 self._hits.add(hit_row(hits, hit, rank), {"domains": domains})
                 names.write(hit.name.encode() + b"\n")
         text.writelines(query_text(found, aligned=before.hits + found.reported <= HITS_ALIGNED))

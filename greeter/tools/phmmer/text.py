@@ -14,7 +14,7 @@ from pyhmmer.plan7 import Hit
 
 from greeter.tools.phmmer.alignments import PROGRAM, as_bytes, printed
 from greeter.tools.phmmer.found import Found, Hits
-from greeter.tools.phmmer.hmmer import table
+from greeter.tools.phmmer.workarounds import table
 
 Row = list[str]
 END = b"[ok]\n"
