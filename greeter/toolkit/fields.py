@@ -35,6 +35,8 @@ class FastaField(FileField):
         ValueError: There is no such alphabet.
     """
 
+    paste = True
+
     def __init__(
         self,
         label: str | None = None,
@@ -49,7 +51,7 @@ class FastaField(FileField):
             raise ValueError(f"The alphabet cannot be {alphabet!r}. Use one of {', '.join(map(repr, ALPHABETS))}.")
         self._check = partial(FastaCheck, alphabet=alphabet, gaps=gaps, longest=longest)
         self._longest = longest
-        super().__init__(label, validators, **{"paste": True, **kwargs})
+        super().__init__(label, validators, **kwargs)
 
     def contents(self, source: BinaryIO) -> Iterator[bytes]:
         """Yield the checked text."""
@@ -69,13 +71,8 @@ class FastaField(FileField):
         return f"{number:,} sequence{'s' * (number != 1)}"
 
 
-class ProteinFastaField(FastaField):
-    """A `FastaField(alphabet="protein")`, for tools that were written for version 0.2."""
-
-    def __init__(
-        self, label: str | None = None, validators: Sequence[Callable[..., object]] | None = None, **kwargs: Any
-    ) -> None:
-        super().__init__(label, validators, alphabet="protein", **kwargs)
+ProteinFastaField = partial(FastaField, alphabet="protein")
+"""For tools that were written for version 0.2."""
 
 
 class FastqField(FileField):
@@ -85,10 +82,7 @@ class FastqField(FileField):
     arguments are those of `FileField`.
     """
 
-    def __init__(
-        self, label: str | None = None, validators: Sequence[Callable[..., object]] | None = None, **kwargs: Any
-    ) -> None:
-        super().__init__(label, validators, **{"paste": True, **kwargs})
+    paste = True
 
     def contents(self, source: BinaryIO) -> Iterator[bytes]:
         """Yield the checked text."""

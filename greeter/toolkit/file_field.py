@@ -32,7 +32,7 @@ class FileField(UploadField):
         check: A function that gets the Path of the unpacked file, and raises `ToolError` with the line of a problem.
             Any other exception is logged, and the file is refused.
         max_bytes: The maximum size of the file in bytes, even after unpacking. None: the setting MAX_UPLOAD_BYTES.
-        paste: Whether text can be pasted instead.
+        paste: Whether text can be pasted instead. None: only into fields for sequences.
         unpack: Whether gzip files are unpacked.
         **kwargs: Other arguments of WTForms fields, such as `description`.
 
@@ -51,7 +51,7 @@ class FileField(UploadField):
         suffixes: Sequence[str] = (),
         check: Callable[[Path], object] | None = None,
         max_bytes: int | None = None,
-        paste: bool = False,
+        paste: bool | None = None,
         unpack: bool = True,
         **kwargs: Any,
     ) -> None:
@@ -60,8 +60,9 @@ class FileField(UploadField):
             raise TypeError(f"max_bytes={max_bytes!r} is of the wrong type. Use int | None.")
         self.suffixes = tuple(suffix.lower() for suffix in suffixes)
         self.check, self.max_bytes, self.unpack = check, max_bytes, unpack
-        super().__init__(label, list(validators or ()), paste=paste, **kwargs)
-        if self.suffixes and not paste:
+        self.paste = self.paste if paste is None else paste
+        super().__init__(label, list(validators or ()), **kwargs)
+        if self.suffixes and not self.paste:
             self.render_kw = {"accept": self.browser_endings, **(self.render_kw or {})}
 
     def post_validate(self, form: BaseForm, validation_stopped: bool) -> None:

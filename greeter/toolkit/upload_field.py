@@ -24,12 +24,12 @@ class UploadField(Field):
     """A field for one file or, in a subclass that is `multiple`, for several. With `paste`, a text can replace it."""
 
     multiple = False
+    paste = False
 
-    def __init__(self, label: str | None, validators: list[Any], *, paste: bool, **kwargs: Any) -> None:
-        self.paste = paste
+    def __init__(self, label: str | None, validators: list[Any], **kwargs: Any) -> None:
         self.uploads: list[Upload] = []
         self._pasted = ""
-        widget: Any = _TextOrFile() if paste else FileInput(multiple=self.multiple)
+        widget: Any = _TextOrFile() if self.paste else FileInput(multiple=self.multiple)
         super().__init__(label, validators, widget=widget, **kwargs)
 
     @property
