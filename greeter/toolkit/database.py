@@ -2,20 +2,19 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
 
 from greeter.toolkit.alphabets import ALPHABETS
 from greeter.toolkit.checksums import sha256_of
+from greeter.toolkit.declarations import check_types
 from greeter.toolkit.errors import ToolError
 from greeter.toolkit.json_types import JSONObject
 
 ABOUT = "database.json"
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}/[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
-_TEXTS = ("title", "kind", "file", "description", "source", "licence", "released", "paused")
-_COUNTS = ("sequences", "residues", "longest")
 _NOT_RECORDED = {"folder", "default", "paused"}  # what may change while a job names the version
 
 
@@ -121,23 +120,17 @@ class Database:
         if not isinstance(about, dict) or f"{about.get('id')}/{about.get('version')}" != "/".join(folder.parts[-2:]):
             raise ValueError(f"{ABOUT} does not have the id and version that the folder has")
         database = cls.of(about, folder.parents[1])
-        if wrong := [*database._wrong()]:
-            raise ValueError(f"{ABOUT} has wrong values: {', '.join(wrong)}")
+        database._check()
         return database
 
-    def _wrong(self) -> Iterator[str]:
-        """Yield the names of attributes that pages and tools could not use. The description may be written by hand."""
-        for name in _TEXTS:
-            if not isinstance(getattr(self, name), str):
-                yield name
-        for name in _COUNTS:
-            value = getattr(self, name)
-            is_missing = value is None and self.kind not in ALPHABETS
-            if not is_missing and (not isinstance(value, int) or value < 1):
-                yield name
-        sums = self.files if isinstance(self.files, Mapping) else {}
-        if Path(str(self.file)).name != self.file or not isinstance(sums.get(self.file), str):
-            yield "file (a name, whose SHA-256 is in files)"
+    def _check(self) -> None:
+        """Raise TypeError or ValueError for what nobody could use. A description may be written by hand."""
+        check_types(self)
+        counts = (self.sequences, self.residues, self.longest)
+        if any(count is not None and count < 1 for count in counts) or (self.kind in ALPHABETS and None in counts):
+            raise ValueError(f"{ABOUT} has wrong numbers of sequences and residues")
+        if Path(self.file).name != self.file or self.file not in self.files:
+            raise ValueError(f"{ABOUT} does not have the SHA-256 of {self.file!r}")
 
 
 def _sum_of(path: Path) -> str | None:

@@ -30,7 +30,8 @@ def check_types(declaration: "DataclassInstance") -> None:
     for field in dataclasses.fields(declaration):
         value = getattr(declaration, field.name)
         if not _fits(value, types[field.name]):
-            raise TypeError(f"{field.name}={value!r} is of the wrong type. Use {field.type}.")
+            kind = getattr(field.type, "__name__", field.type)
+            raise TypeError(f"{field.name}={value!r} is of the wrong type. Use {kind}.")
 
 
 _types = lru_cache(get_type_hints)  # a page may make fifty columns

@@ -399,8 +399,8 @@ def test_a_description_with_wrong_values_leaves_the_others(
         folder.mkdir(parents=True)
         (folder / "database.json").write_text(json.dumps(right | {"version": str(number)} | change))
     assert set(offered(client)) == {"other/0", "swissprot/2026_04", "globins/1"}
-    assert "database.json has wrong values: title\n" in caplog.text
-    assert "database.json has wrong values: file (a name, whose SHA-256 is in files)\n" in caplog.text
+    assert "title=None is of the wrong type. Use str.\n" in caplog.text
+    assert "database.json does not have the SHA-256 of 'sequences.fa'\n" in caplog.text
 
 
 def test_a_disk_that_does_not_answer_delays_no_form_for_long(
