@@ -136,6 +136,7 @@ def test_honcho_starts_everything_and_leaves_no_process_behind(own_installation:
 
     with honcho(own_installation, tmp_path) as process:  # the job continues after the next start
         wait_for(lambda: worker_of(own_installation, running) not in (None, worker))
+        assert own_installation.store.find(running.removeprefix("/jobs/")).attempts == 1
         wait_for(lambda: "of 1,000 steps" in answer(web, running)[2])
         wait_for(lambda: answer(web, running + "/cancel", {"by": "button"})[0] == 303)
         assert "Greetings, fallback!" in wait_for(

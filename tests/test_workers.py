@@ -16,7 +16,7 @@ from greeter.jobs.errors import TIME_LIMIT_REACHED, TOOL_REMOVED
 from greeter.jobs.params import paths_in
 from tests.conftest import PATIENCE, Installation, wait_for
 from tests.servers import use
-from tests.test_recovery import children, diary, let_jobs_end, let_jobs_go_on, process_of, running
+from tests.test_recovery import children, diary, let_be_stale, let_jobs_end, let_jobs_go_on, process_of, running
 
 pytestmark = [pytest.mark.slow, pytest.mark.unmeasured]
 
@@ -65,15 +65,26 @@ def test_a_worker_stops_although_redis_is_gone(site: Installation) -> None:
     wait_for(lambda: not site.is_running("worker"))
 
 
-def test_a_worker_stops_although_redis_hangs(site: Installation) -> None:
-    """It ends itself, because its main thread could wait for replies for more than a minute. No process is left."""
-    running(site, site.submit("diary", seconds=100.0))
+@pytest.mark.parametrize("loss", [signal.SIGSTOP, signal.SIGKILL])
+def test_a_worker_that_stops_while_redis_is_unavailable_counts_no_attempt(site: Installation, loss: int) -> None:
+    """It ends itself, because its main thread could wait for replies for more than a minute. No process is left.
+
+    The sweep of another worker returns its jobs.
+    """
+    jobs = [site.submit("diary", seconds=100.0) for _ in range(2)]
+    for job in jobs:
+        running(site, job)
     pool = children(site)
-    site.signal("redis", signal.SIGSTOP)
+    site.signal("redis", loss)
     site.signal("worker", signal.SIGTERM)
     wait_for(lambda: not site.is_running("worker") and all(map(has_ended, pool)))
-    site.signal("redis", signal.SIGCONT)
-    assert (site.status("worker"), "stops without requeueing" in site.log.read_text()) == (0, True)
+    assert site.status("worker") == 0
+    site.signal("redis", signal.SIGCONT) if loss == signal.SIGSTOP else site.start("redis")
+    let_be_stale(site, *jobs)
+    let_jobs_end(site)
+    site.start("worker")
+    records = [site.ended(job) for job in jobs]
+    assert [(record.phase, record.attempts) for record in records] == [("finished", 1)] * 2
 
 
 @pytest.mark.silence

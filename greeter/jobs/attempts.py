@@ -41,6 +41,17 @@ class Attempts:
             for copies in self._folder(job_id).glob(COPIES if number is None else f"{number}-inputs"):
                 set_aside(copies, self._files.root)
 
+    def mark_stopped(self, job_id: str, worker: str) -> None:
+        """Leave a mark that the job is lost because this worker was asked to stop. The next attempt removes it."""
+        with suppress(OSError):
+            self._mark(job_id, worker).touch()
+
+    def was_stopped(self, job_id: str, worker: str) -> bool:
+        """Return whether there is this mark."""
+        with suppress(OSError):
+            return self._mark(job_id, worker).exists()
+        return False
+
     def sync(self, job_id: str) -> None:
         """Wait until what the attempts have written is on the disk. Raises OSError.
 
@@ -64,11 +75,14 @@ class Attempts:
         if not attempts.is_dir():  # an earlier version did not create it with the job
             attempts.mkdir()
         for folder in attempts.iterdir():
-            number = folder.name.partition("-")[0]  # or what a tool has written there
+            number = folder.name.partition("-")[0]  # or a mark, or what a tool has written there
             if number.isdecimal() and int(number) > latest:
                 continue
             with suppress(FileNotFoundError):  # a file server may show what was removed
                 set_aside(folder, self._files.root)
+
+    def _mark(self, job_id: str, worker: str) -> Path:
+        return self._folder(job_id) / f"stopped-{worker}"
 
     def _folder(self, job_id: str) -> Path:
         return self._files.folder(job_id, "attempts")

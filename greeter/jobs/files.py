@@ -1,6 +1,7 @@
 """The folders of jobs on disk: `inputs/` has what was submitted, `attempts/<number>/` what each attempt wrote.
 
 While an attempt runs, `attempts/<number>-inputs/` is its own copy of `inputs/`, which the tool may change.
+`attempts/stopped-<worker>` is there if the job was lost because that worker was asked to stop.
 
 Nothing is renamed when it is complete. Each path is written by one process and before the record names it, so no other
 host has looked it up before: that is all that a file server with close-to-open consistency needs.

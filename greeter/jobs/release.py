@@ -18,7 +18,6 @@ from greeter.jobs.service import JobService
 log = logging.getLogger(__name__)
 
 _STOP_TIME = 2  # seconds in which the processes of a worker that is stopping end on their own
-_REDIS_TIME = 5  # seconds that such a worker waits for Redis
 
 
 class Release:
@@ -56,20 +55,19 @@ class Release:
         jobs = active_jobs()
         kill_jobs(jobs)
         self._return(jobs)
-        give_up_at = time.monotonic() + _REDIS_TIME
         while not self._stopped.wait(_STOP_TIME):
             # Celery still waits for a process that it has just sent a job, although it has dropped that job.
             end_pool()
             try:
                 running = self._jobs.store.running()
             except RedisError as error:  # the main thread may wait for its replies for minutes
-                if time.monotonic() < give_up_at:
-                    continue
-                log.warning("this worker stops without requeueing its jobs, because Redis is unavailable: %s", error)
+                log.warning("this worker leaves its jobs to others, because Redis is unavailable: %s", error)
                 exit_at_once()
             self._return([job for job, runner in running.items() if runner.worker == self._worker])
 
     def _return(self, jobs: list[str]) -> None:
-        with suppress(RedisError):  # then a sweep of another worker finds them
+        for job_id in jobs:
+            self._jobs.store.attempts.mark_stopped(job_id, self._worker)
+        with suppress(RedisError):  # then the sweep of any worker returns them
             for job_id in jobs:
                 self._jobs.requeue(job_id, Runner(self._worker), counted=False)
