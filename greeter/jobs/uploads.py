@@ -11,6 +11,7 @@ from greeter.jobs.trees import disk_time
 from greeter.settings import Settings
 
 KEPT_SECONDS = 86_400
+NEW = ".new"  # the suffix of an upload while the request that sent it runs
 _ID = re.compile("(?:[0-9a-f]{32}-)?[0-9a-f]{32}")
 _BLOCK = 262_144  # bytes that an upload counts at least, so that there cannot be too many
 
@@ -46,10 +47,13 @@ class Uploads:
         """Remove uploads while those of a client exceed MAX_CLIENT_BYTES, or all together exceed MAX_KEPT_BYTES.
 
         It is always the oldest one of the client that has most, so nobody can displace those of others with more.
+        Those of running requests are left alone: their jobs need them.
         """
         kept: dict[str, list[tuple[int, Path]]] = defaultdict(list)  # of each client, the oldest last
         sizes: Counter[str] = Counter()
         for _, size, path in sorted(self._found(), reverse=True):
+            if path.suffix == NEW:
+                continue
             owner = path.name.rpartition("-")[0]
             kept[owner].append((size, path))
             sizes[owner] += size

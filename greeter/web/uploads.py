@@ -10,6 +10,7 @@ from redis import RedisError
 from greeter.jobs.params import paths_in
 from greeter.jobs.probe import NoAnswer
 from greeter.jobs.submission import Filenames
+from greeter.jobs.uploads import NEW
 from greeter.toolkit.tool import Params, Tool
 from greeter.toolkit.upload import Upload
 from greeter.web.services import Services
@@ -45,7 +46,7 @@ class RequestUploads:
         try:
             self._check_disk()
             upload_id = self._services.jobs.store.uploads.new(self._owner)
-            upload.path = self._services.jobs.store.uploads.path(upload_id)
+            upload.path = self._services.jobs.store.uploads.path(upload_id).with_suffix(NEW)
             upload.reference = _reference("upload", upload_id, 0, name)
             self._new.append(upload)
         except OSError as error:
@@ -91,9 +92,8 @@ class RequestUploads:
     def close(self) -> None:
         """Remove the files that no form refers to."""
         for upload in self._new:
-            if not upload.is_kept:
-                with suppress(OSError):
-                    upload.path.unlink(missing_ok=True)
+            with suppress(OSError):
+                upload.path.rename(upload.path.with_suffix("")) if upload.is_kept else upload.path.unlink()
         if any(upload.is_kept for upload in self._new):
             with suppress(OSError):
                 self._services.jobs.store.uploads.trim()

@@ -1,7 +1,9 @@
 """The bytes of running jobs and their clients, in a real Redis and real folders."""
 
 import dataclasses
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
@@ -59,6 +61,30 @@ def test_the_files_of_a_running_job_count(store: Store) -> None:
     write(job, 0)
     assert not store.quota.measure_running(job.job_id, WORKER)
     assert counted(store) < 50_000
+
+
+def test_submissions_at_the_same_moment_do_not_exceed_the_limit(store: Store) -> None:
+    """They all pass the first check, before their files are copied, but not the one that counts them."""
+    file = Path(store.files.root.parent, "query")
+    file.write_bytes(bytes(LIMIT * 2 // 5))
+    together = Barrier(4)
+
+    def submit(letter: str) -> str:
+        together.wait()
+        try:
+            return store.create(letter * 32, "phmmer", {"query": file}, Submission(client=ADA))
+        except TooManyBytes:
+            return ""
+
+    for letters in ("abcd", "ef01", "2345"):
+        with ThreadPoolExecutor(4) as clients:
+            created = {job_id for job_id in clients.map(submit, letters) if job_id}
+        assert len(created) == 2
+        assert counted(store) < LIMIT
+        assert {path.name for path in store.files.root.glob("[!.]*")} == created
+        for job_id in created:
+            store.cancel(job_id)
+            assert store.delete(job_id)
 
 
 def test_a_job_that_writes_while_its_client_has_too_much_has_to_end(store: Store) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from greeter.jobs.uploads import Uploads
+from greeter.jobs.uploads import NEW, Uploads
 from greeter.settings import Settings
 
 ADA, BOB = "a" * 32, "b" * 32  # hashes of clients
@@ -64,6 +64,17 @@ def test_uploads_of_one_client_are_limited(tmp_path: Path) -> None:
     uploads.trim()
     assert other.exists()
     assert [path.exists() for path in (large, *small)] == [False] * 4 + [True] * 7
+
+
+def test_uploads_of_running_requests_are_not_displaced(tmp_path: Path) -> None:
+    """Their jobs could not be created. If such a request is lost, its upload expires like the others."""
+    uploads = make(tmp_path, MEGABYTE)
+    kept, new, lost = (add(uploads, 2 * MEGABYTE, age, ADA) for age in (0, 1000, 87_000))
+    new, lost = new.rename(new.with_suffix(NEW)), lost.rename(lost.with_suffix(NEW))
+    uploads.trim()
+    assert [path.exists() for path in (kept, new, lost)] == [False, True, True]
+    uploads.expire(latest=inf)
+    assert [path.exists() for path in (new, lost)] == [True, False]
 
 
 def test_the_age_of_an_upload_is_read_from_the_clock_of_its_disk(

@@ -2,6 +2,7 @@
 
 import dataclasses
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from greeter.web.limits import client_address as name_of_client
 from greeter.web.services import services
 from tests.conftest import Installation, free_port
 from tests.http import fetch, post, submit
+from tests.servers import use
 
 
 @pytest.mark.parametrize(
@@ -194,6 +196,24 @@ def test_bytes_over_a_limit_are_refused_with_instructions(with_redis: Installati
     assert "MKVLA" in refused.text
     visitor.post(job + "/cancel")
     assert visitor.post("/tools/phmmer", data=second).status_code == 303
+
+
+@pytest.mark.slow
+@pytest.mark.unmeasured
+def test_submissions_at_the_same_moment_do_not_displace_each_other(own_installation: Installation) -> None:
+    """Although their uploads together exceed the limit. Those that are refused leave only their input."""
+    site = own_installation
+    use(site, max_client_bytes=1_500_000)
+    site.start("redis", "web")
+    targets = "".join(f">{number}\n{'MKVLA' * 200}\n" for number in range(500))  # half a MB
+    fields = {"query": ">one\nMKVLAMKVLA", "targets": targets, "evalue": "7.5"}
+    with ThreadPoolExecutor(8) as clients:
+        answers = list(clients.map(lambda _: post(site, "/tools/phmmer", **fields), range(8)))
+    assert sorted(answer.status for answer in answers) == [303] * 2 + [429] * 6
+    jobs = {answer.headers["Location"].removeprefix("/jobs/") for answer in answers if answer.status == 303}
+    assert {path.name for path in site.store.files.root.glob("[!.]*")} == jobs
+    assert 1_000_000 < site.store.usage("127.0.0.1").client_bytes < 1_500_000
+    assert all("upload/" in answer.body for answer in answers if answer.status == 429)
 
 
 @pytest.mark.redis
