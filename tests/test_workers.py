@@ -5,6 +5,7 @@ import signal
 import time
 from collections import defaultdict
 from contextlib import suppress
+from functools import partial
 from itertools import pairwise
 from threading import Thread
 from typing import Any
@@ -12,11 +13,20 @@ from typing import Any
 import psutil
 import pytest
 
-from greeter.jobs.errors import TIME_LIMIT_REACHED, TOOL_REMOVED
+from greeter.jobs.errors import LOST, TIME_LIMIT_REACHED, TOOL_REMOVED
 from greeter.jobs.params import paths_in
 from tests.conftest import PATIENCE, Installation, wait_for
 from tests.servers import use
-from tests.test_recovery import children, diary, let_be_stale, let_jobs_end, let_jobs_go_on, process_of, running
+from tests.test_recovery import (
+    children,
+    diary,
+    has_attempts,
+    let_be_stale,
+    let_jobs_end,
+    let_jobs_go_on,
+    process_of,
+    running,
+)
 
 pytestmark = [pytest.mark.slow, pytest.mark.unmeasured]
 
@@ -207,6 +217,19 @@ def test_a_suspended_main_process_is_killed_by_its_pool(site: Installation) -> N
     site.start("worker-2")
     wait_for(lambda: has_ended(worker))
     assert [site.ended(job).phase for job in jobs] == ["finished"] * 2
+
+
+@pytest.mark.silence
+def test_a_job_that_suspends_its_worker_fails_after_two_attempts(site: Installation) -> None:
+    """Each attempt costs a worker, which its supervisor replaces. The next one runs other jobs."""
+    job = site.submit("freeze")
+    for attempt in (1, 2):
+        wait_for(partial(has_attempts, site, job, attempt))
+        wait_for(partial(has_ended, psutil.Process(site.pid("worker"))))
+        site.start("worker")
+    record = site.ended(job)
+    assert (record.phase, record.user_message) == ("failed", LOST)
+    assert site.ended(site.submit("diary", seconds=0.1)).phase == "finished"
 
 
 @pytest.mark.silence

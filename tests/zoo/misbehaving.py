@@ -285,3 +285,11 @@ def boast(job: Job) -> dict[str, Any]:
     for _ in job.track("abc", unit="x" * 10_000_000):
         time.sleep(0.2)
     raise ToolError("y" * 10_000_000)
+
+
+@tool("Suspends its worker", form=Nothing)
+def freeze(job: Job) -> dict[str, Any]:
+    """Suspend the main process of the worker, and go on until that is killed."""
+    os.kill(os.getppid(), signal.SIGSTOP)
+    time.sleep(1000)
+    return {}
