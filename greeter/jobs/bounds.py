@@ -24,11 +24,8 @@ def check_result(result: object, max_bytes: int) -> Result:
         raise TypeError(f"the tool returned {type(result).__name__} instead of a dict")
     size = len(_encode(result))
     if size > max_bytes:
-        log.error(
-            "the tool returned %d bytes, and MAX_RESULT_BYTES is %d: write what is large to a file with job.open",
-            size,
-            max_bytes,
-        )
+        advice = "write what is large to a file with job.open"
+        log.error("the tool returned %d bytes, and MAX_RESULT_BYTES is %d: %s", size, max_bytes, advice)
         raise ToolError(RESULT_TOO_LARGE)
     level: list[object] = [result]
     for _ in range(_MAX_DEPTH):

@@ -26,9 +26,7 @@ _helpers: Collection[int] | None = None  # None: this is not the main process of
 def prepare_worker(installation: str) -> None:
     """Make the main process of a worker adopt the orphans of its dead pool processes."""
     global _helpers
-    _helpers = {
-        child.pid for child in psutil.Process().children()
-    }  # none of them belongs to a job, as no job has run yet
+    _helpers = {child.pid for child in psutil.Process().children()}  # not of a job: none has run yet
     adopt_orphans()
     atexit.register(kill_orphans, _helpers)  # pool processes exit without calling this
     leftover_processes.mark_worker(installation)

@@ -27,9 +27,8 @@ def read_progress(meta: object) -> ReportedProgress | None:
     known = {"total": None, "unit": "step", "seconds": 0, **meta}
     if not _can_be_shown(known, _TYPES):
         return None
-    progress = ReportedProgress(
-        current=known["current"], total=known["total"], unit=known["unit"] or "step", seconds=known["seconds"]
-    )
+    current, total, seconds = known["current"], known["total"], known["seconds"]
+    progress = ReportedProgress(current=current, total=total, unit=known["unit"] or "step", seconds=seconds)
     stage = known.get("stage")
     if isinstance(stage, dict) and _can_be_shown(stage, _STAGE_TYPES):
         progress["stage"] = Stage(name=stage["name"], number=stage["number"], total=stage["total"])

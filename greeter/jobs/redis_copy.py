@@ -69,9 +69,8 @@ def copy(source: Redis, target: Redis, *, replace: bool) -> Counter[str]:
     if _identity(source) == _identity(target):
         raise CopyRefused("Both URLs name the same database. Set REDIS_URL to the server that will get the records.")
     if not source.exists("installation"):
-        raise CopyRefused(
-            "The source server has no records of a site. Check the database number at the end of its URL."
-        )
+        problem = "The source server has no records of a site."
+        raise CopyRefused(f"{problem} Check the database number at the end of its URL.")
     if target.dbsize() and not replace:
         raise CopyRefused("The server in REDIS_URL has records. Use an empty database, or delete them with --replace.")
     _clear(target)

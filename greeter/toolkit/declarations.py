@@ -73,9 +73,8 @@ def require_positive(what: str, value: int | None) -> None:
 def check_queue(name: str) -> None:
     """Raise ValueError if a queue cannot have this name."""
     if not _QUEUE.fullmatch(name) or name in RESERVED_QUEUES:
-        raise ValueError(
-            f"The queue cannot be named {name!r}: use a-z, 0-9, _ and -, but not the name of another key in Redis."
-        )
+        advice = "use a-z, 0-9, _ and -, but not the name of another key in Redis."
+        raise ValueError(f"The queue cannot be named {name!r}: {advice}")
 
 
 def check_programs(programs: object) -> None:

@@ -67,10 +67,8 @@ class FastaCheck:
         self._alphabet, self._is_protein = ALPHABETS[alphabet], alphabet == "protein"
         letters = self._alphabet.letters + self._alphabet.letters.lower() + "-." * gaps
         # A search is faster than translate(), except for listing many wrong letters.
-        self._wrong, self._legal = (
-            re.compile(f"[^{re.escape(letters)}{_BLANKS}]"),
-            str.maketrans("", "", letters + _BLANKS),
-        )
+        self._wrong = re.compile(f"[^{re.escape(letters)}{_BLANKS}]")
+        self._legal = str.maketrans("", "", letters + _BLANKS)
         self._line_of: dict[str, int] = {}
         self._residues = 0
         self._record: _Record | None = None
@@ -123,9 +121,8 @@ class FastaCheck:
         line += text[: -len(text.lstrip())].count("\n")
         word = text.split(maxsplit=1)[0].rstrip(",;")
         if word.startswith("@"):
-            raise FastaError(
-                f"Line {line}: this looks like FASTQ. Convert it to FASTA, and paste or upload the result."
-            )
+            problem = f"Line {line}: this looks like FASTQ."
+            raise FastaError(f"{problem} Convert it to FASTA, and paste or upload the result.")
         if kind := reference_kind(word):
             problem = f"Line {line}: {word[:_LONGEST_WORD]!r} looks like {kind}, not like a sequence."
             raise FastaError(f"{problem} Download the sequence from there, and paste it.")

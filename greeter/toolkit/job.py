@@ -104,9 +104,8 @@ class Job(Steps):
             ValueError: The name of the file or a column breaks the rules.
         """
         if not name.endswith(".tsv"):
-            raise ValueError(
-                f"A table cannot have the name {name!r}, because its columns are separated by tabs. Use .tsv."
-            )
+            problem = f"A table cannot have the name {name!r}, because its columns are separated by tabs."
+            raise ValueError(f"{problem} Use .tsv.")
         table = Table(self._outputs.path(name), columns)
         if about:
             self.about(name, about)

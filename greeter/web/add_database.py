@@ -22,9 +22,7 @@ _STDIN = Path("-")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
 @click.option("--id", "id_", required=True, help="Such as swissprot.")
 @click.option("--version", required=True, help="Such as 2026_04. A version is never changed: add a new one instead.")
-@click.option(
-    "--kind", default="protein", show_default=True, help="protein, dna, rna, any, or a kind that a tool names."
-)
+@click.option("--kind", default="protein", show_default=True, help="protein, dna, rna, any, or one that a tool names.")
 @click.option("--title", help="Such as Swiss-Prot. Default: the id.")
 @click.option("--description", default="", help="A sentence about it.")
 @click.option("--source", default="", help="The address from which you downloaded it.")

@@ -30,16 +30,13 @@ class Availability:
         announced, absent = self._read(), missing_programs(tool.programs)
         if tool.name in announced or not (announced or absent):
             return None
-        if not absent:  # a worker may announce the tool in a moment, as after an update
-            return (
-                f"This tool is not available at the moment, because no worker that has {' and '.join(tool.programs)} "
-                "is running. Try again in a minute, or choose another tool."
-            )
-        return (
-            f"This tool is not available at the moment, because {' and '.join(absent)} "
-            f"{'is' if len(absent) == 1 else 'are'} not installed. "
-            "Choose another tool, or write to the operators of this site."
-        )
+        if absent:
+            reason = f"{' and '.join(absent)} {'is' if len(absent) == 1 else 'are'} not installed"
+            advice = "Choose another tool, or write to the operators of this site."
+        else:  # a worker may announce the tool in a moment, as after an update
+            reason = f"no worker that has {' and '.join(tool.programs)} is running"
+            advice = "Try again in a minute, or choose another tool."
+        return f"This tool is not available at the moment, because {reason}. {advice}"
 
     def _read(self) -> set[str]:
         if time.monotonic() >= self._expires:

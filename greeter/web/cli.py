@@ -72,10 +72,9 @@ def _run_example(tool: Tool, seconds: int) -> str:
         if record.phase != Phase.FINISHED:
             return f"{record.phase}: search the log for {record.reference}"
         sample = samples.of(tool.name)
-        differs = sample and record.result != samples.find(sample).result
-        return (
-            "result differs from the sample: run the example on the site and compare the two pages" if differs else ""
-        )
+        if sample and record.result != samples.find(sample).result:
+            return "result differs from the sample: run the example on the site and compare the two pages"
+        return ""
     finally:
         with suppress(JobNotFound, *UNAVAILABLE):
             jobs.cancel(job_id)
@@ -119,8 +118,7 @@ def copy_redis(source_url: str, replace: bool) -> None:
     except redis_copy.CopyRefused as error:
         raise click.ClickException(str(error)) from None
     except RedisError as error:
-        raise click.ClickException(
-            f"One of the servers cannot be used: {error}. Check both URLs, and try again."
-        ) from None
+        problem = f"One of the servers cannot be used: {error}."
+        raise click.ClickException(f"{problem} Check both URLs, and try again.") from None
     kinds = ", ".join(f"{number} {kind}" for kind, number in sorted(copied.items()))
     click.echo(f"Copied and compared {copied.total()} keys ({kinds}). Start the services.")

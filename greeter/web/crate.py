@@ -118,9 +118,7 @@ class _Measured:
 
 def _measured_entity(entity: Entity, measured: _Measured) -> Entity:
     """Add the size and the checksum of a file, and a note if the tool has changed an input."""
-    submitted = entity.get("sha256", measured.sum)
-    note = (
-        "" if submitted == measured.sum else f" The tool changed it. Its SHA-256 was {submitted} when it was submitted."
-    )
+    found, submitted = measured.sum, entity.get("sha256", measured.sum)
+    note = f" The tool changed it. Its SHA-256 was {submitted} when it was submitted." * (submitted != found)
     description = f"{entity['description'] or ''}{note}" or None
-    return entity | {"description": description, "contentSize": str(measured.size), "sha256": measured.sum}
+    return entity | {"description": description, "contentSize": str(measured.size), "sha256": found}

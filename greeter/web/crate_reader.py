@@ -62,8 +62,8 @@ def read(path: Path, folder: Path, max_bytes: int) -> Crate:
             run = entities["#run"]
             used = [entities[one] for one in _ids(run.get("object", []))]
             tool = entities[run["instrument"]["@id"]]
-            needed = [entities[one] for one in _ids(tool.get("softwareRequirements", []))]
-            data = [entity for entity in used if entity["@id"].startswith("#data-")]
+            software = [entities[one] for one in _ids(tool.get("softwareRequirements", []))]
+            software += [entity for entity in used if entity["@id"].startswith("#data-")]
             databases = [entity for entity in used if entity["@id"].startswith("#database-")]
             inputs = [entity for entity in used if entity["@id"].startswith(INPUTS)]
             # A file that unpacks to more than its entry says is damaged.
@@ -76,9 +76,7 @@ def read(path: Path, folder: Path, max_bytes: int) -> Crate:
                 params=loads(parameters) | _extract(archive, inputs, folder),
                 missing=sum(entity["@id"].startswith("#input-") for entity in used),
                 sums=_texts((one, entities[one]["sha256"]) for one in _ids(run.get("result", []))),
-                versions=_texts(
-                    (one["name"], one.get("softwareVersion") or one["version"]) for one in [*needed, *data]
-                ),
+                versions=_texts((one["name"], one.get("softwareVersion") or one["version"]) for one in software),
                 databases=_texts((one["identifier"], one["sha256"]) for one in databases),
                 summary=_text(run["description"]),
                 error=_text(run.get("error", "")),

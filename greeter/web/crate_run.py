@@ -133,10 +133,8 @@ def _software(record: Record, provenance: Provenance) -> Iterator[Entity]:
         }
         for name, version in versions.items()
     ]
-    own = next(
-        (version for name, version in versions.items() if name.endswith(".py")),
-        versions.get(services().settings.site_name),
-    )
+    of_site = versions.get(services().settings.site_name)
+    own = next((version for name, version in versions.items() if name.endswith(".py")), of_site)
     yield {
         "@id": url,
         "@type": "SoftwareApplication",

@@ -95,9 +95,8 @@ def remove_database(name: str) -> None:
     try:
         jobs = services().jobs.store.inputs.forbid(name)
     except UNAVAILABLE as error:
-        raise click.ClickException(
-            f"Redis cannot be used, so jobs may still name it: {error}. Try again when Redis is available."
-        ) from None
+        problem = f"Redis cannot be used, so jobs may still name it: {error}."
+        raise click.ClickException(f"{problem} Try again when Redis is available.") from None
     if jobs:
         days = services().settings.retention_days
         raise click.ClickException(

@@ -48,9 +48,8 @@ def _drain(worker: str) -> int | None:
     jobs = [reply[worker] for reply in _ask("drain", [worker])]
     numbers = [number for number in jobs if isinstance(number, int)]
     if len(numbers) < len(jobs):
-        raise click.ClickException(
-            f"{worker} has a version that cannot drain. deploy/README.md says what to do instead."
-        )
+        advice = "deploy/README.md says what to do instead."
+        raise click.ClickException(f"{worker} has a version that cannot drain. {advice}")
     try:
         running = [runner.name for runner in services().jobs.store.running().values()].count(worker)
     except RedisError:

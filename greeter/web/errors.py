@@ -79,9 +79,8 @@ def _drain_body() -> None:
 def _unavailable(error: Exception) -> ResponseReturnValue:
     if request.endpoint not in UNLOGGED_ENDPOINTS:
         # A ResponseError may be our own bug, so it is logged with its traceback.
-        current_app.logger.warning(
-            "unavailable: %s", error, exc_info=error if isinstance(error, ResponseError) else None
-        )
+        bug = error if isinstance(error, ResponseError) else None
+        current_app.logger.warning("unavailable: %s", error, exc_info=bug)
     return _temporary_page()
 
 

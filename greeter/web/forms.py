@@ -1,11 +1,12 @@
 """The forms of the tools, with the limits of this installation, and what is submitted for them."""
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 from flask import request
 from werkzeug.datastructures import CombinedMultiDict, MultiDict
-from wtforms import Form
+from wtforms import BooleanField, Field, Form, RadioField, SelectMultipleField
+from wtforms.fields.choices import SelectFieldBase
 
 from greeter.toolkit import FileField
 from greeter.toolkit.form_context import FormContext
@@ -17,6 +18,9 @@ from greeter.web.services import services
 
 FormData = MultiDict[str, Any]
 """What a form submits: texts and uploads by the name of the field."""
+
+Submitted: TypeAlias = list[str] | list[Upload]
+"""What a browser submits for one field: texts, and uploads for a field that takes files."""
 
 
 def make_form(
@@ -85,3 +89,20 @@ def submission_limit(tool: Tool) -> int:
     configured = services().settings.max_upload_bytes
     limits = [field.max_bytes for field in file_fields(tool).values()]
     return max(configured, sum(limit or configured for limit in limits)) if any(limits) else configured
+
+
+def shown_values(field: Field) -> Submitted:
+    """Return what a browser submits for a field as the form shows it."""
+    return field.uploads if isinstance(field, FileField) else shown_texts(field)
+
+
+def shown_texts(field: Field) -> list[str]:
+    """Return the same for a field that takes no files and contains no other fields."""
+    if isinstance(field, BooleanField):
+        return ["y"] * bool(field.data)
+    if isinstance(field, SelectFieldBase):
+        choices = [(str(value), is_selected) for value, _, is_selected, *_ in field.iter_choices()]
+        selected = [value for value, is_selected in choices if is_selected]
+        first = [] if isinstance(field, RadioField | SelectMultipleField) else [value for value, _ in choices[:1]]
+        return selected or first
+    return [field._value()]  # type: ignore[attr-defined]  # missing in the stubs

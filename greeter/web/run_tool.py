@@ -25,8 +25,7 @@ from greeter.toolkit.threads import limited_threads
 from greeter.toolkit.tool import Params, Tool
 from greeter.toolkit.upload import Upload
 from greeter.web.commands import bp
-from greeter.web.form_values import Submitted, shown_values
-from greeter.web.forms import make_form
+from greeter.web.forms import Submitted, make_form, shown_values
 from greeter.web.services import Services, services
 from greeter.web.terminal import interruptible, progress_bar
 
@@ -133,9 +132,8 @@ def _call(tool: Tool, job: Job, params: Params) -> Result:
             raise
         raise click.ClickException(str(error)) from None
     except SoftTimeLimitExceeded:
-        raise click.ClickException(
-            "The tool did not catch SoftTimeLimitExceeded, so it has no partial result."
-        ) from None
+        problem = "The tool did not catch SoftTimeLimitExceeded, so it has no partial result."
+        raise click.ClickException(problem) from None
 
 
 def _check(tool: Tool, given: Mapping[str, Given], shown: Params, folder: Path, takes_paused: bool) -> Params:
@@ -165,10 +163,8 @@ def submitted_form(
 def _submitted(field: Field, given: Given) -> Submitted:
     """Return what a browser would submit for a field: what was given or, otherwise, what the form shows."""
     if isinstance(field, FieldList | FormField):
-        problem = (
-            f"The field {field.name} has fields of its own, which cannot be options. Call the tool in a test instead."
-        )
-        raise click.UsageError(problem)
+        problem = f"The field {field.name} has fields of its own, which cannot be options."
+        raise click.UsageError(f"{problem} Call the tool in a test instead.")
     if isinstance(given, bool):
         return ["y"] * given
     if not given:

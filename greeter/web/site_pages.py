@@ -62,7 +62,6 @@ def _rendered(path: Path, mtime: int) -> SitePage:
         heading, tokens = "".join(part.content for part in tokens[1].children or []), tokens[3:]
     html = _MARKDOWN.renderer.render(tokens, _MARKDOWN.options, {})
     html = html.replace("<pre>", f'<pre {_SCROLLED}"Text">')
-    html = html.replace("<table>", f'<div class="wide" {_SCROLLED}"Table"><table>').replace(
-        "</table>", "</table></div>"
-    )
+    html = html.replace("<table>", f'<div class="wide" {_SCROLLED}"Table"><table>')
+    html = html.replace("</table>", "</table></div>")
     return SitePage(path.stem, heading, Markup(html))  # nosec B704  Markdown escapes HTML

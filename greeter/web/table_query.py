@@ -12,6 +12,7 @@ from greeter.web.table_index import Where
 
 _NUMBER = re.compile("[0-9]{1,9}")
 _OPERATORS = {"min": ">=", "max": "<="}
+_RELATIONS = {"min": " at least", "max": " at most", "text": " contains"}
 
 
 class Input(NamedTuple):
@@ -97,11 +98,7 @@ def _inputs(prefix: str, columns: Mapping[str, Column], args: Mapping[str, str])
             parameter = f"{prefix}-{name}-{kind}" if is_limit else f"{prefix}-{name}"
             typed = args.get(parameter, "").strip()[:LONGEST_CELL]
             wrong = is_limit and typed and not _is_number(typed)
-            label = (column.title or name.replace("_", " ").capitalize()) + {
-                "min": " at least",
-                "max": " at most",
-                "text": " contains",
-            }.get(kind, "")
+            label = (column.title or name.replace("_", " ").capitalize()) + _RELATIONS.get(kind, "")
             problem = f"{typed!r} is not a number. Enter one such as 20, 0.01 or 1e-5." if wrong else ""
             yield Input(parameter, label, name, kind, typed, problem)
 

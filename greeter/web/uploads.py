@@ -109,10 +109,9 @@ def of_example(tool: Tool) -> dict[str, object]:
 
     Those whose files do not exist are left out: `flask check-tools` names these.
     """
-    found = {name: value for name, value in tool.example.items() if all(map(Path.is_file, paths_in(value)))}
-    return {
-        name: _referring("example", "", value, [path.name for path in paths_in(value)]) for name, value in found.items()
-    }
+    files = {name: paths_in(value) for name, value in tool.example.items()}
+    found = {name: [path.name for path in paths] for name, paths in files.items() if all(map(Path.is_file, paths))}
+    return {name: _referring("example", "", tool.example[name], names) for name, names in found.items()}
 
 
 def _referring(kind: str, key: str, value: object, names: str | list[str]) -> object:

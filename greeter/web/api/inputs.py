@@ -16,8 +16,7 @@ from greeter.web.api.json_values import parse, texts_of
 from greeter.web.api.problem import Problem, invalid
 from greeter.web.api.schemas import Schema
 from greeter.web.field_checks import several_problem
-from greeter.web.form_values import Submitted, shown_values
-from greeter.web.forms import FormData, current_request, file_fields, make_form, submitted_data
+from greeter.web.forms import FormData, Submitted, current_request, file_fields, make_form, shown_values, submitted_data
 from greeter.web.template_filters import printable
 
 FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")

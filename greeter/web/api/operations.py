@@ -4,10 +4,10 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from flask import Blueprint
+from flask import Blueprint, url_for
 from flask.typing import ResponseReturnValue
 
-from greeter.web.api.schemas import Schema
+from greeter.web.api.schemas import ADDRESS, Schema, component, text
 
 bp = Blueprint("api", __name__)
 
@@ -16,6 +16,9 @@ PREFIX = "/api/v1"
 _CONVERTERS = {"{jobID}": "<job_id>", "{processID}": "<name>", "{fileName}": "<name>"}
 
 View = Callable[..., ResponseReturnValue]
+LINK = component(
+    "Link", {"rel": text("What it leads to; `archives` is job.zip."), "href": ADDRESS, "type": text("The media type.")}
+)
 
 
 @dataclass(frozen=True)
@@ -69,3 +72,8 @@ def operation(
         return view
 
     return register
+
+
+def link(rel: str, endpoint: str, media_type: str = "application/json", **values: str) -> dict[str, str]:
+    """Return a link, as OGC API Processes has them, to an endpoint with the variables of its route."""
+    return {"rel": rel, "href": url_for(endpoint, _external=True, **values), "type": media_type}

@@ -4,7 +4,7 @@ from greeter.toolkit.json_types import JSONObject
 from greeter.toolkit.tool import Tool
 from greeter.version import __version__
 from greeter.web.api.form_schema import inputs_schema
-from greeter.web.api.links import LINK, link
+from greeter.web.api.operations import LINK, link
 from greeter.web.api.outputs import outputs_of
 from greeter.web.api.schemas import COUNT, TEXT, YES, Schema, about, component, list_of, object_of, text
 from greeter.web.forms import submission_limit

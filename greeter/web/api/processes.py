@@ -11,8 +11,7 @@ from greeter.toolkit.tool import Tool
 from greeter.web.api.form_schema import json_value
 from greeter.web.api.idempotency import hash_of, read_key
 from greeter.web.api.inputs import Inputs, read_inputs
-from greeter.web.api.links import link
-from greeter.web.api.operations import PREFIX, Answer, operation
+from greeter.web.api.operations import PREFIX, Answer, link, operation
 from greeter.web.api.problem import OGC, Problem, form_problem
 from greeter.web.api.process_info import PROCESS, PROCESS_LIST, process_of, summary_of
 from greeter.web.api.schemas import component

@@ -3,7 +3,7 @@
 from greeter.jobs.record import Record
 from greeter.toolkit.json_types import JSONObject
 from greeter.web.api.databases import USED_DATABASE, databases_of
-from greeter.web.api.links import link
+from greeter.web.api.operations import link
 from greeter.web.api.schemas import ADDRESS, COUNT, TEXT, YES, component, list_of, text
 from greeter.web.job_context import files_of
 

@@ -3,7 +3,7 @@
 from greeter.jobs.phase import Phase
 from greeter.jobs.record import Record
 from greeter.toolkit.json_types import JSONObject
-from greeter.web.api.links import LINK, link
+from greeter.web.api.operations import LINK, link
 from greeter.web.api.schemas import COUNT, TEXT, TIME, YES, about, component, list_of, text
 
 STATUSES = {
