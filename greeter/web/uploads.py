@@ -90,7 +90,7 @@ class RequestUploads:
         return paths_in(self._services.reader_for(key).files.inputs(key)[field])[number]
 
     def close(self) -> None:
-        """Remove the files that no form refers to."""
+        """Keep the files to which a form refers, and remove the others."""
         for upload in self._new:
             with suppress(OSError):
                 upload.path.rename(upload.path.with_suffix("")) if upload.is_kept else upload.path.unlink()
