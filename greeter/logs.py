@@ -23,7 +23,7 @@ JOB: ContextVar[str] = ContextVar("JOB", default="")
 _FIELDS = ("request", "job", "tool", "state", "attempts", "seconds", "method", "route", "status")
 _PATIENCE = 1000  # milliseconds in which somebody has to read the log
 _encode = json.JSONEncoder(default=str).encode  # json.dumps would make an encoder for each line
-_COMPLETE_ID = re.compile(r"\b([0-9a-f]{8})[0-9a-f]{24}\b")
+_COMPLETE_ID = re.compile(r"([0-9a-f]{8})(?<!\w.{8})[0-9a-f]{24}\b")  # "\b" as the start would take twice as long
 
 
 def configure(production: bool) -> None:
