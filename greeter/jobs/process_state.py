@@ -6,7 +6,6 @@ import signal
 import sys
 import threading
 import time
-from pathlib import Path
 
 from greeter.jobs.resource_limits import settle_memory
 
@@ -55,7 +54,7 @@ def _settings() -> dict[str, object]:
     umask = os.umask(0o077)
     os.umask(umask)
     return {
-        "working directory": Path.cwd(),
+        "working directory": os.getcwd(),  # noqa: PTH109  for each job, and Path.cwd() takes ten times as long
         "PATH": os.environ.get("PATH"),  # programs get it, and nothing else of the environment
         "umask": umask,
         "user": (os.geteuid(), os.getegid()),
