@@ -4,7 +4,7 @@ local DURATION_BOUNDS = {1, 10, 60, 600, 3600, 36000}
 
 -- Adds a job that ended to the statistics. Returns how many seconds it ran.
 local function count_end(end_phase)
-  local tool, started = get('tool'), get('started')
+  local tool, started = unpack(redis.call('HMGET', key, 'tool', 'started'))
   redis.call('HINCRBY', STATISTICS, 'ended ' .. tool .. ' ' .. end_phase, 1)
   if not started then return 0 end
   local duration, bucket = math.max(now - started, 0), '+Inf'
@@ -37,12 +37,12 @@ end
 
 -- Ends the job in a Celery state, with further fields and values. Returns its phase and how many seconds it ran.
 local function finish(state, ...)
-  if phase() == 'waiting' then pass_turn_on() end
-  local client = get('client')
+  local was_waiting, client = phase() == 'waiting', get('client')
+  if was_waiting then pass_turn_on() end
   redis.call('HSET', key, 'state', state, 'ended', now, ...)
   redis.call('HDEL', key, 'client', 'cancel_requested')
   redis.call('ZREM', RUNNING, job_id)
-  leave_queue(dispatch)
+  if was_waiting then leave_queue(dispatch) end  -- a running one has left it
   redis.call('ZADD', ENDED, now, job_id)
   if get('mail') then redis.call('ZADD', MAILS, 0, job_id) end
   if client then redis.call('SREM', 'client:' .. client, job_id) end
