@@ -8,6 +8,9 @@ from greeter.jobs.reader import Provenance
 from greeter.jobs.scripts import Scripts
 from greeter.toolkit.tool import Params
 
+RESTORED = ("checksums", "params", "databases")
+"""The fields of a record that are needed to run its job; the checksums show whether it has files."""
+
 _FORBIDDEN_SECONDS = 3600  # in which every form has ended that was checked before
 
 

@@ -45,7 +45,7 @@ class Provenance:
         )
 
     @classmethod
-    def read(cls, record: Mapping[str, str]) -> Self:
+    def read(cls, record: Mapping[str, str | bytes]) -> Self:
         """Return what a record has, as JSON, in the fields that RECORDED names. Some may be missing."""
         return cls(**{name: loads(record[name]) for name in RECORDED if name in record})
 

@@ -9,7 +9,7 @@ from kombu.utils.json import dumps
 from greeter.jobs.attempts import Attempts
 from greeter.jobs.errors import ToolChanged
 from greeter.jobs.files import JobFiles
-from greeter.jobs.inputs import JobInputs
+from greeter.jobs.inputs import RESTORED, JobInputs
 from greeter.jobs.log_fields import LogFields, fields_of_reply
 from greeter.jobs.mails import Mails
 from greeter.jobs.progress import Report
@@ -51,17 +51,20 @@ class WorkerStore:
 
         Its page shows the versions. Raises ToolChanged if the job has another signature; an empty one fits all.
         """
-        reply = self._scripts.run("claim", job_id, *runner.args, dumps(versions), signature)
+        reply = self._scripts.run("claim", job_id, *runner.args, dumps(versions), signature, *RESTORED)
         if not reply:
             return None
         if reply == b"changed":
             raise ToolChanged
-        record = dict(pairs(reply))
-        self.attempts.remove(job_id, number := int(record["claims"]))
+        claims, attempts, *found = reply
+        record = {name: value for name, value in zip(RESTORED, found, strict=True) if value is not None}
+        self.attempts.remove(job_id, number := int(claims))
         if number > 1:  # the files of the lost attempt no longer count
             self.quota.measure(job_id)
-        params = self.inputs.restore(Provenance.read(record), self.attempts.copy_inputs(job_id, number))
-        return Claim(job_id, runner, params, number, self.files.attempt(job_id, number), int(record["attempts"]))
+        has_files = record.get("checksums") != b"{}"
+        copies = self.attempts.copy_inputs(job_id, number) if has_files else {}
+        params = self.inputs.restore(Provenance.read(record), copies)
+        return Claim(job_id, runner, params, number, self.files.attempt(job_id, number), int(attempts))
 
     def heartbeat(self, job_id: str, runner: Runner) -> Order:
         """Record that a job is running in this process, and return what the process has to do."""

@@ -1,9 +1,9 @@
 #!lua flags=allow-oom
 -- Start a waiting job.
 --
--- ARGV: 1 job id, 2 worker, 3 process, 4 versions (JSON), 5 signature of the tool or ''
--- Returns: the fields of the record and their values; 'changed' if the job has another signature; nil unless the job is
---   waiting, or this very process has claimed it
+-- ARGV: 1 job id, 2 worker, 3 process, 4 versions (JSON), 5 signature of the tool or '', 6... fields
+-- Returns: the claims, the attempts, and those fields; 'changed' if the job has another signature; nil unless the job
+--   is waiting, or this very process has claimed it
 local _, worker, process, versions, signature = unpack(ARGV)
 
 if phase() == 'waiting' then
@@ -18,4 +18,4 @@ if phase() == 'waiting' then
 elseif not is_run_by(worker, process) then
   return false
 end
-return redis.call('HGETALL', key)
+return redis.call('HMGET', key, 'claims', 'attempts', unpack(ARGV, 6))
