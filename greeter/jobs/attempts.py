@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from pathlib import Path
 
@@ -24,7 +25,7 @@ class Attempts:
         given = self._files.inputs(job_id)
         if not given:
             return {}
-        copies = self._files.folder(job_id, "attempts", f"{number}-inputs")
+        copies = self._files.folder(job_id, "attempts", f"{number}{COPIES}")
         try:
             write_inputs(given, copies)
         except OSError:
@@ -38,8 +39,10 @@ class Attempts:
         The attempt removes its own; others are those of attempts that were killed.
         """
         with suppress(OSError):  # DATA_DIR cannot be used, as fitness.py reports
-            for copies in self._folder(job_id).glob(COPIES if number is None else f"{number}-inputs"):
-                set_aside(copies, self._files.root)
+            attempts, ending = self._folder(job_id), COPIES if number is None else f"/{number}{COPIES}"
+            for name in os.listdir(attempts):  # noqa: PTH208  for each job, and a Path takes longer
+                if f"/{name}".endswith(ending):
+                    set_aside(attempts / name, self._files.root)
 
     def mark_stopped(self, job_id: str, worker: str) -> None:
         """Leave a mark that the job is lost because this worker was asked to stop. The next attempt removes it."""
@@ -72,14 +75,17 @@ class Attempts:
         If Redis was restored from a backup, there may be one with this number.
         """
         attempts = self._folder(job_id)
-        if not attempts.is_dir():  # an earlier version did not create it with the job
+        try:
+            names = os.listdir(attempts)  # noqa: PTH208  for each job, and a Path takes longer
+        except FileNotFoundError:  # an earlier version did not create it with the job
             attempts.mkdir()
-        for folder in attempts.iterdir():
-            number = folder.name.partition("-")[0]  # or a mark, or what a tool has written there
+            return
+        for name in names:
+            number = name.partition("-")[0]  # or a mark, or what a tool has written there
             if number.isdecimal() and int(number) > latest:
                 continue
             with suppress(FileNotFoundError):  # a file server may show what was removed
-                set_aside(folder, self._files.root)
+                set_aside(attempts / name, self._files.root)
 
     def _mark(self, job_id: str, worker: str) -> Path:
         return self._folder(job_id) / f"stopped-{worker}"

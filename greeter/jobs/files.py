@@ -24,7 +24,7 @@ from greeter.jobs.probe import NoAnswer
 from greeter.jobs.trees import GONE, disk_time, remove, set_aside, sync_path, sync_tree, walk
 from greeter.toolkit.outputs import RESULT_NAME
 
-COPIES = "*-inputs"  # the copies of the input in `attempts/`
+COPIES = "-inputs"  # the end of the names of the copies of the input in `attempts/`
 _MOST_COMMANDS = 4000  # bytes that the page of a job shows
 _MOST_MEASURED = 5 * MAX_FILES
 _BLOCK = 4096  # bytes that an empty file or folder takes
@@ -87,11 +87,12 @@ class JobFiles:
         There may be too many files to look at all of them.
         """
         total = {"inputs": 0, "copies": 0, "others": 0}
-        inputs = f"{self.folder(job_id, 'inputs')}/"
-        copies = tuple(f"{path}/" for path in self.folder(job_id, "attempts").glob(COPIES))
-        for entry in islice(walk(self.folder(job_id)), _MOST_MEASURED):
-            path = f"{entry.path}/"
-            kind = "inputs" if path.startswith(inputs) else "copies" if path.startswith(copies) else "others"
+        folder = self.folder(job_id)
+        start = len(f"{folder}/")
+        for entry in islice(walk(folder), _MOST_MEASURED):
+            top, _, below = entry.path[start:].partition("/")
+            is_copy = top == "attempts" and below.partition("/")[0].endswith(COPIES)
+            kind = "inputs" if top == "inputs" else "copies" if is_copy else "others"
             with suppress(FileNotFoundError):  # removed in the meantime
                 total[kind] += max(entry.stat(follow_symlinks=False).st_size, _BLOCK)
         return max(total["inputs"], total["copies"] if is_running else 0) + total["others"]
