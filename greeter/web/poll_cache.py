@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import OrderedDict
+from contextlib import suppress
 from time import monotonic
 
 from greeter.jobs.errors import JobNotFound
@@ -20,13 +21,15 @@ class PollCache:
     """Reads jobs for polls: once for all viewers of a job, and all jobs together that are due while a reading lasts.
 
     A page polls every second, so it is known which jobs are due. The first poll that finds no reading reads all of
-    them, because a call to Redis for each takes a third of the CPU time of a poll.
+    them, because a call to Redis for each takes a third of the CPU time of a poll. Each is read ahead only once, so
+    that a process which gets no further poll of a job does not read it again and again.
     """
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._polled: dict[str, float] = {}  # when each job was polled, the longest ago first
+        self._polled: OrderedDict[str, float] = OrderedDict()  # when each job was polled, the longest ago first
         self._read: dict[str, tuple[float, Record]] = {}  # when each job was read, and what
+        self._cleaned = 0.0  # when readings were last removed that are too old
 
     def find(self, job_id: str) -> Record:
         """Return a reading of a job that is not older than CACHE_SECONDS, or a sample. Raises JobNotFound."""
@@ -42,24 +45,29 @@ class PollCache:
 
     def _read_due(self, job_id: str, now: float) -> tuple[float, Record]:
         """Read a job, and those that are due."""
-        # Other threads may change the dicts during a loop, but not while list() copies them.
-        last = {one: read for one, read in list(self._read.items()) if read[0] > now - CACHE_SECONDS}
-        due = [one for one in self._due(now) if one not in last]
-        found = self._services.find_all({job_id, *due[:_MOST]})
-        self._read = last | {one: (now, record) for one, record in found.items()}
+        found = self._services.find_all({job_id, *self._due(now)})
+        if self._cleaned <= now - CACHE_SECONDS:  # not each time, which would take longer than a reading
+            # Other threads may change the dict during a loop, but not while list() copies it.
+            last = {one: read for one, read in list(self._read.items()) if read[0] > now - CACHE_SECONDS}
+            self._read, self._cleaned = last, now
+        self._read.update({one: (now, record) for one, record in found.items()})
         if job_id not in found:
             raise JobNotFound(job_id)
         return now, found[job_id]
 
-    def _due(self, now: float) -> Iterator[str]:
-        """Yield the jobs that were polled a second ago, and forget those whose viewers have left."""
-        for job_id, polled in list(self._polled.items()):
-            if polled > now - _POLL_SECONDS + CACHE_SECONDS:
-                return
-            if polled > now - _POLL_SECONDS - _LATE_SECONDS:
-                yield job_id
-            else:
-                self._polled.pop(job_id, None)
+    def _due(self, now: float) -> list[str]:
+        """Return the jobs that were polled a second ago, and forget them until they are polled again."""
+        due: list[str] = []
+        with suppress(KeyError):  # there are no more, perhaps because another thread has taken them
+            while len(due) < _MOST:
+                job_id, polled = self._polled.popitem(last=False)
+                if polled > now - _POLL_SECONDS + CACHE_SECONDS:
+                    self._polled[job_id] = polled
+                    self._polled.move_to_end(job_id, last=False)
+                    break
+                if polled > now - _POLL_SECONDS - _LATE_SECONDS:  # otherwise, its viewer has left
+                    due.append(job_id)
+        return due
 
     def clear(self) -> None:
         """Forget all readings: the result of a job that has ended may be large."""

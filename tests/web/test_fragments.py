@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 from flask import Flask, template_rendered
@@ -88,6 +89,17 @@ def test_one_call_reads_all_jobs_that_are_due(with_redis: Installation, monkeypa
     with_redis.store.delete(second)
     assert [poll(job_id) for job_id in (first, second)] == [(1, 2), (1, 1)]
     assert statuses == [200] * 8 + [404]
+
+
+def test_a_job_is_read_ahead_once(with_redis: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind a proxy, another process may get its next poll."""
+    first, second, third = (with_redis.submit("nap") for _ in range(3))
+    client = create_app(with_redis.settings).test_client()
+    read = []
+    for job_id, seconds in ((third, 990.0), (second, 1000.0), (first, 1000.1), (second, 1001.0), (third, 1001.25)):
+        monkeypatch.setattr(poll_cache, "monotonic", partial(float, seconds))
+        read.append(reading_calls(with_redis, partial(client.get, f"/jobs/{job_id}/progress")))
+    assert read[1:] == [(1, 1), (1, 1), (1, 2), (1, 1)]
 
 
 def test_a_poll_of_a_job_that_does_not_exist_changes_no_other(
