@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from contextlib import suppress
 from threading import Event, Thread
 
 from celery.worker import state
@@ -66,8 +65,9 @@ class Release:
             self._return([job for job, runner in running.items() if runner.worker == self._worker])
 
     def _return(self, jobs: list[str]) -> None:
-        for job_id in jobs:
-            self._jobs.store.attempts.mark_stopped(job_id, self._worker)
-        with suppress(RedisError):  # then the sweep of any worker returns them
+        try:
             for job_id in jobs:
                 self._jobs.requeue(job_id, Runner(self._worker), counted=False)
+        except RedisError:  # then the sweep of any worker returns them, and finds the marks
+            for job_id in jobs:
+                self._jobs.store.attempts.mark_stopped(job_id, self._worker)

@@ -77,7 +77,8 @@ class Sweeper:
         # was suspended, before a healthy worker could send a heartbeat.
         previous, self._stale = self._stale, set(self._jobs.store.stale())
         for job_id, worker in previous & self._stale:
-            counted = not self._jobs.store.attempts.was_stopped(job_id, worker)
+            # While DATA_DIR cannot be used, looking for the mark may never return.
+            counted = self._problem is not None or not self._jobs.store.attempts.was_stopped(job_id, worker)
             self._jobs.requeue(job_id, Runner(worker), stale=True, counted=counted)
         self._jobs.store.dispatch()
         self._check_redis()
