@@ -138,7 +138,7 @@ def test_the_log_follows_each_job_and_contains_no_user_input(own_installation: I
     assert events(job) == (["deleted", "submitted"], ["started", "ended"])
     assert events(bug) == (["submitted"], ["started", "ended"])
     assert events(cancelled) == (["cancel requested", "submitted"], ["started", "ended"])
-    assert events(killed) == (["submitted"], ["started", "returned", "started", "ended"])
+    assert events(killed) == (["submitted"], ["started", "requeued without counting the attempt", "started", "ended"])
     ends = {line["job"]: line for line in logged if line["event"] == "ended"}
     assert {end["state"] for end in ends.values()} == {"finished", "failed", "cancelled"}
     assert all("seconds" in end and "tool" in end for end in ends.values())

@@ -46,7 +46,7 @@ def test_a_worker_that_has_no_process_takes_no_jobs(own_installation: Installati
     wait_for(lambda: not_ready(site) == "")
 
     crowded = site.submit("crowd", times=1)
-    wait_for(lambda: "returned a job that failed: Cannot start a thread." in site.log.read_text())
+    wait_for(lambda: "requeuing a job that failed: Cannot start a thread." in site.log.read_text())
     wait_for(lambda: not_ready(site))  # so that no attempt fails after the next line, which would count
     refuses.unlink()
     assert attempts(site, [crowded]) == {("finished", 1)}

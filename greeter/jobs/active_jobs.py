@@ -1,4 +1,4 @@
-"""The jobs that the processes of this worker run. Any thread may ask for them."""
+"""The jobs that the processes of this worker run. All functions are thread-safe."""
 
 from collections.abc import Collection
 from contextlib import suppress

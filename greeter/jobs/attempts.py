@@ -1,4 +1,4 @@
-"""The attempts of a job on disk, as workers make them: what each has written, and its copy of the input."""
+"""The files of a job's attempts: what each has written, and its copy of the input."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Attempts:
     def copy_inputs(self, job_id: str, number: int) -> dict[str, Path | list[Path]]:
         """Copy the submitted files for an attempt, and return them as JobFiles.inputs does. Raises OSError.
 
-        A tool may change its input. These are no links, because a program may write to a file instead of replacing it.
+        A tool may change its input. Files are copied, not linked, because a program may modify them in place.
         """
         given = self._files.inputs(job_id)
         if not given:
@@ -34,9 +34,9 @@ class Attempts:
         return read_inputs(copies)
 
     def remove_copies(self, job_id: str, number: int | None = None) -> None:
-        """Set the copies of one attempt, or of all of an ended job, aside, with what its tool has written beside them.
+        """Set aside the input copies of one attempt, or without a number, those of all attempts of an ended job.
 
-        The attempt removes its own; others are those of attempts that were killed.
+        Files that the tool created next to them go too. An attempt removes its own copies, unless it was killed.
         """
         with suppress(OSError):  # DATA_DIR cannot be used, as fitness.py reports
             attempts, ending = self._folder(job_id), COPIES if number is None else f"/{number}{COPIES}"
@@ -45,20 +45,21 @@ class Attempts:
                     set_aside(attempts / name, self._files.root)
 
     def mark_stopped(self, job_id: str, worker: str) -> None:
-        """Leave a mark that the job is lost because this worker was asked to stop. The next attempt removes it."""
+        """Mark a job as lost because this worker was asked to stop. The next attempt removes the mark."""
         with suppress(OSError):
             self._mark(job_id, worker).touch()
 
     def was_stopped(self, job_id: str, worker: str) -> bool:
-        """Return whether there is this mark."""
+        """Return whether `mark_stopped` has marked the job."""
         with suppress(OSError):
             return self._mark(job_id, worker).exists()
         return False
 
     def sync(self, job_id: str) -> None:
-        """Wait until what the attempts have written is on the disk. Raises OSError.
+        """Wait until the files of the attempts are on the disk. Raises OSError.
 
-        Too many files are set aside instead: a worker that waits for 100,000 files, one by one, would count as hanging.
+        If an attempt has too many files, they are set aside instead: a worker that syncs 100,000 files, one by one,
+        would count as hanging.
         """
         attempts = self._folder(job_id)
         found = list(attempts.glob("*"))
@@ -70,9 +71,9 @@ class Attempts:
             sync_path(attempts.parent)
 
     def remove(self, job_id: str, latest: int) -> None:
-        """Set the folders of all attempts up to this number aside, but not those of a successor of a late attempt.
+        """Set aside the folders of attempts 1 to `latest`, with any marks. Later ones stay: this may be a late attempt.
 
-        If Redis was restored from a backup, there may be one with this number.
+        The folder of `latest` itself can exist if Redis was restored from a backup, because numbers are then reused.
         """
         attempts = self._folder(job_id)
         try:
@@ -84,7 +85,7 @@ class Attempts:
             number = name.partition("-")[0]  # or a mark, or what a tool has written there
             if number.isdecimal() and int(number) > latest:
                 continue
-            with suppress(FileNotFoundError):  # a file server may show what was removed
+            with suppress(FileNotFoundError):  # a file server may still list a removed folder
                 set_aside(attempts / name, self._files.root)
 
     def _mark(self, job_id: str, worker: str) -> Path:

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 class JobBackend(BaseBackend):
-    """A result backend whose end states are final, because the store refuses to leave them."""
+    """A result backend whose end states are final, because the store rejects later changes."""
 
     supports_autoexpire = True  # Celery has nothing to clean up
 
@@ -61,7 +61,7 @@ class JobBackend(BaseBackend):
         self._jobs.requeue(task_id, self._runner_of(**kwargs), counted=False)
 
     def _runner_of(self, request: object = None, **_: object) -> Runner:
-        """Return this process, or in the main process that of a request. Another one may have the job by now."""
+        """Return this process or, in the main process, that of a request. Another one may run the job by now."""
         return replace(self._app.runner, process=self._app.runner.process or getattr(request, "worker_pid", None))
 
     def _store_result(

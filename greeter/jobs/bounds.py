@@ -1,4 +1,4 @@
-"""Bounds on what a tool can put into the record and the folder of its job: every page reads and lists all of it."""
+"""Limits on what a tool can store in the record and the folder of its job. Pages read and list all of it."""
 
 import json
 import logging

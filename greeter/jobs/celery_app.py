@@ -16,7 +16,7 @@ from greeter.settings import Settings
 if TYPE_CHECKING:  # it imports Celery's worker, which the web does not need
     from greeter.jobs.intake import Intake
 
-# By the schemes of their URLs, because Flower does not know a broker by the path of a class.
+# Registered under the schemes of their URLs, because Flower does not recognize a broker by the path of its class.
 TRANSPORT_ALIASES["redis"] = "greeter.jobs.transport:Transport"
 TRANSPORT_ALIASES["sentinel"] = "greeter.jobs.transport:SentinelTransport"
 

@@ -16,14 +16,14 @@ from redis.typing import EncodableT
 class Connections:
     """Connections that are kept, instead of being given back to redis-py's pool after each command.
 
-    A command takes half the CPU time: the pool has a lock and checks each connection, and a client has measurements and
-    retries around each command. Without the lock and the check, a thread also waits less for Python's global lock.
+    This halves the CPU time of a command: the pool takes a lock and checks each connection, and a client adds
+    measurements and retries. Without the lock and the check, a thread also waits less for Python's global lock.
     """
 
     def __init__(self, pool: ConnectionPool) -> None:
         """Take the connections from this pool."""
         self._pool = pool
-        self._idle: deque[Connection] = deque()  # whose methods are atomic
+        self._idle: deque[Connection] = deque()  # its methods are atomic
 
     def call(self, *command: EncodableT) -> Any:
         """Send a command, once more if Redis had closed the connection, and return the reply.
@@ -48,7 +48,7 @@ class Connections:
                 return self._pool.get_connection()
             if connection.pid == os.getpid() and self._pool.owns_connection(connection):
                 return connection
-            self._pool.release(connection)  # of the process before a fork, or to the primary before a failover
+            self._pool.release(connection)  # opened before a fork, or to the primary before a failover
 
 
 def _ask(connection: Connection, command: tuple[EncodableT, ...]) -> object:
@@ -59,19 +59,19 @@ def _ask(connection: Connection, command: tuple[EncodableT, ...]) -> object:
         return connection.read_response()
     except ResponseError:
         raise
-    except BaseException as error:  # also one that a signal raises between the two
-        connection.disconnect()  # the reply may still arrive, and would be taken for that to the next command
+    except BaseException as error:  # including exceptions raised by signal handlers
+        connection.disconnect()  # otherwise the late reply would be read as the reply to the next command
         if isinstance(error, Disconnected) and isinstance(error.__context__, BlockingIOError):
             raise TimedOut("Redis does not answer in time") from error
         raise
 
 
 def _let_the_kernel_wait(found: socket.socket | None) -> None:
-    """Leave the timeout of a socket to the kernel.
+    """Have the kernel enforce the timeout of a socket.
 
-    Otherwise, Python waits in a separate call before each send or read, and releases its global lock in both.
+    Python would wait in a separate call before each send or read, and release its global lock in both calls.
     """
-    # TLS does not expect the errors of the kernel.
+    # Python's TLS sockets do not handle the error that the kernel returns at a timeout.
     if type(found) is socket.socket and (seconds := found.gettimeout()):
         timeval = struct.pack("ll", int(seconds), int(seconds % 1 * 1e6))
         for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):

@@ -14,7 +14,7 @@ _MOST = 1000  # events in one message
 class EventDispatcher(dispatcher.EventDispatcher):
     """A dispatcher that keeps events for later if Redis is unavailable.
 
-    Celery's own waits for Redis with those of the worker itself, and meanwhile the worker does not stop when asked.
+    Celery's own dispatcher waits for Redis when it sends the worker's own events. Meanwhile, the worker cannot stop.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -29,7 +29,7 @@ class EventDispatcher(dispatcher.EventDispatcher):
 class Consumer(consumer.Consumer):
     """A consumer that publishes events twice a second.
 
-    Celery's own publishes them after each turn of its event loop, so up to three times for a job.
+    Celery's own consumer publishes them after each turn of its event loop, up to three times for a job.
     """
 
     _next_flush = 0.0
@@ -38,10 +38,10 @@ class Consumer(consumer.Consumer):
     event_dispatcher: EventDispatcher | None  # None without a connection
 
     def __init__(self, *args: Any, **options: Any) -> None:
-        """Create a consumer that neither asks other workers when it connects nor follows their events.
+        """Create a consumer without Celery's mingle and gossip.
 
-        Celery waits for a second to learn which tasks were revoked, and each worker reads the events of all others.
-        Here, the records have all that. The part that follows events also leaked two connections at each outage of
+        Mingle waits a second at each connection to ask other workers which tasks were revoked, and gossip reads the
+        events of all workers. The records already have this. Gossip also leaked two connections at each outage of
         Redis.
         """
         super().__init__(*args, **options, without_mingle=True, without_gossip=True)
@@ -50,7 +50,7 @@ class Consumer(consumer.Consumer):
     def on_send_event_buffered(self) -> None:  # type: ignore[override]  # the stubs have a wrong type
         """Plan to publish the event, and those that follow it."""
         now = time.monotonic()
-        if now >= self._next_flush:  # a time and not a flag, because a reconnection may cancel what was planned
+        if now >= self._next_flush:  # a time, not a flag: a reconnection may cancel the planned call
             self._next_flush = now + _INTERVAL
             self.hub.call_later(_INTERVAL, self._flush_events)  # type: ignore[attr-defined]
 

@@ -34,7 +34,7 @@ def prepare_worker(installation: str) -> None:
 
 
 def prepare_pool_process() -> None:
-    """Shield a pool process from signals to the worker's group, and end it with the worker."""
+    """Protect a pool process from signals to the worker's process group, and have it killed if the worker dies."""
     os.setpgrp()
     die_with_parent()
     adopt_orphans()
@@ -47,7 +47,7 @@ def prepare_pool_process() -> None:
 def contained(job: Job) -> Iterator[None]:
     """End every process that a job started while the body ran.
 
-    A fork of this process ends here: if a tool returned or raised in it too, it would end the job and take others.
+    If the tool forked this process, the child exits here. Otherwise, it would also report a result and take jobs.
     """
     process = os.getpid()
     try:
@@ -66,7 +66,7 @@ def contained(job: Job) -> Iterator[None]:
 
 
 def end_orphans() -> None:
-    """Kill what lost pool processes, or lost workers, left behind, in the main process of a worker."""
+    """End what lost pool processes and lost workers left behind. Does nothing outside the main process of a worker."""
     if _helpers is None:
         return
     pool = {process.pid for process in billiard.active_children() if process.pid}
@@ -86,7 +86,7 @@ def end_pool() -> None:
 
 
 def exit_at_once() -> NoReturn:
-    """End the main process of a worker, whatever its threads wait for, and every process that a job started."""
+    """End every process that a job started, and the main process of a worker without waiting for its threads."""
     try:
         end_pool()
         kill_orphans(_helpers or ())
@@ -95,7 +95,10 @@ def exit_at_once() -> NoReturn:
 
 
 def _allow_multiprocessing() -> None:
-    """Let tools use multiprocessing. billiard forbids it in its daemons, whose processes it could not end; we can."""
+    """Let tools use multiprocessing.
+
+    billiard forbids child processes in its daemons because it cannot clean them up. `contained` can.
+    """
     config = multiprocessing.current_process()._config  # type: ignore[attr-defined]
     config["daemon"] = False
     # A child process cannot get billiard's.
@@ -103,7 +106,7 @@ def _allow_multiprocessing() -> None:
 
 
 def _stop_fork_server() -> None:
-    """Stop the server of multiprocessing, which would fail in the next job if it found it killed."""
+    """Stop multiprocessing's fork server cleanly. If it were killed instead, the next job to use it would fail."""
     if module := sys.modules.get("multiprocessing.forkserver"):
         module._forkserver._stop()
 

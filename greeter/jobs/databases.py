@@ -42,7 +42,7 @@ class Databases:
     def published(self) -> list[Database]:
         """Return all versions: the databases by title, those that come with the code last, the newest version first.
 
-        While the disk does not answer, it is the list that this process has read last.
+        While the disk does not answer, return the list that this process read last.
         """
         with suppress(NoAnswer):
             self._last = self._probe.fresh()
@@ -53,7 +53,7 @@ class Databases:
         return next((database for database in self.published() if database.name == name), None)
 
     def of_record(self, recorded: Mapping[str, Mapping[str, JSON]]) -> dict[str, Database]:
-        """Return databases as the record of a job has them, with their files here, which may no longer exist."""
+        """Restore the databases stored in a job's record, with their local paths. The files may have been removed."""
         return {name: self._place(Database.of(about, self.root)) for name, about in recorded.items()}
 
     def is_shipped(self, database: Database) -> bool:
@@ -61,7 +61,7 @@ class Databases:
         return database.folder.is_relative_to(SHIPPED)
 
     def publish(self, folder: Path, database: Database) -> Database:
-        """Make a new version available, at once and with all the files in its folder, which `staged` has made.
+        """Publish a new version atomically, with all files in its folder, which `staged` has created.
 
         Raises:
             VersionExists: There is one already. It is not changed.
@@ -94,7 +94,7 @@ class Databases:
                 _describe(replace(other, default=default))
 
     def remove(self, database: Database) -> None:
-        """Remove a version. It is out of every list before its first file is removed."""
+        """Remove a version. It disappears from all lists before its first file is removed."""
         with staged(self.root) as gone:
             database.folder.rename(gone / database.version)
             with suppress(OSError):  # there are other versions

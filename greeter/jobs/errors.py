@@ -89,7 +89,7 @@ REFUSALS = {
 """What create.lua returns instead of an id, and its exception."""
 
 
-# A library in C often does not notice that memory was refused, and crashes.
+# C libraries often crash when memory cannot be allocated.
 _CRASHES = (signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT)
 _BY_ERRNO = {ENOSPC: DISK_FULL, EDQUOT: DISK_FULL, EFBIG: FILE_TOO_LARGE, ENOMEM: OUT_OF_MEMORY}
 _NO_PROCESS = (EAGAIN, ENFILE)

@@ -3,8 +3,8 @@
 While an attempt runs, `attempts/<number>-inputs/` is its own copy of `inputs/`, which the tool may change.
 `attempts/stopped-<worker>` is there if the job was lost because that worker was asked to stop.
 
-Nothing is renamed when it is complete. Each path is written by one process and before the record names it, so no other
-host has looked it up before: that is all that a file server with close-to-open consistency needs.
+Files are written in place, by one process, before the record refers to them. No other host looks a path up earlier, so
+NFS close-to-open consistency is sufficient.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class JobFiles:
 
     Attributes:
         root: The folder of all jobs.
-        hangs: Returns whether that is known not to answer. Then methods for one job raise NoAnswer instead of waiting.
+        hangs: Returns whether its disk is known to hang. Then methods for one job raise NoAnswer instead of waiting.
     """
 
     def __init__(self, root: Path) -> None:
@@ -83,8 +83,8 @@ class JobFiles:
     def size(self, job_id: str, *, is_running: bool = False) -> int:
         """Return how many bytes the files and folders of a job take, each at least one block, without copies of inputs.
 
-        These count while the job is running, if they are larger than the inputs, because its tool may write there.
-        There may be too many files to look at all of them.
+        While the job is running, the copies count instead of the inputs if they are larger, because its tool may write
+        to them. Only the first 5,000 files and folders are measured.
         """
         total = {"inputs": 0, "copies": 0, "others": 0}
         folder = self.folder(job_id)
@@ -131,7 +131,7 @@ class JobFiles:
             return commands.read(_MOST_COMMANDS).decode(errors="replace").strip()
 
     def remove(self, job_id: str) -> None:
-        """Remove the folder of a job, and first set it aside, so that another process can complete this."""
+        """Set aside the folder of a job, and remove it. If this is interrupted, another process completes it."""
         folder = self.folder(job_id)
         with suppress(OSError):
             folder = set_aside(folder, self.root)
@@ -173,7 +173,7 @@ def read_inputs(folder: Path) -> dict[str, Path | list[Path]]:
 def listed_outputs(attempt: Path) -> list[Path]:
     """Return the result files of an attempt, sorted by name: regular files with names that `Job.open` accepts.
 
-    Those of an attempt that was killed may be too many, and are not complete then.
+    An attempt that was killed may have more than MAX_FILES. Then only some of them are returned.
     """
     regular = (path for path in (attempt / "outputs").glob("*") if path.is_file() and not path.is_symlink())
     return sorted(islice((path for path in regular if RESULT_NAME.fullmatch(path.name)), MAX_FILES))

@@ -55,11 +55,11 @@ class Fitness:
         return _answer(self._probe.last)
 
     def refresh(self) -> None:
-        """Start a check if the last one is old, so that it is known whether DATA_DIR answers."""
+        """Start a check if the last one is old. This detects a DATA_DIR that does not answer."""
         self._probe.refresh()
 
     def space(self) -> Space:
-        """Return what is free on the disk of DATA_DIR. Raises OSError, even when that does not answer."""
+        """Return what is free on the disk of DATA_DIR. Raises OSError, also if the disk does not answer."""
         if self._probe.hangs:
             raise NoAnswer
         return self._space.fresh()
@@ -130,7 +130,7 @@ def problem(store: Store) -> str | None:
 
 
 def disk_problem(folder: Path) -> str | None:
-    """Return why the folder of the jobs cannot be used, as far as that shows without Redis, or None."""
+    """Return why the folder of the jobs cannot be used, as far as this can be checked without Redis, or None."""
     try:
         with TemporaryFile(dir=folder, prefix=".") as trial:
             same_owner = os.fstat(trial.fileno()).st_uid == (folder / installation.MARKER).stat().st_uid

@@ -1,4 +1,4 @@
-"""What jobs were given: their parameters, and the reference databases that these name."""
+"""The inputs of jobs: their parameters, and the reference databases that these name."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,11 +11,11 @@ from greeter.toolkit.tool import Params
 RESTORED = ("checksums", "params", "databases")
 """The fields of a record that are needed to run its job; the checksums show whether it has files."""
 
-_FORBIDDEN_SECONDS = 3600  # in which every form has ended that was checked before
+_FORBIDDEN_SECONDS = 3600  # longer than a form that was checked earlier can take to submit
 
 
 class JobInputs:
-    """The parameters of jobs, and which jobs name a version of a database, so that it is kept as long as one does.
+    """The parameters of jobs, and which jobs name a version of a database. It cannot be removed while a job names it.
 
     A version has a name such as "swissprot/2026_04". All methods but `restore` raise redis.RedisError.
 

@@ -29,7 +29,7 @@ def forget(store: Store) -> None:
 def id_in(folder: Path) -> str | None:
     """Return the id of the installation that a folder belongs to."""
     with suppress(FileNotFoundError):
-        return (folder / MARKER).read_text(errors="replace")  # a damaged one is no bug
+        return (folder / MARKER).read_text(errors="replace")  # a damaged file is not a bug
     return None
 
 
@@ -52,7 +52,7 @@ def _write(folder: Path) -> None:
             file.flush()
             os.fsync(file)
         try:
-            # Unlike that of a file, this replaces nothing, and unlike os.link, every file system has it.
+            # Renaming to an existing folder fails, so nothing is replaced. Not every file system supports os.link.
             Path(new).rename(folder / MARKER.parent)
         except OSError as error:
             if error.errno not in (EEXIST, ENOTEMPTY):

@@ -34,7 +34,7 @@ class Intake:
 
     @property
     def problem(self) -> str | None:
-        """Why the worker cannot run jobs: an operator has shrunk its pool, or no process can start."""
+        """Why the worker cannot run jobs; None if it can. Its pool may have been shrunk, or no process can start."""
         pool = self._consumer.pool if self._consumer else None
         if pool is None or pool._pool.has_process:
             self._ready_at = time.monotonic()
@@ -52,7 +52,7 @@ class Intake:
         """Kill processes that were unresponsive in more than `most` checks. Another one gets their jobs."""
         pool = self._consumer.pool if self._consumer else None
         for pid in pool._pool.unresponsive(most) if pool else []:
-            log.warning("process %s is replaced, because it does not respond", pid)
+            log.warning("replacing process %s: it does not respond", pid)
             end_pool_process(pid)
 
     @property

@@ -17,9 +17,9 @@ def interruptible(hard_limit: float, is_due: Callable[[], bool]) -> Iterator[Non
     """Let signals interrupt the body, which is the call of a tool, and nothing else.
 
     SIGUSR1 raises SoftTimeLimitExceeded, once, if the job is due to stop; another program may send it too early.
-    SIGTERM, SIGQUIT and SIGHUP end the process at once, so that the job counts as lost: billiard's own handler raises
-    SystemExit in the tool. The kernel's alarm ends a process that has outlived its hard limit, in seconds, even if the
-    worker hangs and the tool holds the interpreter.
+    SIGTERM, SIGQUIT and SIGHUP end the process at once, so that the job counts as lost: billiard's own handler would
+    raise SystemExit in the tool. The kernel's alarm ends a process that has exceeded its hard limit (in seconds), even
+    if the worker hangs and the tool holds the interpreter lock.
     """
     interrupted = False
 

@@ -1,9 +1,9 @@
-"""End what outlived a worker that was killed together with every process that would have ended it (Linux only).
+"""End the processes left by a worker that was killed together with all its guards (Linux only).
 
 A worker marks itself and all its descendants with a number, their hard RLIMIT_RTTIME. Unlike an environment variable,
 every process inherits it, even one that clears its environment. It limits only real-time processes, to 73,000 years.
-The soft limit of a main process equals its mark, and that of its descendants does not. So it can be seen whether the
-main process of a marked process is still there.
+The soft limit of a main process equals its mark; that of its descendants does not. This shows whether the main process
+of a marked process still exists.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ import psutil
 
 from greeter.toolkit.process_guard import kill, terminate
 
-_SECONDS = 1  # of ending processes, while they start others
+_SECONDS = 1  # after which ending processes is given up, because they may start others
 _INSTALLATION_BITS, _WORKER_BITS = 24, 37
 _SMALLEST = 1 << (_INSTALLATION_BITS + _WORKER_BITS)  # microseconds
 

@@ -13,7 +13,7 @@ from greeter.smtp_url import SmtpUrl
 
 log = logging.getLogger(__name__)
 
-_TIMEOUT = 20  # seconds for each answer; LEASE is longer than the two after `begin`
+_TIMEOUT = 20  # seconds for each answer; LEASE must exceed the two timeouts after `begin`
 _LAST_LINE = b".\r\n"  # without it, the server drops the text
 
 
@@ -26,8 +26,8 @@ def deliver(server: SmtpUrl, message: EmailMessage, begin: Callable[[], bool]) -
         begin: Called when only the last line has to be sent; returns whether to send it.
 
     Returns:
-        The outcome: DELAYED if the email was certainly not accepted, UNKNOWN if nobody can know. None if `begin` has
-        returned false.
+        The outcome: DELAYED if the email was certainly not accepted, UNKNOWN if that cannot be determined. None if
+        `begin` returned false.
     """
     try:
         connection = _connect(server)
@@ -36,7 +36,7 @@ def deliver(server: SmtpUrl, message: EmailMessage, begin: Callable[[], bool]) -
         return MailState.DELAYED
     try:
         outcome = _send(connection, message, begin)
-        if outcome:  # otherwise the server would take the command for a line of the text
+        if outcome:  # otherwise the server would read QUIT as a line of the email
             with suppress(OSError):
                 connection.quit()
         return outcome

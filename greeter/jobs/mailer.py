@@ -35,7 +35,7 @@ _ENDS = {
 def mail_about(phase: Phase, page: str, address: str, settings: Settings) -> EmailMessage:
     """Write the email about the end of a job, whose page has this address.
 
-    It has nothing that a user chose, so that nobody can send spam with it.
+    It contains no text chosen by a user, so nobody can send spam with it.
     """
     end, hint = _ENDS[phase]
     sender = settings.mail_from or settings.contact

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from greeter.jobs.errors import JobNotFound
 from greeter.jobs.scripts import Scripts, texts
 
-LEASE = 90  # seconds in which an email is sent, longer than the two answers for which mail_server.py then waits
+LEASE = 90  # seconds a process may hold an email; must exceed the two server timeouts after `begin`
 _LONGEST_DELAY = 3600  # seconds between two attempts
 _MOST_ATTEMPTS = 33  # in about a day; counted, because a clock may jump
 
@@ -40,7 +40,7 @@ class Taken(NamedTuple):
     job_id: str  # the job that it is about
     address: str  # the address to which it is sent
     page: str  # the address of the page of the job
-    token: str  # shows that it is still this process that sends it
+    token: str  # proves that no other process has taken it over
 
 
 class Mails:
@@ -71,10 +71,10 @@ class Mails:
         return Taken(job_id, address, page, token)
 
     def begin(self, mail: Taken) -> bool:
-        """Decide that this process sends an email, and return whether it may.
+        """Record that this process is about to send an email, and return whether it may.
 
         It may not if another process has taken the email over, or if its user has deleted it.
-        Raises NotConfirmed if too few replicas know that it is being sent. Then it must not be sent now.
+        Raises NotConfirmed if too few replicas have stored this. Then it must not be sent now.
         """
         return bool(self._scripts.run_confirmed("begin_mail", mail.job_id, mail.token, LEASE))
 

@@ -4,8 +4,8 @@ import mimetypes
 import re
 from enum import StrEnum
 
-# Media types as other services of the field use them, such as Ensembl; formats that have none are plain text. With what
-# people call a format: a name, or else its suffix in capitals, such as PDF.
+# The media type of each format, as other services such as Ensembl use it (plain text if it has none); its name (empty:
+# its suffix in capitals, such as PDF); and its suffixes.
 _TYPES = [
     ("text/x-fasta", "FASTA", "fa fas fasta faa fna ffn frn afa a2m a3m"),
     ("text/x-fastq", "FASTQ", "fq fastq"),

@@ -22,14 +22,15 @@ _RESULT = dumps(failure_result(ToolError(TOO_MANY_BYTES)))
 class Meter:
     """Measures in a thread of the main process, which goes on while the main thread waits for Redis.
 
-    A job that takes too much is killed even while Redis is unavailable, and its end is stored later. If it was requeued
-    by then, an attempt of this worker is killed too, and one of another worker is measured like any other.
+    A job that takes too much is killed even while Redis is unavailable, and its end is stored later. If the job was
+    requeued in the meantime, its new attempt is killed if it runs on this worker; on another worker, it is measured as
+    usual.
     """
 
     def __init__(self, jobs: JobService) -> None:
         self._jobs = jobs
         self._runner = Runner()
-        self._excessive = set[str]()  # that have to be killed, and whose end may not be stored yet
+        self._excessive = set[str]()  # ids of jobs to kill; their failure may not be stored yet
 
     def start(self, worker: str) -> None:
         """Start to measure the jobs of the worker with this id."""
@@ -41,12 +42,12 @@ class Meter:
         try:
             try:
                 self._find_excessive()
-                for job_id in self._excessive:  # before its process is killed, or the job could be requeued for that
+                for job_id in self._excessive:  # before the process is killed, which could requeue the job
                     self._jobs.end(job_id, self._runner, FAILURE, {"result": _RESULT})
             finally:
                 kill_jobs(self._excessive)
             for job_id in self._excessive:
-                self._jobs.store.quota.measure(job_id)  # with what it wrote until it was killed
+                self._jobs.store.quota.measure(job_id)  # again, because it wrote until it was killed
             self._excessive.clear()
         except UNAVAILABLE as error:
             log.warning("Redis is unavailable, so only jobs that alone take too much are killed: %s", error)

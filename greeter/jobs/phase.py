@@ -6,7 +6,7 @@ from celery import states
 
 
 class Phase(StrEnum):
-    """The phases of a job as people see them: the scripts have one for its end, `ended`, where this has four.
+    """The phases of a job as shown to users. The Lua scripts use a single phase, `ended`, for the last four.
 
     STOPPED means a partial result at the time limit.
     """

@@ -17,11 +17,11 @@ log = logging.getLogger(__name__)
 
 
 class Pool(asynpool.AsynPool):
-    """A pool that replaces a process at once when it has ended, and tries every five seconds if that was refused.
+    """A pool that replaces a process as soon as it has ended, or tries every five seconds if the system refuses.
 
-    Celery's own does not forget a process that was not started, and ends the worker, or stays without processes. It
-    also waits on a pipe that is closed shortly before the process has ended, and that stays open while a forked child
-    of the process has it too: the process is then replaced up to five seconds later.
+    Celery's own pool keeps a process that could not be started in its list. Then the worker exits, or has no processes.
+    It also detects the end of a process by a pipe, which closes shortly before the process has ended, and stays open
+    while a forked child has it: the process is then replaced up to five seconds later.
     """
 
     _pool: list[Process]  # these are missing in the stubs
@@ -53,7 +53,7 @@ class Pool(asynpool.AsynPool):
         cancel, timers = self.on_timeout_cancel, hub.timer._queue
 
         def forget(job: object) -> None:
-            # kombu would keep the timer of each job that has ended until its time limit.
+            # kombu would keep the timer of an ended job until the job's time limit.
             cancel(job)
             timers[:] = [timer for timer in timers if not timer[-1].canceled]
             heapify(timers)

@@ -27,7 +27,7 @@ class Requeue(NamedTuple):
 
 
 class PoolProcess:
-    """This process of the pool of a worker. It is replaced if a job has changed it, or if it cannot run jobs."""
+    """This pool process of a worker. It is replaced if a job has changed its state, or if it cannot run jobs."""
 
     def __init__(self, store: Store) -> None:
         """Remember the state of this process before its first job."""
@@ -36,7 +36,7 @@ class PoolProcess:
         self._fit_until = 0.0
 
     def suspect(self) -> None:
-        """Have this process replaced before the next job, because this one has failed with a bug."""
+        """Have this process replaced before the next job, because its last job failed with a bug."""
         self._state.suspect()
 
     def replace_if_unfit(self) -> None:
@@ -49,10 +49,10 @@ class PoolProcess:
             _replace(reason)
 
     def assess_failure(self, error: Exception) -> Requeue | None:
-        """Return how to requeue a job that failed with this error, or None unless that may be due to the machine.
+        """Return how to requeue a job that failed with this error, or None if the machine cannot be the cause.
 
-        The attempt counts if the machine seems fit now, or the job has changed its process: one that has used up all
-        processes, or has become another user, fails in the end.
+        The attempt counts if the machine has no problem now, or if the job has changed its process. A job that exhausts
+        the process limit or changes its user therefore fails eventually.
         """
         # First the disk alone: while Redis is unavailable, the problem may go away.
         problem = fitness.disk_problem(self._store.files.root) or self._problem()
@@ -61,25 +61,25 @@ class PoolProcess:
             problem = problem or fitness.thread_problem()
         if not (problem or shortage or is_disk_error(error)):
             return None
-        log.warning("returned a job that failed: %s", problem or error, exc_info=error)
+        log.warning("requeuing a job that failed: %s", problem or error, exc_info=error)
         if problem and change:
-            log.warning("it may be the reason, because it has changed its process: %s", change)
+            log.warning("the job may have caused this: %s", change)
             return Requeue(counted=True, reason=ToolError(CHANGED_PROCESS))
         return Requeue(counted=not problem, reason=error)
 
     def _reason_to_replace(self) -> str | None:
         if change := self._state.change():
-            return f"a job has changed it: {change}"
+            return change
         try:
             start_reporting()
         except RuntimeError as error:  # the limit of processes, or of memory, is reached
             return str(error)
-        if problem := self._recent_problem():  # perhaps only of this process
+        if problem := self._recent_problem():  # another process may not have it
             time.sleep(return_delay())
         return problem
 
     def _recent_problem(self) -> str | None:
-        """Return the problem, unless there was none in the last second: a job that fails is checked again."""
+        """Return the problem. A check without one is valid for a second, because a failed job is checked again."""
         if time.monotonic() < self._fit_until:
             return None
         problem = self._problem()
@@ -93,6 +93,6 @@ class PoolProcess:
 
 def _replace(reason: str) -> NoReturn:
     try:
-        log.warning("this process is replaced, because %s", reason)
+        log.warning("replacing this process: %s", reason)
     finally:  # even if a job has broken the log
         os._exit(os.EX_TEMPFAIL)  # the main process sends the message again

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 Answer = TypeVar("Answer")
 
-_PATIENCE = 5  # seconds that a call may take, and that its answer is used
+_PATIENCE = 5  # seconds that a call may take, and for which its answer is used
 _INTERVAL = 2  # seconds between two calls of refresh()
 
 
@@ -34,7 +34,10 @@ class Probe(Generic[Answer]):
         self._previous: _Call[Answer] | None = None
 
     def fresh(self) -> Answer:
-        """Return the answer of a call that ends after this one. Raises NoAnswer when it takes more than 5 seconds."""
+        """Wait for the call in progress, or start one, and return its answer.
+
+        Raises NoAnswer if the call takes more than 5 seconds.
+        """
         call = self._start()
         try:
             return call.answer.result(max(0.0, _PATIENCE - call.age))

@@ -26,24 +26,27 @@ class ProcessState:
         self._memory = settle_memory()
 
     def suspect(self) -> None:
-        """Have this process replaced because of a bug: a job may have changed what cannot be seen, such as modules."""
+        """Have this process replaced, because its last job failed with a bug.
+
+        The job may have changed what cannot be seen, such as modules.
+        """
         self._is_suspect = True
 
     def change(self) -> str | None:
-        """Return what jobs have changed that would affect others, or None."""
+        """Return why the process should be replaced: how its jobs have changed it. None if they have not."""
         if self._is_suspect:
-            return "perhaps what led to a bug"
+            return "its last job failed with a bug and may have left bad state behind"
         try:
             if _descriptors() > self._descriptors + _MAX_NEW_DESCRIPTORS:
-                return "open files"
+                return "its jobs left too many files open"
             if threading.active_count() > self._threads + _MAX_NEW_THREADS:
-                return "threads"
+                return "its jobs left too many threads running"
             if settle_memory() > self._memory + _MAX_NEW_MEMORY:
-                return "memory"
+                return "its jobs left too much memory in use"
             changed = [name for name, value in _settings().items() if value != self._settings[name]]
-            return ", ".join(changed) or None
+            return f"its jobs changed its {', '.join(changed)}" if changed else None
         except OSError as error:  # no descriptor is left, or the working directory was removed
-            return str(error.strerror)
+            return f"its state cannot be read: {error.strerror}"
 
 
 def _descriptors() -> int:
@@ -63,7 +66,7 @@ def _settings() -> dict[str, object]:
         # macOS has no affinity.
         "CPU affinity": os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None,
         "blocked signals": signal.pthread_sigmask(signal.SIG_BLOCK, ()),
-        "handling of SIGCHLD": signal.getsignal(signal.SIGCHLD),  # ignored, it would lose the status of programs
+        "handling of SIGCHLD": signal.getsignal(signal.SIGCHLD),  # if ignored, the status of programs is lost
         "functions of time": (time.time, time.monotonic, time.sleep),
         "standard streams": [bool(stream and stream.closed) for stream in (sys.stdout, sys.stderr, sys.__stderr__)],
     }

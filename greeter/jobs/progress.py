@@ -1,4 +1,4 @@
-"""How far a job is, and what that says about its remaining time."""
+"""The progress of a job, and estimates from it, such as the remaining time."""
 
 from collections.abc import Mapping
 from types import UnionType
@@ -58,7 +58,7 @@ def stage(progress: Progress | None) -> str:
 
 
 def percent(progress: ReportedProgress | None) -> int | None:
-    """Return how much is done, if the total is known. That a stage is complete does not mean that the job is."""
+    """Return how much is done; None if the total is unknown, or if a stage is complete but the job is not."""
     if not progress or not progress["total"] or _is_between_stages(progress):
         return None
     return int(100 * progress["current"] / progress["total"])

@@ -34,14 +34,14 @@ class Quota:
             self._scripts.run("measure", job_id, size)
 
     def measure_running(self, job_id: str, runner: Runner) -> bool:
-        """Measure a job that runs there, and return whether it has to end because its client has too much.
+        """Measure a job of this runner, and return whether it has to end because its client has too much.
 
-        That is so if it has written more since the last call, while its client has more than MAX_CLIENT_BYTES. Each job
-        may have its share of that, which is a part in MAX_ACTIVE: the jobs of others may come from the same address.
+        It has to if it has grown since the last call, and its client has more than MAX_CLIENT_BYTES. Each job may use
+        MAX_CLIENT_BYTES / MAX_ACTIVE, because several users can share an address.
         """
         size = self.size(job_id, is_running=True)
         return bool(size and self._scripts.run("measure_running", job_id, *runner.args, size, *self._limits))
 
     def exceeds_alone(self, job_id: str) -> bool:
-        """Return whether a running job alone has more than MAX_CLIENT_BYTES, which is known without Redis."""
+        """Return whether a running job alone has more than MAX_CLIENT_BYTES. This does not need Redis."""
         return (self.size(job_id, is_running=True) or 0) > self._limits[0]

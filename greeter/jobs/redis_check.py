@@ -83,7 +83,7 @@ def _problems(info: Mapping[str, object]) -> Iterator[str]:
 
 
 def _problems_of_sentinels(url: RedisUrl) -> list[str]:
-    """Return why none of the sentinels can name the primary, unless one can, or those that could are down."""
+    """Return why the sentinels that answer cannot name the primary; empty if one can, or if none answers."""
     if not url.service:
         return []
     problems = []

@@ -68,6 +68,6 @@ class Release:
         try:
             for job_id in jobs:
                 self._jobs.requeue(job_id, Runner(self._worker), counted=False)
-        except RedisError:  # then the sweep of any worker returns them, and finds the marks
+        except RedisError:  # then the sweep of any worker requeues them, and finds the marks
             for job_id in jobs:
                 self._jobs.store.attempts.mark_stopped(job_id, self._worker)

@@ -6,7 +6,7 @@ from celery.worker.request import Request
 
 
 class JobRequest(Request):
-    """A request that names the process that runs it, and has the limits of its tool even if its message has others."""
+    """A request that records which process runs it. Time limits in its message are ignored: those of the tool apply."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

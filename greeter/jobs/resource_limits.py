@@ -18,7 +18,7 @@ _OOM_SCORE = "500"  # of at most 1000: the kernel kills a job before the worker,
 
 _SPARE_DESCRIPTORS = 16
 _MIN_DESCRIPTORS = 64  # that a job can use
-_LITTLE = 16 * 2**20  # bytes that earlier jobs may leave in the memory of a process; looking for them takes time
+_LITTLE = 16 * 2**20  # bytes of free memory that earlier jobs may leave in a process, because returning it takes time
 
 _settled_memory = 0  # private memory of this process after free memory was last returned
 
@@ -67,9 +67,9 @@ def _limited_memory(size: int) -> Iterator[None]:
 
 
 def settle_memory() -> int:
-    """Return the private memory of this process in bytes, without free memory that earlier jobs have left.
+    """Give free memory of earlier jobs back to the system, and return the private memory of this process in bytes.
 
-    That is returned to the system: otherwise, this job could use it in addition to its limit. 0 outside Linux.
+    Otherwise, the next job could use it in addition to its limit. 0 outside Linux.
     """
     global _settled_memory
     if not psutil.LINUX:

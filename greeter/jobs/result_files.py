@@ -52,7 +52,7 @@ def result_files(files: JobFiles, job_id: str, attempt: int) -> list[ResultFile]
 
     Raises FileNotFoundError if the disk is not mounted. If only the folder of the job is lost, there are no files.
     """
-    folder = files.attempt(job_id, attempt)  # or NoAnswer, where the next line would wait
+    folder = files.attempt(job_id, attempt)  # raises NoAnswer if DATA_DIR hangs, where the next line would wait
     files.root.stat()
     sentences = read_sentences(folder)
     return [ResultFile(path, sentences.get(path.name, "")) for path in files.outputs(job_id, attempt)]

@@ -52,7 +52,7 @@ from greeter.settings import Settings
 
 _FOLDER = Path(__file__).with_name("lua")
 _SHARED = ("prelude", "queue", "finish", "databases", "bytes")  # prepended to each script
-_WITH_PRELUDE_ONLY = ("read", "heartbeat")  # called all the time, and the definitions would take as long as they do
+_WITH_PRELUDE_ONLY = ("read", "heartbeat")  # called all the time; the other definitions would double their time
 _PATIENCE = 1  # seconds that Redis may take to reply
 _CONFIRM_TIMEOUT = 800  # milliseconds that the replicas have to confirm a change; less than the timeout of the socket
 
@@ -67,7 +67,7 @@ class Scripts:
     """The scripts, by the names of their files. Methods raise redis.RedisError when Redis is unavailable."""
 
     def __init__(self, settings: Settings) -> None:
-        # A page has to report within three seconds that Redis does not answer, even to many visitors at once.
+        # If Redis does not answer, a page has to report that within three seconds, even to many visitors at once.
         self.redis = RedisUrl.parse(settings.redis_url).connect(_PATIENCE, _PATIENCE, retries=1)
         self.call = Connections(self.redis.connection_pool).call  # sends any other command
         self._replicas, self._client_key = settings.confirm_replicas, b""

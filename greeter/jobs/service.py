@@ -96,7 +96,7 @@ class JobService:
         result = dumps(failure_result(reason))
         state = self.store.requeue(job_id, runner, stale=stale, counted=counted, result=result)
         if state == PENDING:
-            self._log_event("requeued" if counted else "returned", job_id)
+            self._log_event("requeued" if counted else "requeued without counting the attempt", job_id)
         elif state:
             self._log_event("ended", job_id)
         elif not stale:  # if the process was lost before it claimed the job, the message is lost too

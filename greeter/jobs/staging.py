@@ -1,7 +1,7 @@
 """Folders in which a new version of a database is made, or from which a removed one is deleted.
 
-They are hidden, next to the databases. A process that uses one holds a shared lock on the file `.lock`. What a process
-that was killed leaves behind is removed by the next one that finds no other process using the lock.
+They are hidden, next to the databases. A process that uses one holds a shared lock on the file `.lock`. The folders of
+killed processes are removed by the next process that finds the lock unused.
 """
 
 import shutil

@@ -21,9 +21,9 @@ class Submission:
     request_hash: str = ""  # of an API request with a key, so that the same request creates one job
 
     def hash_of(self, fields: Mapping[str, str]) -> str:
-        """Return what the same submission has again, or an empty text if each one is to create a job.
+        """Return a hash that is the same for repeats of a submission; empty if every submission must create a job.
 
-        For a form, it depends on the fields of the record, because the same form with other input is another job.
+        For a form, it depends on fields of the record, because the same form with other input is another job.
         """
         if self.request_hash or not self.token:
             return self.request_hash

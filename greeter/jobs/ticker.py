@@ -1,4 +1,4 @@
-"""A thread that calls a function again and again, for one job of a process after another."""
+"""A thread that calls a function at regular intervals while a job runs."""
 
 import logging
 import threading

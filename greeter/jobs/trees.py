@@ -64,14 +64,14 @@ def set_aside(path: Path, folder: Path) -> Path:
     """Move a file or folder into a folder, in one step and with a new name, and return its path. Raises OSError."""
     if not path.is_symlink():
         with suppress(OSError):
-            path.chmod(_OWNER)  # the parent of a folder is an entry in it
+            path.chmod(_OWNER)  # its entry `..` changes, which needs write permission
     return path.rename(folder / f"{GONE}{token_hex(8)}")
 
 
 def sync_tree(root: Path) -> None:
     """Wait until a folder and all that is in it are on the disk. Raises OSError.
 
-    An empty folder needs nothing more: the folder that names it is synced.
+    An empty folder is not synced itself, only the folder that contains it.
     """
     paths = [Path(entry) for entry in walk(root)]
     filled = {path.parent for path in paths}

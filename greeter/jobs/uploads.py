@@ -19,7 +19,7 @@ _BLOCK = 262_144  # bytes that an upload counts at least, so that there cannot b
 class Uploads:
     """One file for each upload, named by its id: the hash of the client, "-", and 128 random bits.
 
-    So nobody can guess an id, and an upload is found although the address of its visitor has changed.
+    Nobody can guess an id, and an upload is found even if the address of its visitor has changed.
 
     Attributes:
         folder: The folder of all uploads.
@@ -46,8 +46,8 @@ class Uploads:
     def trim(self) -> None:
         """Remove uploads while those of a client exceed MAX_CLIENT_BYTES, or all together exceed MAX_KEPT_BYTES.
 
-        It is always the oldest one of the client that has most, so nobody can displace those of others with more.
-        Those of running requests are left alone: their jobs need them.
+        Always removes the oldest upload of the client that has most, so nobody can displace the uploads of others by
+        sending more. Uploads of running requests are kept: their jobs need them.
         """
         kept: dict[str, list[tuple[int, Path]]] = defaultdict(list)  # of each client, the oldest last
         sizes: Counter[str] = Counter()

@@ -9,7 +9,7 @@ from time import monotonic, sleep  # a tool may replace those of the module
 
 from redis import RedisError
 
-_RECONNECT = 40  # seconds that the start may take, or a reconnection to Redis, which Celery tries every 30 at least
+_RECONNECT = 40  # seconds for the start, or for a reconnection to Redis, which Celery tries at least every 30
 
 
 class Watchdog:
@@ -33,7 +33,7 @@ class Watchdog:
         self._change_pulse()
 
     def excuse(self) -> None:
-        """Start to beat in the main process while it starts, and while it reconnects to Redis without an event loop."""
+        """Start a thread that beats while the main process starts or reconnects to Redis: no event loop runs then."""
         Thread(target=self._excuse, name="pulse", daemon=True).start()
 
     def watch(self) -> None:

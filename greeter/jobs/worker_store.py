@@ -91,7 +91,7 @@ class WorkerStore:
         """
         is_end = state in READY_STATES
         if is_end and state != SUCCESS:  # after SUCCESS, the task has synced them
-            with suppress(OSError):  # the end state matters more
+            with suppress(OSError):  # storing the end state matters more
                 self.attempts.sync(job_id)  # before anyone is shown that the job has ended
         size = self.quota.size(job_id) if is_end else ""
         run = self._scripts.run_confirmed if is_end else self._scripts.run
@@ -115,7 +115,7 @@ class WorkerStore:
             unfit: Why it cannot run jobs, or an empty string.
 
         Returns:
-            Those of its jobs that it has to end: cancelled ones that go on, and those that another worker has taken.
+            The jobs that it has to kill: cancelled ones that still run, and those that another worker has taken over.
         """
         counts = (CANCEL_TIMEOUT, len(queues), len(tools))
         return texts(self._scripts.run("worker_heartbeat", "", worker, unfit, *counts, *queues, *tools, *jobs))
@@ -142,11 +142,11 @@ class WorkerStore:
         return pairs(self._scripts.run("stale", "", self._settings.silence_limit))
 
     def resend(self, job_id: str) -> None:
-        """Send the message of a waiting job again, whose worker has taken it but cannot run the job."""
+        """Resend the message of a waiting job after a worker took it but could not run it. The job keeps its place."""
         self._scripts.run("resend", job_id)
 
     def dispatch(self) -> None:
-        """Send the messages of waiting jobs that are lost again."""
+        """Resend lost messages of waiting jobs."""
         for job_id in texts(self._scripts.call("ZRANGE", "jobs:waiting", 0, -1)):  # by version 0.2.0
             self._scripts.run("migrate", job_id)
         self._scripts.run("dispatch", "")

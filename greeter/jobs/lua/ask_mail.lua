@@ -1,5 +1,5 @@
 #!lua
--- Store where to send the email about the end of a job, instead of an earlier address. A full Redis refuses it.
+-- Store where to send the email about the end of a job, replacing an earlier address. A full Redis refuses this.
 --
 -- ARGV: 1 job id, 2 email address, 3 address of the job's page, 4 and 5 hashes of the email address and of the client,
 --   6 maximum of emails per day for each of them

@@ -1,6 +1,6 @@
 -- Prepended to all scripts but read and heartbeat, after finish.lua: the reference databases that they name.
 
--- Returns the names of databases, such as 'swissprot/2026_04', from what a record has of them (JSON), or nil.
+-- Returns the names of databases, such as 'swissprot/2026_04', given the field of a record (JSON) or nil.
 local function names_of(databases)
   local names = {}
   for _, about in pairs(cjson.decode(databases or '{}')) do table.insert(names, about.id .. '/' .. about.version) end

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Send the messages of waiting jobs that are lost again, and forget queues without jobs and workers.
+-- Resend lost messages of waiting jobs, and forget queues without jobs and workers.
 --
 -- ARGV: 1 ''
 -- Returns: nil

@@ -3,7 +3,8 @@
 --
 -- If the clock has jumped since the last call, it is not trusted for an hour, so that an operator, or the next jump,
 -- can correct the clock before results are deleted. The same applies after an hour without workers.
--- Jobs that ended while the clock was set back, or in the hour before or after, are kept from its correction on.
+-- The retention time of jobs that ended while the clock was set back, or in the hour before or after, starts when the
+-- clock is corrected.
 --
 -- ARGV: 1 '', 2 seconds
 -- Returns: job ids; nil if the clock is not trusted

@@ -16,18 +16,19 @@ local function count_end(end_phase)
   return duration
 end
 
--- Makes an email wait for some seconds. `since` reveals whether the clock was set back meanwhile.
+-- Delays an email by some seconds. `since` shows later whether the clock was set back in the meantime.
 local function postpone_mail(job, seconds)
   redis.call('HSET', 'mail:' .. job, 'since', now)
   redis.call('ZADD', MAILS, now + seconds, job)
 end
 
--- Gives the turn of a waiting job to the next one of the same client, and so on. A client has at most MAX_ACTIVE jobs.
+-- Moves the later jobs of the same client up by one, because this one ends while it waits. There are few: at most
+-- MAX_ACTIVE.
 local function pass_turn_on()
   local queue, client = my_queue(), get('client')
   local score = redis.call('ZSCORE', 'queue:' .. queue, job_id)
-  if not client or not score or get('score') then return end  -- get('score'): it had its turn, and waits again
-  if tonumber(score) < turn_of(queue) then return end  -- a later one was quicker to start, and may wait again
+  if not client or not score or get('score') then return end  -- get('score'): it has started before
+  if tonumber(score) < turn_of(queue) then return end  -- a job behind this one has already started, and may be requeued
   for _, job in ipairs(redis.call('SMEMBERS', 'client:' .. client)) do
     local later = redis.call('ZSCORE', 'queue:' .. queue, job)
     if later and tonumber(later) > tonumber(score) then redis.call('ZINCRBY', 'queue:' .. queue, -1, job) end

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Take over a job that a web or a worker of version 0.2.0 has put into its queue. Both may still be running.
+-- Move a job of version 0.2.0 into its queue of this version. Web processes and workers of 0.2.0 may still be running.
 --
 -- ARGV: 1 job id
 -- Returns: nil

@@ -1,11 +1,11 @@
 -- Prepended to every script, first: the keys, the clock, and what several scripts share.
 --
--- These scripts are the only writers of a record, so what they refuse cannot happen: two claims of one job, a write by
--- a runner that lost its job, a transition out of an end state. Redis runs them one at a time. A client repeats a call
--- whose reply was lost, so each script may run twice for one call.
+-- Only these scripts write records, and Redis runs them one at a time. So what they refuse cannot happen: two claims of
+-- one job, a write by a runner that has lost its job, a transition out of an end state. A client repeats a call whose
+-- reply was lost, so each script may run twice for one call.
 --
 -- KEYS: none. Which keys a script uses depends on the record, and Redis Cluster is not supported.
--- ARGV: 1 the job id, or '' for a script about all jobs; the others as each script says.
+-- ARGV: 1 the job id, or '' for a script about all jobs; each script lists the others.
 --
 -- Times are seconds since the epoch by the clock of Redis, which is the only clock.
 
@@ -17,7 +17,7 @@ local CLOCK, BYTES, MAILS = 'clock', 'bytes', 'mails'
 local DEFAULT_QUEUE = 'celery'
 local PHASES = {SUCCESS = 'finished', FAILURE = 'failed', REVOKED = 'cancelled'}
 local NOT_HERE = '9e99'  -- heartbeat_at, for workers of version 0.2.0; the last heartbeat is in RUNNING now
-local CLOCK_TOLERANCE = 5  -- seconds; a stamp further in the future is from before the clock was set back
+local CLOCK_TOLERANCE = 5  -- seconds; a time further in the future was stored before the clock was set back
 
 local function get(field) return redis.call('HGET', key, field) end
 

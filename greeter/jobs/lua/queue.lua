@@ -1,18 +1,17 @@
 -- Prepended to all scripts but read and heartbeat, after prelude.lua: the queues.
 --
--- The order of the waiting jobs is ours; the broker's list of a queue has only the messages of the next WINDOW jobs, so
--- that a job's place is exact, and nothing depends on how many wait. Every script that changes the order updates the
--- list, so no message can be missing because a process died between the two.
+-- A sorted set has the order of the waiting jobs of a queue; the broker's list has only the messages of the next WINDOW
+-- jobs. So a job's place is exact, and no script takes longer if more jobs wait. Every script that changes the order also
+-- updates the list, so no message can be missing because a process died between the two.
 --
--- Each client gets a fair share, as in start-time fair queueing: the score of a job is one more than that of the same
--- client's job before it, or half more than that of the last job that started, if that is later. So a client without
--- waiting jobs is next, and clients with several alternate. Scores are multiples of one half, plus less than a tenth
--- that keeps equal ones in the order of submission.
+-- Each client gets a fair share, as in start-time fair queueing: score = max(score of this client's last job + 1, score
+-- of the last job that started + 0.5), plus a fraction below 0.1 that breaks ties by submission order. So a new job of a
+-- client without waiting jobs is next, and clients with several jobs alternate.
 
 local WINDOW = 16
-local MOST_READ = 4 * WINDOW  -- messages of the list, which other programs may have filled
-local MOST_SEARCHED = 2000  -- jobs, of which a worker without the tool of the first ones looks for one it can run
-local MESSAGE_TIMEOUT = 10  -- seconds in which a worker that has taken a message claims its job
+local MOST_READ = 4 * WINDOW  -- messages of the list, which may have many of other programs
+local MOST_SEARCHED = 2000  -- jobs among which one is searched that a worker can run
+local MESSAGE_TIMEOUT = 10  -- seconds after which a message that was taken without a claim counts as lost
 
 -- Returns the message of a job, or nil if its record was deleted by hand. It is what Celery and kombu would put into
 -- the list; tests/jobs/test_queues.py compares. The body has no arguments.
@@ -31,7 +30,8 @@ local function message_of(queue, job)
     .. '"delivery_tag": "' .. job .. '"}}'
 end
 
--- Replaces the messages that were read. The next one is the first of `wanted`, and the last of the list.
+-- Replaces the messages in `list`, which were read, by those in `wanted`. Workers take messages from the end of the
+-- broker's list, so the first wanted one is put there.
 local function replace(queue, list, wanted, jobs)
   local same = 0
   while same < #list and list[#list - same] == wanted[same + 1] do same = same + 1 end
@@ -60,12 +60,12 @@ local function first_of(queue, is_wanted)
   end
 end
 
--- Makes the broker's list of a queue have the messages of its next jobs, and after them those of other programs. A job
--- that was sent, but is not in the list, was taken by a worker that is about to claim it, or lost. If it was sent long
--- ago, it is sent again at once, which does no harm: only the first claim counts.
+-- Rebuilds the broker's list of a queue: messages of the next WINDOW jobs, then those of other programs. A sent job
+-- missing from the list was either taken by a worker, which is about to claim it, or lost. After MESSAGE_TIMEOUT, its
+-- message is sent again, which does no harm: only the first claim counts.
 --
--- With `can_run`, the message of the first job for which that returns true comes before the others, until the next
--- change. Returns whether there is one.
+-- With `can_run`, the message of the first job for which it returns true comes first, until the next change. Returns
+-- whether there is such a job.
 local function dispatch(queue, can_run)
   local sent, sent_at = 'sent:' .. queue, {}
   local reply = redis.call('ZRANGE', sent, 0, -1, 'WITHSCORES')
@@ -112,8 +112,8 @@ local function dispatch(queue, can_run)
   return first ~= nil
 end
 
--- Sends the message of the next job, without reading the others, if that of the job before it is the last of the list.
--- If anything is not as expected, dispatch() is called.
+-- Sends the message of the next job without reading the list, if the job before it was the last to be sent. Calls
+-- dispatch() if anything is not as expected.
 local function send_next(queue)
   local sent = redis.call('ZCARD', 'sent:' .. queue)
   local before, job = unpack(redis.call('ZRANGE', 'queue:' .. queue, math.max(sent - 1, 0), sent))
@@ -151,7 +151,7 @@ local function place(score)
   end
 end
 
--- Adds a new job, where it is its client's turn.
+-- Adds a new job to its queue, with a score that gives its client a fair share.
 local function join_queue(client)
   local queue = my_queue()
   local last = redis.call('ZSCORE', 'clients:' .. queue, client)
@@ -160,7 +160,7 @@ local function join_queue(client)
   place(score + redis.call('HINCRBY', 'fair:' .. queue, 'sequence', 1) % 1e6 * 1e-7)
 end
 
--- Adds a job that had started, where it was: before those that have not had their turn.
+-- Puts a requeued job back at its old place, ahead of jobs that have never started.
 local function rejoin_queue() place(get('score') or 0) end
 
 -- Removes the job from its queue. `send` is send_next() if a worker has taken the message, or else dispatch(). Scores

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Send the message of a waiting job again, whose worker has taken it but cannot run the job. Its place is the same.
+-- Resend the message of a waiting job after a worker took it but could not run it. The job keeps its place.
 --
 -- ARGV: 1 job id
 -- Returns: nil

@@ -1,10 +1,10 @@
 #!lua flags=allow-oom
--- Make a job wait again whose message went to a worker without a matching tool (none, or another signature), and let
--- that worker have the message of the first job that it can run. Places stay the same.
+-- Resend the message of a waiting job that went to a worker without its tool, or with another signature of it, and send
+-- that worker's next message: that of the first job that it can run. All jobs keep their places.
 --
--- If no worker has the tool, count for how many seconds, and fail the job after that many. Counting calls, at most one
--- a second, is robust against a clock that jumps, which makes every announcement look old until the next one, and
--- against several messages of one job. All jobs of the tool count together, because only the first ones are sent.
+-- If no worker has had the tool for some seconds, fail the job. Calls are counted (at most one per second) instead of
+-- comparing times: after a clock jump all heartbeats look old until the next one, and a job can have several messages.
+-- All jobs of the tool count together, because only the first ones are sent.
 --
 -- ARGV: 1 job id, 2 seconds, 3 result (JSON), 4... names and signatures of the worker's tools
 -- Returns: 1 if the job has failed now, and otherwise 0; the queue if the worker can run none of its next jobs, or ''
@@ -18,7 +18,7 @@ local function tool_of(job)
   return signature or tool
 end
 
--- Returns for how many seconds no worker has had a tool.
+-- Counts for how many seconds no worker has had a tool, and returns them.
 local function seconds_without(tool)
   if not is_older(redis.call('ZSCORE', TOOLS, tool), seconds) then
     redis.call('HDEL', UNKNOWN, tool, 'at ' .. tool)

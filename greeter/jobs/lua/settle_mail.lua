@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
--- Store the outcome of an attempt to send an email, and delete its address, unless it is tried again, after 5
--- seconds, 10, 20, and so on.
+-- Store the outcome of an attempt to send an email, and delete its address, unless there will be another attempt. The
+-- delays are 5 seconds, 10, 20, and so on.
 --
 -- ARGV: 1 job id, 2 token of who has taken it, 3 'sent', 'refused', 'failed', 'unknown', or 'delayed' if it was not
 --   sent but may be later, 4 maximum of seconds between two attempts, 5 maximum of attempts

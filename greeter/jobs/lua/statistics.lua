@@ -2,8 +2,8 @@
 --
 -- ARGV: 1 '', 2 seconds after which a worker without a heartbeat is not counted
 -- Returns: for each queue its name, the number of waiting jobs, of running jobs, and of workers, and the age of the
---   oldest waiting job in seconds; why workers cannot run jobs; names and signatures of tools that only workers have
---   that take no jobs; the bounds of the durations, in seconds; and what was counted of ended jobs: name, number, ...
+--   oldest waiting job in seconds; why workers cannot run jobs; names and signatures of tools available only on paused
+--   workers; the bounds of the durations, in seconds; and the counts of ended jobs: name, number, ...
 local _, worker_timeout = unpack(ARGV)
 
 redis.call('SET', 'write_check', now)
