@@ -38,7 +38,7 @@ class Column:
 
 
 def check_columns(columns: Mapping[str, Column]) -> None:
-    """Check the columns of a table, which anything may have written.
+    """Check the columns of a table. Their types may be wrong.
 
     Args:
         columns: The columns by their names.

@@ -27,7 +27,7 @@ class Database:
         version: The version, such as "2026_04".
         title: The name for people, such as "Swiss-Prot".
         kind: "protein", "dna", "rna" or "any"; or another kind, whose files are not sequences.
-        file: The name of the main file, which `path` has.
+        file: The name of the main file; see `path`.
         files: The SHA-256 of each file, indexes included, by its name.
         sequences: The number of sequences. This and the next two are None if the files are not sequences.
         residues: The number of residues in all sequences together.
@@ -124,7 +124,7 @@ class Database:
         return database
 
     def _check(self) -> None:
-        """Raise TypeError or ValueError for what nobody could use. A description may be written by hand."""
+        """Raise TypeError or ValueError if a description, which may be written by hand, cannot be used."""
         check_types(self)
         counts = (self.sequences, self.residues, self.longest)
         if any(count is not None and count < 1 for count in counts) or (self.kind in ALPHABETS and None in counts):

@@ -78,7 +78,7 @@ class DatabaseField(SelectField):
         return next((database for database in found if not database.paused), found[0] if found else None)
 
     def pre_validate(self, form: BaseForm) -> None:
-        """Refuse a database that is not there or paused, and none if one is needed."""
+        """Reject a database that does not exist or is paused, and an empty choice if a database is required."""
         if self._missing:
             raise ValidationError(_MISSING)
         if self.data is None and not self.none:

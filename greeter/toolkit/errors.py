@@ -1,4 +1,4 @@
-"""The errors that a job has for its user."""
+"""Errors with messages for the user of a job."""
 
 
 class ToolError(Exception):

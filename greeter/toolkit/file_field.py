@@ -21,16 +21,16 @@ _TOGETHER = 10  # times the limit of one file, which several files may have toge
 class FileField(UploadField):
     """A form field for one file of any kind.
 
-    A gzip or bgzip file is unpacked, whatever its name, unless `suffixes` has its ending in .gz or .bgz, or it has the
-    ending of a format that is always packed, such as .bam. The tool's function receives the pathlib.Path of the file,
-    or None if there is none.
+    gzip and bgzip files are unpacked. Exceptions: names matching a suffix in `suffixes` that ends in .gz or .bgz, and
+    formats that are always compressed, such as .bam. The tool's function receives the pathlib.Path of the file, or None
+    if there is none.
 
     Args:
         label: The label of the field.
         validators: A list of WTForms validators. Use `[DataRequired()]` if a file is needed.
         suffixes: The endings of the names that are accepted, such as `[".vcf", ".bcf"]`; none: any name.
         check: A function that gets the Path of the unpacked file, and raises `ToolError` with the line of a problem.
-            Any other exception is logged, and the file is refused.
+            Any other exception is logged, and the file is rejected.
         max_bytes: The maximum size of the file in bytes, even after unpacking. None: the setting MAX_UPLOAD_BYTES.
         paste: Whether text can be pasted instead. None: only into fields for sequences.
         unpack: Whether gzip files are unpacked.

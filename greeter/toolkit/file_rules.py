@@ -32,11 +32,11 @@ class FileRules:
         suffixes: The endings of names; none: any name.
         max_bytes: The maximum size in bytes, even after unpacking.
         new_upload: Prepares another file with the same name.
-        contents: Yields the contents of the file that the tool gets from those of an unpacked file. None: the tool gets
-            the file as it is, or unpacked if it is packed and `unpack` is true.
+        contents: Converts the contents of an unpacked file to those that the tool gets. None: the tool gets the file as
+            it is, unpacked if `unpack` applies.
         check: Raises ToolError for an unsuitable file.
-        unpack: Whether gzip files are unpacked. A file stays packed if its ending in `suffixes` is .gz or .bgz, or
-            that of a format such as .bam.
+        unpack: Whether gzip files are unpacked. Exceptions: names matching a suffix in `suffixes` that ends in .gz or
+            .bgz, and formats that are always compressed, such as .bam.
     """
 
     suffixes: tuple[str, ...]

@@ -25,7 +25,7 @@ _FILES = (wtforms.FileField, wtforms.MultipleFileField)
 def check_parameters(
     function: Callable[..., object], memory: Callable[..., object] | None, form: type[wtforms.Form]
 ) -> None:
-    """Raise TypeError unless a form can be used, and its fields are the parameters of the functions of its tool.
+    """Raise TypeError unless a form can be used, and its fields match the parameters of its tool's functions.
 
     Args:
         function: The function of the tool, whose first parameter is the job.

@@ -1,4 +1,4 @@
-"""What a site gives the fields of its forms."""
+"""What form fields get from the site: limits, uploads and databases."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

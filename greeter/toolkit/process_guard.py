@@ -25,7 +25,7 @@ from contextlib import suppress
 import psutil
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # from <linux/prctl.h>
-_GRACE, _INTERVAL = 1, 0.01  # seconds between TERM and KILL, and between two looks
+_GRACE, _INTERVAL = 1, 0.01  # seconds between TERM and KILL, and between two checks
 NO_PROCESS_SIGNAL = signal.SIGUSR2
 
 

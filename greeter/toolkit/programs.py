@@ -1,4 +1,4 @@
-"""The programs of a job: they run while it is open, and their output, commands and errors are kept for its user."""
+"""The programs of a job. Their output, commands and errors are kept for its user."""
 
 import logging
 import re
@@ -70,7 +70,7 @@ class Programs:
             self.log.add(Line(visible(line)))
 
     def stop(self) -> None:
-        """End the programs of all threads but the main one, which gets SoftTimeLimitExceeded, as these threads do."""
+        """End the programs of all threads but the main one. SoftTimeLimitExceeded is raised in each of these threads."""
         with self._lock:
             self._stopping = True
             for program in self._running:

@@ -109,7 +109,7 @@ def _lengths(path: Path, *, growing: bool = False) -> Iterator[tuple[bytes, int]
 
     Args:
         path: The path of the file.
-        growing: Whether to leave out those that are not longer than all before, most of which need not be counted.
+        growing: Whether to yield only records that are longer than all before them. Most others are not even counted.
     """
     header, length, longest = b"", -1, -1  # there is no record before the first header
     for block in _blocks(path):

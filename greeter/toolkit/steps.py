@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sized
 from typing import NotRequired, TypedDict, TypeVar
 
 Item = TypeVar("Item")
-_LONGEST_NAME = 80  # characters of a unit or a stage: every poll of the job's page reads them
+_LONGEST_NAME = 80  # characters of a unit or a stage; every poll of the job's page reads them
 
 
 class Stage(TypedDict):
@@ -71,9 +71,9 @@ class Steps:
             loop.ended = True
 
     def at(self, done: int, total: int | None = None, unit: str = "step") -> None:
-        """Show how much is done, where no loop can count it, as in a function that gets the lines of a program.
+        """Show how much is done where there is no loop to track, as in a function that gets the lines of a program.
 
-        In a loop over `track`, the loop is shown instead.
+        Inside a loop over `track`, this does nothing.
 
         Args:
             done: The number of items that are done.
@@ -89,7 +89,7 @@ class Steps:
         self._shown = loop
 
     def stage(self, name: str, number: int | None = None, total: int | None = None) -> None:
-        """Start a stage of the job. What `track` and `at` show from now on is the progress of this stage.
+        """Start a stage of the job. From now on, `track` and `at` show the progress of this stage.
 
         Args:
             name: The name of the stage, such as "Searching".

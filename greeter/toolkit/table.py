@@ -29,7 +29,8 @@ def index_of(path: Path) -> Path:
 class Table:
     """A table that is being written, for a `with` statement; `Job.table` makes it.
 
-    However the `with` statement ends, both files have the same rows then: those whose `add` has returned.
+    After the `with` statement, even if it ends with an exception, both files have the same rows: those whose `add` has
+    returned.
 
     Args:
         path: The path of the TSV file.
@@ -95,7 +96,7 @@ class Table:
         """Remove all rows that were added after a mark.
 
         Args:
-            mark: What `mark` was when the last row to keep had been added.
+            mark: The value of `mark` after the last row to keep was added.
         """
         self._end = mark
         self._cut()
@@ -110,7 +111,7 @@ class Table:
             self._index.close()
 
     def _cut(self) -> None:
-        """Remove what an interrupted `add` has written."""
+        """Remove everything after the last complete row, such as a part that an interrupted `add` has written."""
         for table in ("rows", "details"):
             self._index.execute(f"DELETE FROM {table} WHERE number > ?", (self._end.rows,))  # nosec B608
         self._file.seek(self._end.size)

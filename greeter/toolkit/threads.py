@@ -18,7 +18,7 @@ def thread_variables(cores: int) -> dict[str, str]:
 def limited_threads(cores: int) -> Iterator[None]:
     """Let each library in this process use `cores` threads while the body runs, and one afterwards.
 
-    Those that are loaded already have their limit changed; those that the body loads read it from the environment.
+    The limit of loaded libraries is changed directly. Libraries that the body loads read it from the environment.
     """
     os.environ.update(thread_variables(cores))
     threadpool_limits(cores)  # looks through all loaded libraries, which takes about a millisecond

@@ -96,13 +96,14 @@ class tool(Declaration):  # noqa: N801  a decorator
             by file; without one, a tool comes last.
         duration: The usual duration of a job in words, such as "10 seconds".
         soft_time_limit: Seconds until `SoftTimeLimitExceeded` is raised. None: the setting SOFT_TIME_LIMIT.
-        queue: The queue in which its jobs wait. WORKER_QUEUES says which queues a worker serves.
+        queue: The queue in which its jobs wait. The setting WORKER_QUEUES lists the queues that a worker serves.
         libraries: The names of installed packages whose versions each job's page shows.
         programs: The programs that the tool runs, each with the arguments that make it print its version, such as
             `{"mafft": "--version"}`. Each job's page shows the versions, and the tool is not available where a program
             is not installed.
-        data: The reference data that the tool uses, each with a file whose first line is its release, which each job's
-            page shows, such as `{"Swiss-Prot": Path("/data/swissprot/reldate.txt")}`.
+        data: The reference data that the tool uses, by name, such as
+            `{"Swiss-Prot": Path("/data/swissprot/reldate.txt")}`. The first line of each file is the release, which
+            each job's page shows.
         edam: The operations and topics of EDAM that say what the tool does, each with its label, such as
             `{"operation_0346": "Sequence similarity search"}`.
         cores: The number of processor cores that a job can use. The setting JOB_CORES limits it: see `Job.cores`.
@@ -119,8 +120,8 @@ class tool(Declaration):  # noqa: N801  a decorator
         """Turn a function into a tool.
 
         Raises:
-            TypeError: The form has a field that cannot be one, or the parameters of the function are not a job followed
-                by the fields of the form, or those of `memory` are not these fields.
+            TypeError: A form field is not supported; or the parameters of the function are not `job` plus the names of
+                the form's fields; or those of `memory` are not these names.
         """
         check_parameters(function, self.memory, self.form)
         summary = (inspect.getdoc(function) or "").partition("\n")[0]
@@ -143,7 +144,7 @@ class Tool(Declaration):
 
     @property
     def signature(self) -> str:
-        """The name with the parameters. A worker runs only the jobs that were submitted with the same."""
+        """The name with the parameters. A worker runs only jobs that were submitted with the same signature."""
         return signature(self.name, self.form()._fields)
 
     def __call__(self, job: Job, **params: object) -> Result:

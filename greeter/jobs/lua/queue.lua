@@ -1,12 +1,12 @@
 -- Prepended to all scripts but read and heartbeat, after prelude.lua: the queues.
 --
 -- A sorted set has the order of the waiting jobs of a queue; the broker's list has only the messages of the next WINDOW
--- jobs. So a job's place is exact, and no script takes longer if more jobs wait. Every script that changes the order also
--- updates the list, so no message can be missing because a process died between the two.
+-- jobs. So a job's place is exact, and no script takes longer if more jobs wait. Every script that changes the order
+-- also updates the list, so no message can be missing because a process died between the two.
 --
 -- Each client gets a fair share, as in start-time fair queueing: score = max(score of this client's last job + 1, score
--- of the last job that started + 0.5), plus a fraction below 0.1 that breaks ties by submission order. So a new job of a
--- client without waiting jobs is next, and clients with several jobs alternate.
+-- of the last job that started + 0.5), plus a fraction below 0.1 that breaks ties by submission order. So a new job of
+-- a client without waiting jobs is next, and clients with several jobs alternate.
 
 local WINDOW = 16
 local MOST_READ = 4 * WINDOW  -- messages of the list, which may have many of other programs

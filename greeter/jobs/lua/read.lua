@@ -3,8 +3,8 @@
 -- It has no flags line: with one, Redis would treat it as a script that writes, and refuse it when writes are refused.
 --
 -- ARGV: 1 '', 2 seconds after which a worker without a heartbeat is not counted, 3 and later: ids of jobs
--- Returns: for each job a JSON object (record.py), or nil if it is unknown. The text changes only when the page does, so
---   `elapsed` and `silence` are in whole minutes after the first one, and `silence` is left out below 30 seconds
+-- Returns: for each job a JSON object (record.py), or nil if it is unknown. The text changes only when the page does.
+--   So `elapsed` and `silence` are in whole minutes after the first one, and `silence` is left out below 30 seconds
 local worker_timeout = ARGV[2]
 
 local fields = {

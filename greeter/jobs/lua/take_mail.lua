@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
--- Take an email that has to be sent. No other process takes it for a while, unless the clock is set back; begin_mail.lua
--- then lets only one of them send it. If a process is lost while it sends an email, the outcome is unknown.
+-- Take an email that has to be sent. No other process takes it for a while, unless the clock is set back, and then
+-- begin_mail.lua lets only one of them send it. If a process is lost while it sends an email, the outcome is unknown.
 --
 -- ARGV: 1 '', 2 a new token of who takes it, 3 seconds for which it is taken, 4 maximum of seconds that an email waits
 -- Returns: the job id, the email address and the address of the job's page; nil if there is nothing to send

@@ -4,8 +4,8 @@
 -- ARGV: 1 '', 2 worker, 3 why it cannot run jobs or '', 4 seconds that a job has to end after it was cancelled,
 --   5 number of queues from which it takes jobs, 6 number of tools, 7... the names of the queues, then the names or
 --   signatures of tools, then ids of the jobs
--- Returns: the ids of the jobs that this worker has to kill: they were cancelled longer ago than that, or another worker
---   has taken them over
+-- Returns: the ids of the jobs that this worker has to kill: they were cancelled longer ago, or another worker has
+--   taken them over
 local _, worker, unfit, cancel_timeout, queues, tools = unpack(ARGV)
 
 for _, queue in ipairs(redis.call('SMEMBERS', QUEUES)) do
