@@ -70,7 +70,7 @@ class Programs:
             self.log.add(Line(visible(line)))
 
     def stop(self) -> None:
-        """End the programs of all threads but the main one. SoftTimeLimitExceeded is raised in each of these threads."""
+        """End the programs of all threads but the main one. Each of these threads gets SoftTimeLimitExceeded."""
         with self._lock:
             self._stopping = True
             for program in self._running:
