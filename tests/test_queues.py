@@ -60,7 +60,9 @@ def test_a_long_queue_does_not_delay_another(site: Installation) -> None:
 
 def signatures(site: Installation) -> tuple[bool, bool]:
     """Return whether a worker says that it runs the jobs of a tool of each queue, so that they do not fail."""
-    diary, long_diary = (tools.load()[name].signature in site.store.announced() for name in ("diary", "long_diary"))
+    diary, long_diary = (
+        tools.load()[name].signature in site.store.announced_tools() for name in ("diary", "long_diary")
+    )
     return diary, long_diary
 
 

@@ -77,7 +77,7 @@ def test_records_move_to_an_older_redis_and_back(own_installation: Installation,
 def test_a_source_that_changes_is_not_copied(with_redis: Installation, tmp_path: Path) -> None:
     """A worker that still runs is noticed by its heartbeats, and no part of a copy is left over."""
     site, source = with_redis, with_redis.settings.redis_url
-    site.store.installation("an id")
+    site.store.claim_installation("an id")
     jobs, stopped = site.jobs, threading.Event()
 
     def send_heartbeats() -> None:

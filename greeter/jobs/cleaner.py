@@ -36,7 +36,7 @@ class Cleaner:
 
     def _remove_expired(self) -> None:
         store = self._jobs.store
-        expired = store.expired()
+        expired = store.expired_jobs()
         if expired is None:
             return
         for job_id in expired:

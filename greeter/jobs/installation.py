@@ -17,7 +17,7 @@ MARKER = Path(".installation/id")
 
 def is_paired(store: Store) -> bool:
     """Return whether the folder and Redis belong together. Raises OSError or redis.RedisError."""
-    return (store.installation() or _create(store)) == id_in(store.files.root)
+    return (store.installation_id() or _create(store)) == id_in(store.files.root)
 
 
 def forget(store: Store) -> None:
@@ -41,7 +41,8 @@ def _create(store: Store) -> str | None:
         _write(folder)
     elif store.files.has_jobs():
         return None
-    return store.installation(id_in(folder) or "")
+    marker = id_in(folder)
+    return store.claim_installation(marker) if marker else None
 
 
 def _write(folder: Path) -> None:

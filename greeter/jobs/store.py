@@ -82,7 +82,7 @@ class Store(WorkerStore):
             raise REFUSALS[created]
         return created
 
-    def created(self, submission_hash: str) -> str | None:
+    def find_created(self, submission_hash: str) -> str | None:
         """Return the job that a submission with this hash created, if it exists. Raises NotConfirmed."""
         found: bytes | None = self._scripts.run_confirmed("created", "", submission_hash)
         return found.decode() if found else None
@@ -143,11 +143,11 @@ class Store(WorkerStore):
         self._scripts.run("delete", job_id)
         return True
 
-    def announced(self) -> set[str]:
+    def announced_tools(self) -> set[str]:
         """Return the names and signatures of the tools that workers have had within SILENCE_LIMIT."""
         return set(texts(self._scripts.run("announced", "", self._settings.silence_limit)))
 
-    def running(self) -> dict[str, Runner]:
+    def running_jobs(self) -> dict[str, Runner]:
         """Return the running jobs, each with its worker."""
         found = texts(self._scripts.call("ZRANGE", "jobs:running", 0, -1))
         return {job_id: Runner(self.fields(job_id, "worker").get("worker", "")) for job_id in found}
@@ -160,12 +160,15 @@ class Store(WorkerStore):
         """Return how much of the limits a client uses, and all clients together."""
         return Usage(*self._scripts.run("usage", "", client, self.quota.owner(client)))
 
-    def installation(self, new: str = "") -> str | None:
-        """Return the id of the installation that Redis belongs to, or None; if there is none, first store a new one."""
-        if new:
-            self.redis.set("installation", new, nx=True)
+    def installation_id(self) -> str | None:
+        """Return the id of the installation that Redis belongs to, or None."""
         found: bytes | None = self._scripts.call("GET", "installation")
         return found.decode() if found else None
+
+    def claim_installation(self, new_id: str) -> str | None:
+        """Store the id of the installation unless Redis already has one, and return the id that it has now."""
+        self.redis.set("installation", new_id, nx=True)
+        return self.installation_id()
 
     def forget_installation(self) -> None:
         """Remove the id of the installation."""

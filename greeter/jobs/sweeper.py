@@ -75,7 +75,7 @@ class Sweeper:
     def _sweep(self) -> None:
         # A job is requeued only if two sweeps in a row find it stale. The first may come right after the whole machine
         # was suspended, before a healthy worker could send a heartbeat.
-        previous, self._stale = self._stale, set(self._jobs.store.stale())
+        previous, self._stale = self._stale, set(self._jobs.store.stale_jobs())
         for job_id, worker in previous & self._stale:
             # While DATA_DIR cannot be used, looking for the mark may never return.
             counted = self._problem is not None or not self._jobs.store.attempts.was_stopped(job_id, worker)

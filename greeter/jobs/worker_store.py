@@ -137,7 +137,7 @@ class WorkerStore:
             self.attempts.remove_copies(job_id)
         return state
 
-    def stale(self) -> list[tuple[str, str]]:
+    def stale_jobs(self) -> list[tuple[str, str]]:
         """Return the running jobs without a heartbeat for SILENCE_LIMIT, each with its worker."""
         return pairs(self._scripts.run("stale", "", self._settings.silence_limit))
 
@@ -151,7 +151,7 @@ class WorkerStore:
             self._scripts.run("migrate", job_id)
         self._scripts.run("dispatch", "")
 
-    def expired(self) -> list[str] | None:
+    def expired_jobs(self) -> list[str] | None:
         """Return some of the jobs whose retention time is over, or None while the clock is not trusted."""
         reply = self._scripts.run("expired", "", self._settings.retention)
         return None if reply is None else texts(reply)

@@ -41,7 +41,7 @@ class Availability:
     def _read(self) -> set[str]:
         if time.monotonic() >= self._expires:
             try:
-                self._announced = self._store.announced()
+                self._announced = self._store.announced_tools()
             except RedisError:
                 self._announced = set()
             self._expires = time.monotonic() + _MAX_AGE

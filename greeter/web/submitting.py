@@ -59,7 +59,7 @@ def submitted_before(request_hash: str) -> str | None:
         Refused: The client has submitted too often, or Redis is unavailable.
     """
     try:
-        if job_id := services().jobs.store.created(request_hash):
+        if job_id := services().jobs.store.find_created(request_hash):
             services().limits.count_submission()
     except tuple(REFUSALS) as error:
         raise Refused(refusal_of(error)) from error

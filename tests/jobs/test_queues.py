@@ -436,7 +436,7 @@ def test_the_cost_does_not_depend_on_how_many_jobs_wait(site: Installation) -> N
         lambda: create(store, 60_000, "new"),
         lambda: start_next(store),
         lambda: store.cancel(cancelled),
-        store.stale,
+        store.stale_jobs,
         store.statistics,
     ]
     for call in calls:
@@ -468,11 +468,11 @@ def test_jobs_of_version_0_2_0_wait_in_their_order(site: Installation) -> None:
     assert future > site.redis.time()[0] + 10**9  # so that an old worker does not restart the job
     site.redis.hset(f"job:{old[1]}", "heartbeat_at", site.redis.time()[0])
     site.redis.zadd("jobs:running", {old[1]: 100})
-    assert store.stale() == []
+    assert store.stale_jobs() == []
     assert store.requeue(old[1], Runner("w"), stale=True, counted=True) is None
     site.redis.hset(f"job:{old[1]}", "heartbeat_at", 100)
     site.redis.zadd("jobs:running", {old[1]: 100})
-    assert store.stale() == [(old[1], "w")]
+    assert store.stale_jobs() == [(old[1], "w")]
 
 
 @pytest.mark.parametrize("name", ["", "Long", "a b", "a:b", "unfit", "queues"])

@@ -192,9 +192,9 @@ def test_expired_jobs_and_orphaned_folders_are_found(store: Store) -> None:
     """A job expires by the time of its end, a folder without a record by its age."""
     create(store, "a" * 32)
     store.cancel("a" * 32)
-    assert store.expired() == []
+    assert store.expired_jobs() == []
     store.redis.zincrby("jobs:ended", -7 * 86_400 - 1, "a" * 32)
-    assert store.expired() == ["a" * 32]
+    assert store.expired_jobs() == ["a" * 32]
     for age, name in ((0, "b" * 32), (7 * 86_400 + 1, "c" * 32), (7 * 86_400 + 1, "a" * 32)):
         store.files.folder(name).mkdir(exist_ok=True)
         os.utime(store.files.folder(name), (time.time() - age,) * 2)
@@ -250,8 +250,8 @@ def test_records_that_were_deleted_by_hand_do_not_keep_others_from_expiring(stor
     store.cancel("a" * 32)
     store.redis.zincrby("jobs:ended", -7 * 86_400 - 1, "a" * 32)
     store.redis.zadd("jobs:ended", {f"{number:032x}": number for number in range(250)})
-    assert store.expired() == []
-    assert [store.expired() for _ in range(3)][-1] == ["a" * 32]
+    assert store.expired_jobs() == []
+    assert [store.expired_jobs() for _ in range(3)][-1] == ["a" * 32]
 
 
 def shift_stamps(store: Store, seconds: int) -> None:
@@ -270,17 +270,17 @@ def test_jobs_that_end_while_the_clock_is_set_back_are_kept_from_its_correction_
     def end(job_id: str) -> None:
         create(store, job_id)
         store.cancel(job_id)
-        store.expired()
+        store.expired_jobs()
 
     def expired_after(seconds: int) -> list[str]:
         shift_stamps(store, seconds)
-        store.expired()
+        store.expired_jobs()
         store.redis.hset("clock", "trusted_from", 0)  # an hour later
-        return sorted(store.expired() or [])
+        return sorted(store.expired_jobs() or [])
 
     end("a" * 32)
     shift_stamps(store, -4 * day)
-    store.expired()
+    store.expired_jobs()
     shift_stamps(store, -5 * day)
     end("b" * 32)
     assert expired_after(9 * day) == []
@@ -308,7 +308,7 @@ def test_a_heartbeat_keeps_a_stale_job_from_being_requeued(with_redis: Installat
     create(store, "a" * 32)
     store.claim("a" * 32, Runner("worker", 1), {})
     store.redis.zincrby("jobs:running", -silence - 1, "a" * 32)
-    assert store.stale() == [("a" * 32, "worker")]
+    assert store.stale_jobs() == [("a" * 32, "worker")]
     store.heartbeat("a" * 32, Runner("worker", 1))
     assert store.requeue("a" * 32, Runner("worker"), stale=True, counted=True) is None
     store.redis.zincrby("jobs:running", -silence - 1, "a" * 32)
