@@ -16,7 +16,7 @@ from tqdm import tqdm
 from bench.support.table import Line, print_table
 from greeter.jobs.progress import Report
 from greeter.jobs.reporting import reporting
-from greeter.jobs.runner import Claim, Order, Runner
+from greeter.jobs.runner import Claim, HeartbeatReply, Runner
 from greeter.jobs.service import JobService
 from greeter.jobs.store import Store
 from greeter.settings import Settings
@@ -28,8 +28,8 @@ STEPS, ROUNDS = 1_000_000, 7
 class _NoRedis(Store):
     """A store that takes reports, and keeps none."""
 
-    def heartbeat(self, job_id: str, runner: Runner) -> Order:
-        return Order.CONTINUE
+    def heartbeat(self, job_id: str, runner: Runner) -> HeartbeatReply:
+        return HeartbeatReply.CONTINUE
 
     def report_progress(self, job_id: str, runner: Runner, report: Report) -> None:
         pass

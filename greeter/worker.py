@@ -66,7 +66,7 @@ def _keep_logging(**_: object) -> None:
 
 @signals.celeryd_init.connect
 def _prepare_worker(sender: str, **_: object) -> None:
-    app.runner = Runner.of_worker(sender)
+    app.runner = Runner.new_worker(sender)
     sweeper.worker = app.runner.worker
     redis_check.check(settings.redis_url)
     containment.prepare_worker(fitness.check(settings))

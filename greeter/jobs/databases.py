@@ -52,9 +52,9 @@ class Databases:
         """Return the version with this name, such as "swissprot/2026_04", or None."""
         return next((database for database in self.published() if database.name == name), None)
 
-    def of_record(self, recorded: Mapping[str, Mapping[str, JSON]]) -> dict[str, Database]:
+    def from_record(self, recorded: Mapping[str, Mapping[str, JSON]]) -> dict[str, Database]:
         """Restore the databases stored in a job's record, with their local paths. The files may have been removed."""
-        return {name: self._place(Database.of(about, self.root)) for name, about in recorded.items()}
+        return {name: self._place(Database.from_description(about, self.root)) for name, about in recorded.items()}
 
     def is_shipped(self, database: Database) -> bool:
         """Return whether a version comes with the code. Nothing is changed there."""

@@ -37,7 +37,7 @@ class JobInputs:
         Returns:
             The value of each parameter.
         """
-        return {**recorded.params, **self.databases.of_record(recorded.databases), **files}
+        return {**recorded.params, **self.databases.from_record(recorded.databases), **files}
 
     def count_jobs(self, database: str) -> int:
         """Return how many jobs name a version: they wait, run, or have ended and are still kept."""

@@ -35,9 +35,9 @@ class PoolProcess:
         self._state = ProcessState()
         self._fit_until = 0.0
 
-    def suspect(self) -> None:
+    def mark_for_replacement(self) -> None:
         """Have this process replaced before the next job, because its last job failed with a bug."""
-        self._state.suspect()
+        self._state.mark_for_replacement()
 
     def replace_if_unfit(self) -> None:
         """Replace this process if it cannot run jobs. Another one gets the job, which is not claimed yet."""

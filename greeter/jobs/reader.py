@@ -30,7 +30,7 @@ class Provenance:
     databases: Mapping[str, Mapping[str, JSON]] = field(default_factory=dict)  # see `Database.recorded`
 
     @classmethod
-    def of(cls, params: Params, filenames: Filenames) -> Self:
+    def at_submission(cls, params: Params, filenames: Filenames) -> Self:
         """Return what is known when a job is submitted: everything but the versions."""
         files, databases = file_params(params), recorded_databases(params)
         sums = {

@@ -17,7 +17,7 @@ from kombu.utils.json import dumps
 
 from greeter.jobs.errors import failure_result
 from greeter.jobs.interrupts import SOFT_LIMIT_SIGNAL
-from greeter.jobs.runner import Claim, Order
+from greeter.jobs.runner import Claim, HeartbeatReply
 from greeter.jobs.service import JobService
 from greeter.jobs.ticker import Ticker
 from greeter.jobs.worker_store import CANCEL_TIMEOUT
@@ -85,7 +85,7 @@ class _Reporter:
             self._enforce_limits()
             self.report()
             if self._ticks % _REPORTS_PER_HEARTBEAT == 0:
-                self._obey(self._jobs.store.heartbeat(*self._claimed))
+                self._apply(self._jobs.store.heartbeat(*self._claimed))
 
     def is_due(self) -> bool:
         """Return whether the tool has to stop."""
@@ -101,10 +101,10 @@ class _Reporter:
             self._jobs.store.report_progress(*self._claimed, report)
             self._reported = state
 
-    def _obey(self, order: Order) -> None:
-        if order == Order.ABANDON:
+    def _apply(self, reply: HeartbeatReply) -> None:
+        if reply == HeartbeatReply.ABANDON:
             _kill_this_process()
-        if order == Order.CANCEL:
+        if reply == HeartbeatReply.CANCEL:
             now = monotonic()
             self._interrupt_at = min(self._interrupt_at, now)
             self._kill_at = min(self._kill_at, now + CANCEL_TIMEOUT)

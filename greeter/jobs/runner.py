@@ -19,7 +19,7 @@ class Runner:
     process: int | None = None  # of the pool; None: the worker's main process, which may write for any of them
 
     @classmethod
-    def of_worker(cls, name: str) -> Runner:
+    def new_worker(cls, name: str) -> Runner:
         """Return the main process of a new worker with this name, which other workers may have too."""
         return cls(f"{name}-{token_hex(8)}")
 
@@ -45,8 +45,8 @@ class Claim(NamedTuple):
     attempts: int  # how often the job has started; see Record.attempts
 
 
-class Order(StrEnum):
-    """The instruction in the reply to a heartbeat."""
+class HeartbeatReply(StrEnum):
+    """The reply to a heartbeat: what the process has to do."""
 
     CONTINUE = "continue"
     CANCEL = "cancel"

@@ -34,7 +34,7 @@ class Samples:
     def __init__(self, root: Path) -> None:
         self.files = JobFiles(root)
 
-    def of(self, tool: str) -> str | None:
+    def id_for_tool(self, tool: str) -> str | None:
         """Return the id of a tool's sample, or None if it has none."""
         sample_id = PREFIX + tool
         return sample_id if self.files.folder(sample_id).exists() else None
@@ -68,7 +68,7 @@ class Samples:
         provenance = provenance or self.provenance(job_id)
         # A sample without input files has no folder for them, because git keeps no empty folders.
         files = self.files.inputs(job_id) if provenance.checksums else {}
-        databases = {name: Database.of(about, Path()) for name, about in provenance.databases.items()}
+        databases = {name: Database.from_description(about, Path()) for name, about in provenance.databases.items()}
         return {**provenance.params, **databases, **files}
 
     def _read(self, job_id: str) -> _Kept:

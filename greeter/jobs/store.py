@@ -47,7 +47,7 @@ class Store(WorkerStore):
             NotConfirmed: Too few replicas have the job. It is kept, as after a lost reply, because another submission
                 of the same form may have been accepted as this job.
         """
-        provenance = vars(Provenance.of(params, submission.filenames))
+        provenance = vars(Provenance.at_submission(params, submission.filenames))
         fields = {"tool": tool, "queue": queue, "signature": signature(tool, params), "label": submission.label}
         fields |= {name: dumps(value) for name, value in provenance.items() if name != "versions"}
         fields["request"] = REQUEST.get()

@@ -120,6 +120,6 @@ class ToolTask(Task):  # type: ignore[type-arg]
     def on_failure(self, exc: Exception, task_id: str, args: object, kwargs: object, einfo: object) -> None:
         """Log the traceback of a bug, and have this process replaced."""
         if user_message(exc) is None:  # so this is not the main process: there, it is always TimeLimitExceeded
-            self.app.pool_process.suspect()
+            self.app.pool_process.mark_for_replacement()
             fields = {"job": task_id[:8], "request": self.request.get("request_id")}
             log.error("bug in the tool %s", self.name, exc_info=exc, extra=fields)

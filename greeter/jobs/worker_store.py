@@ -15,7 +15,7 @@ from greeter.jobs.mails import Mails
 from greeter.jobs.progress import Report
 from greeter.jobs.quota import Quota
 from greeter.jobs.reader import Provenance
-from greeter.jobs.runner import Claim, Order, Runner
+from greeter.jobs.runner import Claim, HeartbeatReply, Runner
 from greeter.jobs.scripts import Fields, Scripts, flat, pairs, texts
 from greeter.jobs.unknown_tools import UnknownTools
 from greeter.jobs.uploads import Uploads
@@ -66,9 +66,9 @@ class WorkerStore:
         params = self.inputs.restore(Provenance.read(record), copies)
         return Claim(job_id, runner, params, number, self.files.attempt(job_id, number), int(attempts))
 
-    def heartbeat(self, job_id: str, runner: Runner) -> Order:
+    def heartbeat(self, job_id: str, runner: Runner) -> HeartbeatReply:
         """Record that a job is running in this process, and return what the process has to do."""
-        return Order(self._scripts.run("heartbeat", job_id, *runner.args).decode())
+        return HeartbeatReply(self._scripts.run("heartbeat", job_id, *runner.args).decode())
 
     def report_progress(self, job_id: str, runner: Runner, report: Report) -> None:
         """Store how far a running job is, and the end of its log."""

@@ -96,7 +96,7 @@ class Database:
         return {name: value for name, value in asdict(self).items() if name not in _NOT_RECORDED}
 
     @classmethod
-    def of(cls, about: Mapping[str, Any], root: Path) -> Self:
+    def from_description(cls, about: Mapping[str, Any], root: Path) -> Self:
         """Create a database from its description.
 
         Args:
@@ -119,7 +119,7 @@ class Database:
         about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
         if not isinstance(about, dict) or f"{about.get('id')}/{about.get('version')}" != "/".join(folder.parts[-2:]):
             raise ValueError(f"{ABOUT} does not have the id and version that the folder has")
-        database = cls.of(about, folder.parents[1])
+        database = cls.from_description(about, folder.parents[1])
         database._check()
         return database
 

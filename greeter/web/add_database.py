@@ -54,7 +54,7 @@ def add_database(
             known = {"id": id_, "version": version, "title": title or id_, "kind": kind, **about, **made}
             known["released"] = f"{released:%Y-%m-%d}" if released else ""
             allow(f"{id_}/{version}")
-            database = Database.of(known, databases.root)
+            database = Database.from_description(known, databases.root)
             if database.default:
                 databases.prefer(database)  # first: if this fails, the command can be run again
             databases.publish(folder, database)

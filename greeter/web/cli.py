@@ -52,7 +52,9 @@ def selftest(seconds: int) -> None:
             problem = _run_example(tool, seconds)
         except (QueueFull, StorageFull, Unfit, *UNAVAILABLE, OSError) as error:
             problem = f"{type(error).__name__}: check /health/ready, then the log"
-        success = "same result as the sample" if services().samples.of(tool.name) else "finished, without a sample"
+        success = (
+            "same result as the sample" if services().samples.id_for_tool(tool.name) else "finished, without a sample"
+        )
         click.echo(f"{tool.name}: {problem or success}, {time.monotonic() - started:.1f} s")
         failed = failed or bool(problem)
     sys.exit(failed)
@@ -71,7 +73,7 @@ def _run_example(tool: Tool, seconds: int) -> str:
             time.sleep(0.1)
         if record.phase != Phase.FINISHED:
             return f"{record.phase}: search the log for {record.reference}"
-        sample = samples.of(tool.name)
+        sample = samples.id_for_tool(tool.name)
         if sample and record.result != samples.find(sample).result:
             return "result differs from the sample: run the example on the site and compare the two pages"
         return ""

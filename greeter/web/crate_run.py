@@ -155,7 +155,7 @@ def _data(record: Record, provenance: Provenance) -> Iterator[Entity]:
         version = provenance.versions.get(name, _UNKNOWN)
         yield {"@id": f"#data-{quote(name)}", "@type": "CreativeWork", "name": name, "version": version}
     for name, about in provenance.databases.items():
-        database = Database.of(about, Path())
+        database = Database.from_description(about, Path())
         yield {
             "@id": f"#database-{quote(name)}",
             "@type": "CreativeWork",

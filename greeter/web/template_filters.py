@@ -32,7 +32,7 @@ def init_app(app: Flask) -> None:
 
 def _common_variables() -> dict[str, object]:
     release = {"version": __version__, "released": RELEASED}
-    tools = {"sample_of": services().samples.of, "unavailable": services().availability.problem}
+    tools = {"sample_of": services().samples.id_for_tool, "unavailable": services().availability.problem}
     return {"settings": services().settings, **tools, **release}
 
 

@@ -85,7 +85,7 @@ class RequestUploads:
         if kind == "example":
             return paths_in(tool.example[field])[number]
         is_job = len(key) == 32 and set(key) <= set("0123456789abcdef")
-        if kind != "job" or not (is_job or key in map(self._services.samples.of, self._services.tools)):
+        if kind != "job" or not (is_job or key in map(self._services.samples.id_for_tool, self._services.tools)):
             raise LookupError
         return paths_in(self._services.reader_for(key).files.inputs(key)[field])[number]
 

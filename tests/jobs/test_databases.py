@@ -99,5 +99,5 @@ def test_the_files_of_a_removed_version_are_gone(store: Store, database: Databas
 
 def test_a_path_differs_from_host_to_host(store: Store, database: Database, tmp_path: Path) -> None:
     """The record has no path, so hosts may mount the folder at different places."""
-    elsewhere = Databases(tmp_path / "elsewhere").of_record({"words": database.recorded})
+    elsewhere = Databases(tmp_path / "elsewhere").from_record({"words": database.recorded})
     assert elsewhere["words"].folder == tmp_path / "elsewhere/databases/words/1"

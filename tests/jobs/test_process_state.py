@@ -58,5 +58,5 @@ def test_a_bug_is_a_reason_to_replace_the_process() -> None:
     """A job may have changed what cannot be seen."""
     state = ProcessState()
     assert state.change() is None
-    state.suspect()
+    state.mark_for_replacement()
     assert state.change()

@@ -22,15 +22,15 @@ SAMPLES = Samples(tools.SAMPLES)
 
 def test_every_tool_has_a_sample() -> None:
     """Each tool of the site has one."""
-    assert all(SAMPLES.of(name) for name in ("phmmer", "expensive_greet"))
-    assert SAMPLES.of("none") is None
+    assert all(SAMPLES.id_for_tool(name) for name in ("phmmer", "expensive_greet"))
+    assert SAMPLES.id_for_tool("none") is None
 
 
 @pytest.mark.parametrize("name", ["phmmer", "expensive_greet"])
 def test_a_sample_is_the_result_of_the_example(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Running a tool on its example gives the result and the files of its sample."""
     monkeypatch.setattr(time, "sleep", lambda seconds: None)
-    tool, sample = tools.load()[name], SAMPLES.of(name) or ""
+    tool, sample = tools.load()[name], SAMPLES.id_for_tool(name) or ""
     params = SAMPLES.params(sample)
     assert {key: _content(value) for key, value in params.items()} == {
         key: _content(value) for key, value in tool.example.items()

@@ -100,7 +100,7 @@ def made(source: Path, kind: str, fields: list[DatabaseField], root: Path) -> Da
     folder = root / "before"
     folder.mkdir()
     about = {"id": "own", "version": "1", "title": "Own", "kind": kind, **build(source, folder, kind, fields)}
-    database = Database.of(about, root)
+    database = Database.from_description(about, root)
     database.folder.parent.mkdir()
     folder.rename(database.folder)
     return database

@@ -193,7 +193,7 @@ def test_the_longest_sequence_of_a_database_decides_on_the_memory(tmp_path: Path
     query = tmp_path / "query"
     query.write_text(">q\n" + "MKVLAWTRHM" * 200 + "\n")
     about = SHIPPED_GLOBINS.about | {"id": "sp", "title": "Swiss-Prot", "version": "2026_04", "longest": 35_213}
-    given = {"query": query, "database": Database.of(about, tmp_path), "targets": None, "evalue": 10.0}
+    given = {"query": query, "database": Database.from_description(about, tmp_path), "targets": None, "evalue": 10.0}
     assert phmmer.memory_problem(given, 4 * 2**30) is None
     assert phmmer.memory_problem(given, 2 * 2**30) == (
         "Comparing query 'q' (2,000 residues) with the longest sequence of Swiss-Prot version 2026_04 (35,213 residues) "

@@ -375,7 +375,9 @@ def add_database(again: Again, text: str) -> Database:
         known: dict[str, Any] = {"id": "pdb", "version": "1", "title": "PDB", "kind": "protein", "file": "sequences.fa"}
         known |= {"licence": "CC0", "source": "https://pdb.example/", "released": "2026-10-14"}
         known |= {"sequences": text.count(">"), "residues": 3 * text.count(">"), "longest": 3}
-        published: Database = databases.publish(folder, Database.of(known | {"files": sums}, databases.root))
+        published: Database = databases.publish(
+            folder, Database.from_description(known | {"files": sums}, databases.root)
+        )
         return published
 
 

@@ -30,7 +30,7 @@ def outputs_of(tool: Tool) -> JSONObject:
 
 
 def _examples(tool: Tool) -> JSONObject:
-    sample = services().samples.of(tool.name)
+    sample = services().samples.id_for_tool(tool.name)
     if not sample:
         return {}
     results = results_of(services().samples.find(sample))

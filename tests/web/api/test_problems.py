@@ -468,7 +468,9 @@ def test_a_paused_database_says_why(app: Flask, client: FlaskClient) -> None:
     with staged(databases.root) as folder:
         (folder / "words.txt").write_text("one")
         known = {"id": "words", "version": "7", "title": "Words", "kind": "words", "file": "words.txt"}
-        words = databases.publish(folder, Database.of(known | {"files": {"words.txt": "sum"}}, databases.root))
+        words = databases.publish(
+            folder, Database.from_description(known | {"files": {"words.txt": "sum"}}, databases.root)
+        )
     databases.pause(words, "It is damaged.")
     listed = {one["name"]: one for one in client.get("/api/v1/databases").json["databases"]}
     assert set(listed) == {"globins/1", "words/7"}
