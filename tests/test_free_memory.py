@@ -4,9 +4,52 @@ import os
 import subprocess
 import sys
 
+import psutil
 import pytest
 
 from tests.conftest import ROOT, free_port
+
+# In a process of its own. The blocks are from the allocator of the C library, and some of them stay.
+_FREE = """
+from pathlib import Path
+import psutil
+
+def private() -> int:
+    return psutil.Process().memory_full_info().uss
+
+def leave_free_memory() -> int:
+    global kept
+    blocks = [bytes(1000) for _ in range(8000)]
+    kept, before = blocks[::100], private()
+    blocks.clear()
+    return before
+"""
+
+_JOBS = """
+from greeter import free_memory
+from greeter.jobs.resource_limits import limited_resources
+from greeter.toolkit.job import Job
+
+def run_job() -> None:
+    with limited_resources(Job(Path("/no/such/folder"), memory=2**30)):
+        pass
+
+run_job()
+before = leave_free_memory()
+free_memory._next = 0  # as a minute later
+run_job()
+print(before - private())
+"""
+
+_WEB = """
+from gunicorn.config import Config
+from greeter.web.gunicorn_worker import Worker
+
+worker = Worker(1, 1, [], None, 30, Config(), None)
+before = leave_free_memory()
+worker.notify()
+print(before - private())
+"""
 
 # What Flower does with the events of a job, with the configuration that it loads.
 _FLOWER = """
@@ -35,6 +78,13 @@ def run(code: str) -> float:
         [sys.executable, "-c", code], cwd=ROOT, env=environ, capture_output=True, text=True, check=True
     )
     return float(ended.stdout)
+
+
+@pytest.mark.skipif(not psutil.LINUX, reason="only glibc returns free memory between other memory")
+@pytest.mark.parametrize("code", [_JOBS, _WEB], ids=["jobs", "web"])
+def test_memory_that_is_free_again_is_returned(code: str) -> None:
+    """Or a process would grow with what jobs or requests leave between what it keeps."""
+    assert run(_FREE + code) > 4_000_000
 
 
 @pytest.mark.slow

@@ -1,6 +1,5 @@
 """The limits of a job on the resources of its process: threads, memory and files."""
 
-import ctypes
 import gc
 import os
 import resource
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import psutil
 
+from greeter import free_memory
 from greeter.toolkit.job import Job
 from greeter.toolkit.threads import limited_threads, thread_variables
 
@@ -75,10 +75,10 @@ def settle_memory() -> int:
     if not psutil.LINUX:
         return 0
     if (private := _private_memory()) <= _settled_memory + _LITTLE:
+        free_memory.release_each_minute()
         return private
     gc.collect()
-    with suppress(AttributeError):  # only glibc has it
-        ctypes.CDLL(None).malloc_trim(0)
+    free_memory.release()
     _settled_memory = _private_memory()
     return _settled_memory
 

@@ -12,6 +12,7 @@ from contextlib import suppress
 from gunicorn.http.message import Request
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
+from greeter import free_memory
 from greeter.web.gunicorn_client import Client
 from greeter.web.gunicorn_polls import Polls, polls
 from greeter.web.gunicorn_response import respond
@@ -68,6 +69,11 @@ class Worker(ThreadWorker):
         self._all_busy.set()  # there is none yet
         threading.Thread(target=self._add_threads, daemon=True).start()
         super().run()
+
+    def notify(self) -> None:
+        """Report that this process is alive, every second at least."""
+        super().notify()
+        free_memory.release_each_minute()
 
     def enqueue_req(self, conn: TConn) -> None:
         """Wait for the first request of a new connection."""
