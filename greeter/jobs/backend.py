@@ -47,7 +47,7 @@ class JobBackend(BaseBackend):
         if not is_main or isinstance(exc, TimeLimitExceeded):
             super().mark_as_failure(task_id, exc, *args, **kwargs)
         elif isinstance(exc, (NotRegistered, ToolChanged)):
-            if queue := self._jobs.return_unknown(task_id, exc, self._app.tools):
+            if queue := self._jobs.resend_unknown(task_id, exc, self._app.tools):
                 self._app.intake.pause(queue)
         else:
             runner = self._runner_of(**kwargs)

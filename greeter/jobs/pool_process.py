@@ -10,7 +10,7 @@ from greeter.jobs import fitness
 from greeter.jobs.errors import CHANGED_PROCESS, is_disk_error, is_shortage
 from greeter.jobs.process_state import ProcessState
 from greeter.jobs.reporting import retry_until_available, start_reporting
-from greeter.jobs.service import return_delay
+from greeter.jobs.service import resend_delay
 from greeter.jobs.store import Store
 from greeter.toolkit.errors import ToolError
 
@@ -75,7 +75,7 @@ class PoolProcess:
         except RuntimeError as error:  # the limit of processes, or of memory, is reached
             return str(error)
         if problem := self._recent_problem():  # another process may not have it
-            time.sleep(return_delay())
+            time.sleep(resend_delay())
         return problem
 
     def _recent_problem(self) -> str | None:

@@ -53,7 +53,7 @@ class Release:
             time.sleep(0.01)  # until it takes no new jobs
         jobs = active_jobs()
         kill_jobs(jobs)
-        self._return(jobs)
+        self._requeue(jobs)
         while not self._stopped.wait(_STOP_TIME):
             # Celery still waits for a process that it has just sent a job, although it has dropped that job.
             end_pool()
@@ -62,9 +62,9 @@ class Release:
             except RedisError as error:  # the main thread may wait for its replies for minutes
                 log.warning("this worker leaves its jobs to others, because Redis is unavailable: %s", error)
                 exit_at_once()
-            self._return([job for job, runner in running.items() if runner.worker == self._worker])
+            self._requeue([job for job, runner in running.items() if runner.worker == self._worker])
 
-    def _return(self, jobs: list[str]) -> None:
+    def _requeue(self, jobs: list[str]) -> None:
         try:
             for job_id in jobs:
                 self._jobs.requeue(job_id, Runner(self._worker), counted=False)

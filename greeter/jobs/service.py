@@ -33,8 +33,8 @@ _ANONYMOUS = Submission()
 _LOST = WorkerLostError(f"lost {MAX_ATTEMPTS} times")
 
 
-def return_delay() -> float:
-    """Return after how many seconds to send a message again that reached a worker which cannot run the job.
+def resend_delay() -> float:
+    """Return the seconds to wait before a message is resent that reached a worker which cannot run the job.
 
     The delay is random, because Redis gives the message to the worker that has waited longest, and each worker renews
     its wait every second: after a fixed delay, the same worker could always get it.
@@ -102,18 +102,18 @@ class JobService:
         elif not stale:  # if the process was lost before it claimed the job, the message is lost too
             self._resend_later(job_id)
 
-    def return_unknown(self, job_id: str, reason: Exception, tools: Collection[str]) -> str:
-        """Leave a job to others, because this worker has only these tools, or fail it for this reason.
+    def resend_unknown(self, job_id: str, reason: Exception, tools: Collection[str]) -> str | None:
+        """Leave a job to other workers, because this one has only these tools, or fail it for this reason.
 
-        Returns its queue, if none of the next jobs can run here.
+        Returns its queue, if none of the next jobs there can run here.
         """
-        failed, queue = self.store.unknown_tools.return_job(job_id, dumps(failure_result(reason)), tools)
-        if failed:
+        resent = self.store.unknown_tools.resend(job_id, dumps(failure_result(reason)), tools)
+        if resent.failed:
             self._log_event("ended", job_id)
-        return queue
+        return resent.queue
 
     def _resend_later(self, job_id: str) -> None:
-        timer = Timer(return_delay(), self._resend, [job_id])
+        timer = Timer(resend_delay(), self._resend, [job_id])
         timer.daemon = True
         with suppress(RuntimeError):  # no thread can be started: a sweep sends it later
             timer.start()

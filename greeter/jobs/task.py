@@ -19,7 +19,7 @@ from greeter.jobs.interrupts import interruptible
 from greeter.jobs.pictures import draw_pictures
 from greeter.jobs.reporting import reporting, retry_until_available
 from greeter.jobs.resource_limits import limited_resources
-from greeter.jobs.service import return_delay
+from greeter.jobs.service import resend_delay
 from greeter.logs import JOB, REQUEST
 from greeter.toolkit.errors import ToolError
 from greeter.toolkit.job import Job, Result
@@ -61,16 +61,16 @@ class ToolTask(Task):  # type: ignore[type-arg]
                 raise ToolError(OUT_OF_MEMORY) from None
         except Exception as error:
             if not isinstance(error, TaskPredicate):
-                self._return(job_id, error)
+                self._requeue_if_due_to_machine(job_id, error)
             raise
         finally:
             JOB.set("")
             REQUEST.set("")
 
-    def _return(self, job_id: str, error: Exception) -> None:
+    def _requeue_if_due_to_machine(self, job_id: str, error: Exception) -> None:
         """Requeue a job whose failure may be due to the machine."""
         if found := self.app.pool_process.assess_failure(error):
-            time.sleep(return_delay())
+            time.sleep(resend_delay())
             jobs, runner = self.app.jobs, self.app.runner
             retry_until_available(partial(jobs.requeue, job_id, runner, counted=found.counted, reason=found.reason))
             raise Ignore from None

@@ -53,8 +53,8 @@ class Queue(RuleBasedStateMachine):
         before = waiting(self.store)
         expected = next((job for job in before if job in self.common), None)
         if before[0] != expected:
-            rest = "" if expected else "celery"
-            assert self.store.unknown_tools.return_job(take(self.store), "{}", ["common"]) == (False, rest)
+            rest = None if expected else "celery"
+            assert self.store.unknown_tools.resend(take(self.store), "{}", ["common"]) == (False, rest)
         assert waiting(self.store) == before
         if expected:
             self._start(expected)

@@ -144,13 +144,13 @@ def test_a_worker_without_the_tool_of_the_first_jobs_gets_the_next_one_that_it_c
         store.redis.hset(f"job:{job_id}", "signature", "mine")
     for number, job_id in enumerate(mine):
         assert take(store) == others[0]
-        assert store.unknown_tools.return_job(others[0], "{}", ["expensive_greet", "mine"]) == (False, "")
+        assert store.unknown_tools.resend(others[0], "{}", ["expensive_greet", "mine"]) == (False, None)
         assert listed(store) == [job_id, *others[: WINDOW + (number == 0)]][: WINDOW + 1]
         assert waiting(store) == [*others, *mine[number:]]
         assert start_next(store) == job_id
         assert listed(store) == others[:WINDOW]
     assert take(store) == others[0]
-    assert store.unknown_tools.return_job(others[0], "{}", ["expensive_greet", "mine"]) == (False, "celery")
+    assert store.unknown_tools.resend(others[0], "{}", ["expensive_greet", "mine"]) == (False, "celery")
     assert [start_next(store) for _ in others] == others
 
 
@@ -159,7 +159,7 @@ def test_a_worker_does_not_get_a_job_that_another_one_has_taken(site: Installati
     store = site.store
     other, *mine = [create(store, 0, tool="other"), *(create(store, number) for number in range(1, 4))]
     assert [take(store), take(store)] == [other, mine[0]]
-    assert store.unknown_tools.return_job(other, "{}", ["expensive_greet"]) == (False, "")
+    assert store.unknown_tools.resend(other, "{}", ["expensive_greet"]) == (False, None)
     assert listed(store) == [mine[1], other, mine[2]]
     store.dispatch()
     assert listed(store) == [other, *mine[1:]]
@@ -169,15 +169,15 @@ def test_all_jobs_of_a_tool_that_no_worker_has_fail_together(site: Installation)
     """The seconds without such a worker count for all of them, because only the first ones are sent to workers."""
     store = site.store
     jobs = [create(store, number) for number in range(20)]
-    assert store.unknown_tools.return_job(jobs[0], "{}", []) == (False, "celery")
+    assert store.unknown_tools.resend(jobs[0], "{}", []) == (False, "celery")
     store.redis.hset("jobs:unknown", "expensive_greet", 1 + site.settings.silence_limit)
     for job_id in jobs[:10]:
         assert take(store) == job_id
-        assert store.unknown_tools.return_job(job_id, "{}", []) == (True, "")
+        assert store.unknown_tools.resend(job_id, "{}", []) == (True, None)
     store.worker_heartbeat("w", ["celery"], ["expensive_greet"], [])
-    assert store.unknown_tools.return_job(take(store), "{}", []) == (False, "celery")
+    assert store.unknown_tools.resend(take(store), "{}", []) == (False, "celery")
     assert not store.redis.exists("jobs:unknown")
-    assert store.unknown_tools.return_job(jobs[0], "{}", []) == (False, "")  # it has ended
+    assert store.unknown_tools.resend(jobs[0], "{}", []) == (False, None)  # it has ended
 
 
 def test_jobs_that_restart_keep_their_order(site: Installation) -> None:
@@ -308,7 +308,7 @@ def test_a_job_that_ends_while_it_waits_gives_its_turn_to_the_next_one(site: Ins
         create(store, number, "b")
     for job_id in [create(store, number, "a") for number in range(20)]:
         site.redis.hset("jobs:unknown", "expensive_greet", 100)  # seconds
-        assert store.unknown_tools.return_job(job_id, "{}", []) == (True, "") if fails else store.cancel(job_id)
+        assert store.unknown_tools.resend(job_id, "{}", []) == (True, None) if fails else store.cancel(job_id)
     assert store.find(create(store, 20, "a")).ahead == 1
 
 

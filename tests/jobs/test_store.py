@@ -373,7 +373,7 @@ def test_an_ended_job_keeps_no_copies(store: Store, end: str, kept: int) -> None
         assert copy.exists()
         signature = store.fields(job_id, "signature")["signature"]
         store.redis.hset("jobs:unknown", signature, 10_000)  # seconds
-        store.cancel(job_id) if end == "cancelled" else store.unknown_tools.return_job(job_id, "{}", [])
+        store.cancel(job_id) if end == "cancelled" else store.unknown_tools.resend(job_id, "{}", [])
     assert store.find(job_id).phase in ("failed", "cancelled")
     assert not copy.parent.exists()
     assert kept_bytes(store) == [FOLDERS + kept] * 2
@@ -506,7 +506,7 @@ def test_a_job_with_several_messages_does_not_fail_sooner(store: Store) -> None:
     create(store, "a" * 32)
     start = store.redis.time()[0]
     for _ in range(100):
-        store.unknown_tools.return_job("a" * 32, "{}", [])
+        store.unknown_tools.resend("a" * 32, "{}", [])
     counted = int(store.redis.hget("jobs:unknown", store.fields("a" * 32, "signature")["signature"]) or 0)
     assert 1 <= counted <= store.redis.time()[0] - start + 2
 
@@ -534,7 +534,7 @@ def test_a_job_waits_for_a_worker_that_has_its_tool_but_takes_no_jobs(store: Sto
     store.redis.zincrby("workers:tools", -60, signature)
     store.redis.delete("tools")
     store.worker_heartbeat("owner", [], [signature], [], "DATA_DIR is missing.")
-    assert store.unknown_tools.return_job("a" * 32, "{}", []) == (False, "celery")
+    assert store.unknown_tools.resend("a" * 32, "{}", []) == (False, "celery")
     assert (store.find("a" * 32).workers, store.statistics().idle_tools) == (0, [signature])
     store.worker_heartbeat("owner", ["celery"], [signature], [])
     assert (store.find("a" * 32).workers, store.statistics().idle_tools) == (2, [])
