@@ -8,8 +8,8 @@ from greeter.jobs.reader import Provenance
 from greeter.jobs.scripts import Scripts
 from greeter.toolkit.tool import Params
 
-RESTORED = ("checksums", "params", "databases")
-"""The fields of a record that are needed to run its job; the checksums show whether it has files."""
+RESTORED = ("params", "databases")
+"""The fields of a record that `restore` needs."""
 
 _FORBIDDEN_SECONDS = 3600  # longer than a form that was checked earlier can take to submit
 

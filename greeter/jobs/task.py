@@ -16,6 +16,7 @@ from greeter.jobs.celery_app import CeleryApp
 from greeter.jobs.containment import contained
 from greeter.jobs.errors import OUT_OF_MEMORY, user_message
 from greeter.jobs.interrupts import interruptible
+from greeter.jobs.params import file_params
 from greeter.jobs.pictures import draw_pictures
 from greeter.jobs.reporting import reporting, retry_until_available
 from greeter.jobs.resource_limits import limited_resources
@@ -90,7 +91,8 @@ class ToolTask(Task):  # type: ignore[type-arg]
                     if has_files := claim.folder.exists():
                         draw_pictures(claim.folder, is_due)
             finally:
-                jobs.store.attempts.remove_copies(job_id, claim.number)
+                if file_params(claim.params):
+                    jobs.store.attempts.remove_copies(job_id, claim.number)
         if has_files:
             # A file server may report only now that its disk is full: then the job fails.
             jobs.store.attempts.sync(job_id)

@@ -51,19 +51,18 @@ class WorkerStore:
 
         Its page shows the versions. Raises ToolChanged if the job has another signature; an empty one fits all.
         """
-        reply = self._scripts.run("claim", job_id, *runner.args, dumps(versions), signature, *RESTORED)
+        reply = self._scripts.run("claim", job_id, *runner.args, dumps(versions), signature, "checksums", *RESTORED)
         if not reply:
             return None
         if reply == b"changed":
             raise ToolChanged
-        claims, attempts, *found = reply
-        record = {name: value for name, value in zip(RESTORED, found, strict=True) if value is not None}
+        claims, attempts, checksums, *found = reply
+        recorded = {name: value for name, value in zip(RESTORED, found, strict=True) if value not in (None, b"{}")}
         self.attempts.remove(job_id, number := int(claims))
         if number > 1:  # the files of the lost attempt no longer count
             self.quota.measure(job_id)
-        has_files = record.get("checksums") != b"{}"
-        copies = self.attempts.copy_inputs(job_id, number) if has_files else {}
-        params = self.inputs.restore(Provenance.read(record), copies)
+        copies = {} if checksums == b"{}" else self.attempts.copy_inputs(job_id, number)
+        params = self.inputs.restore(Provenance.read(recorded), copies)
         return Claim(job_id, runner, params, number, self.files.attempt(job_id, number), int(attempts))
 
     def heartbeat(self, job_id: str, runner: Runner) -> HeartbeatReply:
