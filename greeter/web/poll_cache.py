@@ -11,18 +11,19 @@ from greeter.jobs.record import Record
 from greeter.jobs.samples import PREFIX
 from greeter.web.services import Services
 
-CACHE_SECONDS = 0.2  # for which a reading is shared: less than between two polls of a page
+CACHE_SECONDS = 0.3  # for which a reading is shared: less than between two polls of a page
 _POLL_SECONDS = 1  # between two polls of a page
+_EARLY_SECONDS = 0.2  # that a job may be read before its poll is due; more, and the reading would not last until then
 _LATE_SECONDS = 0.2  # that a poll may be late, and still be read together with others
 _MOST = 64  # jobs that are read ahead together, so that they do not delay other calls to Redis
 
 
 class PollCache:
-    """Reads jobs for polls: once for all viewers of a job, and all jobs together that are due while a reading lasts.
+    """Reads jobs for polls: once for all viewers of a job, and together with other jobs that are due.
 
-    A page polls every second, so it is known which jobs are due. The first poll that finds no reading reads all of
-    them, because a call to Redis for each takes a third of the CPU time of a poll. Each is read ahead only once, so
-    that a process which gets no further poll of a job does not read it again and again.
+    A page polls every second, so it is known which jobs are due. A poll that finds no reading also reads these, because
+    a call to Redis for each takes a third of the CPU time of a poll. Each is read ahead only once, so that a process
+    which gets no further poll of a job does not read it again and again.
     """
 
     def __init__(self, services: Services) -> None:
@@ -61,7 +62,7 @@ class PollCache:
         with suppress(KeyError):  # there are no more, perhaps because another thread has taken them
             while len(due) < _MOST:
                 job_id, polled = self._polled.popitem(last=False)
-                if polled > now - _POLL_SECONDS + CACHE_SECONDS:
+                if polled > now - _POLL_SECONDS + _EARLY_SECONDS:
                     self._polled[job_id] = polled
                     self._polled.move_to_end(job_id, last=False)
                     break
