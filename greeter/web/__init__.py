@@ -2,8 +2,8 @@
 
 - The application: app creates it; services has what all views share; site and site_pages are the operator's own parts.
 - Pages: pages (the front page, help, forms), jobs and job_actions with job_context and poll_cache (the page of a job),
-  mail, errors, explanations.
-- Forms: forms, field_checks, uploads, request_body, multipart. submitting submits a job, and refusals says why not;
+  mail, errors.
+- Forms: forms, field_checks, uploads, request_body, multipart. submitting submits a job or says why not;
   availability says whether the programs of a tool are installed.
 - Results: previews, downloads, residues; for tables paging, table_index, table_query, table_view.
 - Provenance: crate, crate_graph and crate_run write the archive of a job, crate_reader reads it; describe describes

@@ -13,11 +13,10 @@ from werkzeug.exceptions import BadRequest, HTTPException, InternalServerError, 
 from greeter.jobs.errors import UNAVAILABLE, JobNotFound
 from greeter.jobs.probe import NoAnswer
 from greeter.logs import REQUEST
-from greeter.web.explanations import explain
-from greeter.web.problems import error_problem
-from greeter.web.refusals import RETRY_AFTER
+from greeter.web.problems import error_problem, explain
 from greeter.web.request_log import UNLOGGED_ENDPOINTS
 from greeter.web.services import services
+from greeter.web.submitting import RETRY_AFTER
 
 # Errors of disks, including those of file servers, and of a machine that cannot open more files. They are not bugs.
 _OF_MACHINE = {EDQUOT, EHOSTDOWN, EIO, EMFILE, ENFILE, ENODEV, ENOSPC, ENOTCONN, ENXIO, EROFS, ESTALE, ETIMEDOUT}
@@ -109,7 +108,7 @@ def _error_page(error: HTTPException, **details: str) -> ResponseReturnValue:
         request_ctx.url_adapter = current_app.url_map.bind("", script_name=request.root_path)
     headers = {name: value for name, value in error.get_headers() if name != "Content-Type"}
     if request.path.startswith("/api/"):
-        return error_problem(status, title, advice.format(**details), headers)
+        return error_problem(status, headers)
     is_temporary = status in (429, 503) and request.method == "GET"
     return (
         render_template(

@@ -8,6 +8,7 @@ from werkzeug.datastructures import CombinedMultiDict, MultiDict
 from wtforms import BooleanField, Field, Form, RadioField, SelectMultipleField
 from wtforms.fields.choices import SelectFieldBase
 
+from greeter.jobs.submission import Filenames
 from greeter.toolkit import FileField
 from greeter.toolkit.form_context import FormContext
 from greeter.toolkit.tool import Params, Tool
@@ -106,3 +107,8 @@ def shown_texts(field: Field) -> list[str]:
         first = [] if isinstance(field, RadioField | SelectMultipleField) else [value for value, _ in choices[:1]]
         return selected or first
     return [field._value()]  # type: ignore[attr-defined]  # missing in the stubs
+
+
+def filenames_of(form: Form) -> Filenames:
+    """Return the names of a form's files on the visitor's computer, by the name of the parameter."""
+    return {field.name: field.filenames for field in form if isinstance(field, FileField)}

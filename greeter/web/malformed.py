@@ -13,8 +13,7 @@ from gunicorn.http.parser import RequestParser
 from gunicorn.http.unreader import SocketUnreader
 
 from greeter.logs import REQUEST
-from greeter.web.explanations import explain
-from greeter.web.problems import error_problem
+from greeter.web.problems import error_problem, explain
 from greeter.web.request_log import new_id
 
 log = logging.getLogger(__name__)
@@ -110,12 +109,9 @@ def _has_no_body(request: Request) -> bool:
 
 
 def _answer(status: int, is_api: bool) -> bytes:
-    title, advice = explain(status)
-    response = (
-        error_problem(status, title, advice, {})
-        if is_api
-        else Response(f"{title}. {advice}\n", status, content_type="text/plain; charset=utf-8")
-    )
+    text = f"{'. '.join(explain(status))}\n"
+    plain = Response(text, status, content_type="text/plain; charset=utf-8")
+    response = error_problem(status, {}) if is_api else plain
     response.headers |= {"X-Content-Type-Options": "nosniff", "Connection": "close"}
     response.content_length = len(response.data)
     return b"HTTP/1.1 %s\r\n%s%s" % (response.status.encode(), str(response.headers).encode(), response.data)

@@ -1,4 +1,4 @@
-"""Errors for scripts, as RFC 9457 (Problem Details for HTTP APIs) describes them."""
+"""What each HTTP status of an error means and what to do next, and errors for scripts, as RFC 9457 describes them."""
 
 import json
 from collections.abc import Mapping
@@ -9,6 +9,44 @@ from flask import Response, url_for
 from greeter.logs import REQUEST
 
 MEDIA_TYPE = "application/problem+json"
+# Title and advice by HTTP status.
+_TEXTS = {
+    400: (
+        "This request was not understood",
+        "It may not have arrived completely. Open this site at its usual address, then try again from there.",
+    ),
+    403: (
+        "This request did not come from a page of this site",
+        "Nothing was changed. If you wanted to make this change, open this site and make it there.",
+    ),
+    404: (
+        "Page not found",
+        "The address may be incomplete, or the job may have been deleted. Check the address, or start a new job.",
+    ),
+    413: (
+        "This submission is too large",
+        "Go back to the form, which still contains your input. Submit less data, no more than 100 files and fields, or "
+        "upload a file instead of pasting text. The form shows the limits.",
+    ),
+    414: ("This address is too long", "Remove parts of it that you do not need, such as filters, and open it again."),
+    415: ("Compressed requests are not supported", "Send the request again without a Content-Encoding header."),
+    429: (
+        "Too many requests",
+        "Wait a minute, then reload this page. The jobs that you have submitted are not affected.",
+    ),
+    431: (
+        "The headers of this request are too large",
+        "Delete the cookies that your browser keeps for this address, then try again.",
+    ),
+    500: (
+        "Something went wrong on our side",
+        "Try again. If it happens again, write to the address below with the reference {reference}.",
+    ),
+    503: (
+        "This page is unavailable at the moment",
+        "The jobs that you have submitted are safe. Wait a few seconds, then reload this page.",
+    ),
+}
 # What a script does next, by HTTP status, where the page of the error speaks of a form or of reloading.
 _ADVICE = {
     400: "Check the host name, and the request against the description of the API at /api, then send it again.",
@@ -27,8 +65,15 @@ _ADVICE = {
 }
 
 
-def error_problem(status: int, title: str, advice: str, headers: Mapping[str, str]) -> Response:
-    """Make the response of the API to an error, for which there is a page with this title and advice otherwise."""
+def explain(status: int) -> tuple[str, str]:
+    """Return what happened and what a visitor can do next, for an HTTP status."""
+    general = "Go back and try again, or start from the front page."
+    return _TEXTS.get(status) or (HTTPStatus(status).phrase, general)
+
+
+def error_problem(status: int, headers: Mapping[str, str]) -> Response:
+    """Make the response of the API to an error for which there is a page otherwise."""
+    title, advice = explain(status)
     kind = limit_reached("requestsPerMinute") if status == HTTPStatus.TOO_MANY_REQUESTS else {}
     return problem(status, title, _ADVICE.get(status, advice), headers, **kind)
 

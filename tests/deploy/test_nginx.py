@@ -23,7 +23,6 @@ import psutil
 import pytest
 
 from greeter.settings import Settings
-from greeter.web.explanations import explain
 from greeter.web.problems import error_problem
 from tests.conftest import PATIENCE, ROOT, Installation, find_program, free_port, listens, needs, wait_for
 from tests.http import Response
@@ -171,8 +170,7 @@ def refusal(answer: Response, status: int) -> dict[str, Any]:
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert ("Retry-After" in answer.headers, "Allow" in answer.headers) == (status == 503, status == 405)
     assert set(problem) == {"title", "status", "detail", "reference"}
-    title, advice = explain(status)
-    ours = json.loads(error_problem(status, title, advice, {}).data)
+    ours = json.loads(error_problem(status, {}).data)
     assert [problem[name] for name in ("title", "detail")] == [ours[name] for name in ("title", "detail")]
     return problem
 

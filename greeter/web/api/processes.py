@@ -16,11 +16,11 @@ from greeter.web.api.problem import OGC, Problem, form_problem
 from greeter.web.api.process_info import PROCESS, PROCESS_LIST, process_of, summary_of
 from greeter.web.api.schemas import component
 from greeter.web.api.status import STATUS_INFO, status_info
-from greeter.web.forms import accept_files, make_form
+from greeter.web.forms import accept_files, filenames_of, make_form
 from greeter.web.job_context import wait_headers
 from greeter.web.limits import client_address
 from greeter.web.services import services
-from greeter.web.submitting import Refused, filenames_of, refusal_of, submit, submitted_before
+from greeter.web.submitting import Refused, refusal_of, submit, submitted_before
 from greeter.web.uploads import of_example
 
 EXECUTE = component("Execute", {"inputs": {"type": "object"}})
