@@ -18,10 +18,6 @@ _NO_NUCLEOTIDE = re.compile(f"[^ACGTUNacgtun{_BLANKS}]")
 _LONGEST_WORD = 80  # characters that a message repeats
 
 
-class FastaError(ToolError):
-    """Invalid FASTA text. The message names the line and the record, and ends in what to do."""
-
-
 class Limits(TypedDict):
     """The limits of one input."""
 
@@ -39,8 +35,8 @@ class _Record:
     letters: set[str] | None = field(default_factory=set)  # None: some are not letters of DNA or RNA
     wrong: dict[str, int] = field(default_factory=dict)  # the lines of the wrong letters
 
-    def error(self, problem: str, line: int | None = None) -> FastaError:
-        return FastaError(f"Line {line or self.line}, record {self.name!r}: {problem}")
+    def error(self, problem: str, line: int | None = None) -> ToolError:
+        return ToolError(f"Line {line or self.line}, record {self.name!r}: {problem}")
 
 
 class FastaCheck:
@@ -83,7 +79,7 @@ class FastaCheck:
             The text as it was. A single sequence without a header gets the header `>query`.
 
         Raises:
-            FastaError: A record is missing, invalid, of another kind, or beyond a limit. The message names the first
+            ToolError: A record is missing, invalid, of another kind, or beyond a limit. The message names the first
                 such record and its line, counted from 1.
         """
         line, starts_line = 1, True
@@ -100,7 +96,7 @@ class FastaCheck:
             starts_line = block.endswith("\n")
             yield block
         if self._record is None:
-            raise FastaError("Line 1: there is no record. Start each record with a line such as >name.")
+            raise ToolError("Line 1: there is no record. Start each record with a line such as >name.")
         self._end_record(self._record)
 
     def _start(self, line: int, header: str) -> None:
@@ -112,7 +108,7 @@ class FastaCheck:
         name = header.split(maxsplit=1)[0]
         if name in self._line_of:
             problem = f"Line {line}: the name {name!r} is already used in line {self._line_of[name]}."
-            raise FastaError(f"{problem} Give each record a unique name.")
+            raise ToolError(f"{problem} Give each record a unique name.")
         self._line_of[name] = line
         self._record = _Record(line, name)
 
@@ -122,10 +118,10 @@ class FastaCheck:
         word = text.split(maxsplit=1)[0].rstrip(",;")
         if word.startswith("@"):
             problem = f"Line {line}: this looks like FASTQ."
-            raise FastaError(f"{problem} Convert it to FASTA, and paste or upload the result.")
+            raise ToolError(f"{problem} Convert it to FASTA, and paste or upload the result.")
         if kind := reference_kind(word):
             problem = f"Line {line}: {word[:_LONGEST_WORD]!r} looks like {kind}, not like a sequence."
-            raise FastaError(f"{problem} Download the sequence from there, and paste it.")
+            raise ToolError(f"{problem} Download the sequence from there, and paste it.")
         if not self._bare:
             raise _no_header(line)
         self._record = _Record(line, "query", is_bare=True)
@@ -160,20 +156,20 @@ class FastaCheck:
             )
 
 
-def _no_header(line: int) -> FastaError:
-    return FastaError(f"Line {line}: text before the first header. Start each record with a line such as >name.")
+def _no_header(line: int) -> ToolError:
+    return ToolError(f"Line {line}: text before the first header. Start each record with a line such as >name.")
 
 
 def _check_header(line: int, header: str) -> None:
     if not header.strip():
-        raise FastaError(f"Line {line}: the record has no name. Write one directly after the >.")
+        raise ToolError(f"Line {line}: the record has no name. Write one directly after the >.")
     if _NEXT_TITLE in header:
         problem = f"Line {line}: the header has the titles of several identical sequences, as in nr of NCBI."
-        raise FastaError(rf"{problem} Keep only the first: run sed 's/\x01.*//' on the file.")
+        raise ToolError(rf"{problem} Keep only the first: run sed 's/\x01.*//' on the file.")
     if len(header) > _LONGEST_HEADER:
-        raise FastaError(f"Line {line}: the header is longer than {_LONGEST_HEADER:,} characters. Shorten it.")
+        raise ToolError(f"Line {line}: the header is longer than {_LONGEST_HEADER:,} characters. Shorten it.")
     if not header.replace("\t", " ").isprintable():
-        raise FastaError(f"Line {line}: the header has a character that cannot be shown. Retype the header.")
+        raise ToolError(f"Line {line}: the header has a character that cannot be shown. Retype the header.")
 
 
 def _parts(block: str, *, starts_line: bool) -> Iterator[tuple[bool, str]]:

@@ -12,10 +12,6 @@ _NOT_BASE = re.compile("[^ACGTURYSWKMBDHVNacgturyswkmbdhvn.*]")
 _NOT_QUALITY = re.compile("[^!-~]")
 
 
-class FastqError(ToolError):
-    """Invalid FASTQ text. The message names the line and the read, and ends in what to do."""
-
-
 def check_fastq(blocks: Iterable[str]) -> Iterator[str]:
     """Check reads in FASTQ format, each of which has four lines.
 
@@ -26,7 +22,7 @@ def check_fastq(blocks: Iterable[str]) -> Iterator[str]:
         The lines, without empty ones at the end.
 
     Raises:
-        FastqError: There is no read, or one is invalid. The message names its line, counted from 1.
+        ToolError: There is no read, or one is invalid. The message names its line, counted from 1.
     """
     read: list[str] = []
     number = empty = 0
@@ -35,7 +31,7 @@ def check_fastq(blocks: Iterable[str]) -> Iterator[str]:
             empty = empty or number
             continue
         if empty:
-            raise FastqError(f"Line {empty}: there is an empty line where a read should start. Remove it.")
+            raise ToolError(f"Line {empty}: there is an empty line where a read should start. Remove it.")
         read.append(line)
         if len(read) == 4:
             _check_read(number - 3, *read)
@@ -43,7 +39,7 @@ def check_fastq(blocks: Iterable[str]) -> Iterator[str]:
             read.clear()
     if read or number < 4:
         problem = f"Line {number}: the file ends in the middle of a read." if read else "Line 1: there is no read."
-        raise FastqError(f"{problem} Give each read four lines: @name, bases, +, qualities.")
+        raise ToolError(f"{problem} Give each read four lines: @name, bases, +, qualities.")
 
 
 def _lines(blocks: Iterable[str]) -> Iterator[str]:
@@ -53,7 +49,7 @@ def _lines(blocks: Iterable[str]) -> Iterator[str]:
         *lines, rest = (rest + block).split("\n")
         yield from lines
         if len(rest) > _LONGEST_LINE:
-            raise FastqError(f"A line is longer than {_LONGEST_LINE:,} characters. Check that this is a FASTQ file.")
+            raise ToolError(f"A line is longer than {_LONGEST_LINE:,} characters. Check that this is a FASTQ file.")
     if rest:
         yield rest
 
@@ -62,8 +58,8 @@ def _check_read(number: int, header: str, bases: str, plus: str, qualities: str)
     """Check the four lines of a read, of which the first has this number."""
     name = header[1:].split(maxsplit=1)[0] if header[1:].strip() else ""
 
-    def error(line: int, problem: str) -> FastqError:
-        return FastqError(f"Line {number + line}{f', read {name!r}' if line else ''}: {problem}")
+    def error(line: int, problem: str) -> ToolError:
+        return ToolError(f"Line {number + line}{f', read {name!r}' if line else ''}: {problem}")
 
     if not header.startswith("@"):
         raise error(0, "a read must start with @ and its name. Check that each read has four lines.")

@@ -28,7 +28,8 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(NotFound, not_found)
     app.register_error_handler(JobNotFound, not_found)
-    app.register_error_handler(ParseException, _malformed_body)
+    # A chunked body that gunicorn cannot read.
+    app.register_error_handler(ParseException, lambda error: _error_page(BadRequest()))
     for kind in (*UNAVAILABLE, NoAnswer):
         app.register_error_handler(kind, _unavailable)
     if not app.debug:
@@ -60,11 +61,6 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
     if error.code == 413:
         _drain_body()
     return _error_page(error)
-
-
-def _malformed_body(error: Exception) -> ResponseReturnValue:
-    """Answer a chunked body that gunicorn cannot read."""
-    return _error_page(BadRequest())
 
 
 def _drain_body() -> None:

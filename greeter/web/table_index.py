@@ -58,7 +58,8 @@ class TableIndex:
             self._connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_VALUE)
             self._connection.set_progress_handler(lambda: time.monotonic() > self._deadline, 10_000)
             self._connection.execute("PRAGMA trusted_schema = OFF")
-            self.columns = dict(map(_column, self._read("SELECT name, json FROM columns LIMIT ?", [MAX_COLUMNS])))
+            described = self._read("SELECT name, json FROM columns LIMIT ?", [MAX_COLUMNS])
+            self.columns = {name: Column(**json.loads(column)) for name, column in described}
             check_columns(self.columns)
 
     def __enter__(self) -> Self:
@@ -138,7 +139,3 @@ class TableIndex:
         while rows := cursor.fetchmany(ROWS_PER_PAGE):
             yield from rows
             self._deadline = time.monotonic() + _SECONDS  # the client may have taken its time
-
-
-def _column(row: tuple[str, str]) -> tuple[str, Column]:
-    return row[0], Column(**json.loads(row[1]))

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from greeter import toolkit
 from greeter.toolkit import Job, sequence_files
 from greeter.toolkit.alphabets import ALPHABETS
-from greeter.toolkit.fasta import FastaCheck, FastaError, Limits
+from greeter.toolkit.errors import ToolError
+from greeter.toolkit.fasta import FastaCheck, Limits
 from greeter.toolkit.sequence_files import (
     Counts,
     FastaRecord,
@@ -92,7 +93,7 @@ def check(text: str, alphabet: str = "protein", limits: Limits = LIMITS, *, gaps
 )
 def test_an_error_names_the_first_invalid_record_and_its_line(text: str, message: str) -> None:
     """Line numbers start at 1, and the message is one or more complete sentences."""
-    with pytest.raises(FastaError, match=r"\.$") as raised:
+    with pytest.raises(ToolError, match=r"\.$") as raised:
         check(text)
     assert str(raised.value).startswith(message)
 
@@ -115,7 +116,7 @@ def test_each_alphabet_has_its_letters_and_words(alphabet: str, sequence: str, m
     """The message says what the field takes, and what to write instead."""
     text = f">a\n{sequence}\n"
     if message:
-        with pytest.raises(FastaError, match=re.escape(f"Line 2, record 'a': {message}")):
+        with pytest.raises(ToolError, match=re.escape(f"Line 2, record 'a': {message}")):
             check(text, alphabet)
     else:
         assert check(text, alphabet) == text
@@ -126,9 +127,9 @@ def test_gaps_are_accepted_on_request(alphabet: str) -> None:
     """A sequence of gaps alone is no sequence."""
     text = ">a\n--AC.A\n"
     assert check(text, alphabet, gaps=True) == text
-    with pytest.raises(FastaError, match=r"'-' and '\.' are not"):
+    with pytest.raises(ToolError, match=r"'-' and '\.' are not"):
         check(text, alphabet)
-    with pytest.raises(FastaError, match="has no sequence"):
+    with pytest.raises(ToolError, match="has no sequence"):
         check(">a\n--.\n", alphabet, gaps=True)
 
 
@@ -191,7 +192,7 @@ def test_the_check_by_block_agrees_with_a_check_of_the_whole_text(lines: list[st
     text, message = "\n".join(lines), None
     try:
         check(text, limits={"records": 1000, "residues": 10_000})
-    except FastaError as error:
+    except ToolError as error:
         message = str(error)
     expected = reference(text)
     assert (message is None) == (expected is None), message
@@ -214,7 +215,7 @@ def outcome(blocks: list[str]) -> str:
     """Return the checked text, or the message of the error."""
     try:
         return "".join(FastaCheck({"records": 1000, "residues": 10_000}).check(blocks))
-    except FastaError as error:
+    except ToolError as error:
         return str(error)
 
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from greeter.toolkit.fastq import FastqError, check_fastq
+from greeter.toolkit.errors import ToolError
+from greeter.toolkit.fastq import check_fastq
 from greeter.toolkit.sequence_files import count_reads
 from greeter.toolkit.text import text_blocks
 
@@ -37,7 +38,7 @@ def check(text: str) -> str:
 )
 def test_an_error_names_the_line_and_the_read(text: str, message: str) -> None:
     """Line numbers start at 1, and the message ends in what to do."""
-    with pytest.raises(FastqError, match=r"\.$") as raised:
+    with pytest.raises(ToolError, match=r"\.$") as raised:
         check(text)
     assert str(raised.value).startswith(message)
 
@@ -62,5 +63,5 @@ def test_what_has_four_lines_is_accepted_and_counted(tmp_path_factory: pytest.Te
 
 def test_a_line_has_a_limit() -> None:
     """A file without line ends needs no more memory than the longest read."""
-    with pytest.raises(FastqError, match=r"longer than 5,000,000 characters"):
+    with pytest.raises(ToolError, match=r"longer than 5,000,000 characters"):
         check("@r1\n" + "A" * 6_000_000)

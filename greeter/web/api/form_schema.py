@@ -69,7 +69,8 @@ def field_schema(field: Field) -> Schema:
     kind = kind_of(field)
     schema: Schema = {"type": [kind, "null"] if field.flags.optional and kind != "array" else kind}
     schema["title"] = field.label.text
-    texts = [field.description, getattr(field, "limits", ""), _meanings(field)]
+    meanings = "; ".join(f"{value or _EMPTY}: {label}" for value, label in _choices(field).items() if value != label)
+    texts = [field.description, getattr(field, "limits", ""), meanings]
     if text := " ".join(filter(None, texts)):
         schema["description"] = text
     if isinstance(field, FileField):
@@ -84,10 +85,6 @@ def field_schema(field: Field) -> Schema:
         schema |= _of_validator(validator, kind)
     shown = shown_texts(field) if isinstance(field, SelectFieldBase) else field.data not in (None, "", [])
     return schema | ({"default": json_value(field)} if shown else {})
-
-
-def _meanings(field: Field) -> str:
-    return "; ".join(f"{value or _EMPTY}: {label}" for value, label in _choices(field).items() if value != label)
 
 
 def _choices(field: Field) -> dict[str, str]:
