@@ -37,9 +37,6 @@ class Where(NamedTuple):
 class TableIndex:
     """The index of the table in a TSV file, for a `with` statement, which turns errors of reading it into BrokenIndex.
 
-    Attributes:
-        columns: The columns by their names.
-
     Raises:
         FileNotFoundError: The table has no index.
         BrokenIndex: The index cannot be read.
@@ -59,7 +56,7 @@ class TableIndex:
             self._connection.set_progress_handler(lambda: time.monotonic() > self._deadline, 10_000)
             self._connection.execute("PRAGMA trusted_schema = OFF")
             described = self._read("SELECT name, json FROM columns LIMIT ?", [MAX_COLUMNS])
-            self.columns = {name: Column(**json.loads(column)) for name, column in described}
+            self.columns = {name: Column(**json.loads(column)) for name, column in described}  # by their names
             check_columns(self.columns)
 
     def __enter__(self) -> Self:

@@ -3,7 +3,7 @@
 The modules `processes`, `jobs` and `site` have its operations, in the order of its document.
 """
 
-from greeter.web.api import cors, jobs, processes, site
+from greeter.web.api import jobs, processes, site
 from greeter.web.api.operations import bp
 
-__all__ = ["bp", "cors", "jobs", "processes", "site"]
+__all__ = ["bp", "jobs", "processes", "site"]

@@ -12,7 +12,7 @@ from greeter.web.api.form_schema import LABEL, inputs_schema
 from greeter.web.api.inputs import FORMS
 from greeter.web.api.operations import OPERATIONS, Answer, Operation
 from greeter.web.api.problem import PROBLEM
-from greeter.web.api.schemas import SCHEMAS, Schema
+from greeter.web.api.schemas import ADDRESS, COUNT, SCHEMAS, TEXT, Schema
 from greeter.web.forms import file_fields
 from greeter.web.problems import MEDIA_TYPE
 from greeter.web.services import services
@@ -23,14 +23,10 @@ _WORDS = ("title", "description", "default")
 _EXECUTION = "{processID}/execution"
 _STATUS_OF_JOB: JSONObject = {"operationId": "show_status", "parameters": {"jobID": "$response.body#/jobID"}}
 
-_HEADERS: dict[str, Schema] = {
-    "Retry-After": {"type": "integer", "minimum": 0},
-    "Location": {"type": "string", "format": "uri"},
-    "ETag": {"type": "string"},
-}
+_HEADERS = {"Retry-After": COUNT, "Location": ADDRESS, "ETag": TEXT}
 _REQUEST_HEADERS: dict[str, tuple[str, Schema]] = {
     "Idempotency-Key": ("A new random string for each job.", {"type": "string", "minLength": 1, "maxLength": 255}),
-    "If-None-Match": ("The ETag of the last response.", {"type": "string"}),
+    "If-None-Match": ("The ETag of the last response.", TEXT),
 }
 
 

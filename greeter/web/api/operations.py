@@ -4,12 +4,14 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from flask import Blueprint, url_for
+from flask import Blueprint, Response, request, url_for
 from flask.typing import ResponseReturnValue
 
 from greeter.web.api.schemas import ADDRESS, Schema, component, text
+from greeter.web.services import services
 
 bp = Blueprint("api", __name__)
+_EXPOSED = "ETag, Retry-After"  # headers that the pages of other sites may read
 
 PREFIX = "/api/v1"
 # The variable of the route for each variable of a path.
@@ -77,3 +79,20 @@ def operation(
 def link(rel: str, endpoint: str, media_type: str = "application/json", **values: str) -> dict[str, str]:
     """Return a link, as OGC API Processes has them, to an endpoint with the variables of its route."""
     return {"rel": rel, "href": url_for(endpoint, _external=True, **values), "type": media_type}
+
+
+@bp.after_app_request  # also for addresses that the API does not have
+def _allow_reading(response: Response) -> Response:
+    """Let the pages of other sites that CORS_ORIGINS names read what the API answers, but change nothing."""
+    origins = services().settings.cors_origins
+    if not origins or not request.path.startswith("/api/") or request.method not in ("GET", "HEAD", "OPTIONS"):
+        return response
+    response.vary.add("Origin")
+    origin = request.headers.get("Origin", "")
+    if "*" in origins or origin in origins:
+        response.headers["Access-Control-Allow-Origin"] = "*" if "*" in origins else origin
+        response.headers["Access-Control-Expose-Headers"] = _EXPOSED
+        if request.method == "OPTIONS":
+            response.headers["Access-Control-Allow-Methods"] = "GET"
+            response.headers["Access-Control-Allow-Headers"] = "If-None-Match"
+    return response
