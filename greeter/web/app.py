@@ -1,7 +1,7 @@
 """The application factory."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any
 
 from click import get_current_context
 from flask import Flask, Response, send_from_directory
@@ -34,13 +34,12 @@ from greeter.web import (
 _FORM_OVERHEAD = 64 * 1024  # bytes of a submission in addition to its large fields
 _MAX_FORM_PARTS = 100
 _MAX_TEXT = 16 * 1024 * 1024  # bytes of pasted text
-Function = TypeVar("Function", bound=Callable[..., object])
 
 
 class Site(Flask):
     """The application. None of its functions is a coroutine."""
 
-    def ensure_sync(self, func: Function) -> Function:
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """Return the function. Flask inspects each hook and view in each request, a tenth of the time of a poll."""
         return func
 

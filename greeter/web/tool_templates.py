@@ -2,11 +2,10 @@
 
 import traceback
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import NamedTuple
 
 from flask import Flask, current_app
-from jinja2 import Environment, TemplateError, TemplateNotFound, pass_context
+from jinja2 import Environment, TemplateError, TemplatesNotFound, pass_context
 from jinja2.runtime import Context
 
 from greeter.jobs.errors import UNAVAILABLE, JobNotFound
@@ -55,11 +54,9 @@ def tool_part(context: Context, name: str, part: str, /, **variables: object) ->
 
 def _first(templates: Environment, names: list[str], given: Mapping[str, object]) -> str:
     """Render the first of these templates that exists."""
-    for name in names:
-        with suppress(TemplateNotFound):
-            template = templates.get_template(name)
-            break
-    else:
+    try:
+        template = templates.select_template(names)
+    except TemplatesNotFound:
         return ""
     return template.render(given)
 
