@@ -1,7 +1,5 @@
 """The files of a job's attempts: what each has written, and its copy of the input."""
 
-from __future__ import annotations
-
 import os
 from contextlib import suppress
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Celery's result backend, which keeps the state of a task in the record of its job."""
 
-from __future__ import annotations
-
 import logging
 from contextlib import suppress
 from dataclasses import replace

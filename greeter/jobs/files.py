@@ -7,8 +7,6 @@ Files are written in place, by one process, before the record refers to them. No
 NFS close-to-open consistency is sufficient.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator

@@ -1,7 +1,5 @@
 """How many bytes the files of jobs take, which is limited for each client and in total."""
 
-from __future__ import annotations
-
 from contextlib import suppress
 from typing import Literal
 

@@ -1,7 +1,5 @@
 """The release of the jobs of a worker that is asked to stop."""
 
-from __future__ import annotations
-
 import logging
 import time
 from threading import Event, Thread

@@ -1,7 +1,5 @@
 """What a thread does while a tool runs: report the progress of its job, send heartbeats, and enforce limits."""
 
-from __future__ import annotations
-
 import os
 import signal
 import threading

@@ -1,12 +1,10 @@
 """The process that runs a job: its identity, what it gets, and what it has to do."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from secrets import token_hex
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from greeter.toolkit.tool import Params
 
@@ -19,7 +17,7 @@ class Runner:
     process: int | None = None  # of the pool; None: the worker's main process, which may write for any of them
 
     @classmethod
-    def new_worker(cls, name: str) -> Runner:
+    def new_worker(cls, name: str) -> Self:
         """Return the main process of a new worker with this name, which other workers may have too."""
         return cls(f"{name}-{token_hex(8)}")
 

@@ -1,7 +1,5 @@
 """Submit, cancel, requeue, end and delete jobs."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Collection
 from contextlib import suppress

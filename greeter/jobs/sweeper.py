@@ -1,7 +1,5 @@
 """Worker maintenance: requeue lost jobs, kill overdue ones, and start to delete those that have expired."""
 
-from __future__ import annotations
-
 import logging
 import time
 from collections.abc import Collection

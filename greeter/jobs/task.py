@@ -1,7 +1,5 @@
 """The Celery task that runs the function of a tool."""
 
-from __future__ import annotations
-
 import logging
 import time
 from collections.abc import Callable

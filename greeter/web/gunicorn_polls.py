@@ -1,7 +1,5 @@
 """The polls of pages, which a gunicorn worker answers together."""
 
-from __future__ import annotations
-
 import select
 import time
 from collections.abc import Iterator
@@ -30,7 +28,7 @@ class Polls:
         self._polls = select.epoll()
         requests.register(self._polls, select.EPOLLIN | select.EPOLLONESHOT)
 
-    def wait(self, client: Client, event: int) -> None:
+    def wait(self, client: "Client", event: int) -> None:
         """Report an event of a client once."""
         descriptor, events = client.conn.sock.fileno(), event | select.EPOLLONESHOT
         right = self._polls if client.is_polling else self._requests
@@ -56,7 +54,7 @@ class Polls:
             events = self._polls.poll(0, 1) if time.monotonic() < end else []
 
 
-def polls(client: Client) -> bool:
+def polls(client: "Client") -> bool:
     """Note that a request of a client was answered, and return whether its connection carries the polls of pages.
 
     These are the polls of one page, one each second, or those of many pages on a connection that a proxy keeps for

@@ -1,7 +1,5 @@
 """What templates and scripts get of a job."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from secrets import token_urlsafe
 from typing import Never, NotRequired, TypedDict

@@ -1,7 +1,5 @@
 """The page of a job with its fragment, and its result files."""
 
-from __future__ import annotations
-
 import time
 from functools import lru_cache
 from typing import NoReturn

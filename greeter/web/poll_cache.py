@@ -1,7 +1,5 @@
 """A cache of job records that polls share."""
 
-from __future__ import annotations
-
 from collections import OrderedDict
 from contextlib import suppress
 from time import monotonic
