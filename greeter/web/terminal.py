@@ -3,10 +3,10 @@
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Event, Thread
 from types import FrameType
 
 from greeter.jobs.progress import stage
+from greeter.jobs.ticker import Ticker
 from greeter.toolkit import Job, SoftTimeLimitExceeded
 
 _REFRESH = 0.1  # seconds
@@ -17,26 +17,19 @@ def progress_bar(job: Job) -> Iterator[None]:
     """Show the progress of a job on standard error while the body runs."""
     from tqdm import tqdm  # here, because the web does not need it
 
-    ended = Event()
+    with tqdm() as bar:
 
-    def show() -> None:
-        with tqdm() as bar:
-            while True:
-                last = ended.wait(_REFRESH)
-                if progress := job.progress:
-                    bar.n, bar.total, bar.unit = progress["current"], progress["total"], " " + progress["unit"]
-                    bar.set_description(stage(progress), refresh=False)
-                bar.refresh()
-                if last:
-                    return
+        def show() -> None:
+            if progress := job.progress:
+                bar.n, bar.total, bar.unit = progress["current"], progress["total"], " " + progress["unit"]
+                bar.set_description(stage(progress), refresh=False)
+            bar.refresh()
 
-    thread = Thread(target=show)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
+        try:
+            with Ticker(_REFRESH).calling(show):
+                yield
+        finally:
+            show()
 
 
 @contextmanager

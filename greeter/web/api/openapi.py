@@ -34,12 +34,9 @@ def document() -> JSONObject:
     """Make the OpenAPI document of this site."""
     paths: dict[str, JSONObject] = {}
     for operation in OPERATIONS:
-        if _EXECUTION in operation.path:
-            for tool in services().tools.values():
-                path = operation.path.replace("{processID}", tool.name)
-                paths.setdefault(path, {})[operation.method.lower()] = _described(operation, tool)
-        else:
-            paths.setdefault(operation.path, {})[operation.method.lower()] = _described(operation)
+        for tool in services().tools.values() if _EXECUTION in operation.path else [None]:
+            path = operation.path.replace("{processID}", tool.name) if tool else operation.path
+            paths.setdefault(path, {})[operation.method.lower()] = _described(operation, tool)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -56,7 +53,7 @@ def document() -> JSONObject:
     }
 
 
-def _described(operation: Operation, tool: Tool | None = None) -> JSONObject:
+def _described(operation: Operation, tool: Tool | None) -> JSONObject:
     """Describe an operation, for any tool or for one, whose name is then in its path."""
     path_parameters = [] if tool else _path_parameters(operation)
     described: JSONObject = {
