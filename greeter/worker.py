@@ -133,10 +133,10 @@ def _drain(_state: object, **_: object) -> int:
 @signals.heartbeat_sent.connect
 def _sweep(**_: object) -> None:
     watchdog.beat()
-    sweeper.intake.end_unresponsive_processes(settings.silence_limit // 2)  # this is called every two seconds
+    sweeper.intake.kill_unresponsive_processes(settings.silence_limit // 2)  # this is called every two seconds
     sweeper.run()
     mailer.run()
-    containment.end_orphans()  # last, because it fails without descriptors
+    containment.terminate_leftovers()  # last, because it fails without descriptors
 
 
 @signals.worker_shutting_down.connect

@@ -15,7 +15,7 @@ def active_jobs() -> list[str]:
 
 
 def kill_jobs(jobs: Collection[str]) -> None:
-    """Kill the processes that run these jobs, and end their descendants."""
+    """Kill the processes that run these jobs, and terminate their descendants."""
     requests = [request for request in _active_requests() if request.id in jobs]
     kill_trees(*(int(request.worker_pid) for request in requests if request.worker_pid))
 

@@ -12,7 +12,7 @@ from celery.exceptions import NotRegistered, TaskRevokedError, TimeLimitExceeded
 
 from greeter.jobs.bounds import LONGEST_TRACEBACK, MAX_PROGRESS_BYTES
 from greeter.jobs.celery_app import CeleryApp
-from greeter.jobs.containment import end_orphans, end_pool_process
+from greeter.jobs.containment import kill_pool_process, terminate_leftovers
 from greeter.jobs.errors import JobNotFound, ToolChanged, failure_result
 from greeter.jobs.runner import Runner
 from greeter.toolkit.job import Fallback
@@ -50,8 +50,8 @@ class JobBackend(BaseBackend):
         else:
             runner = self._runner_of(**kwargs)
             if not isinstance(exc, WorkerLostError):  # Celery failed outside the task, as it would with every job
-                end_pool_process(runner.process)
-            end_orphans()  # before the next attempt starts
+                kill_pool_process(runner.process)
+            terminate_leftovers()  # before the next attempt starts
             self._jobs.requeue(task_id, runner, counted=not _is_stopping(), reason=exc)
 
     def mark_as_retry(self, task_id: str, *args: object, **kwargs: object) -> None:

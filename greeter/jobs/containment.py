@@ -15,8 +15,8 @@ import psutil
 
 from greeter.jobs import leftover_processes
 from greeter.toolkit.job import Job
-from greeter.toolkit.process_guard import adopt_orphans, die_with_parent, kill_descendants
-from greeter.toolkit.process_trees import kill_orphans, kill_trees
+from greeter.toolkit.process_guard import adopt_orphans, die_with_parent, terminate_descendants
+from greeter.toolkit.process_trees import kill_trees, terminate_orphans
 
 log = logging.getLogger(__name__)
 
@@ -28,9 +28,9 @@ def prepare_worker(installation: str) -> None:
     global _helpers
     _helpers = {child.pid for child in psutil.Process().children()}  # not of a job: none has run yet
     adopt_orphans()
-    atexit.register(kill_orphans, _helpers)  # pool processes exit without calling this
+    atexit.register(terminate_orphans, _helpers)  # pool processes exit without calling this
     leftover_processes.mark_worker(installation)
-    leftover_processes.end_all()
+    leftover_processes.terminate_all()
 
 
 def prepare_pool_process() -> None:
@@ -62,25 +62,25 @@ def contained(job: Job) -> Iterator[None]:
             os._exit(os.EX_SOFTWARE)
         job.close()
         _stop_fork_server()
-        kill_descendants()
+        terminate_descendants()
 
 
-def end_orphans() -> None:
-    """End what lost pool processes and lost workers left behind. Does nothing outside the main process of a worker."""
+def terminate_leftovers() -> None:
+    """Terminate what lost pool processes and workers left behind. Does nothing outside a worker's main process."""
     if _helpers is None:
         return
     pool = {process.pid for process in billiard.active_children() if process.pid}
-    kill_orphans(pool.union(_helpers))
-    leftover_processes.end_all()
+    terminate_orphans(pool.union(_helpers))
+    leftover_processes.terminate_all()
 
 
-def end_pool_process(pid: int | None) -> None:
+def kill_pool_process(pid: int | None) -> None:
     """Kill the process with this id if it belongs to the pool of this worker. The pool replaces it."""
     if pid and pid in {process.pid for process in billiard.active_children()}:
         kill_trees(pid)
 
 
-def end_pool() -> None:
+def kill_pool() -> None:
     """Kill all processes of the pool, in the main process of a worker that is stopping."""
     kill_trees(*{child.pid for child in psutil.Process().children()}.difference(_helpers or ()))
 
@@ -88,8 +88,8 @@ def end_pool() -> None:
 def exit_at_once() -> NoReturn:
     """End every process that a job started, and the main process of a worker without waiting for its threads."""
     try:
-        end_pool()
-        kill_orphans(_helpers or ())
+        kill_pool()
+        terminate_orphans(_helpers or ())
     finally:
         os._exit(os.EX_OK)
 

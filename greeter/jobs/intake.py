@@ -10,7 +10,7 @@ from typing import Any
 import kombu
 
 from greeter.jobs.consumer import Consumer
-from greeter.jobs.containment import end_pool_process
+from greeter.jobs.containment import kill_pool_process
 from greeter.settings import Settings
 from greeter.toolkit.tool import Tool
 
@@ -48,12 +48,12 @@ class Intake:
         tasks = self._tasks
         return [queue for queue in self._queues if tasks and tasks.consuming_from(queue)]
 
-    def end_unresponsive_processes(self, most: int) -> None:
+    def kill_unresponsive_processes(self, most: int) -> None:
         """Kill processes that were unresponsive in more than `most` checks. Another one gets their jobs."""
         pool = self._consumer.pool if self._consumer else None
         for pid in pool._pool.unresponsive(most) if pool else []:
             log.warning("replacing process %s: it does not respond", pid)
-            end_pool_process(pid)
+            kill_pool_process(pid)
 
     @property
     def _tasks(self) -> kombu.Consumer | None:

@@ -15,7 +15,7 @@ from secrets import randbits
 
 import psutil
 
-from greeter.toolkit.process_guard import kill, terminate
+from greeter.toolkit.process_guard import terminate
 
 _SECONDS = 1  # after which ending processes is given up, because they may start others
 _INSTALLATION_BITS, _WORKER_BITS = 24, 37
@@ -38,15 +38,14 @@ def mark_pool_process() -> None:
         resource.setrlimit(resource.RLIMIT_RTTIME, (mark - 1, mark))
 
 
-def end_all() -> None:
-    """End the marked processes of this installation whose main process is gone.
+def terminate_all() -> None:
+    """Terminate the marked processes of this installation whose main process is gone.
 
     It gives up after a second, because a process that waits for a disk cannot be killed. Call it again later.
     """
     own, end_at = _limits()[1], time.monotonic() + _SECONDS
     while _is_mark(own) and (found := _leftover(own)):
         terminate(found)
-        kill(found)
         if time.monotonic() > end_at:
             break
 

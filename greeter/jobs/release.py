@@ -8,7 +8,7 @@ from celery.worker import state
 from redis import RedisError
 
 from greeter.jobs.active_jobs import active_jobs, kill_jobs
-from greeter.jobs.containment import end_pool, exit_at_once
+from greeter.jobs.containment import exit_at_once, kill_pool
 from greeter.jobs.runner import Runner
 from greeter.jobs.service import JobService
 
@@ -54,7 +54,7 @@ class Release:
         self._requeue(jobs)
         while not self._stopped.wait(_STOP_TIME):
             # Celery still waits for a process that it has just sent a job, although it has dropped that job.
-            end_pool()
+            kill_pool()
             try:
                 running = self._jobs.store.running_jobs()
             except RedisError as error:  # the main thread may wait for its replies for minutes

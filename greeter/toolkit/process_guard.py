@@ -19,7 +19,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 import psutil
@@ -51,11 +51,11 @@ def main() -> int:
         )
         threading.Thread(target=_kill_when_the_job_ends, daemon=True).start()
     except (BlockingIOError, RuntimeError):  # the limit of processes is reached
-        kill_descendants()
+        terminate_descendants()
         os.kill(os.getpid(), NO_PROCESS_SIGNAL)
         raise
     status = program.wait()
-    kill_descendants()
+    terminate_descendants()
     return status
 
 
@@ -69,8 +69,8 @@ def die_with_parent() -> None:
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def kill_descendants() -> None:
-    """End all descendants of this process, and return when none is left.
+def terminate_descendants() -> None:
+    """Terminate all descendants of this process, and return when none is left.
 
     This process must adopt orphans. Then every descendant is its child or has an ancestor that is, so none is left
     when it has no child. A list of processes would not show that: they fork and are adopted while it is made.
@@ -82,8 +82,8 @@ def kill_descendants() -> None:
         time.sleep(0.001)
 
 
-def terminate(processes: Collection[psutil.Process]) -> None:
-    """Ask processes to end, and wait for a moment until they have."""
+def terminate(processes: Sequence[psutil.Process]) -> None:
+    """Send TERM to processes, and KILL, children first, if one of them is left after a moment."""
     for process in processes:
         with suppress(psutil.Error):
             process.terminate()
@@ -91,6 +91,7 @@ def terminate(processes: Collection[psutil.Process]) -> None:
         if not any(map(_is_alive, processes)):
             return
         time.sleep(_INTERVAL)
+    kill(processes[::-1])
 
 
 def _is_alive(process: psutil.Process) -> bool:
@@ -108,7 +109,7 @@ def _limit(kind: int, value: int) -> None:
 
 def _kill_when_the_job_ends() -> None:
     os.read(0, 1)  # returns when the pipe closes
-    kill_descendants()
+    terminate_descendants()
 
 
 def _has_children() -> bool:
@@ -122,7 +123,7 @@ def _has_children() -> bool:
 
 
 def kill(processes: Iterable[psutil.Process]) -> None:
-    """Kill processes, without waiting until they have ended."""
+    """Send KILL to processes, without waiting until they have ended."""
     for process in processes:
         with suppress(psutil.Error):
             process.kill()

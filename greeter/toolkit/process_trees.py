@@ -1,4 +1,7 @@
-"""Kill a worker's leftover processes and their descendants: those of a job, its programs or their guards."""
+"""End a worker's leftover processes and their descendants: those of a job, its programs or their guards.
+
+As elsewhere, to kill is to send KILL at once, and to terminate is to send TERM, and KILL a moment later.
+"""
 
 import os
 import time
@@ -11,8 +14,8 @@ import psutil
 from greeter.toolkit.process_guard import kill, terminate
 
 
-def kill_orphans(spared: Collection[int]) -> None:
-    """End the children of this process, with their descendants, except those whose ids are spared.
+def terminate_orphans(spared: Collection[int]) -> None:
+    """Terminate the children of this process, with their descendants, except those whose ids are spared.
 
     It gives up after a second, because a process that waits for a disk cannot be killed. Call it again later.
     """
@@ -31,7 +34,7 @@ def kill_orphans(spared: Collection[int]) -> None:
 
 
 def kill_trees(*pids: int) -> None:
-    """Kill processes at once, then end their descendants.
+    """Kill processes, then terminate their descendants.
 
     Those that they start in the meantime are adopted by the subreaper.
     """
@@ -39,7 +42,6 @@ def kill_trees(*pids: int) -> None:
     descendants = [process for process in _with_descendants(roots) if process not in roots]
     kill(roots)  # first, so that a tool does not report that its program was terminated
     terminate(descendants)
-    kill(descendants[::-1])
 
 
 def _orphans(spared: Collection[int]) -> list[psutil.Process]:

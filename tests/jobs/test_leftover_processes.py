@@ -25,7 +25,7 @@ if not os.fork():
     print(subprocess.Popen(["env", "-i", "setsid", "sleep", "300"], stdout=-3).pid, flush=True)
 time.sleep(300)
 """
-SWEEP = "from greeter.jobs.leftover_processes import end_all, mark_worker; mark_worker({!r}); end_all()"
+SWEEP = "from greeter.jobs.leftover_processes import terminate_all, mark_worker; mark_worker({!r}); terminate_all()"
 
 
 class Family(NamedTuple):

@@ -23,8 +23,8 @@ while time.time() < end:
 """
 START = """
 import os, subprocess, sys, time
-from greeter.toolkit.process_guard import adopt_orphans, kill_descendants
-from greeter.toolkit.process_trees import kill_orphans
+from greeter.toolkit.process_guard import adopt_orphans, terminate_descendants
+from greeter.toolkit.process_trees import terminate_orphans
 adopt_orphans()
 start = lambda code: subprocess.Popen([sys.executable, "-c", code])
 """
@@ -39,13 +39,13 @@ def run(code: str) -> str:
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a process adopt its orphans")
 def test_a_chain_of_forking_processes_is_killed() -> None:
     """Each process lives for less than a millisecond, and has its own session."""
-    code = f"start({COMET!r}); time.sleep(0.3); kill_descendants()\n"
+    code = f"start({COMET!r}); time.sleep(0.3); terminate_descendants()\n"
     assert run(code + "try: os.wait()\nexcept ChildProcessError: print('none')") == "none\n"
 
 
 def test_a_spared_child_survives() -> None:
     """The worker spares its pool processes."""
-    code = "a, b = start('input()'), start('input()'); kill_orphans({a.pid}); print(a.poll(), b.poll() is None)"
+    code = "a, b = start('input()'), start('input()'); terminate_orphans({a.pid}); print(a.poll(), b.poll() is None)"
     assert run(code.replace("input()", "import time; time.sleep(60)") + "; a.kill()") == "None False\n"
 
 
@@ -60,9 +60,9 @@ done = threading.Event()
 thread.start()
 while not found: time.sleep(0.01)
 children, psutil.Process.children = psutil.Process.children, None
-kill_orphans({spared.pid, found[0].pid})
+terminate_orphans({spared.pid, found[0].pid})
 psutil.Process.children = children
-kill_orphans({spared.pid})
+terminate_orphans({spared.pid})
 print(found[0].poll() is None)
 done.set(); spared.kill()
 """
