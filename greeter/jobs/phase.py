@@ -6,15 +6,12 @@ from celery import states
 
 
 class Phase(StrEnum):
-    """The phases of a job as shown to users. The Lua scripts use a single phase, `ended`, for the last four.
-
-    STOPPED means a partial result at the time limit.
-    """
+    """The phases of a job as shown to users: those of the Lua scripts, with the outcome instead of `ended`."""
 
     WAITING = "waiting"
     RUNNING = "running"
     FINISHED = "finished"
-    STOPPED = "stopped"
+    STOPPED = "stopped"  # at the time limit, with a partial result
     FAILED = "failed"
     CANCELLED = "cancelled"
 

@@ -29,7 +29,7 @@ Only store, worker_store, scripts, redis_copy, lua/ and the limiter use the keys
 | `named:<database>` | set | the jobs that use the database |
 | `removed:<database>` | string | exists for an hour after the database was removed |
 | `token:<sha256>` | string | the id of the job that a form or request created, for as long as the job exists |
-| `statistics` | hash | how many jobs ended, how, and how long they ran |
+| `statistics` | hash | how many jobs ended, by tool and outcome, and how long they ran |
 | `write_check` | string | shows that Redis takes writes |
 | `limits:...` | string | how often each client submitted in this minute; not on the disk (greeter/web/limits.py) |
 

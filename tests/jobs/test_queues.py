@@ -297,7 +297,7 @@ def test_newcomers_cannot_starve_a_client(site: Installation) -> None:
     waits = [after - before for before, after in pairwise(starts)]
     assert len(waits) > 8
     assert all(wait <= 2 * clients for wait, clients in zip(waits, active, strict=False))
-    assert site.redis.zcard("clients:celery") < 50  # those that have had their turn are forgotten
+    assert site.redis.zcard("clients:celery") < 50  # those whose next job would be first anyway are forgotten
 
 
 @pytest.mark.parametrize("fails", [False, True])  # because no worker had its tool
@@ -337,7 +337,7 @@ def test_a_cancelled_job_whose_turn_is_over_does_not_give_it_to_the_next_one(sit
 
 
 def test_a_job_that_restarts_does_not_let_newcomers_pass(site: Installation) -> None:
-    """Its turn was before that of jobs that have started since."""
+    """Its score is below that of jobs that have started since."""
     store = site.store
     jobs = [create(store, number, "a") for number in range(5)]
     for _ in range(2):

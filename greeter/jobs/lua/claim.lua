@@ -11,8 +11,9 @@ if phase() == 'waiting' then
   if signature ~= '' and submitted and submitted ~= signature then return 'changed' end
   local function one_more(field) return (get(field) or 0) + 1 end
   redis.call(
-    'HSET', key, 'state', 'STARTED', 'worker', worker, 'process', process, 'versions', versions, 'started', now,
-    'heartbeat_at', NOT_HERE, 'attempts', one_more('attempts'), 'claims', one_more('claims'), 'score', take_turn()
+    'HSET', key, 'score', leave_queue_to_start(),
+    'state', 'STARTED', 'worker', worker, 'process', process, 'versions', versions, 'started', now,
+    'heartbeat_at', NOT_HERE, 'attempts', one_more('attempts'), 'claims', one_more('claims')
   )
   redis.call('ZADD', RUNNING, now, job_id)
 elseif not is_run_by(worker, process) then

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Store how many bytes the files of a job take. May run at any time and any number of times.
+-- Store how many bytes the files of a job take. May run at any time, and repeatedly.
 --
 -- ARGV: 1 job id, 2 bytes
 -- Returns: nil

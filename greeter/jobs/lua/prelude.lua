@@ -15,7 +15,7 @@ local RUNNING, ENDED, QUEUES = 'jobs:running', 'jobs:ended', 'queues'
 local UNFIT, TOOLS, SERVED_TOOLS, STATISTICS = 'unfit', 'tools', 'workers:tools', 'statistics'
 local CLOCK, BYTES, MAILS = 'clock', 'bytes', 'mails'
 local DEFAULT_QUEUE = 'celery'
-local PHASES = {SUCCESS = 'finished', FAILURE = 'failed', REVOKED = 'cancelled'}
+local OUTCOMES = {SUCCESS = 'finished', FAILURE = 'failed', REVOKED = 'cancelled'}  -- and 'stopped'; see finish.lua
 local NOT_HERE = '9e99'  -- heartbeat_at, for workers of version 0.2.0; the last heartbeat is in RUNNING now
 local CLOCK_TOLERANCE = 5  -- seconds; a time further in the future was stored before the clock was set back
 
@@ -28,7 +28,7 @@ local function phase()
   local state = get('state')
   if not state then return nil end
   if state == 'PENDING' then return 'waiting' end
-  return PHASES[state] and 'ended' or 'running'
+  return OUTCOMES[state] and 'ended' or 'running'
 end
 
 -- Whether the job is running, and this runner claimed it. Process '' is the main process of the worker.

@@ -134,10 +134,10 @@ local function waiting_jobs()
 end
 
 -- Returns the score of the job of this queue that started last.
-local function turn_of(queue) return tonumber(redis.call('HGET', 'fair:' .. queue, 'turn') or 0) end
+local function score_of_last_started(queue) return tonumber(redis.call('HGET', 'fair:' .. queue, 'turn') or 0) end
 
--- Adds the job to its queue.
-local function place(score)
+-- Adds the job to its queue with a score.
+local function add_to_queue(score)
   local queue = my_queue()
   redis.call('ZADD', 'queue:' .. queue, score, job_id)
   redis.call('ZADD', 'waiting:' .. queue, now, job_id)
@@ -155,13 +155,13 @@ end
 local function join_queue(client)
   local queue = my_queue()
   local last = redis.call('ZSCORE', 'clients:' .. queue, client)
-  local score = math.max(turn_of(queue) + 0.5, (last or -1) + 1)
+  local score = math.max(score_of_last_started(queue) + 0.5, (last or -1) + 1)
   redis.call('ZADD', 'clients:' .. queue, score, client)
-  place(score + redis.call('HINCRBY', 'fair:' .. queue, 'sequence', 1) % 1e6 * 1e-7)
+  add_to_queue(score + redis.call('HINCRBY', 'fair:' .. queue, 'sequence', 1) % 1e6 * 1e-7)
 end
 
 -- Puts a requeued job back at its old place, ahead of jobs that have never started.
-local function rejoin_queue() place(get('score') or 0) end
+local function rejoin_queue() add_to_queue(get('score') or 0) end
 
 -- Removes the job from its queue. `send` is send_next() if a worker has taken the message, or else dispatch(). Scores
 -- start at 0 again before they lose precision, when no job is waiting.
@@ -172,17 +172,17 @@ local function leave_queue(send)
   if redis.call('ZREM', 'sent:' .. queue, job_id) == 1 then send(queue) end
   if redis.call('ZCARD', 'queue:' .. queue) > 0 then return end
   redis.call('DEL', 'clients:' .. queue)
-  if turn_of(queue) > 1e6 then redis.call('DEL', 'fair:' .. queue) end
+  if score_of_last_started(queue) > 1e6 then redis.call('DEL', 'fair:' .. queue) end
 end
 
--- Records that it is the turn of the job, which leaves its queue, and returns its score. Clients that would be next
--- anyway are forgotten.
-local function take_turn()
+-- Removes the job from its queue because it starts, and returns its score. Forgets clients whose next job would be
+-- first anyway.
+local function leave_queue_to_start()
   local queue = my_queue()
   local score = redis.call('ZSCORE', 'queue:' .. queue, job_id) or 0
-  local turn = math.max(turn_of(queue), math.floor(2 * score) / 2)
-  redis.call('HSET', 'fair:' .. queue, 'turn', turn)
-  redis.call('ZREMRANGEBYSCORE', 'clients:' .. queue, '-inf', turn - 0.5)
+  local last_started = math.max(score_of_last_started(queue), math.floor(2 * score) / 2)  -- without the fraction
+  redis.call('HSET', 'fair:' .. queue, 'turn', last_started)
+  redis.call('ZREMRANGEBYSCORE', 'clients:' .. queue, '-inf', last_started - 0.5)
   leave_queue(send_next)
   return score
 end

@@ -9,9 +9,9 @@ local stale = {}
 for _, range in ipairs({{'-inf', now - silence_limit}, {now + CLOCK_TOLERANCE, '+inf'}}) do
   for _, running in ipairs(redis.call('ZRANGEBYSCORE', RUNNING, unpack(range))) do
     local worker, heartbeat_at = unpack(redis.call('HMGET', 'job:' .. running, 'worker', 'heartbeat_at'))
-    local is_new = heartbeat_at == NOT_HERE
-    if not is_new then redis.call('ZADD', RUNNING, heartbeat_at, running) end  -- by a worker of version 0.2.0
-    if is_new or is_older(heartbeat_at, silence_limit) then
+    local is_of_old_version = heartbeat_at ~= NOT_HERE  -- claimed by a worker of version 0.2.0
+    if is_of_old_version then redis.call('ZADD', RUNNING, heartbeat_at, running) end
+    if not is_of_old_version or is_older(heartbeat_at, silence_limit) then
       stale[#stale + 1] = running
       stale[#stale + 1] = worker or ''
     end
