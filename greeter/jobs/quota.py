@@ -1,7 +1,6 @@
 """How many bytes the files of jobs take, which is limited for each client and in total."""
 
 from contextlib import suppress
-from typing import Literal
 
 from greeter.jobs.files import JobFiles
 from greeter.jobs.runner import Runner
@@ -20,11 +19,11 @@ class Quota:
         """Return the keyed hash that stands for a client; see `Scripts.keyed_hash`."""
         return self._scripts.keyed_hash(client, waits=waits)
 
-    def size(self, job_id: str, *, is_running: bool = False) -> int | Literal[""]:
-        """Return how many bytes the files of a job take, or an empty text if this machine does not have them."""
+    def size(self, job_id: str, *, is_running: bool = False) -> int | None:
+        """Return how many bytes the files of a job take, or None if this machine does not have them."""
         with suppress(OSError):  # DATA_DIR cannot be used, as fitness.py reports
-            return self._files.size(job_id, is_running=is_running) or ""  # 0: there is no folder
-        return ""
+            return self._files.size(job_id, is_running=is_running) or None  # 0: there is no folder
+        return None
 
     def measure(self, job_id: str) -> None:
         """Store how many bytes the files of a job take now, if this machine has its folder."""

@@ -92,7 +92,7 @@ class WorkerStore:
         if is_end and state != SUCCESS:  # after SUCCESS, the task has synced them
             with suppress(OSError):  # storing the end state matters more
                 self.attempts.sync(job_id)  # before anyone is shown that the job has ended
-        size = self.quota.size(job_id) if is_end else ""
+        size = (is_end and self.quota.size(job_id)) or ""
         run = self._scripts.run_confirmed if is_end else self._scripts.run
         reply = run("update", job_id, *runner.args, state, int(is_end), size, *flat(fields))
         if reply and is_end:
