@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -24,6 +25,7 @@ from bench.support.table import Line, print_table
 from greeter import create_app
 from greeter.jobs.runner import Runner
 from greeter.jobs.submission import Submission
+from greeter.web.poll_cache import CACHE_SECONDS
 from greeter.web.services import services
 from tests.conftest import Installation
 
@@ -69,6 +71,7 @@ class Request(NamedTuple):
             tag = status_and_headers(self.port, path)[1]["HX-PTag"]
             if status_and_headers(self.port, path, **{"HX-PTag": tag})[0] == 304:
                 return tag
+            time.sleep(CACHE_SECONDS)  # until both processes have read the change
         raise AssertionError(f"{path} changes with each request")
 
 
