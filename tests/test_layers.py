@@ -54,7 +54,13 @@ MAY_IMPORT = {
 """What each part of greeter may import. Nothing may import the entry points: greeter itself, worker, embedded_redis."""
 WEB_LIBRARIES = {"flask", "jinja2", "werkzeug"}
 FACADES = {"greeter", "greeter.toolkit", "greeter.web.api"}  # packages that import their own modules
-IMPORT_FUNCTIONS = {"__import__", "import_module", "resolve_name", "import_string", "symbol_by_name", "run_module"}
+IMPORT_FUNCTIONS = {
+    *("__import__", "import_module", "resolve_name", "import_string", "import_object", "import_from_cwd"),
+    *("symbol_by_name", "run_module", "run_path", "entry_points"),
+    *("exec", "eval", "builtins", "importlib"),  # the modules only as a whole, of which any function can be taken
+    *("SourceFileLoader", "SourcelessFileLoader", "ExtensionFileLoader", "FileFinder", "zipimporter"),
+    *("spec_from_file_location", "spec_from_loader", "module_from_spec", "exec_module", "load_module"),
+}
 MAY_COMPUTE_IMPORTS = {"greeter.tools", "greeter.celery_command"}  # of the files of tools, and of Celery's commands
 
 
@@ -106,10 +112,11 @@ def modules_in_strings(source: str) -> set[str]:
 
 
 def import_functions_of(source: str) -> set[str]:
-    """Return the functions to which a source refers that import a module with a computed name."""
-    nodes = ast.walk(ast.parse(source))
+    """Return what a source refers to that imports a module with a computed name, or runs a text."""
+    nodes = list(ast.walk(ast.parse(source)))
     names = {getattr(node, field, None) for node in nodes for field in ("id", "attr", "name")}
-    return {name for name in names if name in IMPORT_FUNCTIONS}
+    compiles = {"compile"} & {node.id for node in nodes if isinstance(node, ast.Name)}  # re.compile is an attribute
+    return {name for name in names if name in IMPORT_FUNCTIONS} | compiles
 
 
 def loads_of(source: str, module: str) -> set[str]:
@@ -178,6 +185,18 @@ def test_a_module_imports_only_what_its_part_may_import(path: Path) -> None:
         ("greeter.jobs.task", "from pkgutil import resolve_name"),
         ("greeter.jobs.task", "app = pkgutil.resolve_name(path)"),
         ("greeter.jobs.task", "app = __import__(name)"),
+        ("greeter.jobs.task", "exec(text)"),
+        ("greeter.jobs.task", "create_app = eval(text)"),
+        ("greeter.jobs.task", "run = FunctionType(compile(text, '', 'exec'), globals())"),
+        ("greeter.jobs.task", "run = builtins.compile"),
+        ("greeter.jobs.task", "from builtins import exec as run"),
+        ("greeter.jobs.task", "load = getattr(importlib, name)"),
+        ("greeter.jobs.task", "from importlib.machinery import SourceFileLoader"),
+        ("greeter.jobs.task", "spec = util.spec_from_file_location(name, path)"),
+        ("greeter.jobs.task", "spec.loader.exec_module(module)"),
+        ("greeter.jobs.task", "from runpy import run_path as load"),
+        ("greeter.jobs.task", "from zipimport import zipimporter"),
+        ("greeter.jobs.task", "apps = entry_points(group=name)"),
         ("greeter.jobs.task", "def run():\n    import flask"),
         ("greeter.toolkit.job", "def run():\n    from flask.views import View"),
     ],
