@@ -1,7 +1,7 @@
 """The Lua scripts follow the conventions, and only few modules name keys of Redis."""
 
 import re
-from itertools import takewhile
+from itertools import dropwhile, takewhile
 from pathlib import Path
 
 import pytest
@@ -11,19 +11,20 @@ from tests.conftest import ROOT
 
 SCRIPTS = sorted(ROOT.glob("greeter/jobs/lua/*.lua"))
 SHARED = scripts._SHARED  # prepended to the others
+BINDING = re.compile(r"local [\w, ]+ = (unpack\(ARGV\)|ARGV\[\d+\])")
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
 def test_a_script_begins_with_what_it_takes_and_returns(path: Path) -> None:
-    """Where it is shared, with the scripts that it is prepended to. Arguments are bound to names before their use."""
+    """Where it is shared, with the scripts that it is prepended to. Arguments are bound to plain names first."""
     lines = [line for line in path.read_text().splitlines() if not line.startswith("#!")]
     head = "\n".join(takewhile(lambda line: line.startswith("--"), lines))
     if path.stem in SHARED:
         assert head.startswith("-- Prepended to ")
         return
     assert re.search(r"^-- \w.*\n(--.*\n)*--\n-- ARGV: 1 .*\n(--   .*\n)*-- Returns: ", head)
-    body = lines[head.count("\n") + 1 :]
-    assert [line for line in body if re.search(r"ARGV\[\d", line) and not line.startswith("local ")] == []
+    body = dropwhile(BINDING.fullmatch, lines[head.count("\n") + 1 :])
+    assert [line for line in body if re.search(r"(ARGV|KEYS)\[\d|unpack\(ARGV\)", line)] == []
 
 
 def test_only_the_documented_modules_use_keys() -> None:
