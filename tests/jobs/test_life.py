@@ -192,6 +192,7 @@ class Life(RuleBasedStateMachine):
         return bool(mine and (process is None or model.mine == f"{worker}/{process}"))
 
 
+@pytest.mark.slow
 def test_records_match_the_model_after_any_calls(with_redis: Installation) -> None:
     """Late calls of any kind never change an end state."""
     limits = settings(max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck))

@@ -80,6 +80,7 @@ class Queue(RuleBasedStateMachine):
         assert listed(self.store) == jobs[:WINDOW]
 
 
+@pytest.mark.slow
 def test_places_are_exact_although_workers_have_different_tools(with_redis: Installation) -> None:
     """Whichever worker gets a message, and however often."""
     limits = settings(max_examples=10, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck))

@@ -406,6 +406,7 @@ class Queue(RuleBasedStateMachine):
         assert [start_next(self.store) for _ in jobs] == jobs
 
 
+@pytest.mark.slow
 def test_places_and_shares_match_the_model_after_any_calls(site: Installation) -> None:
     """The place that is shown is exact, and each client gets its share."""
     limits = settings(max_examples=15, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck))

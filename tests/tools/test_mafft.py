@@ -27,7 +27,10 @@ def own_output(sequences: Path, *options: str) -> bytes:
     return subprocess.run(command, check=True, capture_output=True).stdout
 
 
-@pytest.mark.parametrize("text", [EXAMPLE.read_text(), PROTEINS, NAMES, DNA, DNA.replace("T", "U").lower()])
+@pytest.mark.parametrize(
+    "text",
+    [pytest.param(EXAMPLE.read_text(), marks=pytest.mark.slow), PROTEINS, NAMES, DNA, DNA.replace("T", "U").lower()],
+)
 def test_both_files_are_what_mafft_writes(tmp_path: Path, text: str) -> None:
     """They are the same byte for byte, whatever the number of cores."""
     sequences = tmp_path / "sequences"

@@ -207,6 +207,7 @@ def test_the_fields_of_a_form(app: Flask, body: bytes, fields: dict[str, list[st
         assert request.form.to_dict(flat=False) == fields
 
 
+@pytest.mark.slow
 def test_the_escapes_in_a_form_take_little_memory(client: FlaskClient) -> None:
     """Python takes a hundred times the memory of what it decodes at once."""
     body = b"person=" + b"%41" * 1_000_000
