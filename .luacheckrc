@@ -6,7 +6,7 @@ max_line_length = 120
 read_globals = {"redis", "cjson", "KEYS", "ARGV"}
 
 for _, name in ipairs(SHARED) do
-  local path = "greeter/jobs/lua/" .. name .. ".lua"
+  local path = "greeter/jobs/records/lua/" .. name .. ".lua"
   files[path] = {ignore = {"211"}} -- unused in this file alone
   local file = io.open(path)
   for line in file and file:lines() or function() end do

@@ -18,10 +18,11 @@ from gunicorn.config import Config
 from gunicorn.glogging import Logger
 from gunicorn.workers.base import Worker
 
-from greeter.jobs import fitness, redis_check
+from greeter.jobs.records import redis_check
+from greeter.jobs.worker import fitness
 from greeter.logs import configure
 from greeter.settings_loader import load_settings
-from greeter.web import gunicorn_worker
+from greeter.web.server import gunicorn_worker
 
 _log = logging.getLogger("gunicorn.error")
 _settings = load_settings()
@@ -65,7 +66,7 @@ def on_starting(arbiter: Arbiter) -> None:
     if arbiter.cfg.reload:
         return
     arbiter.app.wsgi()  # not through preload_app, which loads it before there is the folder
-    import_module("greeter.web.malformed")  # which each process needs too
+    import_module("greeter.web.server.malformed")  # which each process needs too
     # The collector writes to every object that it visits, and so would copy the shared memory to each process.
     gc.collect()
     gc.freeze()

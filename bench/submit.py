@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 from flask import Flask
 
 from greeter import create_app
-from greeter.jobs.scripts import Scripts
+from greeter.jobs.records.scripts import Scripts
 from tests.conftest import PROCFILE, Installation
 
 CLIENTS, SUBMISSIONS, ROUNDS = 20, 10, 12

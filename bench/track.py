@@ -15,10 +15,10 @@ from tqdm import tqdm
 
 from bench.support.table import Line, print_table
 from greeter.jobs.progress import Report
-from greeter.jobs.reporting import reporting
+from greeter.jobs.records.store import Store
 from greeter.jobs.runner import Claim, HeartbeatReply, Runner
 from greeter.jobs.service import JobService
-from greeter.jobs.store import Store
+from greeter.jobs.worker.reporting import reporting
 from greeter.settings import Settings
 from greeter.toolkit import Job
 

@@ -19,7 +19,7 @@ import psutil
 from flask import Flask
 
 from greeter import create_app
-from greeter.web import request_body
+from greeter.web.input import request_body
 from tests.conftest import PROCFILE, Installation, wait_for
 from tests.http import fetch
 

@@ -16,19 +16,20 @@ from kombu import Queue
 from redis import RedisError
 
 from greeter import tools
-from greeter.jobs import containment, fitness, redis_check, resource_limits
-from greeter.jobs.celery_app import CeleryApp
-from greeter.jobs.consumer import Consumer
 from greeter.jobs.errors import JobNotFound
-from greeter.jobs.intake import Intake, queues_to_serve
-from greeter.jobs.mailer import Mailer
-from greeter.jobs.meter import Meter
-from greeter.jobs.pool_process import PoolProcess
-from greeter.jobs.registration import register_tools
-from greeter.jobs.release import Release
+from greeter.jobs.mail.mailer import Mailer
+from greeter.jobs.records import redis_check
+from greeter.jobs.recovery.intake import Intake, queues_to_serve
+from greeter.jobs.recovery.sweeper import Sweeper
+from greeter.jobs.recovery.watchdog import Watchdog
 from greeter.jobs.runner import Runner
-from greeter.jobs.sweeper import Sweeper
-from greeter.jobs.watchdog import Watchdog
+from greeter.jobs.worker import containment, fitness, resource_limits
+from greeter.jobs.worker.celery_app import CeleryApp
+from greeter.jobs.worker.consumer import Consumer
+from greeter.jobs.worker.meter import Meter
+from greeter.jobs.worker.pool_process import PoolProcess
+from greeter.jobs.worker.registration import register_tools
+from greeter.jobs.worker.release import Release
 from greeter.logs import configure
 from greeter.settings_loader import load_settings
 

@@ -32,13 +32,14 @@ from redis import Redis, RedisError
 from redis import TimeoutError as RedisTimeoutError
 
 from greeter import create_app, tools
-from greeter.jobs import probe, scripts
-from greeter.jobs.celery_app import CeleryApp
 from greeter.jobs.errors import UNAVAILABLE
+from greeter.jobs.files import probe
 from greeter.jobs.record import Record
+from greeter.jobs.records import scripts
+from greeter.jobs.records.statistics import QueueStatistics
+from greeter.jobs.records.store import Store
 from greeter.jobs.service import JobService
-from greeter.jobs.statistics import QueueStatistics
-from greeter.jobs.store import Store
+from greeter.jobs.worker.celery_app import CeleryApp
 from greeter.settings import Settings
 from tests.compiled import CompiledRule, CompiledTemplates
 from tests.tiers import may_select

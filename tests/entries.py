@@ -9,7 +9,8 @@ from celery.worker.control import control_command
 from flask import Flask
 
 from greeter import create_app, tools
-from greeter.jobs import probe, scripts
+from greeter.jobs.files import probe
+from greeter.jobs.records import scripts
 
 tools.__path__.append(str(Path(__file__).parent / "zoo"))
 
@@ -29,7 +30,7 @@ def web() -> Flask:
     _REDIS_SECONDS, how long the application waits for DATA_DIR and Redis: a machine that stalls would otherwise be an
     outage of them. Where they are empty, the application waits as long as on a site.
     """
-    from greeter.web import gunicorn_worker  # here, because a worker of Celery does without gunicorn
+    from greeter.web.server import gunicorn_worker  # here, because a worker of Celery does without gunicorn
 
     for name in os.environ.keys() & {"_HEAD_SECONDS", "_BODY_SECONDS"}:
         setattr(gunicorn_worker, name, int(os.environ[name]))

@@ -13,7 +13,7 @@ from typing import Any
 from redis import Redis
 
 from greeter.embedded_redis import _find_server
-from greeter.jobs.celery_app import CeleryApp
+from greeter.jobs.worker.celery_app import CeleryApp
 from tests.conftest import ROOT, Installation, find_program, free_port, listens, wait_for
 
 CERTIFY = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2"

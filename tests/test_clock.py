@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from greeter.jobs.cleaner import Cleaner
+from greeter.jobs.recovery.cleaner import Cleaner
 from tests.conftest import Installation, compiled_library, wait_for
 from tests.test_recovery import running
 

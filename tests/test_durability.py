@@ -18,7 +18,7 @@ import pytest
 from redis import Redis
 
 from greeter.embedded_redis import _find_server
-from greeter.jobs.celery_app import CeleryApp
+from greeter.jobs.worker.celery_app import CeleryApp
 from tests.conftest import Installation, compiled_library, free_port, wait_for
 from tests.http import fetch, post, submit
 

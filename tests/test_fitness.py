@@ -16,11 +16,11 @@ import psutil
 import pytest
 
 from greeter import create_app
-from greeter.jobs import fitness
-from greeter.jobs.bounds import MAX_FILES
 from greeter.jobs.errors import CHANGED_PROCESS, TOO_MANY_FILES
+from greeter.jobs.files.bounds import MAX_FILES
 from greeter.jobs.installation import MARKER
-from greeter.jobs.sweeper import Sweeper
+from greeter.jobs.recovery.sweeper import Sweeper
+from greeter.jobs.worker import fitness
 from tests.conftest import PROCFILE, ROOT, Installation, compiled_library, skip, small_disk, wait_for
 from tests.http import fetch, post
 from tests.test_recovery import diary, process_of, running
@@ -30,14 +30,14 @@ COMMANDS = {name: PROCFILE[name].split()[1:] for name in ("web", "worker")}
 
 
 CHECK = """
-from greeter.jobs import fitness
+from greeter.jobs.worker import fitness
 
 from greeter.settings_loader import load_settings
 fitness.check(load_settings())
 """
 AS_NOBODY = """
 import os
-from greeter.jobs import fitness
+from greeter.jobs.worker import fitness
 from greeter.settings_loader import load_settings
 
 settings = load_settings()

@@ -27,7 +27,7 @@ def leave_free_memory() -> int:
 
 _JOBS = """
 from greeter import free_memory
-from greeter.jobs.resource_limits import limited_resources
+from greeter.jobs.worker.resource_limits import limited_resources
 from greeter.toolkit.job import Job
 
 def run_job() -> None:
@@ -43,7 +43,7 @@ print(before - private())
 
 _WEB = """
 from gunicorn.config import Config
-from greeter.web.gunicorn_worker import Worker
+from greeter.web.server.gunicorn_worker import Worker
 
 worker = Worker(1, 1, [], None, 30, Config(), None)
 before = leave_free_memory()

@@ -160,17 +160,17 @@ def test_a_module_imports_only_what_its_part_may_import(path: Path) -> None:
 @pytest.mark.parametrize(
     ("module", "line"),
     [
-        ("greeter.jobs.task", "import greeter"),
-        ("greeter.jobs.task", "from greeter import create_app"),
-        ("greeter.jobs.task", "from greeter.web import services"),
-        ("greeter.jobs.task", "def run():\n    from greeter.web.app import create_app"),
-        ("greeter.toolkit.job", "from greeter.jobs.files import JobFiles"),
+        ("greeter.jobs.worker.task", "import greeter"),
+        ("greeter.jobs.worker.task", "from greeter import create_app"),
+        ("greeter.jobs.worker.task", "from greeter.web import services"),
+        ("greeter.jobs.worker.task", "def run():\n    from greeter.web.app import create_app"),
+        ("greeter.toolkit.job", "from greeter.jobs.files.folders import JobFiles"),
         ("greeter.toolkit.job", "if TYPE_CHECKING:\n    from greeter.settings import Settings"),
-        ("greeter.tools.greet", "import greeter.jobs.store"),
+        ("greeter.tools.greet", "import greeter.jobs.records.store"),
         ("greeter.web.pages", "from greeter import worker"),
         ("greeter.web.pages", "import wsgi"),
         ("greeter.web.pages", "import flowerconfig"),
-        ("greeter.jobs.task", "def run():\n    from tests import zoo"),
+        ("greeter.jobs.worker.task", "def run():\n    from tests import zoo"),
         ("greeter.toolkit.job", "from bench.poll import main"),
         ("greeter.tools.greet", "from tests.servers import start"),
         ("greeter.tools.greet", "import pip_audit"),  # of requirements-dev.in
@@ -178,26 +178,26 @@ def test_a_module_imports_only_what_its_part_may_import(path: Path) -> None:
         ("greeter.tools.greet", "import numpyy"),
         ("greeter.tools", "import_module('greeter.web.app')"),
         ("greeter.tools", "import_module(name='greeter.web.app')"),
-        ("greeter.jobs.celery_app", "options = {'worker_pool': 'greeter.web.app:Pool'}"),
-        ("greeter.jobs.celery_app", "options = {'result_backend': 'greeter.web.app.Backend'}"),
-        ("greeter.jobs.task", "importlib.import_module(f'greeter.{part}')"),
-        ("greeter.jobs.task", "from importlib import import_module as load"),
-        ("greeter.jobs.task", "from pkgutil import resolve_name"),
-        ("greeter.jobs.task", "app = pkgutil.resolve_name(path)"),
-        ("greeter.jobs.task", "app = __import__(name)"),
-        ("greeter.jobs.task", "exec(text)"),
-        ("greeter.jobs.task", "create_app = eval(text)"),
-        ("greeter.jobs.task", "run = FunctionType(compile(text, '', 'exec'), globals())"),
-        ("greeter.jobs.task", "run = builtins.compile"),
-        ("greeter.jobs.task", "from builtins import exec as run"),
-        ("greeter.jobs.task", "load = getattr(importlib, name)"),
-        ("greeter.jobs.task", "from importlib.machinery import SourceFileLoader"),
-        ("greeter.jobs.task", "spec = util.spec_from_file_location(name, path)"),
-        ("greeter.jobs.task", "spec.loader.exec_module(module)"),
-        ("greeter.jobs.task", "from runpy import run_path as load"),
-        ("greeter.jobs.task", "from zipimport import zipimporter"),
-        ("greeter.jobs.task", "apps = entry_points(group=name)"),
-        ("greeter.jobs.task", "def run():\n    import flask"),
+        ("greeter.jobs.worker.celery_app", "options = {'worker_pool': 'greeter.web.app:Pool'}"),
+        ("greeter.jobs.worker.celery_app", "options = {'result_backend': 'greeter.web.app.Backend'}"),
+        ("greeter.jobs.worker.task", "importlib.import_module(f'greeter.{part}')"),
+        ("greeter.jobs.worker.task", "from importlib import import_module as load"),
+        ("greeter.jobs.worker.task", "from pkgutil import resolve_name"),
+        ("greeter.jobs.worker.task", "app = pkgutil.resolve_name(path)"),
+        ("greeter.jobs.worker.task", "app = __import__(name)"),
+        ("greeter.jobs.worker.task", "exec(text)"),
+        ("greeter.jobs.worker.task", "create_app = eval(text)"),
+        ("greeter.jobs.worker.task", "run = FunctionType(compile(text, '', 'exec'), globals())"),
+        ("greeter.jobs.worker.task", "run = builtins.compile"),
+        ("greeter.jobs.worker.task", "from builtins import exec as run"),
+        ("greeter.jobs.worker.task", "load = getattr(importlib, name)"),
+        ("greeter.jobs.worker.task", "from importlib.machinery import SourceFileLoader"),
+        ("greeter.jobs.worker.task", "spec = util.spec_from_file_location(name, path)"),
+        ("greeter.jobs.worker.task", "spec.loader.exec_module(module)"),
+        ("greeter.jobs.worker.task", "from runpy import run_path as load"),
+        ("greeter.jobs.worker.task", "from zipimport import zipimporter"),
+        ("greeter.jobs.worker.task", "apps = entry_points(group=name)"),
+        ("greeter.jobs.worker.task", "def run():\n    import flask"),
         ("greeter.toolkit.job", "def run():\n    from flask.views import View"),
     ],
 )
@@ -210,7 +210,7 @@ def test_a_refused_import_is_found(module: str, line: str) -> None:
 def test_relative_imports_are_refused(line: str) -> None:
     """The test of the layers would not see what they import."""
     with pytest.raises(AssertionError, match="relative import"):
-        refused_imports(line, "greeter.jobs.task")
+        refused_imports(line, "greeter.jobs.worker.task")
 
 
 def test_there_is_no_import_cycle() -> None:
@@ -218,8 +218,8 @@ def test_there_is_no_import_cycle() -> None:
     graph = {name_of(path): loads_of(path.read_text(), name_of(path)) for path in MODULES}
     list(TopologicalSorter(graph).static_order())
     for module, line in (
-        ("greeter.jobs.store", "from greeter.jobs.service import Jobs"),
-        ("greeter.jobs", "from greeter.jobs import store"),  # which imports greeter.jobs first
+        ("greeter.jobs.records.store", "from greeter.jobs.service import Jobs"),
+        ("greeter.jobs.records", "from greeter.jobs.records import store"),  # which imports greeter.jobs.records first
         ("greeter.toolkit.job", "from greeter.toolkit import tool"),
     ):
         with pytest.raises(CycleError):

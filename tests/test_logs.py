@@ -52,7 +52,7 @@ def test_events_are_dropped_while_nobody_reads_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("logger", "shown"), [("greeter.jobs.sweeper", "jobs.sweeper"), ("greeter", "web"), ("greeters.x", "greeters.x")]
+    ("logger", "shown"), [("greeter.jobs.service", "jobs.service"), ("greeter", "web"), ("greeters.x", "greeters.x")]
 )
 def test_loggers_of_ours_have_no_prefix(logger: str, shown: str) -> None:
     """The name of the package is not that of the site. Libraries keep their names."""

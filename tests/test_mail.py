@@ -12,7 +12,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
-from greeter.jobs.mails import MailState
+from greeter.jobs.mail.mails import MailState
 from tests.conftest import PATIENCE, Installation, wait_for
 from tests.http import fetch, post, submit, wait_for_end
 from tests.mail import MailServer

@@ -11,9 +11,9 @@ import psutil
 import pytest
 
 from greeter import tools
-from greeter.jobs import redis_check
 from greeter.jobs.errors import DISK_FULL, TOO_MANY_BYTES, UNAVAILABLE
 from greeter.jobs.record import Record
+from greeter.jobs.records import redis_check
 from greeter.jobs.runner import Runner
 from greeter.jobs.submission import Submission
 from tests.conftest import PATIENCE, Installation, largest_file, wait_for

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from redis.exceptions import NoPermissionError
 
-from greeter.jobs.mails import MailState
+from greeter.jobs.mail.mails import MailState
 from greeter.jobs.submission import Submission
 from tests.conftest import ROOT, Installation, wait_for
 from tests.http import fetch, post, submit, wait_for_end

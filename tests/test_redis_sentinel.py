@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 from redis import TimeoutError as RedisTimeoutError
 
-from greeter.jobs import redis_check, scripts
-from greeter.jobs.celery_app import CeleryApp
 from greeter.jobs.errors import UNAVAILABLE
+from greeter.jobs.records import redis_check, scripts
+from greeter.jobs.worker.celery_app import CeleryApp
 from greeter.settings import Settings
 from tests.conftest import Installation, needs, wait_for
 from tests.http import submit

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from greeter.jobs import redis_check
-from greeter.jobs.celery_app import CeleryApp
 from greeter.jobs.errors import UNAVAILABLE
+from greeter.jobs.records import redis_check
+from greeter.jobs.worker.celery_app import CeleryApp
 from greeter.settings import Settings
 from greeter.settings_loader import SettingsError, read_settings
 from tests.conftest import PATIENCE, ROOT, Installation, needs

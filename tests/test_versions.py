@@ -46,7 +46,7 @@ def write_version(folder: Path, **tools: list[str]) -> Path:
         fields = "; ".join(f"{parameter} = StringField()" for parameter in parameters)
         code = TOOL.format(name=name, fields=fields, parameters=", ".join(parameters), version=folder.name)
         (folder / f"greeter/tools/{name}.py").write_text(code)
-    scripts = folder / "greeter/jobs/scripts.py"
+    scripts = folder / "greeter/jobs/records/scripts.py"
     scripts.write_text(scripts.read_text().replace("_PATIENCE = 1 ", f"_PATIENCE = {PATIENCE} "))  # as in the tests
     return folder
 

@@ -10,11 +10,11 @@ from celery import states
 from celery.backends.base import BaseBackend
 from celery.exceptions import NotRegistered, TaskRevokedError, TimeLimitExceeded, WorkerLostError
 
-from greeter.jobs.bounds import LONGEST_TRACEBACK, MAX_PROGRESS_BYTES
-from greeter.jobs.celery_app import CeleryApp
-from greeter.jobs.containment import kill_pool_process, terminate_leftovers
 from greeter.jobs.errors import JobNotFound, ToolChanged, failure_result
+from greeter.jobs.files.bounds import LONGEST_TRACEBACK, MAX_PROGRESS_BYTES
 from greeter.jobs.runner import Runner
+from greeter.jobs.worker.celery_app import CeleryApp
+from greeter.jobs.worker.containment import kill_pool_process, terminate_leftovers
 from greeter.toolkit.job import Fallback
 from greeter.toolkit.json_types import JSONObject
 

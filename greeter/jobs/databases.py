@@ -13,9 +13,9 @@ from dataclasses import replace
 from errno import EEXIST, ENOTEMPTY
 from pathlib import Path
 
-from greeter.jobs.probe import NoAnswer, Probe
+from greeter.jobs.files.probe import NoAnswer, Probe
+from greeter.jobs.files.trees import sync_path, sync_tree
 from greeter.jobs.staging import staged
-from greeter.jobs.trees import sync_path, sync_tree
 from greeter.toolkit.database import ABOUT, Database
 from greeter.toolkit.json_types import JSON
 

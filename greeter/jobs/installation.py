@@ -10,7 +10,7 @@ from pathlib import Path
 from secrets import token_hex
 from tempfile import TemporaryDirectory
 
-from greeter.jobs.store import Store
+from greeter.jobs.records.store import Store
 
 MARKER = Path(".installation/id")
 

@@ -14,15 +14,15 @@ from kombu.utils.json import dumps
 from redis import RedisError
 
 from greeter.jobs.errors import JobNotFound, Unfit, failure_result
-from greeter.jobs.fitness import Fitness
+from greeter.jobs.files.probe import NoAnswer
 from greeter.jobs.log_fields import LogFields, log_fields
 from greeter.jobs.params import file_params, size_of
-from greeter.jobs.probe import NoAnswer
+from greeter.jobs.records.scripts import Fields
+from greeter.jobs.records.store import Store
+from greeter.jobs.records.worker_store import MAX_ATTEMPTS
 from greeter.jobs.runner import Runner
-from greeter.jobs.scripts import Fields
-from greeter.jobs.store import Store
 from greeter.jobs.submission import CancelOutcome, Submission
-from greeter.jobs.worker_store import MAX_ATTEMPTS
+from greeter.jobs.worker.fitness import Fitness
 from greeter.toolkit.tool import Params, Tool
 
 log = logging.getLogger("greeter.job")

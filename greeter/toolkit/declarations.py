@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeGuard, get_args, get_origin,
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-# The list of a queue has its name, so it must not be another key: of greeter (jobs/scripts.py), greeter 0.2.0 or kombu.
+# The list of a queue has its name, so it must not be another key: of greeter (jobs/records/scripts.py),
+# greeter 0.2.0 or kombu.
 RESERVED_QUEUES = {
     *("bytes", "client_key", "clock", "installation", "mails", "queues", "statistics", "tools", "unfit", "write_check"),
     *("workers", "unacked", "unacked_index", "unacked_mutex"),

@@ -12,9 +12,7 @@ from greeter.settings import Settings
 from greeter.settings_loader import load_settings
 from greeter.web import (
     api,
-    cli,
     compression,
-    describe,
     errors,
     health,
     job_actions,
@@ -22,7 +20,6 @@ from greeter.web import (
     mail,
     metrics,
     pages,
-    request_body,
     request_log,
     security,
     services,
@@ -30,6 +27,8 @@ from greeter.web import (
     template_filters,
     tool_templates,
 )
+from greeter.web.commands import cli, describe
+from greeter.web.input import request_body
 
 _FORM_OVERHEAD = 64 * 1024  # bytes of a submission in addition to its large fields
 _MAX_FORM_PARTS = 100

@@ -4,7 +4,7 @@ import time
 
 from redis import RedisError
 
-from greeter.jobs.store import Store
+from greeter.jobs.records.store import Store
 from greeter.toolkit.installed import missing_programs
 from greeter.toolkit.tool import Tool
 

@@ -5,7 +5,7 @@ from functools import partial
 from flask import Flask, Response
 from flask_compress import Compress
 
-from greeter.jobs.media_types import TEXT_TYPES
+from greeter.jobs.files.media_types import TEXT_TYPES
 
 # Answers to polls are smaller. To compress one takes half as long as everything else, and saves less than a packet.
 _MIN_SIZE = 4096  # bytes

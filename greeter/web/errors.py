@@ -11,12 +11,12 @@ from redis import RedisError, ResponseError
 from werkzeug.exceptions import BadRequest, HTTPException, InternalServerError, NotFound, ServiceUnavailable
 
 from greeter.jobs.errors import UNAVAILABLE, JobNotFound
-from greeter.jobs.probe import NoAnswer
+from greeter.jobs.files.probe import NoAnswer
 from greeter.logs import REQUEST
+from greeter.web.input.submitting import RETRY_AFTER
 from greeter.web.problems import error_problem, explain
 from greeter.web.request_log import UNLOGGED_ENDPOINTS
 from greeter.web.services import services
-from greeter.web.submitting import RETRY_AFTER
 
 # Errors of disks, including those of file servers, and of a machine that cannot open more files. They are not bugs.
 _OF_MACHINE = {EDQUOT, EHOSTDOWN, EIO, EMFILE, ENFILE, ENODEV, ENOSPC, ENOTCONN, ENXIO, EROFS, ESTALE, ETIMEDOUT}

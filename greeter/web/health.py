@@ -6,8 +6,8 @@ from flask import Blueprint
 from flask.typing import ResponseReturnValue
 from redis import RedisError
 
-from greeter.jobs.redis_check import risk
-from greeter.jobs.statistics import Statistics
+from greeter.jobs.records.redis_check import risk
+from greeter.jobs.records.statistics import Statistics
 from greeter.web.services import services
 
 bp = Blueprint("health", __name__, url_prefix="/health")

@@ -4,11 +4,11 @@ from flask import Blueprint, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from greeter.web.errors import missing_file
-from greeter.web.forms import make_form
+from greeter.web.input.forms import make_form
+from greeter.web.input.uploads import of_job
 from greeter.web.job_context import can_run_again, context_of
 from greeter.web.pages import find_tool, form_page, submit_job
 from greeter.web.services import services
-from greeter.web.uploads import of_job
 
 _FILES_GONE = "The input files were deleted, because this job was cancelled before it started. Enter them again."
 

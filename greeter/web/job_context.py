@@ -6,15 +6,15 @@ from typing import Never, NotRequired, TypedDict
 
 from markupsafe import Markup
 
+from greeter.jobs.files.result_files import ResultFile, result_files
 from greeter.jobs.phase import Phase
 from greeter.jobs.progress import ReportedProgress
-from greeter.jobs.reader import Provenance
 from greeter.jobs.record import Record
-from greeter.jobs.result_files import ResultFile, result_files
+from greeter.jobs.records.reader import Provenance
 from greeter.toolkit.json_types import JSON
 from greeter.toolkit.tool import signature
-from greeter.web import downloads
-from greeter.web.previews import Previews
+from greeter.web.results import downloads
+from greeter.web.results.previews import Previews
 from greeter.web.services import services
 
 _SHORTEST_WAIT, _LONGEST_WAIT = 2, 60  # seconds until a script asks again

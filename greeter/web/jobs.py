@@ -9,16 +9,17 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import NotFound
 from werkzeug.routing import BaseConverter
 
+from greeter.jobs.files.result_files import ResultFile
 from greeter.jobs.record import Record
-from greeter.jobs.result_files import ResultFile
-from greeter.jobs.samples import PREFIX
-from greeter.web import crate, downloads
+from greeter.jobs.records.samples import PREFIX
 from greeter.web.errors import missing_file, not_found
 from greeter.web.job_context import JobStatus, context_of, files_of, status_of, wait_headers
 from greeter.web.poll_cache import PollCache
+from greeter.web.provenance import crate
+from greeter.web.results import downloads
+from greeter.web.results.table_index import BrokenIndex
+from greeter.web.results.table_view import selection
 from greeter.web.services import services
-from greeter.web.table_index import BrokenIndex
-from greeter.web.table_view import selection
 
 _FRAGMENTS = 256  # kept in each process, about 2 KB each: one rendering serves all who watch a job
 _RENEWAL = 15  # seconds; style.css shows a notice on a page that got no fragment for twice as long

@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import TooManyRequests
 
 from greeter.jobs.errors import UNAVAILABLE
-from greeter.jobs.mails import AskOutcome, MailState
+from greeter.jobs.mail.mails import AskOutcome, MailState
 from greeter.jobs.record import Record
 from greeter.web.job_context import context_of
 from greeter.web.limits import client_address

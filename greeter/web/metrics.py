@@ -14,9 +14,9 @@ from prometheus_client.registry import Collector
 from redis import RedisError
 
 from greeter.jobs.phase import Phase
-from greeter.jobs.redis_check import risk
+from greeter.jobs.records.redis_check import risk
+from greeter.jobs.records.statistics import QueueStatistics, Statistics
 from greeter.jobs.service import JobService
-from greeter.jobs.statistics import QueueStatistics, Statistics
 from greeter.web import health
 from greeter.web.services import services
 

@@ -8,13 +8,20 @@ from wtforms import Form
 
 from greeter.jobs.submission import Filenames, Submission
 from greeter.toolkit.tool import Params, Tool
-from greeter.web.forms import accept_files, current_request, filenames_of, make_form, submission_limit, submitted_data
+from greeter.web.input.forms import (
+    accept_files,
+    current_request,
+    filenames_of,
+    make_form,
+    submission_limit,
+    submitted_data,
+)
+from greeter.web.input.submitting import Refusal, Refused, refusal_of
+from greeter.web.input.submitting import submit as submit_checked
+from greeter.web.input.uploads import of_example
 from greeter.web.limits import client_address
 from greeter.web.services import services
-from greeter.web.submitting import Refusal, Refused, refusal_of
-from greeter.web.submitting import submit as submit_checked
 from greeter.web.template_filters import printable
-from greeter.web.uploads import of_example
 
 _MAX_LABEL_LENGTH = 80
 

@@ -6,7 +6,7 @@ from time import monotonic
 
 from greeter.jobs.errors import JobNotFound
 from greeter.jobs.record import Record
-from greeter.jobs.samples import PREFIX
+from greeter.jobs.records.samples import PREFIX
 from greeter.web.services import Services
 
 CACHE_SECONDS = 0.3  # for which a reading is shared: less than between two polls of a page

@@ -6,12 +6,12 @@ from typing import cast
 
 from flask import Flask, current_app
 
-from greeter.jobs.celery_app import CeleryApp
 from greeter.jobs.databases import Databases
-from greeter.jobs.reader import JobReader, Provenance
 from greeter.jobs.record import Record
-from greeter.jobs.samples import PREFIX, Samples
+from greeter.jobs.records.reader import JobReader, Provenance
+from greeter.jobs.records.samples import PREFIX, Samples
 from greeter.jobs.service import JobService
+from greeter.jobs.worker.celery_app import CeleryApp
 from greeter.settings import Settings
 from greeter.toolkit.tool import Tool
 from greeter.tools import SAMPLES, ToolFile, usable

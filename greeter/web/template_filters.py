@@ -12,9 +12,9 @@ from humanize import naturalsize, precisedelta
 from greeter.jobs import progress as estimates
 from greeter.jobs.progress import ReportedProgress
 from greeter.version import RELEASED, __version__
-from greeter.web.residues import coloured
+from greeter.web.results.residues import coloured
+from greeter.web.results.table_view import cell_text
 from greeter.web.services import services
-from greeter.web.table_view import cell_text
 
 Value = TypeVar("Value")
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from greeter.jobs.attempts import Attempts
-from greeter.jobs.bounds import MAX_FILES
-from greeter.jobs.files import JobFiles
+from greeter.jobs.files.attempts import Attempts
+from greeter.jobs.files.bounds import MAX_FILES
+from greeter.jobs.files.folders import JobFiles
 from greeter.toolkit import Job
 
 

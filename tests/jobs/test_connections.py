@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import redis
 
-from greeter.jobs.connections import Connections
+from greeter.jobs.records.connections import Connections
 from tests.conftest import PATIENCE, Installation
 
 pytestmark = pytest.mark.redis

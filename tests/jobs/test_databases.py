@@ -6,9 +6,9 @@ import pytest
 
 from greeter.jobs.databases import Databases
 from greeter.jobs.errors import DatabaseRemoved
+from greeter.jobs.records.store import Store
 from greeter.jobs.runner import Runner
 from greeter.jobs.staging import staged
-from greeter.jobs.store import Store
 from greeter.jobs.submission import Submission
 from greeter.toolkit import ToolError
 from greeter.toolkit.database import Database

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from greeter.jobs.files import JobFiles
+from greeter.jobs.files.folders import JobFiles
 from greeter.toolkit import Job
 
 

@@ -18,14 +18,16 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has 
 # A main process, its pool process, and a daemon without an environment.
 WORKER = """
 import os, subprocess, sys, time
-from greeter.jobs.leftover_processes import mark_pool_process, mark_worker
+from greeter.jobs.worker.leftover_processes import mark_pool_process, mark_worker
 mark_worker(sys.argv[1])
 if not os.fork():
     mark_pool_process()
     print(subprocess.Popen(["env", "-i", "setsid", "sleep", "300"], stdout=-3).pid, flush=True)
 time.sleep(300)
 """
-SWEEP = "from greeter.jobs.leftover_processes import terminate_all, mark_worker; mark_worker({!r}); terminate_all()"
+SWEEP = (
+    "from greeter.jobs.worker.leftover_processes import terminate_all, mark_worker; mark_worker({!r}); terminate_all()"
+)
 
 
 class Family(NamedTuple):

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule, run_state_machine_as_test
 
 from greeter.jobs.errors import JobNotFound
+from greeter.jobs.records.store import Store
+from greeter.jobs.records.worker_store import MAX_ATTEMPTS
 from greeter.jobs.runner import Runner
-from greeter.jobs.store import Store
 from greeter.jobs.submission import Submission
-from greeter.jobs.worker_store import MAX_ATTEMPTS
 from tests.conftest import Installation
 
 pytestmark = pytest.mark.redis

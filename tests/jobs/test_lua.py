@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from greeter.jobs import scripts
+from greeter.jobs.records import scripts
 from tests.conftest import ROOT
 
-SCRIPTS = sorted(ROOT.glob("greeter/jobs/lua/*.lua"))
+SCRIPTS = sorted(ROOT.glob("greeter/jobs/records/lua/*.lua"))
 SHARED = scripts._SHARED  # prepended to the others
 BINDING = re.compile(r"local [\w, ]+ = (unpack\(ARGV\)|ARGV\[\d+\])")
 

@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
-from greeter.jobs.mail_server import deliver
-from greeter.jobs.mailer import Mailer
-from greeter.jobs.mails import MailState
+from greeter.jobs.mail.mail_server import deliver
+from greeter.jobs.mail.mailer import Mailer
+from greeter.jobs.mail.mails import MailState
+from greeter.jobs.records.scripts import texts
 from greeter.jobs.runner import Runner
-from greeter.jobs.scripts import texts
 from greeter.jobs.submission import Submission
 from greeter.smtp_url import SmtpUrl
 from tests.conftest import ROOT, Installation, wait_for
@@ -29,8 +29,8 @@ from tests.servers import issue, make_authority, use
 pytestmark = pytest.mark.redis
 
 _SEND = """
-from greeter.jobs.mailer import Mailer
-from greeter.jobs.store import Store
+from greeter.jobs.mail.mailer import Mailer
+from greeter.jobs.records.store import Store
 from greeter.settings_loader import load_settings
 settings = load_settings()
 Mailer(Store(settings), settings).send_all()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from greeter.jobs.media_types import format_of, kind_of, media_type
+from greeter.jobs.files.media_types import format_of, kind_of, media_type
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ import pytest
 from celery.worker import state
 
 from greeter.jobs.errors import TOO_MANY_BYTES
-from greeter.jobs.meter import Meter
 from greeter.jobs.runner import Runner
 from greeter.jobs.submission import Submission
+from greeter.jobs.worker.meter import Meter
 from tests.conftest import PATIENCE, Installation
 
 pytestmark = pytest.mark.redis

@@ -7,8 +7,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from greeter.jobs import pictures
-from greeter.jobs.pictures import draw_pictures, find_picture
+from greeter.jobs.files import pictures
+from greeter.jobs.files.pictures import draw_pictures, find_picture
 from tests.conftest import PATIENCE
 from tests.zoo.publishing import pdf
 

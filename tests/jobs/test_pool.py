@@ -13,7 +13,7 @@ import pytest
 from billiard.context import ForkProcess
 from kombu.asynchronous import Hub
 
-from greeter.jobs.pool import Pool
+from greeter.jobs.worker.pool import Pool
 from tests.conftest import wait_for
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="only Linux has descriptors of processes")

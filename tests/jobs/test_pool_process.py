@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from greeter.jobs import fitness
 from greeter.jobs.errors import CHANGED_PROCESS, DISK_ERROR, user_message
-from greeter.jobs.pool_process import PoolProcess, Requeue
-from greeter.jobs.store import Store
+from greeter.jobs.records.store import Store
+from greeter.jobs.worker import fitness
+from greeter.jobs.worker.pool_process import PoolProcess, Requeue
 from tests.conftest import Installation, free_port
 
 pytestmark = pytest.mark.redis

@@ -6,8 +6,8 @@ from itertools import count
 
 import pytest
 
-from greeter.jobs import probe
-from greeter.jobs.probe import NoAnswer, NoThread, Probe
+from greeter.jobs.files import probe
+from greeter.jobs.files.probe import NoAnswer, NoThread, Probe
 from tests.conftest import PATIENCE, wait_for
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import pytest
 
-from greeter.jobs.process_state import ProcessState
+from greeter.jobs.worker.process_state import ProcessState
 
 
 def sleepers(number: int) -> list[threading.Thread]:

@@ -7,8 +7,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
+from greeter.jobs.records.store import Store
 from greeter.jobs.runner import Runner
-from greeter.jobs.store import Store
 from tests.conftest import Installation
 from tests.jobs.test_queues import WINDOW, claim, create, listed, take, waiting
 

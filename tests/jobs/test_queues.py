@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from wtforms import Form
 
-from greeter.jobs import scripts
+from greeter.jobs.records import scripts
+from greeter.jobs.records.store import Store
 from greeter.jobs.runner import Runner
-from greeter.jobs.store import Store
 from greeter.toolkit.declarations import RESERVED_QUEUES
 from greeter.toolkit.tool import tool
 from tests.conftest import Installation

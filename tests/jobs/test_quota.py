@@ -9,8 +9,8 @@ import pytest
 
 from greeter import tools
 from greeter.jobs.errors import TooManyBytes
+from greeter.jobs.records.store import Store
 from greeter.jobs.runner import Claim, Runner
-from greeter.jobs.store import Store
 from greeter.jobs.submission import Submission
 from tests.conftest import Installation
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from greeter.jobs import redis_check
+from greeter.jobs.records import redis_check
 from tests.conftest import PROCFILE, ROOT, Installation, free_port
 from tests.servers import server
 

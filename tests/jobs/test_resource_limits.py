@@ -12,7 +12,7 @@ from tests.conftest import ROOT
 _JOBS = """
 import resource
 from pathlib import Path
-from greeter.jobs.resource_limits import limited_resources
+from greeter.jobs.worker.resource_limits import limited_resources
 from greeter.toolkit.job import Job
 
 def run_job() -> int:

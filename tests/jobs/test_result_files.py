@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from greeter.jobs.files import JobFiles
-from greeter.jobs.result_files import result_files
+from greeter.jobs.files.folders import JobFiles
+from greeter.jobs.files.result_files import result_files
 from greeter.toolkit import Job
 from greeter.toolkit.outputs import read_sentences
 

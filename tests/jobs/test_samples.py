@@ -11,7 +11,7 @@ import pytest
 
 from greeter import tools
 from greeter.jobs.errors import JobNotFound
-from greeter.jobs.samples import Samples
+from greeter.jobs.records.samples import Samples
 from greeter.jobs.submission import Submission
 from greeter.toolkit import Job
 from greeter.toolkit.outputs import read_sentences

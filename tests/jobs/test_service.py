@@ -8,8 +8,8 @@ from celery.result import AsyncResult
 
 from greeter import tools
 from greeter.jobs.errors import JobNotFound
-from greeter.jobs.registration import register_tools
 from greeter.jobs.runner import Runner
+from greeter.jobs.worker.registration import register_tools
 from greeter.toolkit import ToolError
 from tests.conftest import PATIENCE, Installation, wait_for
 from tests.http import go_on

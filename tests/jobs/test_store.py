@@ -13,16 +13,16 @@ import pytest
 import redis
 from kombu.utils.json import dumps
 
-from greeter.jobs.cleaner import Cleaner
 from greeter.jobs.errors import JobNotFound, QueueFull, StorageFull, TooManyBytes, TooManyJobs
+from greeter.jobs.files.probe import NoAnswer
 from greeter.jobs.log_fields import log_fields
-from greeter.jobs.probe import NoAnswer
 from greeter.jobs.record import Record
+from greeter.jobs.records.scripts import Fields
+from greeter.jobs.records.store import Store
+from greeter.jobs.records.worker_store import MAX_STARTS
+from greeter.jobs.recovery.cleaner import Cleaner
 from greeter.jobs.runner import Claim, Runner
-from greeter.jobs.scripts import Fields
-from greeter.jobs.store import Store
 from greeter.jobs.submission import Submission
-from greeter.jobs.worker_store import MAX_STARTS
 from greeter.settings import Settings
 from tests.conftest import Installation, free_port, largest_file, small_disk
 

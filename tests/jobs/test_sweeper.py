@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from greeter.jobs.cleaner import Cleaner
+from greeter.jobs.recovery.cleaner import Cleaner
+from greeter.jobs.recovery.sweeper import Sweeper
 from greeter.jobs.runner import Runner
-from greeter.jobs.sweeper import Sweeper
 from tests.conftest import PATIENCE, Installation, wait_for
 
 pytestmark = pytest.mark.redis

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from greeter.jobs.registration import max_cores
-from greeter.jobs.task import ToolTask
+from greeter.jobs.worker.registration import max_cores
+from greeter.jobs.worker.task import ToolTask
 from greeter.settings import Settings
 from greeter.toolkit import Job, SoftTimeLimitExceeded
 from greeter.toolkit.tool import Tool

@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from greeter.jobs.ticker import Ticker
+from greeter.jobs.worker.ticker import Ticker
 from tests.conftest import PATIENCE, wait_for
 
 

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from greeter.jobs.attempts import Attempts
-from greeter.jobs.files import JobFiles
-from greeter.jobs.trees import remove, walk
+from greeter.jobs.files.attempts import Attempts
+from greeter.jobs.files.folders import JobFiles
+from greeter.jobs.files.trees import remove, walk
 from tests.conftest import ROOT
 
 REMOVE = """
 import os, pathlib, tempfile
-from greeter.jobs.trees import remove
+from greeter.jobs.files.trees import remove
 if os.getuid() == 0:
     os.chdir("/")
     os.setuid(65534)

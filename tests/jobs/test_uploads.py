@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from greeter.jobs.uploads import NEW, Uploads
+from greeter.jobs.files.uploads import NEW, Uploads
 from greeter.settings import Settings
 
 ADA, BOB = "a" * 32, "b" * 32  # hashes of clients

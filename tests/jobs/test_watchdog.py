@@ -4,9 +4,9 @@ import time
 
 import pytest
 
-from greeter.jobs import scripts
-from greeter.jobs.store import Store
-from greeter.jobs.watchdog import Watchdog
+from greeter.jobs.records import scripts
+from greeter.jobs.records.store import Store
+from greeter.jobs.recovery.watchdog import Watchdog
 from tests.conftest import PATIENCE, Installation, wait_for
 
 

@@ -14,7 +14,7 @@ from redis import RedisError
 from greeter.jobs.errors import DISK_FULL, LOST, TIME_LIMIT_REACHED, JobNotFound
 from greeter.jobs.params import paths_in
 from greeter.jobs.record import Record
-from greeter.jobs.worker_store import MAX_ATTEMPTS
+from greeter.jobs.records.worker_store import MAX_ATTEMPTS
 from tests.conftest import Installation, wait_for
 from tests.mail import MailServer
 

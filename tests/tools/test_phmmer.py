@@ -15,8 +15,8 @@ from flask import Flask, render_template
 from flask.testing import FlaskClient
 from werkzeug.datastructures import MultiDict
 
-from greeter.jobs.reader import Provenance
-from greeter.jobs.result_files import ResultFile
+from greeter.jobs.files.result_files import ResultFile
+from greeter.jobs.records.reader import Provenance
 from greeter.toolkit import Job, SoftTimeLimitExceeded
 from greeter.toolkit.job import Fallback
 from greeter.tools import SAMPLES
@@ -25,9 +25,9 @@ from greeter.tools.phmmer import EXAMPLES, alignments, phmmer
 from greeter.tools.phmmer import report as reporting
 from greeter.tools.phmmer.found import Found
 from greeter.tools.phmmer.hits import _HEADER, COLUMNS
-from greeter.web.forms import make_form
-from greeter.web.previews import Previews
-from greeter.web.table_index import TableIndex, Where
+from greeter.web.input.forms import make_form
+from greeter.web.results.previews import Previews
+from greeter.web.results.table_index import TableIndex, Where
 from tests.conftest import needs
 
 REFERENCE = Path(__file__).parent / "reference"

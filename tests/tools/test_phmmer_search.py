@@ -19,7 +19,7 @@ from greeter.toolkit.job import Fallback
 from greeter.tools.phmmer import blockwise_search as module
 from greeter.tools.phmmer import phmmer
 from greeter.tools.phmmer.blockwise_search import read_proteins, search
-from greeter.web.forms import make_form
+from greeter.web.input.forms import make_form
 from tests.conftest import ROOT, needs
 from tests.tools.test_phmmer import GLOBINS, HBB_HUMAN, reference, tables
 

@@ -18,7 +18,7 @@ from flask.testing import FlaskClient
 from kombu.utils.json import dumps
 
 from greeter import create_app
-from greeter.jobs.samples import Samples
+from greeter.jobs.records.samples import Samples
 from greeter.tools import SAMPLES
 from tests.conftest import Installation
 from tests.crates import problems, read_crate

@@ -20,7 +20,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from greeter import create_app
-from greeter.jobs import probe
+from greeter.jobs.files import probe
 from greeter.toolkit.database import Database
 from tests.conftest import PATIENCE, ROOT, Installation, wait_for
 

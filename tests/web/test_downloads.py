@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from flask import Flask, render_template, render_template_string
 
-from greeter.jobs.result_files import ResultFile
-from greeter.web.downloads import Entry, zip_stream
-from greeter.web.previews import Previews
+from greeter.jobs.files.result_files import ResultFile
+from greeter.web.results.downloads import Entry, zip_stream
+from greeter.web.results.previews import Previews
 from tests.conftest import ROOT, Installation
 from tests.http import fetch, submit, wait_for_end
 from tests.zoo.publishing import FIGURE, ROWS

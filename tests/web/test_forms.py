@@ -20,7 +20,7 @@ from wtforms.validators import NumberRange, Optional
 from greeter import create_app
 from greeter.settings import Settings
 from greeter.toolkit import Job, Result, tool
-from greeter.web.forms import make_form
+from greeter.web.input.forms import make_form
 from tests.web.test_template_filters import CONTROL, TURNING
 
 

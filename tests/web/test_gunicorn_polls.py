@@ -12,10 +12,10 @@ import pytest
 from gunicorn.config import Config
 from gunicorn.workers.gthread import TConn
 
-from greeter.web import gunicorn_polls
-from greeter.web.gunicorn_client import Client
-from greeter.web.gunicorn_polls import Polls, polls
-from greeter.web.malformed import Parser
+from greeter.web.server import gunicorn_polls
+from greeter.web.server.gunicorn_client import Client
+from greeter.web.server.gunicorn_polls import Polls, polls
+from greeter.web.server.malformed import Parser
 from tests.conftest import PATIENCE
 
 pytestmark = pytest.mark.skipif(not hasattr(select, "epoll"), reason="only Linux has epoll")

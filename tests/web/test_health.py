@@ -9,7 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from greeter import create_app
-from greeter.jobs.sweeper import Sweeper
+from greeter.jobs.recovery.sweeper import Sweeper
 from greeter.settings import Settings
 from greeter.tools import load
 from tests.conftest import Installation, free_port, wait_for

@@ -20,7 +20,7 @@ import pytest
 from markupsafe import escape
 
 from greeter import __version__, create_app
-from greeter.jobs import scripts
+from greeter.jobs.records import scripts
 from greeter.settings import Settings
 from tests.conftest import PATIENCE, Installation, wait_for
 from tests.http import Response, fetch, go_on, post, submit, wait_for_end

@@ -11,7 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from greeter import create_app
-from greeter.jobs.mails import MailState
+from greeter.jobs.mail.mails import MailState
 from greeter.jobs.runner import Runner
 from greeter.web.poll_cache import CACHE_SECONDS
 from tests.conftest import Installation

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from greeter.web.paging import read_table
+from greeter.web.results.paging import read_table
 
 
 def read_whole_table(path: Path) -> list[list[str]]:

@@ -26,14 +26,14 @@ from kombu.utils.json import dumps
 
 from greeter import create_app, tools
 from greeter.jobs import versions
-from greeter.jobs.samples import Samples
+from greeter.jobs.records.samples import Samples
 from greeter.jobs.staging import staged
 from greeter.settings import Settings
 from greeter.toolkit import Job
 from greeter.toolkit.database import Database
 from greeter.toolkit.tool import Tool
 from greeter.tools import SAMPLES, load
-from greeter.web.crate_reader import NotACrate, TooLarge, read
+from greeter.web.provenance.crate_reader import NotACrate, TooLarge, read
 from tests.conftest import free_port
 from tests.crates import problems, read_crate
 

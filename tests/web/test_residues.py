@@ -3,7 +3,7 @@
 import re
 from html import unescape
 
-from greeter.web.residues import coloured
+from greeter.web.results.residues import coloured
 
 ALIGNMENT = """query     61 kkvl<gaf 67
               ++ l g+f

@@ -8,7 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from greeter import create_app
-from greeter.jobs.samples import Samples
+from greeter.jobs.records.samples import Samples
 from greeter.web import services
 from tests.conftest import Installation
 

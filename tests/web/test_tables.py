@@ -15,11 +15,11 @@ from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from greeter.jobs.result_files import ResultFile
+from greeter.jobs.files.result_files import ResultFile
 from greeter.toolkit import Column, Job
-from greeter.web.previews import Previews
-from greeter.web.table_index import TableIndex
-from greeter.web.table_view import TableView, cell_text, selection
+from greeter.web.results.previews import Previews
+from greeter.web.results.table_index import TableIndex
+from greeter.web.results.table_view import TableView, cell_text, selection
 from tests.conftest import Installation, wait_for
 from tests.http import fetch, post, submit, wait_for_end
 from tests.zoo.tabulating import COLUMNS, rows
@@ -260,7 +260,7 @@ def test_a_damaged_index_leaves_the_rows_and_a_download(
     tmp_path: Path, app: Flask, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The page says so. An index that would never end is given up."""
-    monkeypatch.setattr("greeter.web.table_index._SECONDS", 0.2)
+    monkeypatch.setattr("greeter.web.results.table_index._SECONDS", 0.2)
     job = Job(tmp_path)
     with job.table("hits.tsv", COLUMNS) as table:
         for row in rows(200):

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from flask import Flask, render_template, render_template_string
 
+from greeter.jobs.files.result_files import ResultFile
 from greeter.jobs.progress import ReportedProgress
-from greeter.jobs.result_files import ResultFile
 from greeter.toolkit.steps import Stage
 from greeter.web.template_filters import count, duration, plural, printable, words
 

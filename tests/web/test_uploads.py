@@ -19,9 +19,9 @@ from werkzeug.test import TestResponse
 
 from bench.upload import growth
 from greeter import create_app
-from greeter.jobs import probe
-from greeter.jobs.fitness import HANGS
+from greeter.jobs.files import probe
 from greeter.jobs.installation import MARKER
+from greeter.jobs.worker.fitness import HANGS
 from greeter.settings import Settings
 from tests.conftest import Installation, free_port
 from tests.http import Response, fetch, wait_for_end

@@ -47,7 +47,7 @@ def gorge(job: Job) -> dict[str, Any]:
 @tool("Runs out of memory late", form=Nothing)
 def gorge_late(job: Job) -> dict[str, Any]:
     """Let what is done after the tool, for the files of this job, raise a MemoryError."""
-    from greeter.jobs import task  # here, because the web has these tools too
+    from greeter.jobs.worker import task  # here, because the web has these tools too
 
     names = vars(task)
 

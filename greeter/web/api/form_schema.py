@@ -10,7 +10,7 @@ from greeter.toolkit import DatabaseField, FastaField, FastqField, FileField
 from greeter.toolkit.json_types import JSON
 from greeter.toolkit.tool import Tool
 from greeter.web.api.schemas import Schema
-from greeter.web.forms import make_form, shown_texts
+from greeter.web.input.forms import make_form, shown_texts
 
 _FORMATS = {FastaField: ("format", "fasta"), FastqField: ("format", "fastq")}
 _TIMES = {"%Y-%m-%d": "date", "%H:%M": "local-time", "%Y-%m-%dT%H:%M": "local-date-time"}

@@ -10,7 +10,7 @@ from greeter.toolkit.checksums import sha256_of
 from greeter.toolkit.tool import Tool
 from greeter.toolkit.upload import Upload
 from greeter.web.api.problem import Problem
-from greeter.web.forms import Submitted
+from greeter.web.input.forms import Submitted
 
 _LONGEST = 255  # characters
 

@@ -15,8 +15,16 @@ from greeter.web.api.form_schema import LABEL, has_fields, inputs_schema
 from greeter.web.api.json_values import parse, texts_of
 from greeter.web.api.problem import Problem, invalid
 from greeter.web.api.schemas import Schema
-from greeter.web.field_checks import several_problem
-from greeter.web.forms import FormData, Submitted, current_request, file_fields, make_form, shown_values, submitted_data
+from greeter.web.input.field_checks import several_problem
+from greeter.web.input.forms import (
+    FormData,
+    Submitted,
+    current_request,
+    file_fields,
+    make_form,
+    shown_values,
+    submitted_data,
+)
 from greeter.web.template_filters import printable
 
 FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")

@@ -9,13 +9,14 @@ from greeter.jobs.errors import JobNotFound
 from greeter.jobs.phase import Phase
 from greeter.jobs.record import Record
 from greeter.toolkit.json_types import JSONObject
-from greeter.web import crate, downloads
 from greeter.web.api.operations import PREFIX, Answer, operation
 from greeter.web.api.problem import OGC, Problem, not_yet
 from greeter.web.api.results import RESULTS, results_of
 from greeter.web.api.status import STATUS_INFO, message, status_info
 from greeter.web.job_context import files_of, wait_headers
 from greeter.web.jobs import JobId
+from greeter.web.provenance import crate
+from greeter.web.results import downloads
 from greeter.web.services import services
 
 _JOB = f"{PREFIX}/jobs/{{jobID}}"

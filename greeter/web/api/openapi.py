@@ -4,7 +4,7 @@ from http import HTTPStatus
 
 from flask import url_for
 
-from greeter.jobs.samples import PREFIX as SAMPLE
+from greeter.jobs.records.samples import PREFIX as SAMPLE
 from greeter.toolkit.json_types import JSONObject
 from greeter.toolkit.tool import Tool
 from greeter.version import __version__
@@ -13,7 +13,7 @@ from greeter.web.api.inputs import FORMS
 from greeter.web.api.operations import OPERATIONS, Answer, Operation
 from greeter.web.api.problem import PROBLEM
 from greeter.web.api.schemas import ADDRESS, COUNT, SCHEMAS, TEXT, Schema
-from greeter.web.forms import file_fields
+from greeter.web.input.forms import file_fields
 from greeter.web.problems import MEDIA_TYPE
 from greeter.web.services import services
 

@@ -8,9 +8,9 @@ from wtforms import Form
 from greeter.web.api.operations import Answer, bp
 from greeter.web.api.schemas import COUNT, about, component, list_of, object_of, text
 from greeter.web.errors import missing_file
-from greeter.web.forms import current_request
+from greeter.web.input.forms import current_request
+from greeter.web.input.submitting import Refused
 from greeter.web.problems import MEDIA_TYPE, limit_reached, problem
-from greeter.web.submitting import Refused
 from greeter.web.template_filters import first_error
 
 _MOST_ERRORS, _LONGEST_NAME = 20, 80  # characters; a request can have thousands of wrong fields

@@ -7,7 +7,7 @@ from greeter.web.api.form_schema import inputs_schema
 from greeter.web.api.operations import LINK, link
 from greeter.web.api.outputs import outputs_of
 from greeter.web.api.schemas import COUNT, TEXT, YES, Schema, about, component, list_of, object_of, text
-from greeter.web.forms import submission_limit
+from greeter.web.input.forms import submission_limit
 from greeter.web.services import services
 
 _SUMMARY: Schema = {

@@ -16,12 +16,12 @@ from greeter.web.api.problem import OGC, Problem, form_problem
 from greeter.web.api.process_info import PROCESS, PROCESS_LIST, process_of, summary_of
 from greeter.web.api.schemas import component
 from greeter.web.api.status import STATUS_INFO, status_info
-from greeter.web.forms import accept_files, filenames_of, make_form
+from greeter.web.input.forms import accept_files, filenames_of, make_form
+from greeter.web.input.submitting import Refused, refusal_of, submit, submitted_before
+from greeter.web.input.uploads import of_example
 from greeter.web.job_context import wait_headers
 from greeter.web.limits import client_address
 from greeter.web.services import services
-from greeter.web.submitting import Refused, refusal_of, submit, submitted_before
-from greeter.web.uploads import of_example
 
 EXECUTE = component("Execute", {"inputs": {"type": "object"}})
 

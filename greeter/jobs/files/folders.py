@@ -1,0 +1,177 @@
+"""The folders of jobs on disk: `inputs/` has what was submitted, `attempts/<number>/` what each attempt wrote.
+
+While an attempt runs, `attempts/<number>-inputs/` is its own copy of `inputs/`, which the tool may change.
+`attempts/stopped-<worker>` is there if the job was lost because that worker was asked to stop.
+
+Files are written in place, by one process, before the record refers to them. No other host looks a path up earlier, so
+NFS close-to-open consistency is sufficient.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from errno import ETIMEDOUT
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+from greeter.jobs.files.bounds import MAX_FILES
+from greeter.jobs.files.probe import NoAnswer
+from greeter.jobs.files.trees import GONE, disk_time, remove, set_aside, sync_path, sync_tree, walk
+from greeter.jobs.params import Inputs
+from greeter.toolkit.outputs import RESULT_NAME
+
+COPIES = "-inputs"  # the end of the names of the copies of the input in `attempts/`
+_MOST_COMMANDS = 4000  # bytes that the page of a job shows
+_MOST_MEASURED = 5 * MAX_FILES
+_BLOCK = 4096  # bytes that an empty file or folder takes
+
+
+class Space(NamedTuple):
+    """What is free on a disk: the bytes, and the number of files, which is None where the disk has no limit."""
+
+    bytes: int
+    files: int | None
+
+
+class JobFiles:
+    """One folder for each job, named by its id.
+
+    Attributes:
+        root: The folder of all jobs.
+        hangs: Returns whether its disk is known to hang. Then methods for one job raise NoAnswer instead of waiting.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.hangs: Callable[[], bool] = lambda: False
+
+    def folder(self, job_id: str, *names: str) -> Path:
+        """Return the folder of a job, or a path in it. Raises NoAnswer if DATA_DIR is known not to answer."""
+        if self.hangs():
+            raise NoAnswer(ETIMEDOUT, "DATA_DIR does not answer")
+        return self.root.joinpath(job_id, *names)
+
+    def create(self, job_id: str, inputs: Inputs) -> None:
+        """Create the folder of a job with its inputs. Raises OSError, and leaves nothing of it, if the disk is full.
+
+        Each input is copied, even an upload, because a form may still refer to it.
+        """
+        try:
+            self.folder(job_id).mkdir(parents=True, exist_ok=True)  # `flask run-tool` has created it
+            self.folder(job_id, "attempts").mkdir()
+            write_inputs(inputs, self.folder(job_id, "inputs"))
+            self.sync(job_id)
+        except OSError:
+            self.remove(job_id)
+            raise
+
+    def sync(self, job_id: str) -> None:
+        """Wait until the files of a job, and the folders that name them, are on the disk. Raises OSError."""
+        sync_tree(self.folder(job_id))
+        sync_path(self.root)
+
+    def space(self) -> Space:
+        """Return what is free on the disk of the folders."""
+        existing = next(path for path in (self.root, *self.root.absolute().parents) if path.exists())
+        found = os.statvfs(existing)
+        return Space(found.f_bavail * found.f_frsize, found.f_favail if found.f_files else None)
+
+    def size(self, job_id: str, *, is_running: bool = False) -> int:
+        """Return how many bytes the files and folders of a job take, each at least one block, without copies of inputs.
+
+        While the job is running, the copies count instead of the inputs if they are larger, because its tool may write
+        to them. Only the first 5,000 files and folders are measured.
+        """
+        total = {"inputs": 0, "copies": 0, "others": 0}
+        folder = self.folder(job_id)
+        start = len(f"{folder}/")
+        for entry in islice(walk(folder), _MOST_MEASURED):
+            top, _, below = entry.path[start:].partition("/")
+            is_copy = top == "attempts" and below.partition("/")[0].endswith(COPIES)
+            kind = "inputs" if top == "inputs" else "copies" if is_copy else "others"
+            with suppress(FileNotFoundError):  # removed in the meantime
+                total[kind] += max(entry.stat(follow_symlinks=False).st_size, _BLOCK)
+        return max(total["inputs"], total["copies"] if is_running else 0) + total["others"]
+
+    def has_inputs(self, job_id: str, names: Iterable[str]) -> bool:
+        """Return whether the submitted files of these parameters are still there."""
+        return all(self.folder(job_id, "inputs", name).exists() for name in names)
+
+    def remove_inputs(self, job_id: str) -> None:
+        """Remove the submitted files, but not their folder."""
+        with suppress(FileNotFoundError):
+            for path in self.folder(job_id, "inputs").iterdir():
+                remove(path) if path.is_dir() else path.unlink()
+
+    def inputs(self, job_id: str) -> dict[str, Path | list[Path]]:
+        """Return the submitted files of a job by the name of their parameter: a Path, or a list of several."""
+        return read_inputs(self.folder(job_id, "inputs"))
+
+    def attempt(self, job_id: str, number: int) -> Path:
+        """Return the folder of one attempt. No two attempts share a folder, even if they run at the same time.
+
+        Number 0 is for jobs from version 0.2, which had one folder for all attempts.
+        """
+        return self.folder(job_id, "attempts", str(number)) if number else self.folder(job_id)
+
+    def outputs(self, job_id: str, number: int) -> list[Path]:
+        """Return the result files of an attempt; see `listed_outputs`."""
+        return listed_outputs(self.attempt(job_id, number))
+
+    def commands(self, job_id: str, number: int) -> str:
+        """Return the commands that an attempt has run, the first 4,000 bytes of them."""
+        path = self.attempt(job_id, number) / "commands"
+        if not path.is_file() or path.is_symlink():
+            return ""
+        with path.open("rb") as commands:
+            return commands.read(_MOST_COMMANDS).decode(errors="replace").strip()
+
+    def remove(self, job_id: str) -> None:
+        """Set aside the folder of a job, and remove it. If this is interrupted, another process completes it."""
+        folder = self.folder(job_id)
+        with suppress(OSError):
+            folder = set_aside(folder, self.root)
+        remove(folder)
+
+    def remove_set_aside(self) -> None:
+        """Remove what was set aside, which may take long."""
+        for path in self.root.glob(f"{GONE}*"):
+            remove(path)
+
+    def has_jobs(self) -> bool:
+        """Return whether there is the folder of any job."""
+        return any(self.root.glob("[!.]*"))
+
+    def unchanged_for(self, seconds: float, latest: float) -> Iterator[str]:
+        """Yield the ids of jobs whose folders have not changed for this long; see `disk_time`."""
+        now = disk_time(self.root, latest)
+        for path in self.root.glob("[!.]*"):
+            with suppress(FileNotFoundError):  # removed in the meantime
+                if path.stat().st_mtime < now - seconds:
+                    yield path.name
+
+
+def write_inputs(inputs: Inputs, folder: Path) -> None:
+    """Create a folder with copies of these files. Raises OSError."""
+    folder.mkdir()
+    for name, source in inputs.items():
+        if isinstance(source, Path):
+            shutil.copyfile(source, folder / name)
+        else:
+            write_inputs({f"{number:04}": one for number, one in enumerate(source)}, folder / name)
+
+
+def read_inputs(folder: Path) -> dict[str, Path | list[Path]]:
+    """Return the files that `write_inputs` has created: a Path, or a list of several."""
+    return {path.name: sorted(path.iterdir()) if path.is_dir() else path for path in folder.iterdir()}
+
+
+def listed_outputs(attempt: Path) -> list[Path]:
+    """Return the result files of an attempt, sorted by name: regular files with names that `Job.open` accepts.
+
+    An attempt that was killed may have more than MAX_FILES. Then only some of them are returned.
+    """
+    regular = (path for path in (attempt / "outputs").glob("*") if path.is_file() and not path.is_symlink())
+    return sorted(islice((path for path in regular if RESULT_NAME.fullmatch(path.name)), MAX_FILES))
