@@ -47,8 +47,9 @@ def test_each_release_is_tagged_at_the_commit_that_added_its_heading(repository:
     second = commit(repository, "[0.2.0] - 2026-11-24", "[0.3.0] - 2026-11-30")
     commit(repository, "[0.2.0] - 2026-11-24", "[0.3.0] - 2026-11-30", "[Unreleased]")
     assert tag_releases(repository) == ["v0.3.0", "v0.2.0"]
-    assert git(repository, "rev-parse", "v0.2.0") == first
-    assert git(repository, "rev-parse", "v0.3.0") == second
+    assert git(repository, "rev-parse", "v0.2.0^{commit}") == first
+    assert git(repository, "rev-parse", "v0.3.0^{commit}") == second
+    assert git(repository, "describe").startswith("v0.3.0-1-")
 
 
 def test_a_tag_that_exists_stays_where_it_is(repository: Path) -> None:
