@@ -21,6 +21,7 @@ JOB: ContextVar[str] = ContextVar("JOB", default="")
 """The first characters of the id of the job that this process runs."""
 
 _FIELDS = ("request", "job", "tool", "state", "attempts", "seconds", "method", "route", "status")
+_LONGEST, _MOST_CAUSES = 20_000, 20  # characters of a traceback, and errors that led to one
 _PATIENCE = 1000  # milliseconds in which somebody has to read the log
 _encode = json.JSONEncoder(default=str).encode  # json.dumps would make an encoder for each line
 _COMPLETE_ID = re.compile(r"([0-9a-f]{8})(?<!\w.{8})[0-9a-f]{24}\b")  # "\b" as the start would take twice as long
@@ -109,7 +110,7 @@ class TextLine(logging.Formatter):
         text = f"{head}: {record.getMessage()}{fields}"
         text = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
         if record.exc_info:
-            text += "\n" + self.formatException(record.exc_info)
+            text += "\n" + _shortened(self.formatException(record.exc_info))
         return _COMPLETE_ID.sub(r"\1", text)
 
 
@@ -129,6 +130,12 @@ class JsonLine(logging.Formatter):
         return _COMPLETE_ID.sub(r"\1", _encode(line))
 
 
+def _shortened(trace: str) -> str:
+    """Return a traceback without its middle: a message in it may have any size."""
+    half = _LONGEST // 2
+    return trace if len(trace) <= _LONGEST else f"{trace[:half]} ... {trace[-half:]}"
+
+
 def _logger_name(record: logging.LogRecord) -> str:
     """Return the name of the logger, without that of our package, which is not the name of the site."""
     package, _, name = record.name.partition(".")
@@ -137,8 +144,8 @@ def _logger_name(record: logging.LogRecord) -> str:
 
 def _traceback_without_messages(error: BaseException | None) -> str:
     """Return the frames and the type of an exception and of its causes, the first cause first."""
-    parts = []
-    while error:
+    parts: list[str] = []
+    while error is not None and len(parts) < _MOST_CAUSES:  # an error can be its own cause
         frames = "".join(traceback.format_tb(error.__traceback__))
         parts.append(f"{frames}{type(error).__module__}.{type(error).__qualname__}")
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)

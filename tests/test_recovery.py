@@ -103,6 +103,20 @@ def test_a_memory_error_fails_the_job_but_not_the_worker(installation: Installat
     assert psutil.Process(worker).status() != psutil.STATUS_ZOMBIE
 
 
+@pytest.mark.parametrize("tool", ["fail_hugely", "fail_evilly", "pretend_loss"])
+def test_only_a_summary_of_an_error_leaves_the_process_of_a_job(site: Installation, tool: str) -> None:
+    """The main process of the worker would need its memory too, or end when it unpickles the error."""
+    worker = psutil.Process(site.pid("worker"))
+    record = site.ended(site.submit(tool))
+    assert (record.phase, record.user_message, record.attempts) == ("failed", None, 1)
+    for job in [site.submit("diary", seconds=0.1) for _ in range(6)]:
+        assert site.ended(job).phase == "finished"
+    assert site.pid("worker") == worker.pid
+    assert worker.is_running()
+    assert f"bug in the tool {tool}" in site.log.read_text()
+    assert site.log.stat().st_size < 200_000
+
+
 @pytest.mark.parametrize("times", [1, 2])
 def test_a_job_restarts_when_its_process_is_killed(site: Installation, times: int) -> None:
     """The second time it fails with a user message."""

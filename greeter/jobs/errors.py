@@ -2,6 +2,7 @@
 
 import signal
 from errno import EAGAIN, EDQUOT, EFBIG, EIO, ENFILE, ENOMEM, ENOSPC, ESTALE
+from typing import Self
 
 from celery.exceptions import NotRegistered, Reject, SoftTimeLimitExceeded, TimeLimitExceeded, WorkerLostError
 from kombu.exceptions import OperationalError
@@ -10,7 +11,7 @@ from redis import RedisError
 from greeter.toolkit.errors import ProgramError, ToolError
 from greeter.toolkit.json_types import JSONObject
 
-_LONGEST_MESSAGE = 1000  # characters
+_LONGEST_MESSAGE, _LONGEST_NAME = 1000, 200  # characters
 
 UNAVAILABLE = (OperationalError, RedisError)
 """The exceptions raised when Redis is down, does not answer, or refuses to write."""
@@ -38,6 +39,27 @@ TOOL_CHANGED = (
 )
 CRASHED = f"The process running this job crashed on every attempt, most likely because it ran out of memory. {_SMALLER}"
 LOST = f"The process running this job was lost on every attempt, possibly because it ran out of memory. {_SMALLER}"
+
+
+class ToolFailure(Exception):
+    """What a tool raised, reduced to what is stored of it.
+
+    Celery sends it to the worker's main process, which a large exception would fill, and code of its own could end.
+    """
+
+    def __init__(self, summary: str, user_message: str | None, result: JSONObject) -> None:
+        super().__init__(summary, user_message, result)  # what pickle needs
+        self.summary, self.user_message, self.result = summary, user_message, result
+
+    def __str__(self) -> str:
+        return self.summary
+
+    __repr__ = __str__  # for Flower, which should not see the result
+
+    @classmethod
+    def summarize(cls, error: BaseException) -> Self:
+        """Return the failure of a job whose tool raised this."""
+        return cls(f"{_name(error)}: {_text(error)}", user_message(error), failure_result(error))
 
 
 class NotConfirmed(RedisError):
@@ -104,6 +126,8 @@ _BY_TYPE: dict[type[BaseException], str] = {
 
 def user_message(error: BaseException) -> str | None:
     """Return the message for the user of a job that failed with `error`, or None if the error is a bug."""
+    if isinstance(error, ToolFailure):
+        return error.user_message
     if isinstance(error, ToolError):
         return _text(error)
     if is_shortage(error):
@@ -131,19 +155,25 @@ def is_disk_error(error: BaseException) -> bool:
 
 def failure_result(error: BaseException) -> JSONObject:
     """Return the result of a failed job: the error as Celery's backends store it, and what its user sees of it."""
+    if isinstance(error, ToolFailure):
+        return error.result
     return {
-        "exc_type": type(error).__qualname__,
+        "exc_type": _name(error),
         "exc_message": [_text(error)],
-        "exc_module": type(error).__module__,
+        "exc_module": str(type(error).__module__)[:_LONGEST_NAME],
         "user_message": user_message(error),
         "output": error.output if isinstance(error, ProgramError) else "",
     }
+
+
+def _name(error: BaseException) -> str:
+    return type(error).__qualname__[:_LONGEST_NAME]
 
 
 def _text(error: BaseException) -> str:
     """Return the message of an error, shortened."""
     try:
         text = str(error)
-    except Exception:  # a bug in the tool's own exception
+    except BaseException:  # a bug in the tool's own exception
         text = ""
     return text if len(text) <= _LONGEST_MESSAGE else text[:_LONGEST_MESSAGE] + " ..."

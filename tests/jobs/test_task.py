@@ -1,7 +1,9 @@
 """How a task calls the function of a tool."""
 
 import os
+import pickle
 import signal
+import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError
@@ -10,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from greeter.jobs.errors import ToolFailure, failure_result
 from greeter.jobs.worker.registration import max_cores
 from greeter.jobs.worker.task import ToolTask
 from greeter.settings import Settings
@@ -70,6 +73,14 @@ def test_sys_exit_in_a_tool_does_not_end_the_process(tmp_path: Path) -> None:
 
     with pytest.raises(RuntimeError, match=r"SystemExit\(3\)"):
         call(leave, tmp_path)
+
+
+def test_what_the_main_process_gets_of_an_error_is_small() -> None:
+    """An error can have the output of a program."""
+    error = subprocess.CalledProcessError(1, ["x" * 10_000], output=b"y" * 1_000_000)
+    sent = pickle.dumps(ToolFailure.summarize(error))
+    assert len(sent) < 5000
+    assert failure_result(pickle.loads(sent)) == failure_result(error)
 
 
 def test_a_missing_library_is_an_error_at_the_start() -> None:

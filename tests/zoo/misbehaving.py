@@ -44,6 +44,31 @@ def gorge(job: Job) -> dict[str, Any]:
     raise MemoryError
 
 
+@tool("Raises a huge error", form=Nothing)
+def fail_hugely(job: Job) -> dict[str, Any]:
+    """Raise an error with a long message."""
+    raise ValueError("y" * 1_000_000)
+
+
+class EvilError(Exception):
+    """An error that ends any other process which unpickles it."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return exec, (f"import os, sys\nif os.getpid() != {os.getpid()}: sys.exit(3)",)
+
+
+@tool("Raises an error that ends its reader", form=Nothing)
+def fail_evilly(job: Job) -> dict[str, Any]:
+    """Raise an error whose copy in the main process would end that process."""
+    raise EvilError("evil")
+
+
+@tool("Says that its process was lost", form=Nothing)
+def pretend_loss(job: Job) -> dict[str, Any]:
+    """Raise what Celery raises when a process is lost."""
+    raise celery.exceptions.WorkerLostError("no")
+
+
 @tool("Runs out of memory late", form=Nothing)
 def gorge_late(job: Job) -> dict[str, Any]:
     """Let what is done after the tool, for the files of this job, raise a MemoryError."""

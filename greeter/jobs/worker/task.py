@@ -6,10 +6,10 @@ from collections.abc import Callable
 from functools import partial
 
 from celery import Task
-from celery.exceptions import Ignore, SoftTimeLimitExceeded, TaskPredicate
+from celery.exceptions import Ignore, NotRegistered, TaskPredicate, TimeLimitExceeded, WorkerLostError
 
 from greeter.jobs import versions
-from greeter.jobs.errors import OUT_OF_MEMORY, user_message
+from greeter.jobs.errors import OUT_OF_MEMORY, ToolFailure
 from greeter.jobs.files.bounds import check_files, check_result
 from greeter.jobs.files.pictures import draw_pictures
 from greeter.jobs.params import file_params
@@ -27,13 +27,16 @@ from greeter.toolkit.tool import Params, Tool
 log = logging.getLogger(__name__)
 job_log = logging.getLogger("greeter.job")
 
+_OF_CELERY = (TaskPredicate, NotRegistered, TimeLimitExceeded, WorkerLostError)
+"""What Celery raises about a task. If a tool raises one, it is an error like any other."""
+
 
 class ToolTask(Task):  # type: ignore[type-arg]
     """Runs the function of a tool. Its message has only the job's id; the parameters are in the record."""
 
     app: CeleryApp
     Request = "greeter.jobs.request:JobRequest"
-    throws = (ToolError, SoftTimeLimitExceeded)  # not bugs, so the log needs no traceback of them
+    throws = (ToolFailure,)  # the log has its traceback already, if it is a bug
     resultrepr_maxsize = 1  # a result is private: keep it out of the log and out of Flower
 
     def __init__(self, tool: Tool, soft_time_limit: int, grace: int, max_result_bytes: int, max_cores: int = 1) -> None:
@@ -58,10 +61,11 @@ class ToolTask(Task):  # type: ignore[type-arg]
                 return self._run(job_id)
             except MemoryError:  # would end the whole worker (celery/celery#10462)
                 raise ToolError(OUT_OF_MEMORY) from None
-        except Exception as error:
-            if not isinstance(error, TaskPredicate):
-                self._requeue_if_due_to_machine(job_id, error)
+        except TaskPredicate:
             raise
+        except Exception as error:
+            self._requeue_if_due_to_machine(job_id, error)
+            raise self._failure(error).with_traceback(error.__traceback__) from None
         finally:
             JOB.set("")
             REQUEST.set("")
@@ -112,14 +116,15 @@ class ToolTask(Task):  # type: ignore[type-arg]
                 check_files(job.folder)
                 return result
             except BaseException as error:
-                if isinstance(error, Exception) and not isinstance(error, TaskPredicate):
+                if isinstance(error, Exception) and not isinstance(error, _OF_CELERY):
                     raise
                 # SystemExit would end the process, and Celery's Retry or Ignore would end the task without a result.
                 raise RuntimeError(f"the tool raised {error!r}") from None
 
-    def on_failure(self, exc: Exception, task_id: str, args: object, kwargs: object, einfo: object) -> None:
-        """Log the traceback of a bug, and have this process replaced."""
-        if user_message(exc) is None:  # so this is not the main process: there, it is always TimeLimitExceeded
+    def _failure(self, error: Exception) -> ToolFailure:
+        """Return what is stored of an error. Log the traceback of a bug, and have this process replaced."""
+        failure = ToolFailure.summarize(error)
+        if failure.user_message is None:
             self.app.pool_process.mark_for_replacement()
-            fields = {"job": task_id[:8], "request": self.request.get("request_id")}
-            log.error("bug in the tool %s", self.name, exc_info=exc, extra=fields)
+            log.error("bug in the tool %s", self.name, exc_info=error)
+        return failure
