@@ -5,19 +5,21 @@ If REDIS_URL names another server, or one that is already running, it stays idle
 
 import ctypes
 import os
-import select
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
+from typing import IO
 
 from greeter import disk_reserve
+from greeter.output import write
 from greeter.redis_url import RedisUrl
 from greeter.settings_loader import load_settings
 
@@ -83,6 +85,8 @@ class _Supervisor:
         with suppress(OSError):
             state = disk_reserve.renew(self._folder)
         self._process = _start(self._server, {**self._config, **state})
+        output = threading.Thread(target=_pass_on, args=(self._process.stdout,), daemon=True)
+        output.start()
         if self._stopping:  # the signal arrived before there was a process
             self._process.terminate()
         while (status := self._process.poll()) is None:
@@ -92,6 +96,7 @@ class _Supervisor:
                 needed = disk_reserve.renew(self._folder)
                 if needed != state and _configure(self._url, needed):
                     state = needed
+        output.join(_RESTART_DELAY)  # it may say why it ended
         return status
 
 
@@ -140,9 +145,17 @@ def _start(server: str, config: Mapping[str, object]) -> subprocess.Popen[bytes]
     os.write(write, "".join(f"{name} {value}\n" for name, value in config.items()).encode())
     os.close(write)
     try:
-        return subprocess.Popen([server, "-"], stdin=read, preexec_fn=_end_with_parent)  # nosec B603
+        return subprocess.Popen(  # nosec B603
+            [server, "-"], stdin=read, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=_end_with_parent
+        )
     finally:
         os.close(read)
+
+
+def _pass_on(lines: IO[bytes]) -> None:
+    """Print what the server prints. It would wait, and answer nobody, if it printed to a log that nobody reads."""
+    for line in lines:
+        _print(line)
 
 
 def _end_with_parent() -> None:
@@ -152,9 +165,12 @@ def _end_with_parent() -> None:
 
 
 def _report(event: str) -> None:
+    _print(f"{event}\n".encode())
+
+
+def _print(line: bytes) -> None:
     with suppress(OSError):  # the log may be on the disk that is full
-        if select.select([], [1], [], 0)[1]:  # else nobody reads it, and this process would wait for that
-            print(event, flush=True)
+        write(1, line, patience=0)  # nothing, if nobody reads it
 
 
 def _quote(value: str | Path) -> str:

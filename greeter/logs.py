@@ -6,13 +6,13 @@ message of an exception, because it may quote user input; the job's record keeps
 
 import json
 import logging
-import os
 import re
-import select
 import traceback
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from logging.config import dictConfig
+
+from greeter.output import write
 
 REQUEST: ContextVar[str] = ContextVar("REQUEST", default="")
 """The id of the current request or, in a worker, of the request that submitted the current job."""
@@ -71,33 +71,28 @@ class Console(logging.StreamHandler):  # type: ignore[type-arg]
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write an event, after the number of those that were dropped."""
+        if self.stream is None:  # this process was started without a standard error
+            return None
         try:
-            output = self.stream.fileno()
+            descriptor = self.stream.fileno()
         except (OSError, ValueError):  # closed by a tool, or not a file
             return super().emit(record)
-        if self._dropped and self._is_writable():
-            notice = {"levelname": "WARNING", "name": "logs", "msg": f"dropped {self._dropped} events"}
-            self._dropped = 0
-            self.emit(logging.makeLogRecord(notice))
         try:
-            text = self.terminator * self._is_torn + self.format(record) + self.terminator
-            line = text.encode(errors="backslashreplace")
-            for start in range(0, len(line), select.PIPE_BUF):  # such a part never blocks if the pipe is writable
-                if not self._is_writable():
-                    self._dropped += 1
-                    break
-                os.write(output, line[start : start + select.PIPE_BUF])
-                self._is_torn = start + select.PIPE_BUF < len(line)
+            line = self._lines(record).encode(errors="backslashreplace")
+            written = write(descriptor, line, self._patience)
+            is_complete = written == len(line)
+            self._is_torn = not is_complete if written else self._is_torn
+            self._dropped = 0 if is_complete else self._dropped + 1
+            self._patience = _PATIENCE if is_complete else 0  # do not wait for each event
         except Exception:
             self.handleError(record)
 
-    def _is_writable(self) -> bool:
-        """Wait for room, but not again after an event was dropped."""
-        poll = select.poll()
-        poll.register(self.stream, select.POLLOUT)
-        is_writable = bool(poll.poll(self._patience))
-        self._patience = _PATIENCE if is_writable else 0
-        return is_writable
+    def _lines(self, record: logging.LogRecord) -> str:
+        text = self.terminator * self._is_torn
+        if self._dropped:
+            notice = {"levelname": "WARNING", "name": "logs", "msg": f"dropped {self._dropped} events"}
+            text += self.format(logging.makeLogRecord(notice)) + self.terminator
+        return text + self.format(record) + self.terminator
 
 
 class TextLine(logging.Formatter):

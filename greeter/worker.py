@@ -15,7 +15,7 @@ from celery.worker.control import control_command
 from kombu import Queue
 from redis import RedisError
 
-from greeter import tools
+from greeter import output, tools
 from greeter.jobs.errors import JobNotFound
 from greeter.jobs.mail.mailer import Mailer
 from greeter.jobs.records import redis_check
@@ -91,6 +91,7 @@ def _prepare_process(**_: object) -> None:
         watchdog.watch()
         resource_limits.limit_process(settings.max_file_bytes)
         containment.prepare_pool_process()
+        output.replace_standard_streams()
         app.pool_process = PoolProcess(app.jobs.store)
     except Exception:  # Celery would log it, and let the process run jobs without limits
         log.exception("a process could not be prepared, and is replaced")

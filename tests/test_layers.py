@@ -27,7 +27,8 @@ MAY_IMPORT = {
     "settings_loader": {"env", "settings", "redis_url"},
     "version": set(),
     "free_memory": set(),
-    "logs": set(),
+    "output": set(),
+    "logs": {"output"},
     "toolkit": {"toolkit"},
     "tools": {"toolkit", "tools"},
     "jobs": {"settings", "redis_url", "sentinel", "smtp_url", "version", "free_memory", "logs", "toolkit", "jobs"},
@@ -44,11 +45,11 @@ MAY_IMPORT = {
         "jobs",
         "web",
     },
-    "worker": {"settings_loader", "logs", "tools", "jobs"},
+    "worker": {"settings_loader", "output", "logs", "tools", "jobs"},
     "monitor": {"settings_loader", "logs", "jobs"},
     "celery_command": set(),
     "disk_reserve": set(),
-    "embedded_redis": {"settings_loader", "redis_url", "disk_reserve"},
+    "embedded_redis": {"settings_loader", "redis_url", "disk_reserve", "output"},
     "": {"settings", "version", "web"},  # greeter/__init__.py, the entry point of the web
 }
 """What each part of greeter may import. Nothing may import the entry points: greeter itself, worker, embedded_redis."""

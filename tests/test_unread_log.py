@@ -2,12 +2,16 @@
 
 import os
 import signal
+import socket
+from contextlib import suppress
 from pathlib import PosixPath
 from typing import Any
 
 import psutil
 import pytest
+from redis import RedisError
 
+from greeter.redis_url import RedisUrl
 from tests.conftest import PATIENCE, Installation, wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.unmeasured]
@@ -47,8 +51,37 @@ def test_a_worker_stops_although_nobody_reads_its_log(own_installation: Installa
         job = site.submit("diary", seconds=100.0)
         wait_for(lambda: site.store.find(job).phase == "running")
         log.fill()
+        assert site.ended(site.submit("chatter")).phase == "finished"
         worker = psutil.Process(site.pid("worker"))
         site.signal("worker", signal.SIGTERM)
         assert worker.wait(PATIENCE) == 0
         record = site.store.find(job)
         assert (record.phase, record.attempts) == ("waiting", 0)
+
+
+def test_redis_works_and_restarts_and_stops_although_nobody_reads_its_log(own_installation: Installation) -> None:
+    """The server logs a request of HTTP, and each of its starts and ends."""
+    site = own_installation
+    site.log = log = UnreadLog(site.log.with_name("unread"))
+    os.mkfifo(log)
+    with log.open():
+        site.start("redis")
+        log.fill()
+        supervisor = psutil.Process(site.pid("redis"))
+        (server,) = supervisor.children()
+        url = RedisUrl.parse(site.settings.redis_url)
+        with socket.create_connection(url.nodes[0]) as connection:
+            connection.sendall(b"POST / HTTP/1.1\r\n\r\n")
+        site.store.redis.ping()
+        server.kill()
+        wait_for(lambda: supervisor.children() and supervisor.children() != [server])
+        wait_for(lambda: answers(site))
+        site.signal("redis", signal.SIGTERM)
+        assert supervisor.wait(PATIENCE) == 0
+
+
+def answers(site: Installation) -> bool:
+    """Return whether Redis answers."""
+    with suppress(RedisError):
+        return bool(site.store.redis.ping())
+    return False

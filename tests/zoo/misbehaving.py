@@ -3,6 +3,7 @@
 import mmap
 import os
 import signal
+import sys
 import time
 from contextlib import suppress
 from errno import EAGAIN
@@ -42,6 +43,14 @@ def mumble(job: Job) -> dict[str, Any]:
 def gorge(job: Job) -> dict[str, Any]:
     """Raise a MemoryError."""
     raise MemoryError
+
+
+@tool("Prints", form=Nothing)
+def chatter(job: Job) -> dict[str, Any]:
+    """Print, as some libraries do."""
+    print("a line")
+    print("a line", file=sys.stderr, flush=True)
+    return {}
 
 
 @tool("Raises a huge error", form=Nothing)
