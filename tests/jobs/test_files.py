@@ -1,6 +1,7 @@
 """The folders of jobs on disk."""
 
 import os
+import shutil
 import time
 from math import inf
 from pathlib import Path
@@ -89,3 +90,22 @@ def test_each_job_has_a_copy_of_its_input(tmp_path: Path) -> None:
     for source in sources:
         source.unlink()
     assert [path.read_text() for path in input_files(files, "2")] == ["uploads", "uploads", "examples"]
+
+
+@pytest.mark.parametrize("linked", ["attempts/1/outputs", "attempts/1", "attempts", "inputs"])
+def test_files_elsewhere_are_not_those_of_a_job(tmp_path: Path, linked: str) -> None:
+    """A tool may replace a folder by a link to another one."""
+    files, other = JobFiles(tmp_path / "jobs"), tmp_path / "other"
+    for name in ("1/outputs", "outputs"):
+        (other / name).mkdir(parents=True, exist_ok=True)
+    for folder in (other, other / "1", other / "1/outputs", other / "outputs"):
+        for name in ("hits.tsv", "commands"):
+            (folder / name).write_text("secret")
+    files.create("job", {"sequence": other / "hits.tsv"})
+    (files.attempt("job", 1) / "outputs").mkdir(parents=True)
+    shutil.rmtree(files.folder("job", linked))
+    files.folder("job", linked).symlink_to(other / "1" if linked == "attempts/1" else other)
+    assert (files.outputs("job", 1), files.commands("job", 1)) == ([], "")
+    assert (files.inputs("job") == {}) == (linked == "inputs")
+    files.remove("job")
+    assert (other / "1/outputs/hits.tsv").exists()

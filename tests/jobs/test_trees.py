@@ -27,6 +27,31 @@ print(root.exists())
 """
 
 
+USE = """
+import os, pathlib, tempfile
+from greeter.jobs.files.attempts import Attempts
+from greeter.jobs.files.folders import JobFiles
+if os.getuid() == 0:
+    os.chdir("/")
+    os.setuid(65534)
+files = JobFiles(pathlib.Path(tempfile.mkdtemp()))
+files.create("job", {})
+attempt = files.attempt("job", 1)
+(attempt / "outputs").mkdir(parents=True)
+for name in ("commands", "outputs/hits.tsv"):
+    (attempt / name).write_text("text")
+    (attempt / name).chmod(0)
+for folder in (attempt / "outputs", attempt, attempt.parent):
+    folder.chmod(0)
+print(files.outputs("job", 1), repr(files.commands("job", 1)))
+attempts = Attempts(files)
+print(attempts.has_files("job", 1))
+attempts.sync("job")
+print([path.read_text() for path in files.outputs("job", 1)], files.commands("job", 1))
+files.remove("job")
+"""
+
+
 def burrow(folder: Path, name: str, depth: int) -> None:
     """Create folders, each in the one before, at any depth: a path may have only 4,096 characters."""
     at = os.open(folder, os.O_RDONLY)
@@ -50,12 +75,22 @@ def test_any_depth_is_measured_and_removed(tmp_path: Path, name: str, depth: int
     assert [Path(found) for found in walk(tmp_path)] == [tmp_path / "jobs"]
 
 
-def test_a_folder_without_permissions_is_removed(tmp_path: Path) -> None:
-    """Programs write such folders, for example as caches. Root could remove them anyway."""
-    command = [sys.executable, "-c", REMOVE]
+def run_as_another_user(code: str) -> str:
+    """Return what some code prints. Root would need no permissions."""
     environ = {"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"], "TMPDIR": "/tmp"}
-    ended = subprocess.run(command, capture_output=True, text=True, env=environ, check=False)
-    assert ended.stdout == "False\n", ended.stderr
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environ, check=False)
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout
+
+
+def test_a_folder_without_permissions_is_removed() -> None:
+    """Programs write such folders, for example as caches."""
+    assert run_as_another_user(REMOVE) == "False\n"
+
+
+def test_files_without_permissions_are_results_after_the_attempt() -> None:
+    """Before, there are none, but the page of the job can be shown."""
+    assert run_as_another_user(USE) == "[] ''\nTrue\n['text'] text\n"
 
 
 def test_removing_a_missing_folder_is_no_error(tmp_path: Path) -> None:

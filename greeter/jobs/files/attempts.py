@@ -6,7 +6,7 @@ from pathlib import Path
 
 from greeter.jobs.files.bounds import has_too_many_files
 from greeter.jobs.files.folders import COPIES, JobFiles, read_inputs, write_inputs
-from greeter.jobs.files.trees import set_aside, sync_path, sync_tree
+from greeter.jobs.files.trees import restore_permissions, set_aside, sync_path, sync_tree
 
 
 class Attempts:
@@ -52,6 +52,16 @@ class Attempts:
         with suppress(OSError):
             return self._mark(job_id, worker).exists()
         return False
+
+    def has_files(self, job_id: str, number: int) -> bool:
+        """Return whether an attempt has written files, after giving their owner all permissions for them."""
+        try:
+            found = self._files.attempt(job_id, number).exists()
+        except PermissionError:
+            found = True
+        if found:
+            restore_permissions(self._files.folder(job_id))
+        return found
 
     def sync(self, job_id: str) -> None:
         """Wait until the files of the attempts are on the disk. Raises OSError.

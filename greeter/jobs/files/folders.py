@@ -107,7 +107,8 @@ class JobFiles:
 
     def inputs(self, job_id: str) -> dict[str, Path | list[Path]]:
         """Return the submitted files of a job by the name of their parameter: a Path, or a list of several."""
-        return read_inputs(self.folder(job_id, "inputs"))
+        folder = self.folder(job_id, "inputs")
+        return read_inputs(folder) if self._has_no_link(folder) else {}
 
     def attempt(self, job_id: str, number: int) -> Path:
         """Return the folder of one attempt. No two attempts share a folder, even if they run at the same time.
@@ -118,15 +119,20 @@ class JobFiles:
 
     def outputs(self, job_id: str, number: int) -> list[Path]:
         """Return the result files of an attempt; see `listed_outputs`."""
-        return listed_outputs(self.attempt(job_id, number))
+        attempt = self.attempt(job_id, number)
+        with suppress(PermissionError):  # its tool has changed them
+            if self._has_no_link(attempt / "outputs"):
+                return listed_outputs(attempt)
+        return []
 
     def commands(self, job_id: str, number: int) -> str:
         """Return the commands that an attempt has run, the first 4,000 bytes of them."""
         path = self.attempt(job_id, number) / "commands"
-        if not path.is_file() or path.is_symlink():
-            return ""
-        with path.open("rb") as commands:
-            return commands.read(_MOST_COMMANDS).decode(errors="replace").strip()
+        with suppress(PermissionError):  # its tool has changed them
+            if self._has_no_link(path) and path.is_file():
+                with path.open("rb") as commands:
+                    return commands.read(_MOST_COMMANDS).decode(errors="replace").strip()
+        return ""
 
     def remove(self, job_id: str) -> None:
         """Set aside the folder of a job, and remove it. If this is interrupted, another process completes it."""
@@ -143,6 +149,11 @@ class JobFiles:
     def has_jobs(self) -> bool:
         """Return whether there is the folder of any job."""
         return any(self.root.glob("[!.]*"))
+
+    def _has_no_link(self, path: Path) -> bool:
+        """Return whether a path leads to where it says: a tool may replace a folder by a link to any other."""
+        below = (path, *(part for part in path.parents if self.root in part.parents))
+        return not any(part.is_symlink() for part in below)
 
     def unchanged_for(self, seconds: float, latest: float) -> Iterator[str]:
         """Yield the ids of jobs whose folders have not changed for this long; see `disk_time`."""

@@ -1,8 +1,10 @@
 """Folders in which a program may have written anything: any depth, and folders without permissions."""
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from secrets import token_hex
 from tempfile import TemporaryFile
@@ -26,6 +28,16 @@ def walk(root: Path) -> Iterator[os.DirEntry[str]]:
                 if entry.is_dir(follow_symlinks=False):
                     folders.append(entry.path)
                 yield entry
+
+
+def restore_permissions(root: Path) -> None:
+    """Give the owner of a folder and what is in it back the permissions that a program has removed."""
+    for path in chain([root], map(Path, walk(root))):
+        with suppress(OSError):  # removed in the meantime, or another user's
+            mode = path.lstat().st_mode
+            needed = _OWNER if stat.S_ISDIR(mode) else 0o600
+            if mode & needed != needed and not stat.S_ISLNK(mode):
+                path.chmod(stat.S_IMODE(mode) | needed)
 
 
 def disk_time(folder: Path, latest: float) -> float:

@@ -90,7 +90,7 @@ class ToolTask(Task):  # type: ignore[type-arg]
             try:
                 with contained(job), limited_resources(job):
                     result = self._call(job, claim.params, is_due)
-                    if has_files := claim.folder.exists():
+                    if has_files := jobs.store.attempts.has_files(job_id, claim.number):
                         draw_pictures(claim.folder, is_due)
             finally:
                 if file_params(claim.params):
