@@ -32,7 +32,7 @@ DISK_FULL = f"There is not enough disk space for this job. {_LATER}"
 DISK_ERROR = f"A disk of the machine that ran this job has errors. {_LATER}"
 NO_PROCESS = f"The machine that ran this job could not start another process. {_LATER}"
 CHANGED_PROCESS = "The tool broke its own process, which could not continue. Write to the operators of this site."
-TOOL_REMOVED = "This tool is no longer available here. Choose another one on the front page."
+TOOL_REMOVED = f"No worker of this site has this tool at the moment. Choose another one on the front page. {_LATER}"
 TOOL_CHANGED = (
     "This tool was updated, and no worker has the version that this job was submitted for. Your input is kept: "
     'choose "Edit and run again". If that job fails too, write to the operators of this site.'

@@ -1,5 +1,6 @@
 """Health checks for proxies, container engines and monitors."""
 
+from collections.abc import Collection
 from contextlib import suppress
 
 from flask import Blueprint
@@ -25,8 +26,8 @@ def ready() -> ResponseReturnValue:
 
     Returns:
         200 if there is disk space, Redis accepts writes, and a worker takes jobs. Otherwise 503 with the reason and
-        what to do. The 200 has a notice if a tool file cannot be used, because all other tools work, or if the
-        configuration of Redis may lose jobs.
+        what to do. The 200 has a notice if a tool file cannot be used or no worker has a tool, because all other tools
+        work, or if the configuration of Redis may lose jobs.
     """
     reason = problem()
     return _health(reason, "" if reason else _notice())
@@ -40,10 +41,11 @@ def problem() -> str:
         return "DATA_DIR has less than MIN_FREE_BYTES, or fewer than 10,000 inodes, free. Free some space."
     try:
         unfit = jobs.fitness.problem()
-        statistics = jobs.store.statistics()
+        has_room, statistics = jobs.store.has_room(), jobs.store.statistics()
     except RedisError as error:
         return f"Redis does not answer or refuses writes ({type(error).__name__}). Check its log."
-    return unfit or _missing_workers(statistics)
+    full = "" if has_room else "The jobs take MAX_TOTAL_BYTES. Raise it, or set RETENTION_DAYS to less."
+    return unfit or full or _missing_workers(statistics)
 
 
 def _missing_workers(statistics: Statistics) -> str:
@@ -67,10 +69,20 @@ def _missing_workers(statistics: Statistics) -> str:
 def _notice() -> str:
     """Return what an operator should correct although jobs run; empty if there is nothing."""
     names = ", ".join(file.name for file in services().unusable)
-    unusable = f"The tools in {names} cannot be used. Run flask check-tools to see why." if names else ""
+    notices = [f"The tools in {names} cannot be used. Run flask check-tools to see why."] if names else []
     with suppress(RedisError):  # it has just gone away
-        return " ".join(filter(None, (risk(services().jobs.store.redis), unusable)))
-    return unusable
+        notices.append(_unknown_tools(services().jobs.store.announced_tools()))
+        notices.insert(0, risk(services().jobs.store.redis))
+    return " ".join(filter(None, notices))
+
+
+def _unknown_tools(announced: Collection[str]) -> str:
+    """Return which tools no worker has, as after an update of the web alone. A form says if a program is missing."""
+    has_workers = any(tool.name in announced for tool in services().tools.values())
+    unknown = [tool.name for tool in services().tools.values() if tool.name not in announced and not tool.programs]
+    if not has_workers or not unknown:
+        return ""
+    return f"No worker has these tools, so their jobs will fail: {', '.join(unknown)}. Update and restart the workers."
 
 
 def _health(reason: str, notice: str = "") -> ResponseReturnValue:

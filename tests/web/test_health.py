@@ -100,6 +100,30 @@ def test_a_tool_is_named_whose_workers_take_no_jobs(with_redis: Installation) ->
     assert seen() == ("The workers that have these tools take no jobs: nap. They are drained: start another one.", True)
 
 
+@pytest.mark.redis
+def test_a_tool_is_named_that_no_worker_has(with_redis: Installation) -> None:
+    """As when the web was updated before the workers: all other tools work."""
+    store, client, tools = with_redis.store, create_app(with_redis.settings).test_client(), load()
+    announced = [name for tool in tools.values() for name in (tool.name, tool.signature)]
+    queues = {tool.queue for tool in tools.values()}
+    store.worker_heartbeat("worker", queues, [name for name in announced if not name.startswith("nap")], [])
+    answer = client.get("/health/ready")
+    assert (answer.status_code, "so their jobs will fail: nap." in answer.text) == (200, True)
+    store.worker_heartbeat("worker", queues, announced, [])
+    assert "will fail" not in client.get("/health/ready").text
+
+
+@pytest.mark.redis
+def test_a_site_whose_jobs_take_all_bytes_is_not_ready(with_redis: Installation) -> None:
+    """It refuses each job of any visitor."""
+    store, client = with_redis.store, create_app(with_redis.settings).test_client()
+    store.worker_heartbeat("worker", {tool.queue for tool in load().values()}, [], [])
+    assert client.get("/health/ready").status_code == 200
+    store.redis.hset("bytes", "all", with_redis.settings.max_total_bytes)
+    answer = client.get("/health/ready")
+    assert (answer.status_code, "MAX_TOTAL_BYTES" in answer.text) == (503, True)
+
+
 @pytest.mark.slow
 def test_readiness_requires_a_worker_and_a_writable_redis(
     own_installation: Installation, monkeypatch: pytest.MonkeyPatch

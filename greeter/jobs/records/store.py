@@ -143,6 +143,11 @@ class Store(WorkerStore):
         self._scripts.run("delete", job_id)
         return True
 
+    def has_room(self) -> bool:
+        """Return whether the files and records of all jobs take less than MAX_TOTAL_BYTES."""
+        taken: bytes | None = self._scripts.call("HGET", "bytes", "all")
+        return int(taken or 0) < self._settings.max_total_bytes
+
     def announced_tools(self) -> set[str]:
         """Return the names and signatures of the tools that workers have had within SILENCE_LIMIT."""
         return set(texts(self._scripts.run("announced", "", self._settings.silence_limit)))
