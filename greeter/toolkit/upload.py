@@ -5,7 +5,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO, Self, cast
@@ -16,6 +16,7 @@ from greeter.toolkit.text import read_text
 _SHOWN = "shown/"
 _MOST_SHOWN = 65_536  # characters: a longer text would make the browser slow
 _GZIP = b"\x1f\x8b"
+_MOST_SMALL_MEMBERS, _BYTES_OF_A_MEMBER = 10_000, 1000  # bgzip makes one for each 64 KB of text
 
 
 @dataclass(eq=False)
@@ -60,12 +61,24 @@ class Upload:
     @contextmanager
     def unpacked(self) -> Iterator[BinaryIO]:
         """Open the file for reading, unpacked if it is a gzip or bgzip file. Raises ToolError if that is damaged."""
+        if self._has_too_many_members:
+            problem = "This gzip file consists of too many small parts. Unpack it, compress it again, then choose it."
+            raise ToolError(problem)
         try:
             with gzip.open(self.path) if self.is_packed else self.path.open("rb") as file:
                 yield cast(BinaryIO, file)
         except (gzip.BadGzipFile, EOFError, zlib.error):
             problem = "This gzip file is damaged or incomplete. Download it or compress it again, then choose it."
             raise ToolError(problem) from None
+
+    @cached_property
+    def _has_too_many_members(self) -> bool:
+        """Whether it takes too long to unpack: a member of 20 bytes takes as long as one with kilobytes of text."""
+        if not self.is_packed:
+            return False
+        with self.path.open("rb") as file:
+            members = sum(block.count(_GZIP) for block in iter(partial(file.read, 1_000_000), b""))
+        return members > _MOST_SMALL_MEMBERS + self.path.stat().st_size / _BYTES_OF_A_MEMBER
 
     @cached_property
     def short_text(self) -> str:

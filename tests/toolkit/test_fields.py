@@ -156,6 +156,7 @@ def test_valid_files_are_kept_when_others_are_refused(meta: Meta) -> None:
         ("t.tsv", b"a\n\nb\n", "table", "Line 2 is empty. Remove it."),
         ("t.tsv.gz", compress(b"a\n\nb\n"), "table", "Line 2 is empty. Remove it."),
         ("t.tsv.gz", compress(b"a\n" * 99)[:-9], "table", "This gzip file is damaged or incomplete. Download it"),
+        ("t.tsv.gz", compress(b"a\n") * 20_000, "table", "This gzip file consists of too many small parts."),
         ("t.tsv.gz", compress(b"a\n" * 99)[:-9] + b"x" * 9, "table", "This gzip file is damaged or incomplete."),
         ("t.tsv", b"", "table", "The file is empty. Choose another one."),
         ("t.tsv.gz", compress(b""), "table", "The file is empty. Choose another one."),
