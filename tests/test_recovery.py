@@ -103,6 +103,11 @@ def test_a_memory_error_fails_the_job_but_not_the_worker(installation: Installat
     assert psutil.Process(worker).status() != psutil.STATUS_ZOMBIE
 
 
+def test_a_tool_has_no_connections_of_its_worker(site: Installation) -> None:
+    """It may write to any descriptor: then the worker would take each reply for that to its next command."""
+    assert site.ended(site.submit("inherit")).result["shared"] == 0
+
+
 @pytest.mark.parametrize("tool", ["fail_hugely", "fail_evilly", "pretend_loss"])
 def test_only_a_summary_of_an_error_leaves_the_process_of_a_job(site: Installation, tool: str) -> None:
     """The main process of the worker would need its memory too, or end when it unpickles the error."""

@@ -45,6 +45,18 @@ def gorge(job: Job) -> dict[str, Any]:
     raise MemoryError
 
 
+@tool("Finds connections", form=Nothing)
+def inherit(job: Job) -> dict[str, Any]:
+    """Count the network connections that this process shares with the main process of its worker."""
+    ours, theirs = (
+        {path.readlink() for path in Path(f"/proc/{process}/fd").iterdir() if path.is_symlink()}
+        for process in (os.getpid(), os.getppid())
+    )
+    table = Path("/proc/net/tcp").read_text() + Path("/proc/net/tcp6").read_text()
+    inodes = {f"socket:[{line.split()[9]}]" for line in table.splitlines() if ":" in line.split()[0]}
+    return {"shared": len(inodes & {*map(str, ours & theirs)})}
+
+
 @tool("Prints", form=Nothing)
 def chatter(job: Job) -> dict[str, Any]:
     """Print, as some libraries do."""

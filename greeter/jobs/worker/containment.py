@@ -8,6 +8,7 @@ import sys
 import traceback
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NoReturn
 
 import billiard
@@ -36,11 +37,19 @@ def prepare_worker(installation: str) -> None:
 def prepare_pool_process() -> None:
     """Protect a pool process from signals to the worker's process group, and have it killed if the worker dies."""
     os.setpgrp()
+    _leave_connections()
     die_with_parent()
     adopt_orphans()
     leftover_processes.mark_pool_process()
     logging.raiseExceptions = False  # a tool may close the stream of the log
     _allow_multiprocessing()
+
+
+def _leave_connections() -> None:
+    """Close the network connections of the main process here: a tool may write to any descriptor."""
+    with Path(os.devnull).open() as null:
+        for connection in psutil.Process().net_connections("inet"):
+            os.dup2(null.fileno(), connection.fd)  # an object that has this descriptor may close it later
 
 
 @contextmanager
