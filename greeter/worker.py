@@ -46,9 +46,9 @@ app.conf.task_queues = [Queue(name, routing_key=name) for name in queues]
 names = [tool.name for tool in found] + [tool.signature for tool in found if tool.queue in queues]
 app.tools = names
 sweeper = Sweeper(app.jobs, "", queues, names)
-release = Release(app.jobs)
 meter = Meter(app.jobs)
 mailer = Mailer(app.jobs.store, settings)
+release = Release(app.jobs, mailer.stop)
 watchdog = Watchdog(settings.silence_limit, app.jobs.store.require_writes)
 
 # Taking a message is a write, which Redis refuses when its disk is full. That must not end the worker.
@@ -143,7 +143,6 @@ def _sweep(**_: object) -> None:
 
 @signals.worker_shutting_down.connect
 def _stop(**_: object) -> None:
-    mailer.stop()
     release.start()
 
 

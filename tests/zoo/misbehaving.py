@@ -66,12 +66,12 @@ def chatter(job: Job) -> dict[str, Any]:
 
 
 @tool("Raises a huge error", form=Nothing)
-def fail_hugely(job: Job) -> dict[str, Any]:
+def lament(job: Job) -> dict[str, Any]:
     """Raise an error with a long message."""
     raise ValueError("y" * 1_000_000)
 
 
-class EvilError(Exception):
+class AmbushError(Exception):
     """An error that ends any other process which unpickles it."""
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -79,9 +79,9 @@ class EvilError(Exception):
 
 
 @tool("Raises an error that ends its reader", form=Nothing)
-def fail_evilly(job: Job) -> dict[str, Any]:
+def ambush(job: Job) -> dict[str, Any]:
     """Raise an error whose copy in the main process would end that process."""
-    raise EvilError("evil")
+    raise AmbushError("no")
 
 
 @tool("Says that its process was lost", form=Nothing)

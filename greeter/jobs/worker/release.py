@@ -2,6 +2,8 @@
 
 import logging
 import time
+from collections.abc import Callable
+from queue import SimpleQueue
 from threading import Event, Thread
 
 from celery.worker import state
@@ -23,10 +25,12 @@ class Release:
     This is done in a thread, because a signal handler starts it, and may interrupt code that holds a lock.
     """
 
-    def __init__(self, jobs: JobService) -> None:
-        self._jobs = jobs
+    def __init__(self, jobs: JobService, also: Callable[[], object]) -> None:
+        """Release these jobs, and call another function first, in the thread too."""
+        self._jobs, self._also = jobs, also
         self._worker = ""
-        self._stopping, self._stopped = Event(), Event()
+        self._signals: SimpleQueue[None] = SimpleQueue()
+        self._is_stopping, self._stopped = False, Event()
         self._thread = Thread(target=self._release, name="release", daemon=True)
 
     def prepare(self, worker: str) -> None:
@@ -36,16 +40,19 @@ class Release:
 
     def start(self) -> None:
         """Start to end the jobs."""
-        self._stopping.set()
+        # Another signal may interrupt this, and would wait forever for the lock of an Event.
+        self._is_stopping = True
+        self._signals.put(None)
 
     def wait(self) -> None:
         """Wait until the jobs are requeued, if start() was called. The processes of the pool have ended."""
-        if self._stopping.is_set():
+        if self._is_stopping:
             self._stopped.set()
             self._thread.join()
 
     def _release(self) -> None:
-        self._stopping.wait()
+        self._signals.get()
+        self._also()
         log.info("this worker stops")
         while state.should_stop is None and state.should_terminate is None:
             time.sleep(0.01)  # until it takes no new jobs

@@ -9,7 +9,7 @@ from celery import Task
 from celery.exceptions import Ignore, NotRegistered, TaskPredicate, TimeLimitExceeded, WorkerLostError
 
 from greeter.jobs import versions
-from greeter.jobs.errors import OUT_OF_MEMORY, ToolFailure
+from greeter.jobs.errors import OUT_OF_MEMORY, ToolFailure, user_message
 from greeter.jobs.files.bounds import check_files, check_result
 from greeter.jobs.files.pictures import draw_pictures
 from greeter.jobs.params import file_params
@@ -122,9 +122,18 @@ class ToolTask(Task):  # type: ignore[type-arg]
                 raise RuntimeError(f"the tool raised {error!r}") from None
 
     def _failure(self, error: Exception) -> ToolFailure:
-        """Return what is stored of an error. Log the traceback of a bug, and have this process replaced."""
+        """Return what is stored of an error, and report it if it is a bug."""
         failure = ToolFailure.summarize(error)
         if failure.user_message is None:
-            self.app.pool_process.mark_for_replacement()
-            log.error("bug in the tool %s", self.name, exc_info=error)
+            self._report_bug(error)
         return failure
+
+    def on_failure(self, exc: Exception, task_id: str, args: object, kwargs: object, einfo: object) -> None:
+        """Report an error outside `run`, which a message with arguments causes."""
+        if not isinstance(exc, ToolFailure) and user_message(exc) is None:
+            self._report_bug(exc, job=task_id[:8], request=self.request.get("request_id"))
+
+    def _report_bug(self, error: Exception, **fields: object) -> None:
+        """Log the traceback of a bug, and have this process replaced."""
+        self.app.pool_process.mark_for_replacement()
+        log.error("bug in the tool %s", self.name, exc_info=error, extra=fields)
