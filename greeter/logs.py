@@ -121,12 +121,12 @@ class JsonLine(logging.Formatter):
             "event": record.getMessage(),
         } | _event_fields(record)
         if record.exc_info:
-            line["traceback"] = _traceback_without_messages(record.exc_info[1])
+            line["traceback"] = _shortened(_traceback_without_messages(record.exc_info[1]))
         return _COMPLETE_ID.sub(r"\1", _encode(line))
 
 
 def _shortened(trace: str) -> str:
-    """Return a traceback without its middle: a message in it may have any size."""
+    """Return a traceback without its middle: it may have any number of frames, and a message in it any size."""
     half = _LONGEST // 2
     return trace if len(trace) <= _LONGEST else f"{trace[:half]} ... {trace[-half:]}"
 

@@ -87,6 +87,26 @@ def test_production_logs_tracebacks_without_exception_messages() -> None:
     assert "no MKVLA" in TextLine().format(raised)
 
 
+def _ping(depth: int) -> float:
+    return _pong(depth - 1) if depth else 1 / 0
+
+
+def _pong(depth: int) -> float:
+    return _ping(depth)
+
+
+@pytest.mark.parametrize("formatter", [JsonLine(), TextLine()])
+def test_the_middle_of_a_long_traceback_is_left_out(formatter: logging.Formatter) -> None:
+    """A tool can raise the limit of recursion."""
+    try:
+        _ping(150)
+    except ZeroDivisionError:
+        line = formatter.format(record("bug"))
+    assert len(line) < 25_000
+    assert "test_the_middle_of_a_long_traceback" in line
+    assert "ZeroDivisionError" in line
+
+
 @pytest.mark.slow
 @pytest.mark.unmeasured
 def test_the_log_follows_each_job_and_contains_no_user_input(own_installation: Installation) -> None:

@@ -2,6 +2,7 @@
 
 import signal
 from errno import EAGAIN, EDQUOT, EFBIG, EIO, ENFILE, ENOMEM, ENOSPC, ESTALE
+from types import TracebackType
 from typing import Self
 
 from celery.exceptions import NotRegistered, Reject, SoftTimeLimitExceeded, TimeLimitExceeded, WorkerLostError
@@ -11,7 +12,8 @@ from redis import RedisError
 from greeter.toolkit.errors import ProgramError, ToolError
 from greeter.toolkit.json_types import JSONObject
 
-_LONGEST_MESSAGE, _LONGEST_NAME = 1000, 200  # characters
+_LONGEST_MESSAGE, _LONGEST_NAME, _LONGEST_OUTPUT = 1000, 200, 2000  # characters
+_MOST_FRAMES = 1000  # as deep as Python's own limit lets a tool go
 
 UNAVAILABLE = (OperationalError, RedisError)
 """The exceptions raised when Redis is down, does not answer, or refuses to write."""
@@ -59,7 +61,8 @@ class ToolFailure(Exception):
     @classmethod
     def summarize(cls, error: BaseException) -> Self:
         """Return the failure of a job whose tool raised this."""
-        return cls(f"{_name(error)}: {_text(error)}", user_message(error), failure_result(error))
+        failure = cls(f"{_name(error)}: {_text(error)}", user_message(error), failure_result(error))
+        return failure.with_traceback(_last_frames(error.__traceback__))
 
 
 class NotConfirmed(RedisError):
@@ -162,7 +165,7 @@ def failure_result(error: BaseException) -> JSONObject:
         "exc_message": [_text(error)],
         "exc_module": str(type(error).__module__)[:_LONGEST_NAME],
         "user_message": user_message(error),
-        "output": error.output if isinstance(error, ProgramError) else "",
+        "output": str(error.output)[-_LONGEST_OUTPUT:] if isinstance(error, ProgramError) else "",
     }
 
 
@@ -177,3 +180,12 @@ def _text(error: BaseException) -> str:
     except BaseException:  # a bug in the tool's own exception
         text = ""
     return text if len(text) <= _LONGEST_MESSAGE else text[:_LONGEST_MESSAGE] + " ..."
+
+
+def _last_frames(trace: TracebackType | None) -> TracebackType | None:
+    """Return the end of a traceback, which Celery sends as text."""
+    frames = []
+    while trace:
+        frames.append(trace)
+        trace = trace.tb_next
+    return frames[-_MOST_FRAMES:][0] if frames else None

@@ -4,11 +4,14 @@ import os
 import pickle
 import signal
 import subprocess
+import sys
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, cast
 
 import pytest
 
@@ -16,7 +19,7 @@ from greeter.jobs.errors import ToolFailure, failure_result
 from greeter.jobs.worker.registration import max_cores
 from greeter.jobs.worker.task import ToolTask
 from greeter.settings import Settings
-from greeter.toolkit import Job, SoftTimeLimitExceeded
+from greeter.toolkit import Job, ProgramError, SoftTimeLimitExceeded
 from greeter.toolkit.tool import Tool
 from greeter.tools import load
 
@@ -75,12 +78,33 @@ def test_sys_exit_in_a_tool_does_not_end_the_process(tmp_path: Path) -> None:
         call(leave, tmp_path)
 
 
-def test_what_the_main_process_gets_of_an_error_is_small() -> None:
+@pytest.mark.parametrize(
+    "error",
+    [
+        subprocess.CalledProcessError(1, ["x" * 10_000], output=b"y" * 1_000_000),
+        ProgramError("x" * 10_000, 1, "y" * 1_000_000),
+    ],
+)
+def test_what_the_main_process_gets_of_an_error_is_small(error: Exception) -> None:
     """An error can have the output of a program."""
-    error = subprocess.CalledProcessError(1, ["x" * 10_000], output=b"y" * 1_000_000)
     sent = pickle.dumps(ToolFailure.summarize(error))
-    assert len(sent) < 5000
+    assert len(sent) < 10_000
     assert failure_result(pickle.loads(sent)) == failure_result(error)
+
+
+def test_the_end_of_the_output_of_a_failed_program_is_kept() -> None:
+    """Its last lines say what was wrong. A tool may pass bytes."""
+    assert str(failure_result(ProgramError("x", 1, "y" * 1_000_000 + "the end"))["output"]).endswith("the end")
+    assert failure_result(ProgramError("x", 1, cast(str, b"end")))["output"] == "b'end'"
+
+
+def test_the_main_process_gets_the_last_frames_of_a_traceback() -> None:
+    """A tool can raise the limit of recursion."""
+    trace = None
+    for line in range(1, 5001):
+        trace = TracebackType(trace, sys._getframe(), 0, line)
+    failure = ToolFailure.summarize(ValueError().with_traceback(trace))
+    assert [line for _, line in traceback.walk_tb(failure.__traceback__)] == list(range(1000, 0, -1))
 
 
 def test_a_missing_library_is_an_error_at_the_start() -> None:

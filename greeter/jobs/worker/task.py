@@ -65,7 +65,7 @@ class ToolTask(Task):  # type: ignore[type-arg]
             raise
         except Exception as error:
             self._requeue_if_due_to_machine(job_id, error)
-            raise self._failure(error).with_traceback(error.__traceback__) from None
+            raise self._failure(error) from None
         finally:
             JOB.set("")
             REQUEST.set("")
