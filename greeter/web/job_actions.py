@@ -10,7 +10,7 @@ from greeter.web.job_context import can_run_again, context_of
 from greeter.web.pages import find_tool, form_page, submit_job
 from greeter.web.services import services
 
-_FILES_GONE = "The input files were deleted, because this job was cancelled before it started. Enter them again."
+_FILES_GONE = "The input files of this job were deleted, or can no longer be read. Enter them again."
 
 bp = Blueprint("job_actions", __name__)
 bp.register_error_handler(FileNotFoundError, missing_file)

@@ -1,6 +1,7 @@
 """The folders of the attempts of a job."""
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -49,8 +50,8 @@ def test_copies_are_complete_or_not_there(tmp_path: Path) -> None:
     (tmp_path / "source").touch()
     files.create("1", {"a": tmp_path / "source", "b": tmp_path / "source"})
     files.folder("1", "inputs", "b").unlink()
-    files.folder("1", "inputs", "b").symlink_to("gone")
-    with pytest.raises(FileNotFoundError):
+    files.folder("1", "inputs", "b", "folder").mkdir(parents=True)
+    with pytest.raises(IsADirectoryError):
         Attempts(files).copy_inputs("1", 1)
     assert list(files.folder("1", "attempts").iterdir()) == []
 
@@ -85,3 +86,32 @@ def test_too_many_files_are_set_aside_instead_of_synced(tmp_path: Path) -> None:
     assert len(list(tmp_path.rglob("more.txt"))) == 1
     files.remove_set_aside()
     assert not list(tmp_path.rglob("more.txt"))
+
+
+@pytest.mark.parametrize("linked", ["", "attempts", "attempts/1", "inputs"])
+def test_nothing_elsewhere_is_removed(tmp_path: Path, linked: str) -> None:
+    """A tool may replace any folder of its job by a link to a folder that looks like it."""
+    files, other = JobFiles(tmp_path / "jobs"), tmp_path / "other"
+    (tmp_path / "source").touch()
+    files.create("job", {"one": tmp_path / "source"})
+    files.attempt("job", 1).mkdir()
+    for name in ("1", "1-inputs", "attempts/1", "attempts/1-inputs", "inputs"):
+        (other / name).mkdir(parents=True)
+        for number in range(MAX_FILES + 1):
+            (other / name / f"{number}").touch()
+    (other / "0").touch(mode=0o400)
+    there = sorted(other.rglob("*"))
+    shutil.rmtree(files.folder("job", linked))
+    files.folder("job", linked).symlink_to(other)
+    attempts = Attempts(files)
+    assert attempts.has_files("job", 1) == (linked == "inputs")
+    for change in (attempts.sync, attempts.remove_copies, files.remove_inputs, files.remove):
+        if change == files.remove:
+            with suppress(FileNotFoundError):
+                attempts.remove("job", 1)
+        with suppress(FileNotFoundError):
+            change("job")
+        files.remove_set_aside()
+    assert sorted(other.rglob("*")) == there
+    assert (other / "0").stat().st_mode & 0o777 == 0o400
+    assert list(files.root.iterdir()) == []

@@ -109,3 +109,30 @@ def test_files_elsewhere_are_not_those_of_a_job(tmp_path: Path, linked: str) -> 
     assert (files.inputs("job") == {}) == (linked == "inputs")
     files.remove("job")
     assert (other / "1/outputs/hits.tsv").exists()
+
+
+@pytest.mark.parametrize("linked", ["inputs", "inputs/one", "inputs/several", "inputs/several/0001"])
+def test_a_link_in_the_place_of_an_input_is_no_input(tmp_path: Path, linked: str) -> None:
+    """Its job can be neither packed with the file there nor run again with it."""
+    files, other = JobFiles(tmp_path / "jobs"), tmp_path / "other"
+    other.mkdir()
+    for name in ("one", "several", "0000", "0001"):
+        (other / name).write_text("secret")
+    files.create("job", {"one": other / "one", "several": [other / "one"] * 2})
+    assert files.has_inputs("job", ["one", "several"])
+    place = files.folder("job", linked)
+    shutil.rmtree(place) if place.is_dir() else place.unlink()
+    place.symlink_to(other / "one" if linked in ("inputs/one", "inputs/several/0001") else other)
+    assert files.inputs("job") == {}
+    assert not files.has_inputs("job", ["one", "several"])
+    assert files.has_inputs("job", [])
+
+
+def test_a_pipe_in_the_place_of_an_input_is_no_input(tmp_path: Path) -> None:
+    """Whoever opened it would wait forever."""
+    files = JobFiles(tmp_path / "jobs")
+    (tmp_path / "source").touch()
+    files.create("job", {"one": tmp_path / "source"})
+    files.folder("job", "inputs", "one").unlink()
+    os.mkfifo(files.folder("job", "inputs", "one"))
+    assert files.inputs("job") == {}

@@ -106,6 +106,21 @@ def test_files_that_a_tool_puts_in_the_way_change_nothing(tmp_path: Path) -> Non
     assert find_picture(folder / "outputs/b.pdf") is None
 
 
+@pytest.mark.parametrize("linked", ["pictures", "pictures/a.pdf"])
+def test_pictures_are_neither_read_nor_removed_elsewhere(tmp_path: Path, linked: str) -> None:
+    """A tool may link to those of another job."""
+    folder, other = tmp_path / "1", tmp_path / "2"
+    for path in (folder, other):
+        path.mkdir()
+        attempt(path, a_pdf=pdf([RED]))
+    draw_pictures(other, lambda: False)
+    (folder / linked).parent.mkdir(exist_ok=True)
+    (folder / linked).symlink_to(other / linked)
+    draw_pictures(folder, lambda: False)
+    assert find_picture(folder / "outputs/a.pdf") is None
+    assert find_picture(other / "outputs/a.pdf")
+
+
 def test_a_job_that_has_to_end_waits_for_no_picture(tmp_path: Path) -> None:
     """It has reached its time limit, or was cancelled, while a page is drawn that would take longer than any limit."""
     folder = attempt(tmp_path, a_pdf=pdf(["/F Do"], more=LOOP), b_pdf=pdf([RED]))

@@ -85,3 +85,15 @@ def test_a_sample_keeps_values_of_every_type(with_redis: Installation, tmp_path:
     assert [params["table"].read_text(), *(path.read_text() for path in params["several"])] == ["a"] * 3
     assert "my" not in (samples.files.folder(sample) / "record.json").read_text()
     assert [name for name, filename, _ in samples.provenance(sample).files] == ["table", "several", "several"]
+
+
+@pytest.mark.redis
+def test_a_sample_has_no_files_of_the_machine(with_redis: Installation, tmp_path: Path) -> None:
+    """A link that a tool has left is no file of the sample either."""
+    store, samples = with_redis.store, Samples(tmp_path / "samples")
+    (tmp_path / "file").write_text("a")
+    store.create("c" * 32, "report", {"table": tmp_path / "file"}, Submission())
+    place = store.files.folder("c" * 32, "inputs", "table")
+    place.unlink()
+    place.symlink_to("/etc/passwd")
+    assert samples.files.inputs(samples.keep(store, "c" * 32)) == {}

@@ -402,7 +402,7 @@ def test_a_job_that_was_cancelled_before_its_start_can_be_edited_without_its_fil
     again = visitor.post(job + "/again")
     assert (again.status_code, again.headers["Location"]) == (303, job + "/edit")
     form = visitor.get(job + "/edit")
-    assert "The input files were deleted, because this job was cancelled before it started." in form.text
+    assert "The input files of this job were deleted, or can no longer be read." in form.text
     assert kept(form) == []
     assert "MKVLA" not in form.text
     assert 'value="my job"' in form.text

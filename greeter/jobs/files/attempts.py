@@ -2,6 +2,7 @@
 
 import os
 from contextlib import suppress
+from errno import ENOENT
 from pathlib import Path
 
 from greeter.jobs.files.bounds import has_too_many_files
@@ -55,8 +56,9 @@ class Attempts:
 
     def has_files(self, job_id: str, number: int) -> bool:
         """Return whether an attempt has written files, after giving their owner all permissions for them."""
+        attempt = self._files.attempt(job_id, number)
         try:
-            found = self._files.attempt(job_id, number).exists()
+            found = self._files.has_no_link(attempt) and attempt.exists()
         except PermissionError:
             found = True
         if found:
@@ -100,4 +102,8 @@ class Attempts:
         return self._folder(job_id) / f"stopped-{worker}"
 
     def _folder(self, job_id: str) -> Path:
-        return self._files.folder(job_id, "attempts")
+        """Return the folder. Raises FileNotFoundError if it is behind a link, so nothing elsewhere is removed."""
+        folder = self._files.folder(job_id, "attempts")
+        if not self._files.has_no_link(folder):
+            raise FileNotFoundError(ENOENT, "a tool has replaced the folder by a link", str(folder))
+        return folder

@@ -97,18 +97,25 @@ class JobFiles:
 
     def has_inputs(self, job_id: str, names: Iterable[str]) -> bool:
         """Return whether the submitted files of these parameters are still there."""
-        return all(self.folder(job_id, "inputs", name).exists() for name in names)
+        wanted = set(names)
+        with suppress(FileNotFoundError):
+            return not wanted or wanted <= self.inputs(job_id).keys()
+        return False
 
     def remove_inputs(self, job_id: str) -> None:
         """Remove the submitted files, but not their folder."""
         with suppress(FileNotFoundError):
-            for path in self.folder(job_id, "inputs").iterdir():
-                remove(path) if path.is_dir() else path.unlink()
+            folder = self.folder(job_id, "inputs")
+            for path in folder.iterdir() if self.has_no_link(folder) else ():
+                remove(path)
 
     def inputs(self, job_id: str) -> dict[str, Path | list[Path]]:
-        """Return the submitted files of a job by the name of their parameter: a Path, or a list of several."""
+        """Return the submitted files of a job by the name of their parameter: a Path, or a list of several.
+
+        There are none if its tool has replaced one by a link or a pipe.
+        """
         folder = self.folder(job_id, "inputs")
-        return read_inputs(folder) if self._has_no_link(folder) else {}
+        return read_inputs(folder) if self.has_no_link(folder) and all(map(_is_input, walk(folder))) else {}
 
     def attempt(self, job_id: str, number: int) -> Path:
         """Return the folder of one attempt. No two attempts share a folder, even if they run at the same time.
@@ -121,7 +128,7 @@ class JobFiles:
         """Return the result files of an attempt; see `listed_outputs`."""
         attempt = self.attempt(job_id, number)
         with suppress(PermissionError):  # its tool has changed them
-            if self._has_no_link(attempt / "outputs"):
+            if self.has_no_link(attempt / "outputs"):
                 return listed_outputs(attempt)
         return []
 
@@ -129,7 +136,7 @@ class JobFiles:
         """Return the commands that an attempt has run, the first 4,000 bytes of them."""
         path = self.attempt(job_id, number) / "commands"
         with suppress(PermissionError):  # its tool has changed them
-            if self._has_no_link(path) and path.is_file():
+            if self.has_no_link(path) and path.is_file():
                 with path.open("rb") as commands:
                     return commands.read(_MOST_COMMANDS).decode(errors="replace").strip()
         return ""
@@ -150,7 +157,7 @@ class JobFiles:
         """Return whether there is the folder of any job."""
         return any(self.root.glob("[!.]*"))
 
-    def _has_no_link(self, path: Path) -> bool:
+    def has_no_link(self, path: Path) -> bool:
         """Return whether a path leads to where it says: a tool may replace a folder by a link to any other."""
         below = (path, *(part for part in path.parents if self.root in part.parents))
         return not any(part.is_symlink() for part in below)
@@ -172,6 +179,11 @@ def write_inputs(inputs: Inputs, folder: Path) -> None:
             shutil.copyfile(source, folder / name)
         else:
             write_inputs({f"{number:04}": one for number, one in enumerate(source)}, folder / name)
+
+
+def _is_input(entry: os.DirEntry[str]) -> bool:
+    """Return whether this is a file, or a folder of several, and not a link or a pipe."""
+    return entry.is_file(follow_symlinks=False) or entry.is_dir(follow_symlinks=False)
 
 
 def read_inputs(folder: Path) -> dict[str, Path | list[Path]]:

@@ -40,6 +40,8 @@ def draw_pictures(folder: Path, is_due: Callable[[], bool]) -> None:
     pdfs = [path for path in listed_outputs(folder) if media_type(path.name) == PDF]
     for pdf in pdfs[:_MOST]:
         target = folder / "pictures" / pdf.name
+        if _is_linked(target):
+            continue
         try:
             target.mkdir(parents=True)
             status = _run([sys.executable, "-I", str(_RENDERER), str(pdf), str(target)], folder, end, is_due)
@@ -64,9 +66,15 @@ def _run(command: list[str], folder: Path, end: float, is_due: Callable[[], bool
         process.wait()
 
 
+def _is_linked(target: Path) -> bool:
+    """Return whether pictures would be elsewhere: a tool may link to those of another job."""
+    return target.parent.is_symlink() or target.is_symlink()
+
+
 def find_picture(pdf: Path) -> Picture | None:
     """Return the picture of a PDF file among the result files of an attempt, or None if there is none."""
-    for path in (pdf.parents[1] / "pictures" / pdf.name).glob("*"):
+    folder = pdf.parents[1] / "pictures" / pdf.name
+    for path in () if _is_linked(folder) else folder.glob("*"):
         if (found := _NAME.fullmatch(path.name)) and path.is_file() and not path.is_symlink():
             return Picture(path, int(found[1]))
     return None

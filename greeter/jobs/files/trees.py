@@ -15,11 +15,11 @@ _LONGEST_PATH = 4096  # bytes, with the zero at the end: PATH_MAX of Linux
 
 
 def walk(root: Path) -> Iterator[os.DirEntry[str]]:
-    """Yield all files and folders below a folder, but not what cannot be read or has too long a path.
+    """Yield all files and folders below a folder, but not what cannot be read, has too long a path or is behind a link.
 
     Unlike that of Python 3.11, it does not fail at a depth of a thousand folders.
     """
-    folders = [str(root)]
+    folders = [] if os.path.islink(root) else [str(root)]  # noqa: PTH114  Path raises PermissionError
     while folders:
         with suppress(OSError), os.scandir(folders.pop()) as entries:
             for entry in entries:

@@ -47,7 +47,7 @@ class Samples:
         record = store.find(job_id)
         sample_id = PREFIX + record.tool
         self.files.remove(sample_id)
-        shutil.copytree(store.files.folder(job_id), self.files.folder(sample_id))
+        shutil.copytree(store.files.folder(job_id), self.files.folder(sample_id), symlinks=True)
         kept = {
             "snapshot": json.loads(record.snapshot) | {"label": ""},
             "provenance": asdict(replace(store.provenance(job_id), filenames={})),
