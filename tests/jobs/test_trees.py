@@ -31,11 +31,12 @@ USE = """
 import os, pathlib, tempfile
 from greeter.jobs.files.attempts import Attempts
 from greeter.jobs.files.folders import JobFiles
+from greeter.jobs.files.result_files import result_files
 if os.getuid() == 0:
     os.chdir("/")
     os.setuid(65534)
 files = JobFiles(pathlib.Path(tempfile.mkdtemp()))
-files.create("job", {})
+files.create("job", {"query": pathlib.Path(os.devnull)})
 attempt = files.attempt("job", 1)
 (attempt / "outputs").mkdir(parents=True)
 for name in ("commands", "outputs/hits.tsv"):
@@ -43,7 +44,10 @@ for name in ("commands", "outputs/hits.tsv"):
     (attempt / name).chmod(0)
 for folder in (attempt / "outputs", attempt, attempt.parent):
     folder.chmod(0)
-print(files.outputs("job", 1), repr(files.commands("job", 1)))
+    print(result_files(files, "job", 1), repr(files.commands("job", 1)))
+for path in (files.folder("job", "inputs", "query"), files.folder("job", "inputs"), files.folder("job")):
+    path.chmod(0)
+    print(files.inputs("job"), files.has_inputs("job", ["query"]), result_files(files, "job", 1))
 attempts = Attempts(files)
 print(attempts.has_files("job", 1))
 attempts.sync("job")
@@ -89,8 +93,8 @@ def test_a_folder_without_permissions_is_removed() -> None:
 
 
 def test_files_without_permissions_are_results_after_the_attempt() -> None:
-    """Before, there are none, but the page of the job can be shown."""
-    assert run_as_another_user(USE) == "[] ''\nTrue\n['text'] text\n"
+    """Before, or if the job fails, there are none and no input, but its page can be shown."""
+    assert run_as_another_user(USE) == "[] ''\n" * 3 + "{} False []\n" * 3 + "True\n['text'] text\n"
 
 
 def test_removing_a_missing_folder_is_no_error(tmp_path: Path) -> None:

@@ -112,10 +112,13 @@ class JobFiles:
     def inputs(self, job_id: str) -> dict[str, Path | list[Path]]:
         """Return the submitted files of a job by the name of their parameter: a Path, or a list of several.
 
-        There are none if its tool has replaced one by a link or a pipe.
+        There are none if its tool has changed them to what cannot be read, or to links.
         """
         folder = self.folder(job_id, "inputs")
-        return read_inputs(folder) if self.has_no_link(folder) and all(map(_is_input, walk(folder))) else {}
+        with suppress(PermissionError):
+            if self.has_no_link(folder) and all(map(_is_input, walk(folder))):
+                return read_inputs(folder)
+        return {}
 
     def attempt(self, job_id: str, number: int) -> Path:
         """Return the folder of one attempt. No two attempts share a folder, even if they run at the same time.
@@ -182,8 +185,9 @@ def write_inputs(inputs: Inputs, folder: Path) -> None:
 
 
 def _is_input(entry: os.DirEntry[str]) -> bool:
-    """Return whether this is a file, or a folder of several, and not a link or a pipe."""
-    return entry.is_file(follow_symlinks=False) or entry.is_dir(follow_symlinks=False)
+    """Return whether this is a readable file, or a folder of several, and not a link or a pipe."""
+    is_file = entry.is_file(follow_symlinks=False) and os.access(entry.path, os.R_OK)
+    return is_file or entry.is_dir(follow_symlinks=False)
 
 
 def read_inputs(folder: Path) -> dict[str, Path | list[Path]]:

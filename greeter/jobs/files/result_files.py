@@ -54,5 +54,6 @@ def result_files(files: JobFiles, job_id: str, attempt: int) -> list[ResultFile]
     """
     folder = files.attempt(job_id, attempt)  # raises NoAnswer if DATA_DIR hangs, where the next line would wait
     files.root.stat()
-    sentences = read_sentences(folder)
-    return [ResultFile(path, sentences.get(path.name, "")) for path in files.outputs(job_id, attempt)]
+    outputs = files.outputs(job_id, attempt)
+    sentences = read_sentences(folder) if outputs else {}  # its tool may have made the folder unreadable
+    return [ResultFile(path, sentences.get(path.name, "")) for path in outputs]
