@@ -61,7 +61,7 @@ class ToolFailure(Exception):
     @classmethod
     def summarize(cls, error: BaseException) -> Self:
         """Return the failure of a job whose tool raised this."""
-        failure = cls(f"{_name(error)}: {_text(error)}", user_message(error), failure_result(error))
+        failure = cls(f"{_name(error)}: {_message(error)}", user_message(error), failure_result(error))
         return failure.with_traceback(_last_frames(error.__traceback__))
 
 
@@ -132,7 +132,7 @@ def user_message(error: BaseException) -> str | None:
     if isinstance(error, ToolFailure):
         return error.user_message
     if isinstance(error, ToolError):
-        return _text(error)
+        return _message(error)
     if is_shortage(error):
         return NO_PROCESS
     if is_disk_error(error):
@@ -148,7 +148,7 @@ def is_shortage(error: BaseException) -> bool:
     """Return whether the system refused to start a process or a thread, or to open any more files."""
     if isinstance(error, OSError):
         return error.errno in _NO_PROCESS
-    return type(error) is RuntimeError and str(error) == "can't start new thread"  # as CPython says
+    return type(error) is RuntimeError and _text(error) == "can't start new thread"  # as CPython says
 
 
 def is_disk_error(error: BaseException) -> bool:
@@ -160,26 +160,32 @@ def failure_result(error: BaseException) -> JSONObject:
     """Return the result of a failed job: the error as Celery's backends store it, and what its user sees of it."""
     if isinstance(error, ToolFailure):
         return error.result
+    output = getattr(error, "output", "") if isinstance(error, ProgramError) else ""
     return {
         "exc_type": _name(error),
-        "exc_message": [_text(error)],
-        "exc_module": str(type(error).__module__)[:_LONGEST_NAME],
+        "exc_message": [_message(error)],
+        "exc_module": _text(type(error).__module__)[:_LONGEST_NAME],
         "user_message": user_message(error),
-        "output": str(error.output)[-_LONGEST_OUTPUT:] if isinstance(error, ProgramError) else "",
+        "output": _text(output)[-_LONGEST_OUTPUT:],
     }
 
 
 def _name(error: BaseException) -> str:
-    return type(error).__qualname__[:_LONGEST_NAME]
+    return _text(type(error).__qualname__)[:_LONGEST_NAME]
 
 
-def _text(error: BaseException) -> str:
+def _message(error: BaseException) -> str:
     """Return the message of an error, shortened."""
-    try:
-        text = str(error)
-    except BaseException:  # a bug in the tool's own exception
-        text = ""
+    text = _text(error)
     return text if len(text) <= _LONGEST_MESSAGE else text[:_LONGEST_MESSAGE] + " ..."
+
+
+def _text(value: object) -> str:
+    """Return what a tool raised as a plain `str`: a subclass can have code for pickle."""
+    try:
+        return str.__str__(str(value))
+    except BaseException:  # a bug in the tool's own exception
+        return ""
 
 
 def _last_frames(trace: TracebackType | None) -> TracebackType | None:

@@ -14,12 +14,13 @@ from types import TracebackType
 from typing import Any, cast
 
 import pytest
+from celery.exceptions import Retry, WorkerLostError
 
 from greeter.jobs.errors import ToolFailure, failure_result
 from greeter.jobs.worker.registration import max_cores
 from greeter.jobs.worker.task import ToolTask
 from greeter.settings import Settings
-from greeter.toolkit import Job, ProgramError, SoftTimeLimitExceeded
+from greeter.toolkit import Job, ProgramError, SoftTimeLimitExceeded, ToolError
 from greeter.toolkit.tool import Tool
 from greeter.tools import load
 
@@ -68,14 +69,36 @@ def test_a_result_must_be_a_dict(tmp_path: Path, result: object) -> None:
         call(lambda job: result, tmp_path)
 
 
-def test_sys_exit_in_a_tool_does_not_end_the_process(tmp_path: Path) -> None:
-    """It is reported as a bug."""
+@pytest.mark.parametrize("error", [SystemExit(3), Retry("3"), WorkerLostError("3")])
+def test_what_celery_or_python_raises_is_a_bug_if_a_tool_raises_it(tmp_path: Path, error: BaseException) -> None:
+    """It does not end the process or the task. The log has the line of the tool."""
 
     def leave(job: Job) -> None:
-        raise SystemExit(3)
+        raise error
 
-    with pytest.raises(RuntimeError, match=r"SystemExit\(3\)"):
+    with pytest.raises(RuntimeError, match=f"{type(error).__name__}: 3") as raised:
         call(leave, tmp_path)
+    assert raised.traceback[-1].name == "leave"
+
+
+class Reduced(str):
+    """A text with code for pickle."""
+
+    def __str__(self) -> str:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return list, ()
+
+
+class NoOutputError(ProgramError):
+    """An error whose author has forgotten to call the method of its class."""
+
+    def __init__(self) -> None:
+        pass
+
+    def __str__(self) -> str:
+        return "It failed. Try again."
 
 
 @pytest.mark.parametrize(
@@ -83,10 +106,13 @@ def test_sys_exit_in_a_tool_does_not_end_the_process(tmp_path: Path) -> None:
     [
         subprocess.CalledProcessError(1, ["x" * 10_000], output=b"y" * 1_000_000),
         ProgramError("x" * 10_000, 1, "y" * 1_000_000),
+        ValueError(Reduced("x")),
+        ToolError(Reduced("x")),
+        NoOutputError(),
     ],
 )
 def test_what_the_main_process_gets_of_an_error_is_small(error: Exception) -> None:
-    """An error can have the output of a program."""
+    """An error can have the output of a program, code for pickle, or bugs of its own."""
     sent = pickle.dumps(ToolFailure.summarize(error))
     assert len(sent) < 10_000
     assert failure_result(pickle.loads(sent)) == failure_result(error)

@@ -119,7 +119,8 @@ class ToolTask(Task):  # type: ignore[type-arg]
                 if isinstance(error, Exception) and not isinstance(error, _OF_CELERY):
                     raise
                 # SystemExit would end the process, and Celery's Retry or Ignore would end the task without a result.
-                raise RuntimeError(f"the tool raised {error!r}") from None
+                bug = RuntimeError(f"the tool raised {ToolFailure.summarize(error)}")
+                raise bug.with_traceback(error.__traceback__) from None
 
     def _failure(self, error: Exception) -> ToolFailure:
         """Return what is stored of an error, and report it if it is a bug."""
