@@ -49,6 +49,15 @@ def test_a_job_that_had_an_error_of_a_disk_runs_again(with_redis: Installation) 
         assert user_message(error) == DISK_ERROR
 
 
+def test_the_log_has_the_reason_but_not_the_message_of_an_error(
+    with_redis: Installation, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The message may quote user input, and have any size. The traceback has it, where it may be logged."""
+    assert fitness.problem(with_redis.store) is None
+    PoolProcess(with_redis.store).assess_failure(OSError(EIO, "MKVLA"))
+    assert caplog.messages == [f"requeuing a job that failed: {os.strerror(EIO)}"]
+
+
 def _refuse(*_: object) -> None:
     raise RuntimeError("can't start new thread")
 

@@ -61,7 +61,8 @@ class PoolProcess:
             problem = problem or fitness.thread_problem()
         if not (problem or shortage or is_disk_error(error)):
             return None
-        log.warning("requeuing a job that failed: %s", problem or error, exc_info=error)
+        reason = problem or (os.strerror(error.errno or 0) if isinstance(error, OSError) else error)
+        log.warning("requeuing a job that failed: %s", reason, exc_info=error)
         if problem and change:
             log.warning("the job may have caused this: %s", change)
             return Requeue(counted=True, reason=ToolError(CHANGED_PROCESS))
