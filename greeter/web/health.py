@@ -25,7 +25,7 @@ def ready() -> ResponseReturnValue:
     """Check whether a job submitted now would run.
 
     Returns:
-        200 if there is disk space, Redis accepts writes, and a worker takes jobs. Otherwise 503 with the reason and
+        200 if there is space, Redis accepts writes, and a worker takes jobs. Otherwise 503 with the reason and
         what to do. The 200 has a notice if a tool file cannot be used or no worker has a tool, because all other tools
         work, or if the configuration of Redis may lose jobs.
     """
@@ -44,7 +44,7 @@ def problem() -> str:
         has_room, statistics = jobs.store.has_room(), jobs.store.statistics()
     except RedisError as error:
         return f"Redis does not answer or refuses writes ({type(error).__name__}). Check its log."
-    full = "" if has_room else "The jobs take MAX_TOTAL_BYTES. Raise it, or set RETENTION_DAYS to less."
+    full = "" if has_room else "Another job might exceed MAX_TOTAL_BYTES. Raise it, or set RETENTION_DAYS to less."
     return unfit or full or _missing_workers(statistics)
 
 
@@ -77,10 +77,10 @@ def _notice() -> str:
 
 
 def _unknown_tools(announced: Collection[str]) -> str:
-    """Return which tools no worker has, as after an update of the web alone. A form says if a program is missing."""
-    has_workers = any(tool.name in announced for tool in services().tools.values())
-    unknown = [tool.name for tool in services().tools.values() if tool.name not in announced and not tool.programs]
-    if not has_workers or not unknown:
+    """Return which tools no worker has, or has with the same parameters, as after an update of the web alone."""
+    refuses = services().availability.problem  # because a program is missing, as its form says
+    unknown = [tool.name for tool in services().tools.values() if tool.signature not in announced and not refuses(tool)]
+    if not announced or not unknown:
         return ""
     return f"No worker has these tools, so their jobs will fail: {', '.join(unknown)}. Update and restart the workers."
 

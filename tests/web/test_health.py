@@ -9,6 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from greeter import create_app
+from greeter.jobs.errors import StorageFull
 from greeter.jobs.recovery.sweeper import Sweeper
 from greeter.settings import Settings
 from greeter.tools import load
@@ -114,12 +115,36 @@ def test_a_tool_is_named_that_no_worker_has(with_redis: Installation) -> None:
 
 
 @pytest.mark.redis
-def test_a_site_whose_jobs_take_all_bytes_is_not_ready(with_redis: Installation) -> None:
-    """It refuses each job of any visitor."""
-    store, client = with_redis.store, create_app(with_redis.settings).test_client()
+def test_a_tool_is_named_whose_workers_have_other_parameters(with_redis: Installation) -> None:
+    """As when the web was updated before the workers, and the tool has a new field: its jobs will fail."""
+    store, client, tools = with_redis.store, create_app(with_redis.settings).test_client(), load()
+    announced = [name for tool in tools.values() for name in (tool.name, tool.signature)]
+    announced[announced.index(tools["mafft"].signature)] = "mafft old"
+    store.worker_heartbeat("worker", {tool.queue for tool in tools.values()}, announced, [])
+    assert "so their jobs will fail: mafft." in client.get("/health/ready").text
+
+
+@pytest.mark.redis
+def test_the_page_of_a_job_says_that_no_worker_has_its_tool(with_redis: Installation) -> None:
+    """Although a worker takes jobs of its queue."""
+    store, client, tools = with_redis.store, create_app(with_redis.settings).test_client(), load()
+    page, queues = f"/jobs/{with_redis.submit('nap')}", {tool.queue for tool in tools.values()}
+    store.worker_heartbeat("worker", queues, [tools["phmmer"].signature], [])
+    assert "No worker for this job is running" in client.get(page).text
+    store.worker_heartbeat("worker", queues, [tools["nap"].signature], [])
+    assert "No worker for this job is running" not in client.get(page).text
+
+
+@pytest.mark.redis
+def test_a_site_whose_jobs_leave_no_room_for_another_is_not_ready(with_redis: Installation) -> None:
+    """They take less than MAX_TOTAL_BYTES, because it has refused a job that would have exceeded it."""
+    store, settings = with_redis.store, with_redis.settings
+    client = create_app(settings).test_client()
     store.worker_heartbeat("worker", {tool.queue for tool in load().values()}, [], [])
     assert client.get("/health/ready").status_code == 200
-    store.redis.hset("bytes", "all", with_redis.settings.max_total_bytes)
+    store.redis.hset("bytes", "all", settings.max_total_bytes - 1)
+    with pytest.raises(StorageFull):
+        with_redis.submit("nap")
     answer = client.get("/health/ready")
     assert (answer.status_code, "MAX_TOTAL_BYTES" in answer.text) == (503, True)
 

@@ -144,9 +144,9 @@ class Store(WorkerStore):
         return True
 
     def has_room(self) -> bool:
-        """Return whether the files and records of all jobs take less than MAX_TOTAL_BYTES."""
+        """Return whether MAX_TOTAL_BYTES leaves room for a job with MAX_UPLOAD_BYTES. What is refused takes none."""
         taken: bytes | None = self._scripts.call("HGET", "bytes", "all")
-        return int(taken or 0) < self._settings.max_total_bytes
+        return int(taken or 0) + self._settings.max_upload_bytes <= self._settings.max_total_bytes
 
     def announced_tools(self) -> set[str]:
         """Return the names and signatures of the tools that workers have had within SILENCE_LIMIT."""

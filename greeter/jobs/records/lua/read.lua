@@ -31,8 +31,9 @@ local function read(id)
   local since, to = now - worker_timeout, now + CLOCK_TOLERANCE
   snapshot.workers = redis.call('ZCOUNT', 'workers:' .. snapshot.queue, since, to)
   local tool = redis.call('HGET', 'job:' .. id, 'signature') or snapshot.tool
-  local served_at = redis.call('ZSCORE', SERVED_TOOLS, tool)  -- nil if all workers have version 0.3.0
-  if served_at and is_older(served_at, worker_timeout) then snapshot.workers = 0 end
+  -- Workers of version 0.3.0 announce their tools only in the second set.
+  local served_at = redis.call('ZSCORE', SERVED_TOOLS, tool) or redis.call('ZSCORE', TOOLS, tool)
+  if is_older(served_at, worker_timeout) then snapshot.workers = 0 end
   snapshot.today = math.floor(now / 86400)
   return cjson.encode(snapshot)
 end
