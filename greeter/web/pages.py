@@ -58,6 +58,13 @@ def submit(name: str) -> ResponseReturnValue:
     """
     tool = find_tool(name)
     accept_files(tool)
+    try:
+        return _submit(tool)
+    except FileNotFoundError:  # an upload that the form refers to was removed after it was found
+        return _submit(tool)  # which asks for the file
+
+
+def _submit(tool: Tool) -> ResponseReturnValue:
     form = make_form(tool, submitted_data(tool))
     labels = request.form.getlist("label") or [""]
     label = printable(labels[0][:_MAX_LABEL_LENGTH]).strip()

@@ -16,13 +16,17 @@ from urllib.parse import urlencode
 import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
+from wtforms import Form
+from wtforms.validators import DataRequired
 
 from bench.upload import growth
 from greeter import create_app
 from greeter.jobs.files import probe
+from greeter.jobs.files.uploads import NEW
 from greeter.jobs.installation import MARKER
 from greeter.jobs.worker.fitness import HANGS
 from greeter.settings import Settings
+from greeter.toolkit import FileField, Job, Result, tool
 from tests.conftest import Installation, free_port
 from tests.http import Response, fetch, wait_for_end
 
@@ -156,6 +160,36 @@ def test_a_wrong_reference_is_an_error_of_the_field(client: FlaskClient, referen
     answer = send(client, "", **{"targets-kept": reference})
     assert answer.status_code == 422
     assert "This file is no longer kept. Choose it again." in answer.text
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_an_upload_that_is_removed_while_its_form_is_read_is_asked_for(
+    client: FlaskClient, tmp_path: Path, moment: str
+) -> None:
+    """As for lack of space, before or after it is checked: here by the check of the field before or after its own."""
+
+    def remove_kept(path: Path) -> None:
+        for upload in files(tmp_path):
+            if upload.suffix != NEW:
+                upload.unlink()
+
+    class ThreeFiles(Form):
+        before = FileField("Before", check=remove_kept if moment == "before" else None)
+        own = FileField("Own", [DataRequired()])
+        after = FileField("After", check=remove_kept if moment == "after" else None)
+
+    @tool("Three files", form=ThreeFiles)
+    def three_files(job: Job, before: Path | None, own: Path, after: Path | None) -> Result:
+        """Do nothing."""
+        return {}
+
+    client.application.extensions["greeter"].tools["three_files"] = three_files
+    first = client.post("/tools/three_files", data={"own": upload("text")})
+    [(_, reference, _)] = kept(first)
+    again = client.post("/tools/three_files", data={"own-kept": reference, moment: upload("text", "other.txt")})
+    assert again.status_code == 422
+    assert "This file is no longer kept. Choose it again." in again.text
+    assert [(field, description.partition(",")[0]) for field, _, description in kept(again)] == [(moment, "other.txt")]
 
 
 def test_a_form_may_refer_to_the_example_and_to_a_sample(client: FlaskClient) -> None:
