@@ -17,6 +17,7 @@ HEADS = {
     "no version": (400, b"GET %s\r\n\r\n"),
     "another protocol": (400, b"GET %s HTTQ/1.1\r\n\r\n"),
     "letters in the address": (400, b"GET %s\xff HTTP/1.1\r\n\r\n"),
+    "no host": (400, b"GET %s HTTP/1.1\r\nAccept: */*\r\n\r\n"),
     "long address": (414, b"GET %s?" + b"a" * 5000 + b" HTTP/1.1\r\n\r\n"),
     "long header": (431, b"GET %s HTTP/1.1\r\nX-Long: " + b"a" * 9000 + b"\r\n\r\n"),
     "many headers": (431, b"GET %s HTTP/1.1\r\n" + b"X-A: a\r\n" * 60 + b"\r\n"),

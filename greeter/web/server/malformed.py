@@ -73,12 +73,14 @@ class Parser(RequestParser):
         self.unreader.in_head = True
         try:
             request = super().__next__()
+            names = {name for name, _ in request.headers}
             _require_plain_body(request)
+            if request.version == (1, 1) and "HOST" not in names:  # links would have another host
+                raise http.InvalidHeader("Host is missing")
         except http.ParseException as error:
             raise Malformed(error, start) from error
         finally:
             self.unreader.in_head = False
-        names = {name for name, _ in request.headers}
         self.is_poll = request.method == "GET" and _has_no_body(request) and "HX-PTAG" in names
         self.is_forwarded = "X-FORWARDED-FOR" in names
         is_all = _has_no_body(request) and not self.unreader.buf.getvalue()
