@@ -40,6 +40,20 @@ class UnreadLog(PosixPath):
         os.close(pipe)
 
 
+class ClosedLog(PosixPath):
+    """A pipe whose reader has closed it."""
+
+    def open(self, *_: Any, **__: Any) -> Any:
+        """Open it for a process, to which each write is an error."""
+        reader, writer = os.pipe()
+        os.close(reader)
+        return os.fdopen(writer, "wb", 0)
+
+    def read_text(self, *_: Any, **__: Any) -> str:
+        """Nobody can read it."""
+        return ""
+
+
 def test_a_worker_stops_although_nobody_reads_its_log(own_installation: Installation) -> None:
     """Its job is requeued, and does not count as lost."""
     site = own_installation
@@ -76,8 +90,21 @@ def test_redis_works_and_restarts_and_stops_although_nobody_reads_its_log(own_in
         server.kill()
         wait_for(lambda: supervisor.children() and supervisor.children() != [server])
         wait_for(lambda: answers(site))
-        site.signal("redis", signal.SIGTERM)
+        (server,) = supervisor.children()
+        supervisor.terminate()
         assert supervisor.wait(PATIENCE) == 0
+        server.wait(PATIENCE)
+
+
+def test_redis_restarts_although_its_log_is_closed(own_installation: Installation) -> None:
+    """Whoever reads the log has ended, and the server prints before it ignores that."""
+    site = own_installation
+    site.log = ClosedLog(site.log)
+    site.start("redis")
+    (server,) = psutil.Process(site.pid("redis")).children()
+    server.kill()
+    server.wait(PATIENCE)
+    wait_for(lambda: answers(site))
 
 
 def answers(site: Installation) -> bool:
