@@ -21,9 +21,11 @@ from gunicorn.workers.base import Worker
 from greeter.jobs.records import redis_check
 from greeter.jobs.worker import fitness
 from greeter.logs import configure
+from greeter.output import open_missing_streams
 from greeter.settings_loader import load_settings
 from greeter.web.server import gunicorn_worker
 
+open_missing_streams()
 _log = logging.getLogger("gunicorn.error")
 _settings = load_settings()
 _host = f"[{_settings.web_host}]" if ":" in _settings.web_host else _settings.web_host

@@ -10,6 +10,8 @@ import click
 from celery.app.utils import find_app
 from celery.bin.base import CLIContext
 
+from greeter.output import open_missing_streams
+
 _MODULES = {"worker": "celery.bin.worker", "flower": "flower.command"}
 
 
@@ -31,6 +33,7 @@ class _Commands(click.Group):
 @click.pass_context
 def main(ctx: click.Context, app: str) -> None:
     """Run a worker or Flower."""
+    open_missing_streams()
     ctx.obj = CLIContext(find_app(app), no_color=True, workdir=None, quiet=True)
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO
 
 from greeter import disk_reserve
-from greeter.output import write
+from greeter.output import open_missing_streams, write
 from greeter.redis_url import RedisUrl
 from greeter.settings_loader import load_settings
 
@@ -30,6 +30,7 @@ _BIND_ADDRESSES = {"127.0.0.1": "127.0.0.1", "localhost": "127.0.0.1 -::1", "::1
 
 def main() -> None:
     """Run the server until this process receives SIGTERM or SIGINT, then exit with the server's status."""
+    open_missing_streams()
     settings = load_settings()
     url = RedisUrl.parse(settings.redis_url)
     host, port = url.nodes[0]

@@ -71,8 +71,6 @@ class Console(logging.StreamHandler):  # type: ignore[type-arg]
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write an event, after the number of those that were dropped."""
-        if self.stream is None:  # this process was started without a standard error
-            return None
         try:
             descriptor = self.stream.fileno()
         except (OSError, ValueError):  # closed by a tool, or not a file

@@ -35,12 +35,18 @@ def write(descriptor: int, data: bytes, patience: int) -> int:
     return written
 
 
+def open_missing_streams() -> None:
+    """Open the standard streams that this process was started without: a pipe or file would get their numbers."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
+
+
 def replace_standard_streams() -> None:
     """Have print() drop what nobody reads."""
     for name in ("stdout", "stderr"):
-        if stream := getattr(sys, name):  # a process can be started without
-            output = io.BufferedWriter(_Output(stream.fileno()))
-            setattr(sys, name, io.TextIOWrapper(output, errors="backslashreplace", line_buffering=True))
+        output = io.BufferedWriter(_Output(getattr(sys, name).fileno()))
+        setattr(sys, name, io.TextIOWrapper(output, errors="backslashreplace", line_buffering=True))
 
 
 class _Output(io.RawIOBase):

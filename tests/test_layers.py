@@ -47,7 +47,7 @@ MAY_IMPORT = {
     },
     "worker": {"settings_loader", "output", "logs", "tools", "jobs"},
     "monitor": {"settings_loader", "logs", "jobs"},
-    "celery_command": set(),
+    "celery_command": {"output"},
     "disk_reserve": set(),
     "embedded_redis": {"settings_loader", "redis_url", "disk_reserve", "output"},
     "": {"settings", "version", "web"},  # greeter/__init__.py, the entry point of the web

@@ -3,8 +3,9 @@
 import os
 import signal
 import socket
+import sys
 from contextlib import suppress
-from pathlib import PosixPath
+from pathlib import Path, PosixPath
 from typing import Any
 
 import psutil
@@ -105,6 +106,21 @@ def test_redis_restarts_although_its_log_is_closed(own_installation: Installatio
     server.kill()
     server.wait(PATIENCE)
     wait_for(lambda: answers(site))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="There is no /proc.")
+def test_all_processes_run_without_standard_streams(
+    own_installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No pipe or connection gets the number of such a stream, because what a process prints would go there."""
+    site, command = own_installation, own_installation.command
+    closed = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh"]
+    monkeypatch.setattr(site, "command", lambda name: closed + command(name))
+    names = ["redis", "worker", "web", "flower"]
+    site.start(*names)
+    assert site.ended(site.submit("chatter")).phase == "finished"
+    streams = {name: [Path(f"/proc/{site.pid(name)}/fd/{number}").readlink() for number in range(3)] for name in names}
+    assert streams == dict.fromkeys(names, [Path(os.devnull)] * 3)
 
 
 def answers(site: Installation) -> bool:
