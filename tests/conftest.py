@@ -396,10 +396,12 @@ class Installation:
             pytest.fail(f"not stopped within {PATIENCE} s: {', '.join(hung)}. The log:\n{self.log.read_text()[-8000:]}")
 
     def close(self) -> None:
-        """Stop all processes and close all connections."""
+        """Stop all processes, close all connections, and print the end of the log, which pytest shows after a failure."""
         try:
             self.stop()
         finally:
+            with suppress(OSError):
+                print(self.log.read_text(errors="replace")[-8000:])
             self.celery.close()
             self.redis.close()
 
