@@ -6,7 +6,7 @@ from celery import states
 
 
 class Phase(StrEnum):
-    """The phases of a job as shown to users: those of the Lua scripts, with the outcome instead of `ended`."""
+    """The phases of a job as shown to users."""
 
     WAITING = "waiting"
     RUNNING = "running"

@@ -7,8 +7,8 @@
 local _, address, page, address_hash, client_hash, most = unpack(ARGV)
 local counters = {'mails:' .. address_hash, 'mails:' .. client_hash}
 
-local was = phase()
-if not was or was == 'ended' then return was end
+if not get('state') then return false end
+if has_ended() then return 'ended' end
 for _, counter in ipairs(counters) do
   if tonumber(redis.call('GET', counter) or 0) >= tonumber(most) then return 'limit' end
 end

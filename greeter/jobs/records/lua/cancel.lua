@@ -7,14 +7,13 @@
 --   'cancel'; 'ended' if it had ended before; or nil for an unknown job
 local _, silence_limit = unpack(ARGV)
 
-local was = phase()
-if was == 'waiting' or (was == 'running' and is_older(last_heartbeat(), silence_limit)) then
+if is_waiting() or is_running() and is_older(last_heartbeat(), silence_limit) then
   finish('REVOKED')
   return 'cancelled'
 end
-if was == 'running' then
+if is_running() then
   redis.call('HSETNX', key, 'cancel_requested', now)
   return 'requested'
 end
 if get('state') == 'REVOKED' and not get('started') then return 'cancelled' end
-return was
+return has_ended() and 'ended'

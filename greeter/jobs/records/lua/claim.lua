@@ -6,7 +6,7 @@
 --   is waiting, or this very process has claimed it
 local _, worker, process, versions, signature = unpack(ARGV)
 
-if phase() == 'waiting' then
+if is_waiting() then
   local submitted = get('signature')  -- greeter 0.2.0 stored none
   if signature ~= '' and submitted and submitted ~= signature then return 'changed' end
   local function one_more(field) return (get(field) or 0) + 1 end

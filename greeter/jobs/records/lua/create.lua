@@ -13,7 +13,7 @@ local fields = {}
 for i = 10, #ARGV, 2 do fields[ARGV[i]] = ARGV[i + 1] end
 local bytes = counted(files, function(field) return #(fields[field] or '') end)
 
-if phase() then return job_id end
+if get('state') then return job_id end
 local created = token ~= '' and redis.call('GET', token_key)
 if created and redis.call('EXISTS', 'job:' .. created) == 1 then return created end
 if waiting_jobs() >= tonumber(most_waiting) then return 'waiting' end

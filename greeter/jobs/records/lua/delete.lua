@@ -3,7 +3,7 @@
 --
 -- ARGV: 1 job id
 -- Returns: nil
-if phase() == 'ended' then
+if has_ended() then
   count_bytes(-(get('bytes') or 0))
   for _, name in ipairs(names_of(get('databases') or nil)) do redis.call('SREM', 'named:' .. name, job_id) end
   redis.call('DEL', key, 'mail:' .. job_id, 'token:' .. (get('token') or ''))

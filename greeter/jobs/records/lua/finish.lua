@@ -39,7 +39,7 @@ end
 
 -- Ends the job in a Celery state, with further fields and values. Returns its outcome and how many seconds it ran.
 local function finish(state, ...)
-  local was_waiting, client = phase() == 'waiting', get('client')
+  local was_waiting, client = is_waiting(), get('client')
   if was_waiting then move_later_jobs_up() end
   redis.call('HSET', key, 'state', state, 'ended', now, ...)
   redis.call('HDEL', key, 'client', 'cancel_requested')

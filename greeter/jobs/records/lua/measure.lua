@@ -5,4 +5,4 @@
 -- Returns: nil
 local _, bytes = unpack(ARGV)
 
-if phase() then set_bytes(bytes) end
+if get('state') then set_bytes(bytes) end

@@ -4,6 +4,6 @@
 -- ARGV: 1 job id
 -- Returns: nil
 redis.call('ZREM', 'jobs:waiting', job_id)
-if phase() == 'waiting' and not redis.call('ZSCORE', 'queue:' .. my_queue(), job_id) then
+if is_waiting() and not redis.call('ZSCORE', 'queue:' .. my_queue(), job_id) then
   join_queue(get('client') or '')
 end

@@ -23,18 +23,18 @@ local function get(field) return redis.call('HGET', key, field) end
 
 local function my_queue() return get('queue') or DEFAULT_QUEUE end
 
--- Returns 'waiting', 'running', 'ended', or nil for an unknown job.
-local function phase()
+-- None of these is true if the job does not exist.
+local function is_waiting() return get('state') == 'PENDING' end
+local function has_ended() return OUTCOMES[get('state')] ~= nil end
+local function is_running()
   local state = get('state')
-  if not state then return nil end
-  if state == 'PENDING' then return 'waiting' end
-  return OUTCOMES[state] and 'ended' or 'running'
+  return state and state ~= 'PENDING' and not OUTCOMES[state]
 end
 
 -- Whether the job is running, and this runner claimed it. Process '' is the main process of the worker.
 local function is_run_by(worker, process)
   local by_worker, in_process = unpack(redis.call('HMGET', key, 'worker', 'process'))
-  return by_worker == worker and (process == '' or in_process == process) and phase() == 'running'
+  return by_worker == worker and (process == '' or in_process == process) and is_running()
 end
 
 -- Returns the time of the last heartbeat of a running job.

@@ -3,7 +3,7 @@
 --
 -- ARGV: 1 job id
 -- Returns: nil
-if phase() == 'waiting' then
+if is_waiting() then
   redis.call('ZREM', 'sent:' .. my_queue(), job_id)
   dispatch(my_queue())
 end

@@ -31,7 +31,7 @@ local function seconds_without(tool)
   return redis.call('HINCRBY', UNKNOWN, tool, 1)
 end
 
-if phase() ~= 'waiting' then return {0, ''} end
+if not is_waiting() then return {0, ''} end
 if seconds_without(tool_of(job_id)) > tonumber(seconds) then
   finish('FAILURE', 'result', result)
   return {1, ''}
