@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from greeter import create_app
-from greeter.jobs.errors import CHANGED_PROCESS, TOO_MANY_FILES
+from greeter.jobs.failures import CHANGED_PROCESS, TOO_MANY_FILES
 from greeter.jobs.files.bounds import MAX_FILES
 from greeter.jobs.installation import MARKER
 from greeter.jobs.recovery.sweeper import Sweeper

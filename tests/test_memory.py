@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from greeter.jobs.errors import CRASHED, OUT_OF_MEMORY
+from greeter.jobs.failures import CRASHED, OUT_OF_MEMORY
 from greeter.tools.phmmer import phmmer
 from tests.conftest import ROOT, Installation, wait_for
 

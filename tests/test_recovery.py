@@ -11,7 +11,8 @@ import psutil
 import pytest
 
 from greeter import tools
-from greeter.jobs.errors import DISK_FULL, TOO_MANY_BYTES, UNAVAILABLE
+from greeter.jobs.errors import UNAVAILABLE
+from greeter.jobs.failures import DISK_FULL, TOO_MANY_BYTES
 from greeter.jobs.record import Record
 from greeter.jobs.records import redis_check
 from greeter.jobs.runner import Runner

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from greeter.jobs.errors import TOOL_CHANGED
+from greeter.jobs.failures import TOOL_CHANGED
 from tests.conftest import PATIENCE, ROOT, Installation, wait_for
 from tests.http import fetch, post, submit, wait_for_end
 from tests.test_recovery import let_jobs_end

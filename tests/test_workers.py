@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 import pytest
 
-from greeter.jobs.errors import LOST, TIME_LIMIT_REACHED, TOOL_REMOVED
+from greeter.jobs.failures import LOST, TIME_LIMIT_REACHED, TOOL_REMOVED
 from greeter.jobs.params import paths_in
 from tests.conftest import PATIENCE, Installation, wait_for
 from tests.servers import use

@@ -10,7 +10,8 @@ from celery import states
 from celery.backends.base import BaseBackend
 from celery.exceptions import NotRegistered, TaskRevokedError, TimeLimitExceeded, WorkerLostError
 
-from greeter.jobs.errors import JobNotFound, ToolChanged, failure_result
+from greeter.jobs.errors import JobNotFound, ToolChanged
+from greeter.jobs.failures import failure_result
 from greeter.jobs.files.bounds import LONGEST_TRACEBACK, MAX_PROGRESS_BYTES
 from greeter.jobs.runner import Runner
 from greeter.jobs.worker.celery_app import CeleryApp

@@ -13,7 +13,8 @@ from celery.states import PENDING
 from kombu.utils.json import dumps
 from redis import RedisError
 
-from greeter.jobs.errors import JobNotFound, Unfit, failure_result
+from greeter.jobs.errors import JobNotFound, Unfit
+from greeter.jobs.failures import failure_result
 from greeter.jobs.files.probe import NoAnswer
 from greeter.jobs.log_fields import LogFields, log_fields
 from greeter.jobs.params import file_params, size_of

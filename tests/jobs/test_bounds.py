@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from greeter.jobs.errors import RESULT_TOO_LARGE, TOO_MANY_FILES, failure_result
+from greeter.jobs.failures import RESULT_TOO_LARGE, TOO_MANY_FILES, failure_result
 from greeter.jobs.files.bounds import MAX_FILES, check_files, check_result
 from greeter.toolkit import ToolError
 

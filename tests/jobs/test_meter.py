@@ -8,7 +8,7 @@ from secrets import token_hex
 import pytest
 from celery.worker import state
 
-from greeter.jobs.errors import TOO_MANY_BYTES
+from greeter.jobs.failures import TOO_MANY_BYTES
 from greeter.jobs.runner import Runner
 from greeter.jobs.submission import Submission
 from greeter.jobs.worker.meter import Meter

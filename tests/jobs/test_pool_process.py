@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from greeter.jobs.errors import CHANGED_PROCESS, DISK_ERROR, user_message
+from greeter.jobs.failures import CHANGED_PROCESS, DISK_ERROR, user_message
 from greeter.jobs.records.store import Store
 from greeter.jobs.worker import fitness
 from greeter.jobs.worker.pool_process import PoolProcess, Requeue

@@ -16,7 +16,7 @@ from typing import Any, cast
 import pytest
 from celery.exceptions import Retry, WorkerLostError
 
-from greeter.jobs.errors import ToolFailure, failure_result
+from greeter.jobs.failures import ToolFailure, failure_result
 from greeter.jobs.worker.registration import max_cores
 from greeter.jobs.worker.task import ToolTask
 from greeter.settings import Settings

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from redis import RedisError
 
-from greeter.jobs.errors import DISK_FULL, LOST, TIME_LIMIT_REACHED, JobNotFound
+from greeter.jobs.errors import JobNotFound
+from greeter.jobs.failures import DISK_FULL, LOST, TIME_LIMIT_REACHED
 from greeter.jobs.params import paths_in
 from greeter.jobs.record import Record
 from greeter.jobs.records.worker_store import MAX_ATTEMPTS

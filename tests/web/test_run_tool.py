@@ -14,7 +14,7 @@ import pytest
 from click.testing import Result
 
 from greeter import create_app
-from greeter.jobs.errors import OUT_OF_MEMORY
+from greeter.jobs.failures import OUT_OF_MEMORY
 from greeter.settings import Settings
 from tests.conftest import PATIENCE, ROOT, free_port, wait_for
 

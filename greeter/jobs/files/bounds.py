@@ -5,7 +5,7 @@ import logging
 from itertools import islice
 from pathlib import Path
 
-from greeter.jobs.errors import RESULT_TOO_LARGE, TOO_MANY_FILES
+from greeter.jobs.failures import RESULT_TOO_LARGE, TOO_MANY_FILES
 from greeter.jobs.files.trees import walk
 from greeter.toolkit.errors import ToolError
 from greeter.toolkit.job import Result

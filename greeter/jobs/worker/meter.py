@@ -7,7 +7,8 @@ from threading import Thread
 from celery.states import FAILURE
 from kombu.utils.json import dumps
 
-from greeter.jobs.errors import TOO_MANY_BYTES, UNAVAILABLE, failure_result
+from greeter.jobs.errors import UNAVAILABLE
+from greeter.jobs.failures import TOO_MANY_BYTES, failure_result
 from greeter.jobs.runner import Runner
 from greeter.jobs.service import JobService
 from greeter.jobs.worker.active_jobs import active_jobs, kill_jobs

@@ -6,7 +6,7 @@ import time
 from functools import partial
 from typing import NamedTuple, NoReturn
 
-from greeter.jobs.errors import CHANGED_PROCESS, is_disk_error, is_shortage
+from greeter.jobs.failures import CHANGED_PROCESS, is_disk_error, is_shortage
 from greeter.jobs.records.store import Store
 from greeter.jobs.service import resend_delay
 from greeter.jobs.worker import fitness

@@ -13,7 +13,7 @@ from celery.exceptions import TimeLimitExceeded
 from celery.states import FAILURE
 from kombu.utils.json import dumps
 
-from greeter.jobs.errors import failure_result
+from greeter.jobs.failures import failure_result
 from greeter.jobs.records.worker_store import CANCEL_TIMEOUT
 from greeter.jobs.runner import Claim, HeartbeatReply
 from greeter.jobs.service import JobService

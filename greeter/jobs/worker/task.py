@@ -9,7 +9,7 @@ from celery import Task
 from celery.exceptions import Ignore, NotRegistered, TaskPredicate, TimeLimitExceeded, WorkerLostError
 
 from greeter.jobs import versions
-from greeter.jobs.errors import OUT_OF_MEMORY, ToolFailure, user_message
+from greeter.jobs.failures import OUT_OF_MEMORY, ToolFailure, user_message
 from greeter.jobs.files.bounds import check_files, check_result
 from greeter.jobs.files.pictures import draw_pictures
 from greeter.jobs.params import file_params

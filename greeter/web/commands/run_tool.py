@@ -13,7 +13,7 @@ from flask.cli import ScriptInfo
 from werkzeug.datastructures import MultiDict
 from wtforms import BooleanField, Field, FieldList, Form, FormField
 
-from greeter.jobs.errors import OUT_OF_MEMORY
+from greeter.jobs.failures import OUT_OF_MEMORY
 from greeter.jobs.files.bounds import check_result
 from greeter.jobs.files.folders import JobFiles
 from greeter.jobs.files.result_files import ResultFile, result_files

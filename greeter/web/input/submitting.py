@@ -7,6 +7,7 @@ from flask import current_app
 from werkzeug.exceptions import TooManyRequests
 
 from greeter.jobs import errors
+from greeter.jobs.failures import DISK_FULL
 from greeter.jobs.submission import Submission
 from greeter.toolkit.tool import Params, Tool
 from greeter.web.services import services
@@ -75,7 +76,7 @@ REFUSALS: dict[type[Exception], Refusal] = {
         503, 1, "The database was removed a moment ago.", "choose another one, and submit it again."
     ),
     errors.Unfit: Refusal(503, 60, "This site cannot store jobs at the moment.", "try again in a few minutes."),
-    OSError: Refusal(503, 300, errors.DISK_FULL),
+    OSError: Refusal(503, 300, DISK_FULL),
     errors.NotConfirmed: Refusal(
         503, RETRY_AFTER, "The job could not be stored safely in time.", "wait a few seconds, then submit it again."
     ),
