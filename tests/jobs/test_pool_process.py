@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import threading
+from collections.abc import Callable
 from errno import EAGAIN, EIO, ESTALE
 from pathlib import Path
 
@@ -73,14 +74,23 @@ def test_a_job_that_changed_its_process_is_not_excused(
     assert (found.counted, str(found.reason)) == (True, CHANGED_PROCESS)
 
 
-@pytest.mark.parametrize("changed", [False, True])
-def test_a_process_that_cannot_be_checked_is_replaced(with_redis: Installation, changed: bool) -> None:
-    """A job may have changed what the check uses. The next one would wait forever if the check raised an exception."""
+def _break_the_check(_process: PoolProcess) -> None:
+    vars(os)["getpriority"] = None
+
+
+@pytest.mark.parametrize("change", [None, _break_the_check, PoolProcess.mark_for_replacement])
+def test_a_process_that_may_be_spoiled_is_replaced(
+    with_redis: Installation, change: Callable[[PoolProcess], None] | None
+) -> None:
+    """A job may have changed what the check uses. The next one would wait forever if the check raised an exception.
+
+    A job that failed with a bug may have changed what cannot be seen.
+    """
     forked = os.fork()  # so that this process stays as it is
     if not forked:
         process = PoolProcess(with_redis.store)
-        if changed:
-            vars(os)["getpriority"] = None
+        if change:
+            change(process)
         process.replace_if_unfit()
         os._exit(os.EX_OK)
-    assert os.waitstatus_to_exitcode(os.waitpid(forked, 0)[1]) == (os.EX_TEMPFAIL if changed else os.EX_OK)
+    assert os.waitstatus_to_exitcode(os.waitpid(forked, 0)[1]) == (os.EX_TEMPFAIL if change else os.EX_OK)

@@ -52,11 +52,3 @@ def test_a_change_is_named(what: str) -> None:
         CHANGES[what]()
         os._exit(0 if before is None and what in str(state.change()) else 1)
     assert os.waitpid(forked, 0)[1] == 0
-
-
-def test_a_bug_is_a_reason_to_replace_the_process() -> None:
-    """A job may have changed what cannot be seen."""
-    state = ProcessState()
-    assert state.change() is None
-    state.mark_for_replacement()
-    assert state.change()

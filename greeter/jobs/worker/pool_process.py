@@ -34,10 +34,11 @@ class PoolProcess:
         self._store = store
         self._state = ProcessState()
         self._fit_until = 0.0
+        self._had_bug = False
 
     def mark_for_replacement(self) -> None:
-        """Have this process replaced before the next job, because its last job failed with a bug."""
-        self._state.mark_for_replacement()
+        """Have this process replaced before the next job: a job with a bug may have changed what cannot be seen."""
+        self._had_bug = True
 
     def replace_if_unfit(self) -> None:
         """Replace this process if it cannot run jobs. Another one gets the job, which is not claimed yet."""
@@ -69,6 +70,8 @@ class PoolProcess:
         return Requeue(counted=not problem, reason=error)
 
     def _reason_to_replace(self) -> str | None:
+        if self._had_bug:
+            return "its last job failed with a bug and may have left bad state behind"
         if change := self._state.change():
             return change
         try:

@@ -20,22 +20,12 @@ class ProcessState:
 
     def __init__(self) -> None:
         """Remember the state of this process."""
-        self._is_marked = False
         self._settings = _settings()
         self._descriptors, self._threads = _descriptors(), threading.active_count()
         self._memory = settle_memory()
 
-    def mark_for_replacement(self) -> None:
-        """Have this process replaced, because its last job failed with a bug.
-
-        The job may have changed what cannot be seen, such as modules.
-        """
-        self._is_marked = True
-
     def change(self) -> str | None:
         """Return why the process should be replaced: how its jobs have changed it. None if they have not."""
-        if self._is_marked:
-            return "its last job failed with a bug and may have left bad state behind"
         try:
             if _descriptors() > self._descriptors + _MAX_NEW_DESCRIPTORS:
                 return "its jobs left too many files open"
