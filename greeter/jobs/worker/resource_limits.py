@@ -43,27 +43,26 @@ def limit_process(max_file_bytes: int) -> None:
 @contextmanager
 def limited_resources(job: Job) -> Iterator[None]:
     """Limit the threads, memory and open files of a job while the body runs."""
-    threads = limited_threads(job.cores) if job.cores > 1 else nullcontext()  # see limit_threads
-    with threads, _limited_memory(job.memory), _limited_descriptors():
-        yield
+    before = {kind: resource.getrlimit(kind) for kind in (resource.RLIMIT_DATA, resource.RLIMIT_NOFILE)}
+    with limited_threads(job.cores) if job.cores > 1 else nullcontext():  # see limit_threads
+        try:
+            _limit_memory(job.memory)
+            _reserve_descriptors()
+            yield
+        finally:
+            for kind, limits in before.items():
+                resource.setrlimit(kind, limits)
 
 
-@contextmanager
-def _limited_memory(size: int) -> Iterator[None]:
+def _limit_memory(size: int) -> None:
     """Limit the private memory of this process to `size` bytes more than it has. Programs inherit the limit.
 
     The limit is on data and not on the address space, so that a tool can map a database that is larger.
     """
-    before = resource.getrlimit(resource.RLIMIT_DATA)
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     if private := settle_memory():
         limit = private + size
-        if before[1] != resource.RLIM_INFINITY:
-            limit = min(limit, before[1])
-        resource.setrlimit(resource.RLIMIT_DATA, (limit, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_DATA, before)
+        resource.setrlimit(resource.RLIMIT_DATA, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
 
 
 def settle_memory() -> int:
@@ -99,13 +98,8 @@ def _require_descriptors() -> None:
         raise OSError(EMFILE, f"only {free} more files can be opened: raise the limit, or start the worker again")
 
 
-@contextmanager
-def _limited_descriptors() -> Iterator[None]:
+def _reserve_descriptors() -> None:
     """Reserve descriptors for the work after the tool, which may use up all others."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY:
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft - _SPARE_DESCRIPTORS, 0), hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
