@@ -40,15 +40,12 @@ def text_blocks(source: BinaryIO) -> Iterator[str]:
 
 
 def read_text(source: BinaryIO, limit: int) -> str | None:
-    """Read a text of up to `limit` characters. Returns None if it is longer, or not text."""
+    """Read a text of up to `limit` characters. Returns None if it is longer. Raises ToolError if it is not text."""
     text = ""
-    try:
-        for block in text_blocks(source):
-            text += block
-            if len(text) > limit:
-                return None
-    except ToolError:
-        return None
+    for block in text_blocks(source):
+        text += block
+        if len(text) > limit:
+            return None
     return text
 
 
