@@ -93,8 +93,8 @@ def _add_jobs(installation: Installation) -> None:
     for number in range(JOBS):
         job_id = f"{number:032x}"
         store.create(job_id, "expensive_greet", {"person": "Ada", "total": 9}, Submission())
-        store.claim(job_id, runner, {})
-        store.report_progress(job_id, runner, {"current": 3, "total": 9, "unit": "step", "seconds": 1200.0})
+        store.runs.claim(job_id, runner, {})
+        store.runs.report_progress(job_id, runner, {"current": 3, "total": 9, "unit": "step", "seconds": 1200.0})
         installation.redis.hincrbyfloat(f"job:{job_id}", "started", -3610)
         installation.redis.zincrby("jobs:running", 3600, job_id)
 

@@ -49,7 +49,7 @@ sweeper = Sweeper(app.jobs, "", queues, names)
 meter = Meter(app.jobs)
 mailer = Mailer(app.jobs.store, settings)
 release = Release(app.jobs, mailer.stop)
-watchdog = Watchdog(settings.silence_limit, app.jobs.store.require_writes)
+watchdog = Watchdog(settings.silence_limit, app.jobs.store.upkeep.require_writes)
 
 # Taking a message is a write, which Redis refuses when its disk is full. That must not end the worker.
 app.conf.broker_channel_error_retry = True

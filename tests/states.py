@@ -180,14 +180,14 @@ WITH_WORKER: dict[str, Arrival] = {
 
 
 def _waiting(page: Page, installation: Installation) -> None:
-    installation.store.worker_heartbeat("another", ["celery"], [], [])
+    installation.store.upkeep.worker_heartbeat("another", ["celery"], [], [])
     installation.submit("nap")
     _job("expensive_greet", "text=ahead of you")(page, installation)
 
 
 def _stale(page: Page, installation: Installation) -> None:
     job_id = installation.submit("nap")
-    installation.store.claim(job_id, Runner("another", 1), {})
+    installation.store.runs.claim(job_id, Runner("another", 1), {})
     installation.redis.zincrby("jobs:running", -100, job_id)
     page.goto(f"/jobs/{job_id}")
     page.wait_for_selector("text=has not responded")

@@ -82,7 +82,7 @@ def test_a_source_that_changes_is_not_copied(with_redis: Installation, tmp_path:
 
     def send_heartbeats() -> None:
         while not stopped.wait(0.1):  # more often than a worker: if the machine stalls, the copy misses some
-            jobs.store.worker_heartbeat("a worker", ["celery"], [], [])
+            jobs.store.upkeep.worker_heartbeat("a worker", ["celery"], [], [])
 
     worker = threading.Thread(target=send_heartbeats)
     worker.start()

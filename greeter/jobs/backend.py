@@ -83,7 +83,7 @@ class JobBackend(BaseBackend):
         if isinstance(result, Fallback):
             fields["partial"] = 1
         try:
-            change = self._jobs.end if is_end else self._jobs.store.update
+            change = self._jobs.end if is_end else self._jobs.store.runs.update
             change(task_id, self._runner_of(request), state, fields)
         except redis.RedisError:
             if is_end:

@@ -18,9 +18,9 @@ from greeter.jobs.failures import failure_result
 from greeter.jobs.files.probe import NoAnswer
 from greeter.jobs.log_fields import LogFields, log_fields
 from greeter.jobs.params import file_params, size_of
+from greeter.jobs.records.runs import MAX_ATTEMPTS
 from greeter.jobs.records.scripts import Fields
 from greeter.jobs.records.store import Store
-from greeter.jobs.records.worker_store import MAX_ATTEMPTS
 from greeter.jobs.runner import Runner
 from greeter.jobs.submission import CancelOutcome, Submission
 from greeter.jobs.worker.fitness import Fitness
@@ -93,7 +93,7 @@ class JobService:
             reason: Why the job fails, if this was its last attempt.
         """
         result = dumps(failure_result(reason))
-        state = self.store.requeue(job_id, runner, stale=stale, counted=counted, result=result)
+        state = self.store.runs.requeue(job_id, runner, stale=stale, counted=counted, result=result)
         if state == PENDING:
             self._log_event("requeued" if counted else "requeued without counting the attempt", job_id)
         elif state:
@@ -106,7 +106,7 @@ class JobService:
 
         Returns its queue, if none of the next jobs there can run here.
         """
-        resent = self.store.unknown_tools.resend(job_id, dumps(failure_result(reason)), tools)
+        resent = self.store.runs.resend_unknown(job_id, dumps(failure_result(reason)), tools)
         if resent.failed:
             self._log_event("ended", job_id)
         return resent.queue
@@ -119,11 +119,11 @@ class JobService:
 
     def _resend(self, job_id: str) -> None:
         with suppress(RedisError):  # a sweep sends it later
-            self.store.resend(job_id)
+            self.store.runs.resend(job_id)
 
     def end(self, job_id: str, runner: Runner, state: str, fields: Fields) -> None:
-        """End a job, unless its process has lost it; the arguments are those of WorkerStore.update."""
-        if line := self.store.update(job_id, runner, state, fields):
+        """End a job, unless its process has lost it; the arguments are those of Runs.update."""
+        if line := self.store.runs.update(job_id, runner, state, fields):
             log.info("ended", extra=line)
 
     def cancel(self, job_id: str) -> None:

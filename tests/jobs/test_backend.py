@@ -33,7 +33,7 @@ def backend(site: Installation) -> JobBackend:
 def claimed(site: Installation) -> str:
     """Submit a job, claim it, and return its id."""
     job_id = site.submit("nap")
-    site.store.claim(job_id, site.celery.runner, {})
+    site.store.runs.claim(job_id, site.celery.runner, {})
     return job_id
 
 
@@ -87,7 +87,7 @@ def test_a_lost_process_requeues_the_job_once(site: Installation, backend: JobBa
     backend.mark_as_failure(job_id, WorkerLostError("killed"))
     assert (site.store.find(job_id).phase, site.store.find(job_id).attempts) == ("waiting", 1)
     assert site.redis.llen("celery") == 1  # of the second attempt
-    site.store.claim(job_id, Runner("worker", 2), {})
+    site.store.runs.claim(job_id, Runner("worker", 2), {})
     backend.mark_as_failure(job_id, WorkerLostError("killed"), request=Context(worker_pid=1))
     backend.mark_as_retry(job_id, Retry(), request=Context(worker_pid=1))
     backend.mark_as_failure(job_id, TimeLimitExceeded(5), request=Context(worker_pid=1))

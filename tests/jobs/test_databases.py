@@ -44,7 +44,7 @@ def test_a_job_gets_the_version_that_it_was_submitted_with(store: Store, databas
     assert store.provenance(JOBS[0]).databases == {"words": database.recorded}
     assert not {"folder", "paused", "default"} & set(database.recorded)
     assert store.params(JOBS[0]) == {"words": database, "n": 1}
-    claimed = store.claim(JOBS[0], Runner("w", 1), {})
+    claimed = store.runs.claim(JOBS[0], Runner("w", 1), {})
     assert claimed
     assert claimed.params == {"words": database, "n": 1}
     assert claimed.params["words"].path.read_text() == "one"

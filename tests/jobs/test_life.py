@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule, run_state_machine_as_test
 
 from greeter.jobs.errors import JobNotFound
+from greeter.jobs.records.runs import MAX_ATTEMPTS
 from greeter.jobs.records.store import Store
-from greeter.jobs.records.worker_store import MAX_ATTEMPTS
 from greeter.jobs.runner import Runner
 from greeter.jobs.submission import Submission
 from tests.conftest import Installation
@@ -65,7 +65,7 @@ class Life(RuleBasedStateMachine):
     def claim(self, job: str, worker: str, process: int) -> None:
         """Only a waiting job can be claimed, but the process that claimed it may repeat the call."""
         model, mine = self.models.get(job), f"{worker}/{process}"
-        claimed = self.store.claim(job, Runner(worker, process), {})
+        claimed = self.store.runs.claim(job, Runner(worker, process), {})
         if model and model.phase == "waiting":
             model.phase, model.state, model.worker, model.mine = "running", "STARTED", worker, mine
             model.attempts += 1
@@ -79,7 +79,7 @@ class Life(RuleBasedStateMachine):
         """Only the process that claimed a running job may continue."""
         model = self.models.get(job)
         expected = ("cancel" if model.cancel else "continue") if self.has(worker, model, process) else "abandon"
-        assert self.store.heartbeat(job, Runner(worker, process)) == expected
+        assert self.store.runs.heartbeat(job, Runner(worker, process)) == expected
 
     @rule(
         job=jobs,
@@ -91,7 +91,7 @@ class Life(RuleBasedStateMachine):
         """Only the process that claimed a job and its worker's main process can change it; an end state is final."""
         model, mine = self.models.get(job), self.has(worker, self.models.get(job), process)
         field = "progress" if state == "PROGRESS" else "result"
-        assert bool(self.store.update(job, Runner(worker, process), state, {field: f'"{worker}"'})) == mine
+        assert bool(self.store.runs.update(job, Runner(worker, process), state, {field: f'"{worker}"'})) == mine
         if mine and state == "PROGRESS":
             model.state = state
         elif mine:
@@ -101,7 +101,7 @@ class Life(RuleBasedStateMachine):
     def requeue(self, job: str, worker: str, process: int | None, counted: bool) -> None:
         """A lost job waits again, at its former place, unless it was cancelled or this was its last attempt."""
         model, mine = self.models.get(job), self.has(worker, self.models.get(job), process)
-        state = self.store.requeue(job, Runner(worker, process), stale=False, counted=counted, result='"lost"')
+        state = self.store.runs.requeue(job, Runner(worker, process), stale=False, counted=counted, result='"lost"')
         if not mine:
             assert state is None
         elif model.cancel or (counted and model.attempts >= MAX_ATTEMPTS):

@@ -34,4 +34,4 @@ def test_only_the_documented_modules_use_keys() -> None:
     use = re.compile(rf'\.call\(|(redis|server|source|target|pipeline)\.\w+\(f?"(?:{"|".join(keys)})((?<=:)|")')
     found = {path.stem for path in ROOT.glob("greeter/**/*.py") if use.search(path.read_text())}
     named = re.findall("Every Redis key(.*?)\n- ", (ROOT / "CONTRIBUTING.md").read_text(), re.DOTALL)[0]
-    assert {"store", "worker_store", "scripts"} < found <= set(re.findall(r"\w+", named))
+    assert {"store", "upkeep", "scripts"} < found <= set(re.findall(r"\w+", named))

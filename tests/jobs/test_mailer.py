@@ -49,14 +49,14 @@ def site(with_redis: Installation, mail_server: MailServer) -> Installation:
 def running(site: Installation, address: str = "bob@example.org") -> str:
     """Start a job whose user wants a mail."""
     job = site.submit("nap")
-    site.store.claim(job, ME, {})
+    site.store.runs.claim(job, ME, {})
     assert site.store.mails.ask(job, address, PAGE.format(job), "client") == "asked"
     return job
 
 
 def end(site: Installation, job: str, state: str = "SUCCESS", **fields: Any) -> str:
     """End a job."""
-    assert site.store.update(job, ME, state, {"result": "{}", **fields})
+    assert site.store.runs.update(job, ME, state, {"result": "{}", **fields})
     return job
 
 
@@ -122,7 +122,7 @@ def test_each_end_is_mailed_once(
 def test_the_mail_says_nothing_that_a_user_chose(site: Installation, mail_server: MailServer) -> None:
     """Nobody can send a text of theirs to another person with it."""
     site.store.create("a" * 32, "nap", {"text": "Buy it"}, Submission(label="Buy pills"))
-    site.store.claim("a" * 32, ME, {})
+    site.store.runs.claim("a" * 32, ME, {})
     site.store.mails.ask("a" * 32, "bob@example.org", PAGE.format("a" * 32), "client")
     end(site, "a" * 32)
     send(site)

@@ -54,7 +54,7 @@ def meter(with_redis: Installation) -> Meter:
 
 def claim(site: Installation, job_id: str, share: float = 0) -> None:
     """Start an attempt of the job, which writes a part of what its client may have. The file is one hole."""
-    claimed = site.store.claim(job_id, Runner("this", 1), {})
+    claimed = site.store.runs.claim(job_id, Runner("this", 1), {})
     assert claimed
     claimed.folder.mkdir()
     write(site, job_id, share)

@@ -54,7 +54,7 @@ class Queue(RuleBasedStateMachine):
         expected = next((job for job in before if job in self.common), None)
         if before[0] != expected:
             rest = None if expected else "celery"
-            assert self.store.unknown_tools.resend(take(self.store), "{}", ["common"]) == (False, rest)
+            assert self.store.runs.resend_unknown(take(self.store), "{}", ["common"]) == (False, rest)
         assert waiting(self.store) == before
         if expected:
             self._start(expected)
@@ -70,7 +70,7 @@ class Queue(RuleBasedStateMachine):
         """A worker stops, and returns a job."""
         job_id = data.draw(st.sampled_from(self.running))
         self.running.remove(job_id)
-        self.store.requeue(job_id, Runner("w"), stale=False, counted=False)
+        self.store.runs.requeue(job_id, Runner("w"), stale=False, counted=False)
 
     @invariant()
     def the_list_has_the_next_jobs(self) -> None:

@@ -61,7 +61,7 @@ def start_next(store: Store, queue: str = "celery") -> str:
     """Take the next message, claim its job and end it."""
     job_id = take(store, queue)
     claim(store, job_id)
-    assert store.update(job_id, Runner("w", 1), "SUCCESS", {"result": "{}"})
+    assert store.runs.update(job_id, Runner("w", 1), "SUCCESS", {"result": "{}"})
     return job_id
 
 
@@ -100,7 +100,7 @@ def test_the_list_has_the_next_jobs_only(site: Installation) -> None:
         assert listed(store) == jobs[:WINDOW]
     running = take(store)
     claim(store, running)
-    store.requeue(running, Runner("w"), stale=False, counted=True)
+    store.runs.requeue(running, Runner("w"), stale=False, counted=True)
     assert listed(store) == jobs[:WINDOW] == [running, *jobs[1:WINDOW]]
     jobs.insert(1, create(store, 100, "b"))
     assert listed(store) == jobs[:WINDOW] == waiting(store)[:WINDOW]
@@ -112,17 +112,17 @@ def test_a_job_whose_message_was_taken_is_not_sent_again(site: Installation) -> 
     jobs = [create(store, number) for number in range(20)]
     taken = take(store)
     store.cancel(jobs.pop())
-    store.dispatch()
+    store.upkeep.dispatch()
     assert (listed(store), store.find(taken).ahead) == (jobs[1 : WINDOW + 1], 0)
     for seconds in (-11, 3600):
         assert taken not in listed(store)
         site.redis.zincrby("sent:celery", seconds, taken)
-        store.dispatch()
+        store.upkeep.dispatch()
         assert listed(store) == jobs[:WINDOW]
         assert take(store) == taken
     site.redis.delete("celery")
     site.redis.zadd("sent:celery", dict.fromkeys(waiting(store)[:WINDOW], 1))
-    store.dispatch()
+    store.upkeep.dispatch()
     assert listed(store) == jobs[:WINDOW]
 
 
@@ -131,7 +131,7 @@ def test_a_job_that_a_worker_cannot_run_is_sent_again(site: Installation) -> Non
     store = site.store
     jobs = [create(store, number) for number in range(20)]
     assert take(store) == jobs[0]
-    store.resend(jobs[0])
+    store.runs.resend(jobs[0])
     assert listed(store) == jobs[:WINDOW] == waiting(store)[:WINDOW]
 
 
@@ -144,13 +144,13 @@ def test_a_worker_without_the_tool_of_the_first_jobs_gets_the_next_one_that_it_c
         store.redis.hset(f"job:{job_id}", "signature", "mine")
     for number, job_id in enumerate(mine):
         assert take(store) == others[0]
-        assert store.unknown_tools.resend(others[0], "{}", ["expensive_greet", "mine"]) == (False, None)
+        assert store.runs.resend_unknown(others[0], "{}", ["expensive_greet", "mine"]) == (False, None)
         assert listed(store) == [job_id, *others[: WINDOW + (number == 0)]][: WINDOW + 1]
         assert waiting(store) == [*others, *mine[number:]]
         assert start_next(store) == job_id
         assert listed(store) == others[:WINDOW]
     assert take(store) == others[0]
-    assert store.unknown_tools.resend(others[0], "{}", ["expensive_greet", "mine"]) == (False, "celery")
+    assert store.runs.resend_unknown(others[0], "{}", ["expensive_greet", "mine"]) == (False, "celery")
     assert [start_next(store) for _ in others] == others
 
 
@@ -159,9 +159,9 @@ def test_a_worker_does_not_get_a_job_that_another_one_has_taken(site: Installati
     store = site.store
     other, *mine = [create(store, 0, tool="other"), *(create(store, number) for number in range(1, 4))]
     assert [take(store), take(store)] == [other, mine[0]]
-    assert store.unknown_tools.resend(other, "{}", ["expensive_greet"]) == (False, None)
+    assert store.runs.resend_unknown(other, "{}", ["expensive_greet"]) == (False, None)
     assert listed(store) == [mine[1], other, mine[2]]
-    store.dispatch()
+    store.upkeep.dispatch()
     assert listed(store) == [other, *mine[1:]]
 
 
@@ -169,15 +169,15 @@ def test_all_jobs_of_a_tool_that_no_worker_has_fail_together(site: Installation)
     """The seconds without such a worker count for all of them, because only the first ones are sent to workers."""
     store = site.store
     jobs = [create(store, number) for number in range(20)]
-    assert store.unknown_tools.resend(jobs[0], "{}", []) == (False, "celery")
+    assert store.runs.resend_unknown(jobs[0], "{}", []) == (False, "celery")
     store.redis.hset("jobs:unknown", "expensive_greet", 1 + site.settings.silence_limit)
     for job_id in jobs[:10]:
         assert take(store) == job_id
-        assert store.unknown_tools.resend(job_id, "{}", []) == (True, None)
-    store.worker_heartbeat("w", ["celery"], ["expensive_greet"], [])
-    assert store.unknown_tools.resend(take(store), "{}", []) == (False, "celery")
+        assert store.runs.resend_unknown(job_id, "{}", []) == (True, None)
+    store.upkeep.worker_heartbeat("w", ["celery"], ["expensive_greet"], [])
+    assert store.runs.resend_unknown(take(store), "{}", []) == (False, "celery")
     assert not store.redis.exists("jobs:unknown")
-    assert store.unknown_tools.resend(jobs[0], "{}", []) == (False, None)  # it has ended
+    assert store.runs.resend_unknown(jobs[0], "{}", []) == (False, None)  # it has ended
 
 
 def test_jobs_that_restart_keep_their_order(site: Installation) -> None:
@@ -189,7 +189,7 @@ def test_jobs_that_restart_keep_their_order(site: Installation) -> None:
         claim(store, job_id)
     later = create(store, 4)
     for number in (2, 0, 3, 1):
-        store.requeue(jobs[number], Runner("w", 1), stale=False, counted=False)
+        store.runs.requeue(jobs[number], Runner("w", 1), stale=False, counted=False)
     assert waiting(store) == [*jobs, later]
 
 
@@ -198,7 +198,7 @@ def test_a_record_that_was_deleted_by_hand_leaves_the_queue(site: Installation) 
     store = site.store
     jobs = [create(store, number) for number in range(3)]
     site.redis.delete(f"job:{jobs[1]}", "celery", "sent:celery")
-    store.dispatch()
+    store.upkeep.dispatch()
     assert waiting(store) == listed(store) == [jobs[0], jobs[2]]
 
 
@@ -230,7 +230,9 @@ def test_many_messages_of_other_programs_cost_nothing(site: Installation) -> Non
     everything: Any = site.redis.lrange("celery", 0, -1)
     assert [message for message in reversed(everything) if message in others] == [*others]
     assert len(everything) == len(others) + len(jobs)
-    lengths = [int(command.split()[-2]) for command in commands(store, store.dispatch) if "LRANGE celery" in command]
+    lengths = [
+        int(command.split()[-2]) for command in commands(store, store.upkeep.dispatch) if "LRANGE celery" in command
+    ]
     assert lengths == [-64]
     for job_id in jobs:
         assert start_next(store) == job_id
@@ -266,10 +268,10 @@ def test_a_queue_without_jobs_and_workers_is_forgotten(site: Installation) -> No
     """Such as that of a tool that was moved to another queue."""
     store = site.store
     job_id = create(store, 1, queue="former")
-    store.dispatch()
+    store.upkeep.dispatch()
     assert site.redis.sismember("queues", "former")
     store.cancel(job_id)
-    store.dispatch()
+    store.upkeep.dispatch()
     assert not site.redis.sismember("queues", "former")
 
 
@@ -308,7 +310,7 @@ def test_a_job_that_ends_while_it_waits_gives_its_turn_to_the_next_one(site: Ins
         create(store, number, "b")
     for job_id in [create(store, number, "a") for number in range(20)]:
         site.redis.hset("jobs:unknown", "expensive_greet", 100)  # seconds
-        assert store.unknown_tools.resend(job_id, "{}", []) == (True, None) if fails else store.cancel(job_id)
+        assert store.runs.resend_unknown(job_id, "{}", []) == (True, None) if fails else store.cancel(job_id)
     assert store.find(create(store, 20, "a")).ahead == 1
 
 
@@ -318,7 +320,7 @@ def test_a_cancelled_job_that_had_its_turn_does_not_give_it_to_the_next_one(site
     first, second = create(store, 0, "a"), create(store, 1, "a")
     claim(store, take(store))
     other = create(store, 2, "b")
-    store.requeue(first, Runner("w", 1), stale=False, counted=False)
+    store.runs.requeue(first, Runner("w", 1), stale=False, counted=False)
     assert waiting(store) == [first, other, second]
     store.cancel(first)
     assert waiting(store) == [other, second]
@@ -332,7 +334,7 @@ def test_a_cancelled_job_whose_turn_is_over_does_not_give_it_to_the_next_one(sit
     last = create(store, 3, "a")
     store.cancel(slow)
     store.cancel(slower)
-    store.requeue(quick, Runner("w", 1), stale=False, counted=False)
+    store.runs.requeue(quick, Runner("w", 1), stale=False, counted=False)
     assert waiting(store) == [quick, last]
 
 
@@ -346,7 +348,7 @@ def test_a_job_that_restarts_does_not_let_newcomers_pass(site: Installation) -> 
     claim(store, take(store))
     claim(store, take(store))
     assert waiting(store) == [others[1], *jobs[3:]]
-    store.requeue(jobs[0], Runner("w", 1), stale=False, counted=False)
+    store.runs.requeue(jobs[0], Runner("w", 1), stale=False, counted=False)
     claim(store, take(store))
     newcomer = create(store, 7, "c")
     assert waiting(store)[:2] == [others[1], newcomer]
@@ -433,11 +435,11 @@ def test_the_cost_does_not_depend_on_how_many_jobs_wait(site: Installation) -> N
         pipeline.execute()
     cancelled = waiting(store)[WINDOW + 2]
     calls: list[Callable[[], object]] = [
-        store.dispatch,
+        store.upkeep.dispatch,
         lambda: create(store, 60_000, "new"),
         lambda: start_next(store),
         lambda: store.cancel(cancelled),
-        store.stale_jobs,
+        store.upkeep.stale_jobs,
         store.statistics,
     ]
     for call in calls:
@@ -461,7 +463,7 @@ def test_jobs_of_version_0_2_0_wait_in_their_order(site: Installation) -> None:
     site.celery.send_task("nap", task_id=old[0])
     claim(store, old[1])
     assert store.cancel(old[2]) == "cancelled"
-    store.dispatch()
+    store.upkeep.dispatch()
     assert waiting(store) == [*jobs, old[0]]
     assert not site.redis.exists("jobs:waiting")
     assert [start_next(store) for _ in range(21)] == [*jobs, old[0]]
@@ -469,11 +471,11 @@ def test_jobs_of_version_0_2_0_wait_in_their_order(site: Installation) -> None:
     assert future > site.redis.time()[0] + 10**9  # so that an old worker does not restart the job
     site.redis.hset(f"job:{old[1]}", "heartbeat_at", site.redis.time()[0])
     site.redis.zadd("jobs:running", {old[1]: 100})
-    assert store.stale_jobs() == []
-    assert store.requeue(old[1], Runner("w"), stale=True, counted=True) is None
+    assert store.upkeep.stale_jobs() == []
+    assert store.runs.requeue(old[1], Runner("w"), stale=True, counted=True) is None
     site.redis.hset(f"job:{old[1]}", "heartbeat_at", 100)
     site.redis.zadd("jobs:running", {old[1]: 100})
-    assert store.stale_jobs() == [(old[1], "w")]
+    assert store.upkeep.stale_jobs() == [(old[1], "w")]
 
 
 @pytest.mark.parametrize("name", ["", "Long", "a b", "a:b", "unfit", "queues"])

@@ -32,7 +32,7 @@ def start(store: Store, job_id: str, client: str = ADA, size: int = 100) -> Clai
     file = Path(store.files.root.parent, "query")
     file.write_bytes(bytes(size))
     store.create(job_id, "phmmer", {"query": file}, Submission(client=client))
-    claimed = store.claim(job_id, Runner("worker", 1), {})
+    claimed = store.runs.claim(job_id, Runner("worker", 1), {})
     assert claimed
     (claimed.folder / "outputs").mkdir(parents=True)
     return claimed
@@ -109,7 +109,7 @@ def test_a_job_that_no_longer_runs_there_is_left_alone(store: Store) -> None:
     assert not store.quota.measure_running(job.job_id, Runner("other"))
     assert counted(store) < 50_000
     write(job, 100)
-    store.update(job.job_id, Runner("worker", 1), "SUCCESS", {"result": "{}"})
+    store.runs.update(job.job_id, Runner("worker", 1), "SUCCESS", {"result": "{}"})
     ended = counted(store)
     write(job, 2 * LIMIT)
     assert not store.quota.measure_running(job.job_id, WORKER)
@@ -126,7 +126,7 @@ def test_what_a_running_tool_writes_beside_its_input_counts(store: Store) -> Non
     query.with_name("query.index").write_bytes(bytes(300_000))
     assert not store.quota.measure_running(job.job_id, WORKER)
     assert counted(store) - submitted > 300_000
-    store.update(job.job_id, Runner("worker", 1), "SUCCESS", {"result": "{}"})
+    store.runs.update(job.job_id, Runner("worker", 1), "SUCCESS", {"result": "{}"})
     assert counted(store) - submitted < 10_000
 
 

@@ -17,9 +17,9 @@ from greeter.jobs.errors import JobNotFound, QueueFull, StorageFull, TooManyByte
 from greeter.jobs.files.probe import NoAnswer
 from greeter.jobs.log_fields import log_fields
 from greeter.jobs.record import Record
+from greeter.jobs.records.runs import MAX_STARTS
 from greeter.jobs.records.scripts import Fields
 from greeter.jobs.records.store import Store
-from greeter.jobs.records.worker_store import MAX_STARTS
 from greeter.jobs.recovery.cleaner import Cleaner
 from greeter.jobs.runner import Claim, Runner
 from greeter.jobs.submission import Submission
@@ -42,7 +42,7 @@ def create(store: Store, job_id: str, **details: Any) -> str:
 
 def claim(store: Store, job_id: str, runner: Runner, **versions: str) -> Claim:
     """Claim a job that is waiting."""
-    claimed = store.claim(job_id, runner, versions)
+    claimed = store.runs.claim(job_id, runner, versions)
     assert claimed
     return claimed
 
@@ -103,7 +103,7 @@ def test_reading_a_record_is_one_round_trip(store: Store) -> None:
 def test_the_snapshot_changes_only_when_the_page_does(store: Store) -> None:
     """Seconds are counted in the first minute only, and silence from 30 seconds on while the job is running."""
     create(store, "a" * 32)
-    store.claim("a" * 32, Runner("w", 1), {})
+    store.runs.claim("a" * 32, Runner("w", 1), {})
 
     def shift(field: str, seconds: float) -> Record:
         store.redis.hincrbyfloat("job:" + "a" * 32, field, seconds)
@@ -116,7 +116,7 @@ def test_the_snapshot_changes_only_when_the_page_does(store: Store) -> None:
     for seconds, silence in ((-10, [0]), (-25, range(35, 60)), (-60, [60])):
         store.redis.zincrby("jobs:running", seconds, "a" * 32)
         assert store.find("a" * 32).silence in silence
-    store.update("a" * 32, Runner("w"), "SUCCESS", {"result": "{}"})
+    store.runs.update("a" * 32, Runner("w"), "SUCCESS", {"result": "{}"})
     record = shift("ended", -110)
     assert (record.silence, record.elapsed) == (0, 60)
 
@@ -126,19 +126,19 @@ def test_a_change_returns_what_the_log_says(store: Store, change: Fields | None,
     """The fields are those of the record, so the log needs no further call. A runner that lost the job gets none."""
     job_id, runner = "a" * 32, Runner("w", 1)
     create(store, job_id)
-    store.claim(job_id, runner, {})
-    line = store.update(job_id, runner, "PROGRESS", {"progress": "{}"})
+    store.runs.claim(job_id, runner, {})
+    line = store.runs.update(job_id, runner, "PROGRESS", {"progress": "{}"})
     assert line
     assert int(line["seconds"]) < 100
     assert line == log_fields(store.find(job_id)) | {"state": "running", "seconds": line["seconds"]}
     store.redis.hincrbyfloat(f"job:{job_id}", "started", -100)
     if change is None:
         store.cancel(job_id)
-    line = store.update(job_id, runner, "SUCCESS", {"result": "{}", **(change or {})})
+    line = store.runs.update(job_id, runner, "SUCCESS", {"result": "{}", **(change or {})})
     assert line
     assert int(line["seconds"]) >= 100
     assert line == log_fields(store.find(job_id)) | {"state": phase, "seconds": line["seconds"]}
-    assert store.update(job_id, runner, "SUCCESS", {"result": "{}"}) is None
+    assert store.runs.update(job_id, runner, "SUCCESS", {"result": "{}"}) is None
 
 
 def test_submitting_a_form_twice_creates_one_job(store: Store) -> None:
@@ -192,13 +192,13 @@ def test_expired_jobs_and_orphaned_folders_are_found(store: Store) -> None:
     """A job expires by the time of its end, a folder without a record by its age."""
     create(store, "a" * 32)
     store.cancel("a" * 32)
-    assert store.expired_jobs() == []
+    assert store.upkeep.expired_jobs() == []
     store.redis.zincrby("jobs:ended", -7 * 86_400 - 1, "a" * 32)
-    assert store.expired_jobs() == ["a" * 32]
+    assert store.upkeep.expired_jobs() == ["a" * 32]
     for age, name in ((0, "b" * 32), (7 * 86_400 + 1, "c" * 32), (7 * 86_400 + 1, "a" * 32)):
         store.files.folder(name).mkdir(exist_ok=True)
         os.utime(store.files.folder(name), (time.time() - age,) * 2)
-    store.remove_orphans()
+    store.upkeep.remove_orphans()
     assert sorted(path.name[0] for path in store.files.folder("x").parent.iterdir()) == ["a", "b"]
     assert store.delete("a" * 32)
     assert not store.files.folder("a" * 32).exists()
@@ -250,8 +250,8 @@ def test_records_that_were_deleted_by_hand_do_not_keep_others_from_expiring(stor
     store.cancel("a" * 32)
     store.redis.zincrby("jobs:ended", -7 * 86_400 - 1, "a" * 32)
     store.redis.zadd("jobs:ended", {f"{number:032x}": number for number in range(250)})
-    assert store.expired_jobs() == []
-    assert [store.expired_jobs() for _ in range(3)][-1] == ["a" * 32]
+    assert store.upkeep.expired_jobs() == []
+    assert [store.upkeep.expired_jobs() for _ in range(3)][-1] == ["a" * 32]
 
 
 def shift_stamps(store: Store, seconds: int) -> None:
@@ -270,17 +270,17 @@ def test_jobs_that_end_while_the_clock_is_set_back_are_kept_from_its_correction_
     def end(job_id: str) -> None:
         create(store, job_id)
         store.cancel(job_id)
-        store.expired_jobs()
+        store.upkeep.expired_jobs()
 
     def expired_after(seconds: int) -> list[str]:
         shift_stamps(store, seconds)
-        store.expired_jobs()
+        store.upkeep.expired_jobs()
         store.redis.hset("clock", "trusted_from", 0)  # an hour later
-        return sorted(store.expired_jobs() or [])
+        return sorted(store.upkeep.expired_jobs() or [])
 
     end("a" * 32)
     shift_stamps(store, -4 * day)
-    store.expired_jobs()
+    store.upkeep.expired_jobs()
     shift_stamps(store, -5 * day)
     end("b" * 32)
     assert expired_after(9 * day) == []
@@ -295,26 +295,26 @@ def test_a_stale_job_is_cancelled_at_once(with_redis: Installation) -> None:
     store = with_redis.store
     for job_id, silence in (("a" * 32, 0), ("b" * 32, with_redis.settings.silence_limit + 1)):
         create(store, job_id)
-        store.claim(job_id, Runner("worker", 1), {})
+        store.runs.claim(job_id, Runner("worker", 1), {})
         store.redis.zincrby("jobs:running", -silence, job_id)
         assert store.cancel(job_id) == ("cancelled" if silence else "requested")
     assert (store.find("a" * 32).cancel_requested, store.find("b" * 32).phase) == (True, "cancelled")
-    assert not store.update("b" * 32, Runner("worker"), "SUCCESS", {"result": '"late"'})
+    assert not store.runs.update("b" * 32, Runner("worker"), "SUCCESS", {"result": '"late"'})
 
 
 def test_a_heartbeat_keeps_a_stale_job_from_being_requeued(with_redis: Installation) -> None:
     """This applies even if a sweep still has the job on its list."""
     store, silence = with_redis.store, with_redis.settings.silence_limit
     create(store, "a" * 32)
-    store.claim("a" * 32, Runner("worker", 1), {})
+    store.runs.claim("a" * 32, Runner("worker", 1), {})
     store.redis.zincrby("jobs:running", -silence - 1, "a" * 32)
-    assert store.stale_jobs() == [("a" * 32, "worker")]
-    store.heartbeat("a" * 32, Runner("worker", 1))
-    assert store.requeue("a" * 32, Runner("worker"), stale=True, counted=True) is None
+    assert store.upkeep.stale_jobs() == [("a" * 32, "worker")]
+    store.runs.heartbeat("a" * 32, Runner("worker", 1))
+    assert store.runs.requeue("a" * 32, Runner("worker"), stale=True, counted=True) is None
     store.redis.zincrby("jobs:running", -silence - 1, "a" * 32)
-    assert store.requeue("a" * 32, Runner("worker"), stale=True, counted=True) == "PENDING"
-    store.claim("a" * 32, Runner("worker", 2), {})  # two sweeps had the same list
-    assert store.requeue("a" * 32, Runner("worker"), stale=True, counted=True) is None
+    assert store.runs.requeue("a" * 32, Runner("worker"), stale=True, counted=True) == "PENDING"
+    store.runs.claim("a" * 32, Runner("worker", 2), {})  # two sweeps had the same list
+    assert store.runs.requeue("a" * 32, Runner("worker"), stale=True, counted=True) is None
     assert (store.find("a" * 32).phase, store.find("a" * 32).attempts) == ("running", 2)
 
 
@@ -324,7 +324,7 @@ def test_an_attempt_starts_without_files_of_the_last_one(store: Store) -> None:
     first = claim(store, "a" * 32, Runner("worker", 1)).folder
     (first / "outputs").mkdir(parents=True)
     (first / "outputs" / "half.tsv").write_text("half")
-    store.requeue("a" * 32, Runner("worker"), stale=False, counted=False)
+    store.runs.requeue("a" * 32, Runner("worker"), stale=False, counted=False)
     second = claim(store, "a" * 32, Runner("other", 2)).folder
     assert second != first
     assert store.files.outputs("a" * 32, store.find("a" * 32).attempt) == []
@@ -351,12 +351,12 @@ def test_a_retry_has_the_input_that_was_submitted(store: Store) -> None:
     changed = claim(store, job_id, first).params["query"]
     changed.write_text("half")
     changed.with_name("query.index").touch()
-    assert store.requeue(job_id, first, stale=False, counted=True) == "PENDING"
+    assert store.runs.requeue(job_id, first, stale=False, counted=True) == "PENDING"
     given = claim(store, job_id, second).params
     assert not changed.exists()
     assert given["query"].read_bytes() == path.read_bytes() == bytes(10)
     assert [one.name for one in given["query"].parent.iterdir()] == ["query"]
-    assert store.requeue(job_id, second, stale=False, counted=True, result="{}") == "FAILURE"
+    assert store.runs.requeue(job_id, second, stale=False, counted=True, result="{}") == "FAILURE"
     assert not given["query"].exists()
     assert kept_bytes(store) == [FOLDERS + BLOCK] * 2
 
@@ -367,13 +367,13 @@ def test_an_ended_job_keeps_no_copies(store: Store, end: str, kept: int) -> None
     job_id, runner = upload(store, "a" * 32, 10), Runner("worker", 1)
     copy = claim(store, job_id, runner).params["query"]
     if end == "killed":
-        store.update(job_id, Runner("worker"), "FAILURE", {"result": "{}"})
+        store.runs.update(job_id, Runner("worker"), "FAILURE", {"result": "{}"})
     else:
-        store.requeue(job_id, runner, stale=False, counted=True)
+        store.runs.requeue(job_id, runner, stale=False, counted=True)
         assert copy.exists()
         signature = store.fields(job_id, "signature")["signature"]
         store.redis.hset("jobs:unknown", signature, 10_000)  # seconds
-        store.cancel(job_id) if end == "cancelled" else store.unknown_tools.resend(job_id, "{}", [])
+        store.cancel(job_id) if end == "cancelled" else store.runs.resend_unknown(job_id, "{}", [])
     assert store.find(job_id).phase in ("failed", "cancelled")
     assert not copy.parent.exists()
     assert kept_bytes(store) == [FOLDERS + kept] * 2
@@ -417,7 +417,7 @@ def test_bytes_are_limited_for_one_client_and_in_total(with_redis: Installation)
     (attempt / "outputs" / "hits.tbl").write_bytes(bytes(5000))
     first += 2 * BLOCK + 5000
     for _ in range(2):  # the second time as if the first reply had been lost
-        store.update("a" * 32, Runner("w", 1), "SUCCESS", {"result": "{}"})
+        store.runs.update("a" * 32, Runner("w", 1), "SUCCESS", {"result": "{}"})
         assert kept_bytes(store) == [first + second, second, first]
     assert store.delete("a" * 32)
     assert kept_bytes(store) == [second, second]
@@ -448,7 +448,7 @@ def test_long_texts_and_results_count_like_files(store: Store) -> None:
     assert kept_bytes(store) == [FOLDERS + len(params) + empty - BLOCK] * 2
     claim(store, "a" * 32, Runner("w", 1))
     for _ in range(2):  # the second time as if the first reply had been lost
-        store.update("a" * 32, Runner("w", 1), "SUCCESS", {"result": result})
+        store.runs.update("a" * 32, Runner("w", 1), "SUCCESS", {"result": result})
         assert kept_bytes(store) == [FOLDERS + len(params) + empty + len(result) - BLOCK] * 2
     create(store, "b" * 32, client="192.0.2.1")
     assert kept_bytes(store) == [2 * FOLDERS + len(params) + empty + len(result) - BLOCK] * 2
@@ -463,13 +463,13 @@ def test_a_job_cancelled_before_its_start_keeps_no_files(store: Store) -> None:
     """Its bytes are free at once, and its record stays. A job that had started keeps its input."""
     for job_id in ("a" * 32, "b" * 32):
         upload(store, job_id, 5000)
-    store.claim("a" * 32, Runner("w", 1), {})
+    store.runs.claim("a" * 32, Runner("w", 1), {})
     store.cancel("b" * 32)
     assert store.params("b" * 32) == {}
     assert store.find("b" * 32).phase == "cancelled"
     assert kept_bytes(store) == [2 * FOLDERS + 5000] * 2
     store.cancel("a" * 32)
-    store.update("a" * 32, Runner("w", 1), "REVOKED", {})
+    store.runs.update("a" * 32, Runner("w", 1), "REVOKED", {})
     assert set(store.params("a" * 32)) == {"query"}
     assert store.delete("b" * 32)
     assert store.delete("a" * 32)
@@ -506,7 +506,7 @@ def test_a_job_with_several_messages_does_not_fail_sooner(store: Store) -> None:
     create(store, "a" * 32)
     start = store.redis.time()[0]
     for _ in range(100):
-        store.unknown_tools.resend("a" * 32, "{}", [])
+        store.runs.resend_unknown("a" * 32, "{}", [])
     counted = int(store.redis.hget("jobs:unknown", store.fields("a" * 32, "signature")["signature"]) or 0)
     assert 1 <= counted <= store.redis.time()[0] - start + 2
 
@@ -517,7 +517,7 @@ def test_the_number_of_starts_of_a_job_is_limited(store: Store) -> None:
     starts = 0
     while store.find("a" * 32).phase == "waiting" and starts < 1000:
         claim(store, "a" * 32, Runner("worker", 1))
-        store.requeue("a" * 32, Runner("worker"), stale=False, counted=False, result='{"user_message": "lost"}')
+        store.runs.requeue("a" * 32, Runner("worker"), stale=False, counted=False, result='{"user_message": "lost"}')
         starts += 1
     record = store.find("a" * 32)
     assert (record.phase, record.user_message, starts) == ("failed", "lost", MAX_STARTS)
@@ -528,13 +528,13 @@ def test_a_job_waits_for_a_worker_that_has_its_tool_but_takes_no_jobs(store: Sto
     create(store, "a" * 32)
     signature = store.fields("a" * 32, "signature")["signature"]
     store.redis.hset("jobs:unknown", signature, 10_000)  # seconds
-    store.worker_heartbeat("other", ["celery"], [], [])
-    store.worker_heartbeat("owner", ["celery"], [signature], [])
+    store.upkeep.worker_heartbeat("other", ["celery"], [], [])
+    store.upkeep.worker_heartbeat("owner", ["celery"], [signature], [])
     assert (store.find("a" * 32).workers, store.statistics().idle_tools) == (2, [])
     store.redis.zincrby("workers:tools", -60, signature)
     store.redis.delete("tools")
-    store.worker_heartbeat("owner", [], [signature], [], "DATA_DIR is missing.")
-    assert store.unknown_tools.resend("a" * 32, "{}", []) == (False, "celery")
+    store.upkeep.worker_heartbeat("owner", [], [signature], [], "DATA_DIR is missing.")
+    assert store.runs.resend_unknown("a" * 32, "{}", []) == (False, "celery")
     assert (store.find("a" * 32).workers, store.statistics().idle_tools) == (0, [signature])
-    store.worker_heartbeat("owner", ["celery"], [signature], [])
+    store.upkeep.worker_heartbeat("owner", ["celery"], [signature], [])
     assert (store.find("a" * 32).workers, store.statistics().idle_tools) == (2, [])

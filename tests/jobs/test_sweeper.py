@@ -26,12 +26,12 @@ def test_a_job_is_requeued_when_two_sweeps_find_it_stale(with_redis: Installatio
     jobs, store = with_redis.jobs, with_redis.store
     sweeper = Sweeper(jobs, "this")
     job_id = with_redis.submit("nap")
-    store.claim(job_id, Runner("other", 1), {})
+    store.runs.claim(job_id, Runner("other", 1), {})
     for _ in range(3):
         with_redis.redis.zincrby("jobs:running", -100, job_id)
         sweep(sweeper)
         assert store.find(job_id).phase == "running"
-        store.heartbeat(job_id, Runner("other"))
+        store.runs.heartbeat(job_id, Runner("other"))
         sweep(sweeper)
     with_redis.redis.zincrby("jobs:running", -100, job_id)
     sweep(sweeper)
@@ -89,7 +89,7 @@ def test_a_worker_ends_a_job_that_another_one_has_taken_over(with_redis: Install
     """It does so even if the process cannot send a heartbeat. It leaves jobs alone that are not claimed, or unknown."""
     store = with_redis.store
     mine, lost, waiting = (with_redis.submit("nap") for _ in range(3))
-    store.claim(mine, Runner("this", 1), {})
-    store.claim(lost, Runner("other", 1), {})
+    store.runs.claim(mine, Runner("this", 1), {})
+    store.runs.claim(lost, Runner("other", 1), {})
     jobs = [mine, lost, waiting, "f" * 32]
-    assert store.worker_heartbeat("this", ["celery"], [], jobs) == [lost]
+    assert store.upkeep.worker_heartbeat("this", ["celery"], [], jobs) == [lost]

@@ -16,7 +16,7 @@ def test_a_main_process_that_waits_for_a_write_is_excused(
 ) -> None:
     """Redis answers reads while its writes are paused, as during a failover; the main thread waits for a write."""
     stores = [with_redis.store]
-    watchdog = Watchdog(1, lambda: stores[-1].require_writes())
+    watchdog = Watchdog(1, lambda: stores[-1].upkeep.require_writes())
     watchdog.beat()
     watchdog.excuse()
     pulse = watchdog._pulse[0]

@@ -15,7 +15,7 @@ from greeter.jobs.errors import JobNotFound
 from greeter.jobs.failures import DISK_FULL, LOST, TIME_LIMIT_REACHED
 from greeter.jobs.params import paths_in
 from greeter.jobs.record import Record
-from greeter.jobs.records.worker_store import MAX_ATTEMPTS
+from greeter.jobs.records.runs import MAX_ATTEMPTS
 from tests.conftest import Installation, wait_for
 from tests.mail import MailServer
 

@@ -20,7 +20,7 @@ def card(client: FlaskClient, tool: str) -> str:
 def client_of(installation: Installation, *announced: str) -> FlaskClient:
     """Return a client of a new application, after a worker has announced its tools."""
     if announced:
-        installation.store.worker_heartbeat("worker", ["celery"], announced, [])
+        installation.store.upkeep.worker_heartbeat("worker", ["celery"], announced, [])
     return create_app(installation.settings).test_client()
 
 

@@ -20,11 +20,11 @@ def job(with_redis: Installation) -> str:
     store, runner = with_redis.store, Runner("worker", 1)
     assert not with_redis.jobs.fitness.problem()
     job_id = with_redis.submit("nap")
-    claim = store.claim(job_id, runner, {})
+    claim = store.runs.claim(job_id, runner, {})
     assert claim
     (claim.folder / "outputs").mkdir(parents=True)
     (claim.folder / "outputs/table.txt").write_text("1")
-    store.update(job_id, runner, "SUCCESS", {"result": "{}"})
+    store.runs.update(job_id, runner, "SUCCESS", {"result": "{}"})
     return job_id
 
 

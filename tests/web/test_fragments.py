@@ -41,12 +41,14 @@ def test_one_rendering_serves_all_who_watch_a_job(with_redis: Installation) -> N
         assert len(rendered) == 1
         below = app.test_client().get(path, base_url="http://localhost/below")
         assert (len(rendered), f'hx-get="/below{path}"' in below.text) == (2, True)
-        store.claim(job_id, Runner("worker", 1), {})
-        store.report_progress(job_id, Runner("worker", 1), {"current": 3, "total": 9, "unit": "step", "seconds": 1})
+        store.runs.claim(job_id, Runner("worker", 1), {})
+        store.runs.report_progress(
+            job_id, Runner("worker", 1), {"current": 3, "total": 9, "unit": "step", "seconds": 1}
+        )
         time.sleep(CACHE_SECONDS)
         third = app.test_client().get(path)
         assert (len(rendered), "3 of 9 steps" in third.text) == (3, True)
-        store.update(job_id, Runner("worker", 1), "SUCCESS", {"result": "{}"})
+        store.runs.update(job_id, Runner("worker", 1), "SUCCESS", {"result": "{}"})
         time.sleep(CACHE_SECONDS)
         tokens = [app.test_client().get(path).text for _ in range(2)]
         assert len(rendered) == 5

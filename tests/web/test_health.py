@@ -91,13 +91,13 @@ def test_a_tool_is_named_whose_workers_take_no_jobs(with_redis: Installation) ->
         ready = client.get("/health/ready").json.get("reason", "")
         return ready, "No worker for this job is running" in client.get(page).text
 
-    store.worker_heartbeat("other", queues, [], [])
-    store.worker_heartbeat("owner", queues, [nap], [])
+    store.upkeep.worker_heartbeat("other", queues, [], [])
+    store.upkeep.worker_heartbeat("owner", queues, [nap], [])
     assert seen() == ("", False)
     store.redis.zincrby("workers:tools", -60, nap)
-    store.worker_heartbeat("owner", [], [nap], [], "DATA_DIR is gone.")
+    store.upkeep.worker_heartbeat("owner", [], [nap], [], "DATA_DIR is gone.")
     assert seen() == ("The workers that have these tools take no jobs: nap. DATA_DIR is gone.", True)
-    store.worker_heartbeat("owner", [], [nap], [])
+    store.upkeep.worker_heartbeat("owner", [], [nap], [])
     assert seen() == ("The workers that have these tools take no jobs: nap. They are drained: start another one.", True)
 
 
@@ -107,10 +107,10 @@ def test_a_tool_is_named_that_no_worker_has(with_redis: Installation) -> None:
     store, client, tools = with_redis.store, create_app(with_redis.settings).test_client(), load()
     announced = [name for tool in tools.values() for name in (tool.name, tool.signature)]
     queues = {tool.queue for tool in tools.values()}
-    store.worker_heartbeat("worker", queues, [name for name in announced if not name.startswith("nap")], [])
+    store.upkeep.worker_heartbeat("worker", queues, [name for name in announced if not name.startswith("nap")], [])
     answer = client.get("/health/ready")
     assert (answer.status_code, "so their jobs will fail: nap." in answer.text) == (200, True)
-    store.worker_heartbeat("worker", queues, announced, [])
+    store.upkeep.worker_heartbeat("worker", queues, announced, [])
     assert "will fail" not in client.get("/health/ready").text
 
 
@@ -120,7 +120,7 @@ def test_a_tool_is_named_whose_workers_have_other_parameters(with_redis: Install
     store, client, tools = with_redis.store, create_app(with_redis.settings).test_client(), load()
     announced = [name for tool in tools.values() for name in (tool.name, tool.signature)]
     announced[announced.index(tools["mafft"].signature)] = "mafft old"
-    store.worker_heartbeat("worker", {tool.queue for tool in tools.values()}, announced, [])
+    store.upkeep.worker_heartbeat("worker", {tool.queue for tool in tools.values()}, announced, [])
     assert "so their jobs will fail: mafft." in client.get("/health/ready").text
 
 
@@ -129,9 +129,9 @@ def test_the_page_of_a_job_says_that_no_worker_has_its_tool(with_redis: Installa
     """Although a worker takes jobs of its queue."""
     store, client, tools = with_redis.store, create_app(with_redis.settings).test_client(), load()
     page, queues = f"/jobs/{with_redis.submit('nap')}", {tool.queue for tool in tools.values()}
-    store.worker_heartbeat("worker", queues, [tools["phmmer"].signature], [])
+    store.upkeep.worker_heartbeat("worker", queues, [tools["phmmer"].signature], [])
     assert "No worker for this job is running" in client.get(page).text
-    store.worker_heartbeat("worker", queues, [tools["nap"].signature], [])
+    store.upkeep.worker_heartbeat("worker", queues, [tools["nap"].signature], [])
     assert "No worker for this job is running" not in client.get(page).text
 
 
@@ -140,7 +140,7 @@ def test_a_site_whose_jobs_leave_no_room_for_another_is_not_ready(with_redis: In
     """They take less than MAX_TOTAL_BYTES, because it has refused a job that would have exceeded it."""
     store, settings = with_redis.store, with_redis.settings
     client = create_app(settings).test_client()
-    store.worker_heartbeat("worker", {tool.queue for tool in load().values()}, [], [])
+    store.upkeep.worker_heartbeat("worker", {tool.queue for tool in load().values()}, [], [])
     assert client.get("/health/ready").status_code == 200
     store.redis.hset("bytes", "all", settings.max_total_bytes - 1)
     with pytest.raises(StorageFull):

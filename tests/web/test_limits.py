@@ -177,7 +177,7 @@ def test_job_limits_apply_to_each_visitor_and_to_the_queue(with_redis: Installat
     for kept in ('value="Grace"', 'value="7"', 'value="mine"', "The queue is full"):
         assert kept in full.text
     visitor.post(jobs[0] + "/cancel")
-    with_redis.store.claim(jobs[1].removeprefix("/jobs/"), Runner("worker", 1), {})
+    with_redis.store.runs.claim(jobs[1].removeprefix("/jobs/"), Runner("worker", 1), {})
     assert greet("P3").status_code == 303
     busy = greet("Grace", "7")
     assert (busy.status_code, busy.headers["Retry-After"]) == (429, "60")

@@ -119,8 +119,8 @@ def test_the_page_says_what_became_of_the_mail(site: Installation, visitor: Flas
     """After the end, each state has its own sentence; a failure has what to do next."""
     job = site.submit("nap")
     visitor.post(f"/jobs/{job}/mail", data={"address": "bob@example.org"})
-    site.store.claim(job, ME, {})
-    site.store.update(job, ME, "FAILURE", {"result": '{"exc_type": "X", "user_message": "No."}'})
+    site.store.runs.claim(job, ME, {})
+    site.store.runs.update(job, ME, "FAILURE", {"result": '{"exc_type": "X", "user_message": "No."}'})
     said = set()
     for state in MailState:
         site.redis.hset(f"job:{job}", "mail", state)

@@ -14,17 +14,17 @@ class Attempts:
     """The folder `attempts/` of each job."""
 
     def __init__(self, files: JobFiles) -> None:
-        self._files = files
+        self.files = files
 
     def copy_inputs(self, job_id: str, number: int) -> dict[str, Path | list[Path]]:
         """Copy the submitted files for an attempt, and return them as JobFiles.inputs does. Raises OSError.
 
         A tool may change its input. Files are copied, not linked, because a program may modify them in place.
         """
-        given = self._files.inputs(job_id)
+        given = self.files.inputs(job_id)
         if not given:
             return {}
-        copies = self._files.folder(job_id, "attempts", f"{number}{COPIES}")
+        copies = self.files.folder(job_id, "attempts", f"{number}{COPIES}")
         try:
             write_inputs(given, copies)
         except OSError:
@@ -41,7 +41,7 @@ class Attempts:
             attempts, ending = self._folder(job_id), COPIES if number is None else f"/{number}{COPIES}"
             for name in os.listdir(attempts):  # noqa: PTH208  for each job, and a Path takes longer
                 if f"/{name}".endswith(ending):
-                    set_aside(attempts / name, self._files.root)
+                    set_aside(attempts / name, self.files.root)
 
     def mark_stopped(self, job_id: str, worker: str) -> None:
         """Mark a job as lost because this worker was asked to stop. The next attempt removes the mark."""
@@ -56,13 +56,13 @@ class Attempts:
 
     def has_files(self, job_id: str, number: int) -> bool:
         """Return whether an attempt has written files, after giving their owner all permissions for them."""
-        attempt = self._files.attempt(job_id, number)
+        attempt = self.files.attempt(job_id, number)
         try:
-            found = self._files.has_no_link(attempt) and attempt.exists()
+            found = self.files.has_no_link(attempt) and attempt.exists()
         except PermissionError:
             found = True
         if found:
-            restore_permissions(self._files.folder(job_id))
+            restore_permissions(self.files.folder(job_id))
         return found
 
     def sync(self, job_id: str) -> None:
@@ -75,7 +75,7 @@ class Attempts:
         found = list(attempts.glob("*"))
         for attempt in found:
             if has_too_many_files(attempt):
-                set_aside(attempt, self._files.root)
+                set_aside(attempt, self.files.root)
         if found:
             sync_tree(attempts)
             sync_path(attempts.parent)
@@ -96,14 +96,14 @@ class Attempts:
             if number.isdecimal() and int(number) > latest:
                 continue
             with suppress(FileNotFoundError):  # a file server may still list a removed folder
-                set_aside(attempts / name, self._files.root)
+                set_aside(attempts / name, self.files.root)
 
     def _mark(self, job_id: str, worker: str) -> Path:
         return self._folder(job_id) / f"stopped-{worker}"
 
     def _folder(self, job_id: str) -> Path:
         """Return the folder. Raises FileNotFoundError if it is behind a link, so nothing elsewhere is removed."""
-        folder = self._files.folder(job_id, "attempts")
-        if not self._files.has_no_link(folder):
+        folder = self.files.folder(job_id, "attempts")
+        if not self.files.has_no_link(folder):
             raise FileNotFoundError(ENOENT, "a tool has replaced the folder by a link", str(folder))
         return folder

@@ -1,6 +1,6 @@
 """The connection to Redis, its keys, and the Lua scripts in lua/.
 
-Only store, worker_store, scripts, redis_copy, lua/ and the limiter use the keys.
+Only store, upkeep, scripts, redis_copy, lua/ and the limiter use the keys.
 
 | key | type | what it has |
 |---|---|---|

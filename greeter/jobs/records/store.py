@@ -9,23 +9,43 @@ import redis
 from kombu.utils.json import dumps
 
 from greeter.jobs.errors import REFUSALS, JobNotFound
+from greeter.jobs.files.attempts import Attempts
+from greeter.jobs.files.folders import JobFiles
+from greeter.jobs.files.inputs import JobInputs
 from greeter.jobs.files.probe import NoAnswer
+from greeter.jobs.files.quota import Quota
+from greeter.jobs.files.uploads import Uploads
+from greeter.jobs.mail.mails import Mails
 from greeter.jobs.params import file_params, size_of
 from greeter.jobs.record import Record
 from greeter.jobs.records.reader import RECORDED, Provenance
-from greeter.jobs.records.scripts import flat, texts
+from greeter.jobs.records.runs import Runs
+from greeter.jobs.records.scripts import Scripts, flat, texts
 from greeter.jobs.records.statistics import Statistics
-from greeter.jobs.records.worker_store import WorkerStore
-from greeter.jobs.runner import Runner
+from greeter.jobs.records.upkeep import Upkeep
 from greeter.jobs.submission import CancelOutcome, Submission, Usage
 from greeter.logs import REQUEST
+from greeter.settings import Settings
 from greeter.toolkit.tool import DEFAULT_QUEUE, Params, signature
 
 _WORKER_TIMEOUT = 15  # seconds without a heartbeat after which a worker counts as gone
 
 
-class Store(WorkerStore):
+class Store:
     """The records of jobs, and their folders. Methods raise redis.RedisError when Redis is unavailable."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._scripts = Scripts(settings)
+        self.redis = self._scripts.redis
+        self.mails = Mails(self._scripts, settings.mails_per_day)
+        self.files = JobFiles(settings.data_dir / "jobs")
+        self.quota = Quota(self._scripts, self.files, settings)
+        self.attempts = Attempts(self.files)
+        self.inputs = JobInputs(self._scripts, settings.data_dir)
+        self.uploads = Uploads(settings)
+        self.runs = Runs(self._scripts, self.attempts, self.quota, self.inputs, settings.silence_limit)
+        self.upkeep = Upkeep(self._scripts, self.files, settings)
 
     def create(self, job_id: str, tool: str, params: Params, submission: Submission, queue: str = DEFAULT_QUEUE) -> str:
         """Create a waiting job.
@@ -151,11 +171,6 @@ class Store(WorkerStore):
     def announced_tools(self) -> set[str]:
         """Return the names and signatures of the tools that workers have had within SILENCE_LIMIT."""
         return set(texts(self._scripts.run("announced", "", self._settings.silence_limit)))
-
-    def running_jobs(self) -> dict[str, Runner]:
-        """Return the running jobs, each with its worker."""
-        found = texts(self._scripts.call("ZRANGE", "jobs:running", 0, -1))
-        return {job_id: Runner(self.fields(job_id, "worker").get("worker", "")) for job_id in found}
 
     def statistics(self) -> Statistics:
         """Count jobs and workers. Raises redis.RedisError also when Redis refuses writes."""

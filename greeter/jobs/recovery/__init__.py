@@ -2,5 +2,5 @@
 
 - sweeper requeues and kills jobs every few seconds; cleaner removes records and files in a thread of its own.
 - watchdog notices that the main process of a worker hangs.
-- intake stops taking jobs while the worker cannot run any; unknown_tools returns jobs of tools that it does not have.
+- intake stops taking jobs while the worker cannot run any.
 """

@@ -36,7 +36,7 @@ class Cleaner:
 
     def _remove_expired(self) -> None:
         store = self._jobs.store
-        expired = store.expired_jobs()
+        expired = store.upkeep.expired_jobs()
         if expired is None:
             return
         for job_id in expired:
@@ -48,6 +48,6 @@ class Cleaner:
                 log.warning("an expired job is kept: %s", error)
         if time.monotonic() >= self._next_ages:
             self._next_ages = time.monotonic() + _AGE_INTERVAL
-            store.remove_orphans()
-            store.uploads.expire(store.time())
+            store.upkeep.remove_orphans()
+            store.uploads.expire(store.upkeep.time())
             store.uploads.trim()

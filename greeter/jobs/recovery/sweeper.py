@@ -60,7 +60,7 @@ class Sweeper:
 
     def _send_heartbeat(self) -> None:
         queues = [] if self._problem else self.intake.queues
-        send = self._jobs.store.worker_heartbeat
+        send = self._jobs.store.upkeep.worker_heartbeat
         kill_jobs(send(self.worker, queues, self._tools, active_jobs(), self._problem or ""))
 
     def _check_redis(self) -> None:
@@ -73,12 +73,12 @@ class Sweeper:
     def _sweep(self) -> None:
         # A job is requeued only if two sweeps in a row find it stale. The first may come right after the whole machine
         # was suspended, before a healthy worker could send a heartbeat.
-        previous, self._stale = self._stale, set(self._jobs.store.stale_jobs())
+        previous, self._stale = self._stale, set(self._jobs.store.upkeep.stale_jobs())
         for job_id, worker in previous & self._stale:
             # While DATA_DIR cannot be used, looking for the mark may never return.
             counted = self._problem is not None or not self._jobs.store.attempts.was_stopped(job_id, worker)
             self._jobs.requeue(job_id, Runner(worker), stale=True, counted=counted)
-        self._jobs.store.dispatch()
+        self._jobs.store.upkeep.dispatch()
         self._check_redis()
         if not self._problem:
             self._cleaner.start()

@@ -63,7 +63,7 @@ class Release:
             # Celery still waits for a process that it has just sent a job, although it has dropped that job.
             kill_pool()
             try:
-                running = self._jobs.store.running_jobs()
+                running = self._jobs.store.upkeep.running_jobs()
             except RedisError as error:  # the main thread may wait for its replies for minutes
                 log.warning("this worker leaves its jobs to others, because Redis is unavailable: %s", error)
                 exit_at_once()

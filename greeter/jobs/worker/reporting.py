@@ -14,7 +14,7 @@ from celery.states import FAILURE
 from kombu.utils.json import dumps
 
 from greeter.jobs.failures import failure_result
-from greeter.jobs.records.worker_store import CANCEL_TIMEOUT
+from greeter.jobs.records.upkeep import CANCEL_TIMEOUT
 from greeter.jobs.runner import Claim, HeartbeatReply
 from greeter.jobs.service import JobService
 from greeter.jobs.worker.interrupts import SOFT_LIMIT_SIGNAL
@@ -83,7 +83,7 @@ class _Reporter:
             self._enforce_limits()
             self.report()
             if self._ticks % _REPORTS_PER_HEARTBEAT == 0:
-                self._apply(self._jobs.store.heartbeat(*self._claimed))
+                self._apply(self._jobs.store.runs.heartbeat(*self._claimed))
 
     def is_due(self) -> bool:
         """Return whether the tool has to stop."""
@@ -96,7 +96,7 @@ class _Reporter:
             progress, log = state
             lines = {"log": log} if log else {}
             report = {**(progress or {}), "seconds": self._job.seconds, **lines}
-            self._jobs.store.report_progress(*self._claimed, report)
+            self._jobs.store.runs.report_progress(*self._claimed, report)
             self._reported = state
 
     def _apply(self, reply: HeartbeatReply) -> None:

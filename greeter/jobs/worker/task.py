@@ -81,7 +81,7 @@ class ToolTask(Task):  # type: ignore[type-arg]
     def _run(self, job_id: str) -> Result:
         jobs, runner = self.app.jobs, self.app.runner
         # The message has been acknowledged, so do not give up before Redis has answered.
-        claim = retry_until_available(partial(jobs.store.claim, job_id, runner, self._versions(), self._signature))
+        claim = retry_until_available(partial(jobs.store.runs.claim, job_id, runner, self._versions(), self._signature))
         if claim is None:
             raise Ignore
         job_log.info("started", extra={"tool": self.name, "attempts": claim.attempts})

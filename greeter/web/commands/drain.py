@@ -51,7 +51,7 @@ def _drain(worker: str) -> int | None:
         advice = "deploy/README.md says what to do instead."
         raise click.ClickException(f"{worker} has a version that cannot drain. {advice}")
     try:
-        running = [runner.name for runner in services().jobs.store.running_jobs().values()].count(worker)
+        running = [runner.name for runner in services().jobs.store.upkeep.running_jobs().values()].count(worker)
     except RedisError:
         return None
     return max(sum(numbers), running) if numbers else None
