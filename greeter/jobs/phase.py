@@ -16,19 +16,10 @@ class Phase(StrEnum):
     CANCELLED = "cancelled"
 
 
-_PHASES = {
+OF_STATE = {
     states.PENDING: Phase.WAITING,
     states.SUCCESS: Phase.FINISHED,
     states.FAILURE: Phase.FAILED,
     states.REVOKED: Phase.CANCELLED,
 }
-
-
-def phase_of(state: str, partial: bool) -> Phase:
-    """Return the phase of a job. A state that a tool has set itself counts as running.
-
-    `partial` means that the result is a fallback.
-    """
-    if state == states.SUCCESS and partial:
-        return Phase.STOPPED
-    return _PHASES.get(state, Phase.RUNNING)
+"""The phase for each of Celery's states; any other one is of a running job."""

@@ -10,7 +10,7 @@ from typing import TypeVar
 from celery import states
 
 from greeter.jobs import progress as estimates
-from greeter.jobs.phase import Phase, phase_of
+from greeter.jobs.phase import OF_STATE, Phase
 from greeter.jobs.progress import ReportedProgress, read_log, read_progress
 from greeter.toolkit.job import Result
 from greeter.toolkit.json_types import JSON
@@ -79,7 +79,8 @@ class Record:
     @cached_property
     def phase(self) -> Phase:
         """The phase of the job."""
-        return phase_of(self.state, self.partial)
+        phase = OF_STATE.get(self.state, Phase.RUNNING)
+        return Phase.STOPPED if phase == Phase.FINISHED and self.partial else phase
 
     @cached_property
     def heading(self) -> str:
