@@ -47,7 +47,7 @@ def _site(stack: ExitStack) -> Installation:
 def _fill(site: Installation) -> None:
     """Add waiting jobs of many clients, without the files that only their workers would read."""
     create: Any = site.store._scripts._scripts["create"]
-    limits, fields = (2 * WAITING, 2 * WAITING, 0, "", 0, 10**9), ("tool", "expensive_greet", "params", "{}")
+    limits, fields = ("", 2 * WAITING, 2 * WAITING, 0, 10**9, 0), ("tool", "expensive_greet", "params", "{}")
     for start in range(0, WAITING, 1000):
         with site.redis.pipeline(transaction=False) as pipeline:
             for number in range(start, start + 1000):

@@ -40,7 +40,7 @@ def create(store: Store, number: int, client: str = "", queue: str = "celery", t
 
 def arguments(number: int, client: str, queue: str = "celery", tool: str = "expensive_greet") -> list[Any]:
     """Return the arguments of create.lua."""
-    limits = ("", client, 20_000, 20_000, 0, "", 0, 10**9)
+    limits = ("", client, "", 20_000, 20_000, 0, 10**9, 0)
     fields = ("tool", tool, "queue", queue, "params", "{}")
     return [f"{number:04x}" + "0" * 28, *limits, *fields]
 

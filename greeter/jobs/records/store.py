@@ -1,6 +1,6 @@
 """The records of jobs in Redis. The documentation of scripts.py lists all keys."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from contextlib import suppress
 from errno import EBUSY
 from functools import partial
@@ -20,7 +20,7 @@ from greeter.jobs.params import file_params, size_of
 from greeter.jobs.record import Record
 from greeter.jobs.records.reader import RECORDED, Provenance
 from greeter.jobs.records.runs import Runs
-from greeter.jobs.records.scripts import Scripts, flat, texts
+from greeter.jobs.records.scripts import Argument, Scripts, flat, texts
 from greeter.jobs.records.statistics import Statistics
 from greeter.jobs.records.upkeep import Upkeep
 from greeter.jobs.submission import CancelOutcome, Submission, Usage
@@ -36,6 +36,7 @@ class Store:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._limits = (settings.max_waiting, settings.max_active, settings.max_client_bytes, settings.max_total_bytes)
         self._scripts = Scripts(settings)
         self.redis = self._scripts.redis
         self.mails = Mails(self._scripts, settings.mails_per_day)
@@ -73,14 +74,13 @@ class Store:
         fields["request"] = REQUEST.get()
         # First, so that no files are written while Redis is unavailable.
         owner = self.quota.owner(submission.client)
-        inputs, submission_hash = file_params(params), submission.hash_of(fields)
-        create = partial(self._create, job_id, submission_hash, submission.client, owner)
+        create = partial(self._create, job_id, submission.hash_of(fields), submission.client, owner, *self._limits)
         # A submission that is refused copies no files.
-        if inputs and (found := create(size_of(inputs), {})):
+        if (inputs := file_params(params)) and (found := create(size_of(inputs))):
             return found
         self.files.create(job_id, inputs)
         try:
-            created = create(self.files.size(job_id), fields)
+            created = create(self.files.size(job_id), *flat(fields))
         except (redis.ResponseError, *REFUSALS.values()):
             # Redis has refused, for example because it is full. (If there was no reply, the job may have been created,
             # so its folder stays: remove_orphans() removes it if not.)
@@ -90,14 +90,8 @@ class Store:
             self.files.remove(job_id)
         return created
 
-    def _create(
-        self, job_id: str, submission_hash: str, client: str, owner: str, size: int, fields: Mapping[str, str]
-    ) -> str:
-        settings = self._settings
-        limits = (settings.max_waiting, settings.max_active)
-        bytes_limits = (size, owner, settings.max_client_bytes, settings.max_total_bytes)
-        args = (submission_hash, client, *limits, *bytes_limits, *flat(fields))
-        reply: bytes = self._scripts.run_confirmed("create", job_id, *args)
+    def _create(self, *args: Argument) -> str:
+        reply: bytes = self._scripts.run_confirmed("create", *args)
         if (created := reply.decode()) in REFUSALS:
             raise REFUSALS[created]
         return created

@@ -1,13 +1,13 @@
 -- Create a waiting job, unless the same form has created one already. Without the flag allow-oom, a full Redis refuses
 -- new jobs.
 --
--- ARGV: 1 job id, 2 token of the form or '', 3 client or '', 4 maximum of waiting jobs, 5 maximum of active jobs of one
---   client, 6 bytes of its files, 7 owner (a hash of the client) or '', 8 maximum of bytes of one owner, 9 maximum of
---   bytes of all jobs, 10... further fields and values, one of them the queue; or none, to find out whether the job
+-- ARGV: 1 job id, 2 token of the form or '', 3 client or '', 4 owner (a hash of the client) or '', 5 maximum of waiting
+--   jobs, 6 maximum of active jobs of one client, 7 maximum of bytes of one owner, 8 maximum of bytes of all jobs,
+--   9 bytes of its files, 10... further fields and values, one of them the queue; or none, to find out whether the job
 --   would be created
 -- Returns: the id of the job, or of the one that the form created; or the limit that is reached: 'waiting', 'active',
 --   'owner_bytes' or 'bytes'; 'database' if one of its databases was removed; '' if the job would be created
-local _, token, client, most_waiting, most_active, files, owner, most_owner_bytes, most_bytes = unpack(ARGV)
+local _, token, client, owner, most_waiting, most_active, most_owner_bytes, most_bytes, files = unpack(ARGV)
 local token_key, client_key = 'token:' .. token, 'client:' .. client
 local fields = {}
 for i = 10, #ARGV, 2 do fields[ARGV[i]] = ARGV[i + 1] end
