@@ -29,7 +29,7 @@ from greeter.jobs.worker.consumer import Consumer
 from greeter.jobs.worker.meter import Meter
 from greeter.jobs.worker.pool_process import PoolProcess
 from greeter.jobs.worker.registration import register_tools
-from greeter.jobs.worker.release import Release
+from greeter.jobs.worker.shutdown import Shutdown
 from greeter.logs import configure
 from greeter.settings_loader import load_settings
 
@@ -48,7 +48,7 @@ app.tools = names
 sweeper = Sweeper(app.jobs, "", queues, names)
 meter = Meter(app.jobs)
 mailer = Mailer(app.jobs.store, settings)
-release = Release(app.jobs, mailer.stop)
+shutdown = Shutdown(app.jobs, mailer.stop)
 watchdog = Watchdog(settings.silence_limit, app.jobs.store.upkeep.require_writes)
 
 # Taking a message is a write, which Redis refuses when its disk is full. That must not end the worker.
@@ -72,7 +72,7 @@ def _prepare_worker(sender: str, **_: object) -> None:
     redis_check.check(settings.redis_url)
     containment.prepare_worker(fitness.check(settings))
     watchdog.excuse()
-    release.prepare(app.runner.worker)
+    shutdown.prepare(app.runner.worker)
     meter.start(app.runner.worker)
 
 
@@ -99,7 +99,7 @@ def _prepare_process(**_: object) -> None:
         os._exit(os.EX_TEMPFAIL)
 
 
-# Celery prints a farewell in the handler of a signal, and would wait until somebody reads it. release logs one.
+# Celery prints a farewell in the handler of a signal, and would wait until somebody reads it. shutdown logs one.
 celery_worker.safe_say = lambda *_: None  # type: ignore[attr-defined]
 
 
@@ -143,9 +143,9 @@ def _sweep(**_: object) -> None:
 
 @signals.worker_shutting_down.connect
 def _stop(**_: object) -> None:
-    release.start()
+    shutdown.start()
 
 
 @signals.worker_shutdown.connect
-def _wait_for_release(**_: object) -> None:
-    release.wait()
+def _wait_for_shutdown(**_: object) -> None:
+    shutdown.wait()

@@ -5,5 +5,5 @@
   lists the jobs of the worker.
 - Its process: interrupts, resource_limits, containment and leftover_processes control the process of a job and those
   that it starts; pool_process and process_state decide whether it is fit for the next job.
-- The machine: fitness checks whether this worker can run jobs; release gives its jobs back when it stops.
+- The machine: fitness checks whether this worker can run jobs; shutdown gives its jobs back when it stops.
 """

@@ -1,4 +1,4 @@
-"""The release of the jobs of a worker that is asked to stop."""
+"""What becomes of the jobs of a worker that is asked to stop."""
 
 import subprocess
 import sys
@@ -7,7 +7,7 @@ from tests.conftest import PATIENCE, ROOT
 
 SIGNALLED = """
 import os, signal, sys
-from greeter.jobs.worker.release import Release
+from greeter.jobs.worker.shutdown import Shutdown
 
 def interrupt(*_):
     global left
@@ -16,10 +16,10 @@ def interrupt(*_):
         os.kill(os.getpid(), signal.SIGTERM)
     return interrupt
 
-release, left = Release(None, print), 100
-signal.signal(signal.SIGTERM, lambda *_: release.start())
+shutdown, left = Shutdown(None, print), 100
+signal.signal(signal.SIGTERM, lambda *_: shutdown.start())
 sys.settrace(interrupt)  # before each line
-release.start()
+shutdown.start()
 sys.settrace(None)
 print("goes on", left < 100)
 """

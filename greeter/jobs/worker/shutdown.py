@@ -1,4 +1,4 @@
-"""The release of the jobs of a worker that is asked to stop."""
+"""What becomes of the jobs of a worker that is asked to stop."""
 
 import logging
 import time
@@ -19,19 +19,19 @@ log = logging.getLogger(__name__)
 _STOP_TIME = 2  # seconds in which the processes of a worker that is stopping end on their own
 
 
-class Release:
+class Shutdown:
     """Ends the jobs of a worker that is stopping, and requeues them without counting the attempt.
 
     This is done in a thread, because a signal handler starts it, and may interrupt code that holds a lock.
     """
 
     def __init__(self, jobs: JobService, also: Callable[[], object]) -> None:
-        """Release these jobs, and call another function first, in the thread too."""
+        """End these jobs; `also` is called first, in the thread too."""
         self._jobs, self._also = jobs, also
         self._worker = ""
         self._signals: SimpleQueue[None] = SimpleQueue()
         self._is_stopping, self._stopped = False, Event()
-        self._thread = Thread(target=self._release, name="release", daemon=True)
+        self._thread = Thread(target=self._run, name="shutdown", daemon=True)
 
     def prepare(self, worker: str) -> None:
         """Start the thread for the worker with this id: the system may refuse to start one when the worker stops."""
@@ -50,7 +50,7 @@ class Release:
             self._stopped.set()
             self._thread.join()
 
-    def _release(self) -> None:
+    def _run(self) -> None:
         self._signals.get()
         self._also()
         log.info("this worker stops")
