@@ -20,43 +20,24 @@ _NOT_RECORDED = {"folder", "default", "paused"}  # what may change while a job n
 
 @dataclass(frozen=True, kw_only=True)
 class Database:
-    """A version of a reference database: a folder `<id>/<version>` with its files and `database.json`.
+    """A version of a reference database: a folder `<id>/<version>` with its files and `database.json`."""
 
-    Attributes:
-        id: The id of the database, such as "swissprot".
-        version: The version, such as "2026_04".
-        title: The name for people, such as "Swiss-Prot".
-        kind: "protein", "dna", "rna" or "any"; or another kind, whose files are not sequences.
-        file: The name of the main file; see `path`.
-        files: The SHA-256 of each file, indexes included, by its name.
-        sequences: The number of sequences. This and the next two are None if the files are not sequences.
-        residues: The number of residues in all sequences together.
-        longest: The length of the longest sequence in residues.
-        description: A sentence about it.
-        source: The address that it was downloaded from.
-        licence: The licence, such as "CC BY 4.0".
-        released: The date of the release, such as "2026-10-14".
-        default: Whether forms choose it unless the user does.
-        paused: Why new jobs cannot use it; empty if they can.
-        folder: Where its files are on this machine.
-    """
-
-    id: str
-    version: str
-    title: str
-    kind: str
-    file: str
-    files: Mapping[str, str] = field(default_factory=dict)
-    sequences: int | None = None
-    residues: int | None = None
-    longest: int | None = None
-    description: str = ""
-    source: str = ""
-    licence: str = ""
-    released: str = ""
-    default: bool = False
-    paused: str = ""
-    folder: Path = Path()
+    id: str  # of the database, such as "swissprot"
+    version: str  # such as "2026_04"
+    title: str  # for people, such as "Swiss-Prot"
+    kind: str  # "protein", "dna", "rna" or "any"; or another kind, whose files are not sequences
+    file: str  # the name of the main file; see `path`
+    files: Mapping[str, str] = field(default_factory=dict)  # the SHA-256 of each file, indexes included, by its name
+    sequences: int | None = None  # how many there are. This and the next two are None if the files are not sequences
+    residues: int | None = None  # in all sequences together
+    longest: int | None = None  # the length of the longest sequence in residues
+    description: str = ""  # a sentence about it
+    source: str = ""  # the address that it was downloaded from
+    licence: str = ""  # such as "CC BY 4.0"
+    released: str = ""  # the date, such as "2026-10-14"
+    default: bool = False  # whether forms choose it unless the user does
+    paused: str = ""  # why new jobs cannot use it; empty if they can
+    folder: Path = Path()  # where its files are on this machine
 
     def __str__(self) -> str:
         return f"{self.title} version {self.version}"

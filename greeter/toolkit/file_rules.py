@@ -26,25 +26,14 @@ Contents = Callable[[BinaryIO], Iterator[bytes]]
 
 @dataclass(frozen=True)
 class FileRules:
-    """What a field accepts.
+    """What a field accepts."""
 
-    Attributes:
-        suffixes: The endings of names; none: any name.
-        max_bytes: The maximum size in bytes, even after unpacking.
-        new_upload: Prepares another file with the same name.
-        contents: Converts the contents of an unpacked file to those that the tool gets. None: the tool gets the file as
-            it is, unpacked if `unpack` applies.
-        check: Raises ToolError for an unsuitable file.
-        unpack: Whether gzip files are unpacked. Exceptions: names matching a suffix in `suffixes` that ends in .gz or
-            .bgz, and formats that are always compressed, such as .bam.
-    """
-
-    suffixes: tuple[str, ...]
-    max_bytes: int
-    new_upload: Callable[[str], Upload]
-    contents: Contents | None = None
-    check: Callable[[Path], object] | None = None
-    unpack: bool = True
+    suffixes: tuple[str, ...]  # the endings of names; none: any name
+    max_bytes: int  # even after unpacking
+    new_upload: Callable[[str], Upload]  # prepares another file with the same name
+    contents: Contents | None = None  # converts an unpacked file to what the tool gets; None: it gets the file as it is
+    check: Callable[[Path], object] | None = None  # raises ToolError for an unsuitable file
+    unpack: bool = True  # whether gzip files are unpacked, with the exceptions that `FileField` describes
 
     def accept(self, upload: Upload) -> Upload:
         """Check a file, and return the one that the tool gets.

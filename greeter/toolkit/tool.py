@@ -130,17 +130,11 @@ class tool(Declaration):  # noqa: N801  a decorator
 
 @dataclass(frozen=True, kw_only=True)
 class Tool(Declaration):
-    """A tool of the site, made by the decorator `tool`.
+    """A tool of the site, made by the decorator `tool`."""
 
-    Attributes:
-        name: The name of the function, which identifies the tool in URLs and in Celery.
-        summary: One sentence for the front page: the first line of the function's docstring.
-        function: The function that computes the result.
-    """
-
-    name: str
-    summary: str
-    function: Function
+    name: str  # of the function; it identifies the tool in URLs and in Celery
+    summary: str  # one sentence for the front page: the first line of the function's docstring
+    function: Function  # it computes the result
 
     @property
     def signature(self) -> str:

@@ -27,21 +27,14 @@ class QueueStatistics:
 
 @dataclass(frozen=True)
 class Statistics:
-    """Numbers of jobs and workers.
+    """Numbers of jobs and workers."""
 
-    Attributes:
-        queues: Counts for the queues that have jobs or workers, by name.
-        unfit: Why workers with a recent heartbeat cannot run jobs, one reason for each.
-        idle_tools: Names and signatures of the tools that only paused workers have.
-        bounds: The bounds of the duration buckets, in seconds.
-        ended: Numbers of ended jobs and sums of their durations: `("ended", tool, phase)`, `("seconds", tool)`, and
-            `("bucket", tool, bound)` for jobs that ran no longer than a bound but longer than the one before it.
-    """
-
-    queues: dict[str, QueueStatistics]
-    unfit: list[str]
-    idle_tools: list[str]
-    bounds: list[int]
+    queues: dict[str, QueueStatistics]  # those that have jobs or workers, by name
+    unfit: list[str]  # why workers with a recent heartbeat cannot run jobs, one reason for each
+    idle_tools: list[str]  # names and signatures of the tools that only paused workers have
+    bounds: list[int]  # of the duration buckets, in seconds
+    # Numbers of ended jobs and sums of their durations: `("ended", tool, phase)`, `("seconds", tool)`, and
+    # `("bucket", tool, bound)` for jobs that ran no longer than a bound but longer than the one before it.
     ended: dict[tuple[str, ...], float]
 
     @classmethod
