@@ -150,9 +150,3 @@ def thread_problem() -> str | None:
     except RuntimeError:
         return NO_THREAD
     return None
-
-
-def pair(store: Store) -> str | None:
-    """Make the folder and Redis belong together, even if they did not. Return why they cannot be used, or None."""
-    installation.forget(store)
-    return problem(store)

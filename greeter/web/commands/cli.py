@@ -8,6 +8,7 @@ import click
 from flask import Flask
 from redis import RedisError
 
+from greeter.jobs import installation
 from greeter.jobs.errors import UNAVAILABLE, JobNotFound, QueueFull, StorageFull, Unfit
 from greeter.jobs.phase import Phase
 from greeter.jobs.records import redis_check, redis_copy
@@ -100,7 +101,9 @@ def keep_sample(job_id: str) -> None:
 @bp.cli.command("pair-storage")
 def pair_storage() -> None:
     """Pair DATA_DIR and Redis again after you have emptied or replaced one of them on purpose."""
-    if problem := fitness.pair(services().jobs.store):
+    store = services().jobs.store
+    installation.forget(store)
+    if problem := fitness.problem(store):  # this creates an installation
         raise click.ClickException(problem)
     click.echo("DATA_DIR and Redis belong together now. Start the services that refused to start.")
 
