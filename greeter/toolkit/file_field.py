@@ -112,20 +112,6 @@ class FilesField(FileField):
     multiple = True
     _room = 0
 
-    @property
-    def data(self) -> list[Path]:
-        """The paths of the files."""
-        return [upload.path for upload in self.uploads]
-
-    @property
-    def filenames(self) -> list[str]:
-        """The names of the files on the visitor's computer."""
-        return [upload.name for upload in self.uploads]
-
-    def choose(self, new: list[Upload], kept: list[Upload]) -> list[Upload]:
-        """Return all files."""
-        return kept + new
-
     def post_validate(self, form: BaseForm, validation_stopped: bool) -> None:
         """Unpack and check the files, while there is room for them."""
         self._room = _TOGETHER * self.rules.max_bytes

@@ -34,13 +34,15 @@ class UploadField(Field):
 
     @property
     def data(self) -> Path | list[Path] | None:
-        """The path of the file, or None."""
-        return self.uploads[0].path if self.uploads else None
+        """The path of the file, or None; if `multiple`, the paths of all."""
+        paths = [upload.path for upload in self.uploads]
+        return paths if self.multiple else next(iter(paths), None)
 
     @property
     def filenames(self) -> str | list[str]:
-        """The name of the file on the visitor's computer; empty for pasted text."""
-        return self.uploads[0].name if self.uploads else ""
+        """The name of the file on the visitor's computer, empty for pasted text; if `multiple`, the names of all."""
+        names = [upload.name for upload in self.uploads]
+        return names if self.multiple else next(iter(names), "")
 
     def process_data(self, value: Value | Sequence[Value]) -> None:
         """Fill the field: with a text, the path of an example, or the file of a job."""
@@ -61,14 +63,10 @@ class UploadField(Field):
         if self._pasted.strip() and not new:
             names = (one.name for one in old if one.reference == shown_reference(self._pasted, one.name))
             new = [context_of(self).new_upload(next(names, "")).write(self._pasted)]
-        self.uploads = self.choose(new, kept)
+        self.uploads = kept + new if self.multiple else (new or kept)[:1]
         self.uploads, problems = self.checked(_require_file)
         if problems:
             raise ValueError(problems)
-
-    def choose(self, new: list[Upload], kept: list[Upload]) -> list[Upload]:
-        """Return the files to use, of the new ones and those that were kept."""
-        return (new or kept)[:1]
 
     def checked(self, check: Callable[[Upload], Upload]) -> tuple[list[Upload], str]:
         """Return what a check returns for the files, and the message about those for which it raises ToolError."""

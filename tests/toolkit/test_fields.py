@@ -256,7 +256,7 @@ def test_new_input_replaces_the_kept_file(meta: Meta) -> None:
     new = sent(meta, "new.fa", b">new\nACGT\n")
     for values, name in (([kept, ""], b"kept"), ([kept, ">text\nACGT"], b"text"), ([new, kept, "ACGT"], b"new")):
         assert filled(meta, bases=values).bases.data.read_bytes().startswith(b">" + name)
-    assert len(filled(meta, several=[kept, new]).several.data) == 2
+    assert len(filled(meta, several=[kept, new]).several.uploads) == 2
 
 
 def test_a_file_that_is_not_kept_any_more_is_asked_for_again(meta: Meta) -> None:
