@@ -28,14 +28,10 @@ class VersionExists(Exception):
 
 
 class Databases:
-    """The databases of a site.
-
-    Attributes:
-        root: Their folder, which need not exist. Processes on any host may add to it at any time.
-    """
+    """The databases of a site. Processes on any host may add some at any time."""
 
     def __init__(self, data_dir: Path) -> None:
-        self.root = data_dir / "databases"
+        self.root = data_dir / "databases"  # it need not exist
         self._probe = Probe(self._read)
         self._last: list[Database] = []
 

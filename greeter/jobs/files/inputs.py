@@ -18,14 +18,11 @@ class JobInputs:
     """The parameters of jobs, and which jobs name a version of a database. It cannot be removed while a job names it.
 
     A version has a name such as "swissprot/2026_04". All methods but `restore` raise redis.RedisError.
-
-    Attributes:
-        databases: The databases on the disk.
     """
 
     def __init__(self, scripts: Scripts, data_dir: Path) -> None:
         self._scripts = scripts
-        self.databases = Databases(data_dir)
+        self.databases = Databases(data_dir)  # those on the disk
 
     def restore(self, recorded: Provenance, files: Mapping[str, Path | list[Path]]) -> Params:
         """Return the parameters of a job as its tool gets them.

@@ -20,9 +20,6 @@ class Uploads:
     """One file for each upload, named by its id: the hash of the client, "-", and 128 random bits.
 
     Nobody can guess an id, and an upload is found even if the address of its visitor has changed.
-
-    Attributes:
-        folder: The folder of all uploads.
     """
 
     def __init__(self, settings: Settings) -> None:

@@ -21,7 +21,6 @@ class Connections:
     """
 
     def __init__(self, pool: ConnectionPool) -> None:
-        """Take the connections from this pool."""
         self._pool = pool
         self._idle: deque[Connection] = deque()  # its methods are atomic
 

@@ -18,17 +18,13 @@ _SWEEP_INTERVAL = 5  # seconds
 
 
 class Sweeper:
-    """Maintenance in the main process of a worker. Every worker does it, and each step may run twice.
-
-    Attributes:
-        worker: The id of this worker.
-    """
+    """Maintenance in the main process of a worker. Every worker does it, and each step may run twice."""
 
     def __init__(
         self, jobs: JobService, worker: str, queues: Collection[str] = (), tools: Collection[str] = ()
     ) -> None:
         self._jobs = jobs
-        self.worker = worker
+        self.worker = worker  # the id of this worker
         self._tools = tools
         self.intake = Intake(queues)
         self._problem: str | None = None

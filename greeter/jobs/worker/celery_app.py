@@ -22,26 +22,17 @@ TRANSPORT_ALIASES["sentinel"] = "greeter.jobs.worker.transport:SentinelTransport
 
 
 class CeleryApp(Celery):
-    """The Celery app of an installation.
+    """The Celery app of an installation."""
 
-    Attributes:
-        settings: The settings of the installation.
-        jobs: The job service.
-        runner: The identity of this process, if it is a worker's.
-        pool_process: Whether this process can run jobs; only in a pool process of a worker.
-        tools: The names and the signatures of the tools of this worker.
-        intake: The queues of this worker; only in its main process.
-    """
-
-    pool_process: PoolProcess
-    tools: Collection[str] = ()
-    intake: "Intake"
+    pool_process: PoolProcess  # only in a pool process of a worker
+    tools: Collection[str] = ()  # the names and the signatures of the tools of this worker
+    intake: "Intake"  # the queues of this worker; only in its main process
 
     def __init__(self, settings: Settings) -> None:
         super().__init__("greeter")
         self.settings = settings
         self.jobs = JobService(Store(settings), settings.min_free_bytes)
-        self.runner = Runner()
+        self.runner = Runner()  # the identity of this process, if it is a worker's
         self.conf.update(_configuration(settings))
 
 

@@ -19,7 +19,6 @@ class ProcessState:
     """The state in which a pool process starts. A process that a job has changed is replaced before the next job."""
 
     def __init__(self) -> None:
-        """Remember the state of this process."""
         self._settings = _settings()
         self._descriptors, self._threads = _descriptors(), threading.active_count()
         self._memory = settle_memory()

@@ -16,8 +16,7 @@ class Ticker:
     """
 
     def __init__(self, interval: float) -> None:
-        """Call functions every `interval` seconds."""
-        self._interval = interval
+        self._interval = interval  # seconds
         self._lock = threading.Lock()
         self._function: Callable[[], object] | None = None
         self._thread: threading.Thread | None = None
