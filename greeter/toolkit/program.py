@@ -57,16 +57,12 @@ class Command:
 
 
 class Program:
-    """A program that runs under the process guard.
-
-    Attributes:
-        thread: The thread that has started it.
-    """
+    """A program that runs under the process guard."""
 
     def __init__(self, path: str, command: Command) -> None:
         """Start a command whose program is at `path`."""
         is_read = command.on_line and command.lines == "stdout"
-        self.thread = threading.current_thread()
+        self.thread = threading.current_thread()  # which has started it
         self._guard = subprocess.Popen(  # no shell, and the tool names the program  # nosec B603
             [sys.executable, "-I", str(_PROCESS_GUARD), *map(str, command.limits), path, *command.argv[1:]],
             bufsize=0,
@@ -78,22 +74,22 @@ class Program:
             start_new_session=True,
         )
 
-    def output(self) -> Iterator[tuple[bool, bytes]]:
+    def output(self) -> Iterator[tuple[Stream, bytes]]:
         """Yield what the program writes, as it comes, until it ends.
 
         Yields:
-            Whether it comes from standard error, and the bytes.
+            The stream and the bytes.
         """
         with selectors.DefaultSelector() as selector:
-            for pipe in (self._guard.stdout, self._guard.stderr):
+            for stream, pipe in (("stdout", self._guard.stdout), ("stderr", self._guard.stderr)):
                 if pipe:
-                    selector.register(pipe, selectors.EVENT_READ)
+                    selector.register(pipe, selectors.EVENT_READ, stream)
             has_ended = False
             while selector.get_map():
                 ready = selector.select(0 if has_ended else _TIME_TO_END)
                 for key, _ in ready:
                     if data := os.read(key.fd, _CHUNK):
-                        yield key.fileobj is self._guard.stderr, data
+                        yield key.data, data
                     else:
                         selector.unregister(key.fileobj)
                 if not ready and has_ended:

@@ -29,13 +29,10 @@ class Programs:
 
     Args:
         folder: The job's own folder, which gets the files `log` and `commands`.
-
-    Attributes:
-        log: The end of the log that the user sees.
     """
 
     def __init__(self, folder: Path) -> None:
-        self.log = LastLines()
+        self.log = LastLines()  # what the user sees
         self._folder = folder
         self._root = folder.parents[1]  # that of the job, with its input, if this is that of an attempt
         self._running: set[Program] = set()
@@ -104,10 +101,8 @@ class Programs:
         """Pass on what a program writes, until it ends."""
         readers: dict[Stream, LineReader] = {"stderr": LineReader(), "stdout": LineReader()}
         with (self._folder / "log").open("ab", buffering=0) as errors:
-            for is_error, data in program.output():
-                stream: Stream = "stderr" if is_error else "stdout"
-                file = errors if is_error else command.stdout
-                if file:
+            for stream, data in program.output():
+                if file := errors if stream == "stderr" else command.stdout:
                     file.write(data)
                 self._pass_on(readers[stream].read(data), stream, command, last_lines)
         for name, reader in readers.items():
