@@ -1,5 +1,8 @@
 -- Prepended to all scripts but read and heartbeat, after databases.lua: how many bytes a job takes.
 
+-- Returns the bytes that an owner keeps, or all jobs.
+local function bytes_of(whose) return tonumber(redis.call('HGET', BYTES, whose) or 0) end
+
 -- Adds to the bytes that all jobs keep, and to those that the owner of this one keeps.
 local function count_bytes(change)
   for _, whose in ipairs({'all', get('owner')}) do

@@ -18,9 +18,8 @@ local created = token ~= '' and redis.call('GET', token_key)
 if created and redis.call('EXISTS', 'job:' .. created) == 1 then return created end
 if waiting_jobs() >= tonumber(most_waiting) then return 'waiting' end
 if client ~= '' and redis.call('SCARD', client_key) >= tonumber(most_active) then return 'active' end
-local function would_exceed(whose, most) return (redis.call('HGET', BYTES, whose) or 0) + bytes > tonumber(most) end
-if owner ~= '' and would_exceed(owner, most_owner_bytes) then return 'owner_bytes' end
-if would_exceed('all', most_bytes) then return 'bytes' end
+if owner ~= '' and bytes_of(owner) + bytes > tonumber(most_owner_bytes) then return 'owner_bytes' end
+if bytes_of('all') + bytes > tonumber(most_bytes) then return 'bytes' end
 if #ARGV == 9 then return '' end
 local databases = names_of(fields.databases)
 for _, name in ipairs(databases) do

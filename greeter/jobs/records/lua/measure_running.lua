@@ -11,5 +11,5 @@ local before, owner = tonumber(get('bytes') or 0), get('owner')
 set_bytes(bytes)
 local after = tonumber(get('bytes'))
 local has_grown = after > before and after * most_active > tonumber(most_owner_bytes)
-local is_over = owner and tonumber(redis.call('HGET', BYTES, owner) or 0) > tonumber(most_owner_bytes)
+local is_over = owner and bytes_of(owner) > tonumber(most_owner_bytes)
 return has_grown and is_over and 1 or 0

@@ -160,9 +160,6 @@ local function join_queue(client)
   add_to_queue(score + redis.call('HINCRBY', 'fair:' .. queue, 'sequence', 1) % 1e6 * 1e-7)
 end
 
--- Puts a requeued job back at its old place, ahead of jobs that have never started.
-local function rejoin_queue() add_to_queue(get('score') or 0) end
-
 -- Removes the job from its queue. `send` is send_next() if a worker has taken the message, or else dispatch(). Scores
 -- start at 0 again before they lose precision, when no job is waiting.
 local function leave_queue(send)

@@ -20,6 +20,6 @@ else
   redis.call('HSET', key, 'state', 'PENDING')
   redis.call('HDEL', key, 'worker', 'process', 'started', 'progress', 'heartbeat_at')
   redis.call('ZREM', RUNNING, job_id)
-  rejoin_queue()
+  add_to_queue(get('score') or 0)  -- at its old place, ahead of jobs that have never started
 end
 return get('state')

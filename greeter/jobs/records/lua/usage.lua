@@ -4,5 +4,4 @@
 -- Returns: active jobs and bytes of the client, waiting jobs and bytes of all clients
 local _, client, owner = unpack(ARGV)
 
-local function bytes_of(whose) return tonumber(redis.call('HGET', BYTES, whose) or 0) end
 return {redis.call('SCARD', 'client:' .. client), bytes_of(owner), waiting_jobs(), bytes_of('all')}
