@@ -104,9 +104,8 @@ def _check(fields: list[DatabaseField], path: Path) -> None:
 
 
 def _sequences(kind: str, fields: list[DatabaseField], source: BinaryIO) -> Iterator[bytes]:
-    no_limits: Limits = {"records": sys.maxsize, "residues": sys.maxsize}
     longest = min((field.longest for field in fields if field.longest), default=None)
-    check = FastaCheck(no_limits, kind, longest=longest, bare=False)
+    check = FastaCheck(Limits(sys.maxsize, sys.maxsize), kind, longest=longest, bare=False)
     return (text.encode() for text in check.check(text_blocks(source)))
 
 

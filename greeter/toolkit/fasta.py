@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TypedDict
+from typing import NamedTuple
 
 from greeter.toolkit.accessions import reference_kind
 from greeter.toolkit.alphabets import ALPHABETS
@@ -18,7 +18,7 @@ _NO_NUCLEOTIDE = re.compile(f"[^ACGTUNacgtun{_BLANKS}]")
 _LONGEST_WORD = 80  # characters that a message repeats
 
 
-class Limits(TypedDict):
+class Limits(NamedTuple):
     """The limits of one input."""
 
     records: int
@@ -149,11 +149,9 @@ class FastaCheck:
         if _looks_like_nucleotides(record):
             raise record.error("this looks like DNA or RNA. Translate it into protein first.")
         self._residues += record.length
-        if len(self._line_of) > self._limits["records"] or self._residues > self._limits["residues"]:
-            raise record.error(
-                f"here the input exceeds the limits of {self._limits['records']:,} sequences "
-                f"and {self._limits['residues']:,} residues. Split it into several jobs."
-            )
+        if len(self._line_of) > self._limits.records or self._residues > self._limits.residues:
+            limits = f"{self._limits.records:,} sequences and {self._limits.residues:,} residues"
+            raise record.error(f"here the input exceeds the limits of {limits}. Split it into several jobs.")
 
 
 def _no_header(line: int) -> ToolError:

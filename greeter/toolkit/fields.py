@@ -63,7 +63,7 @@ class FastaField(FileField):
         limits = context_of(self).limits
         each = f" of up to {self._longest:,} residues" if self._longest else ""
         size = f" {super().limits}" if self.max_bytes or self.suffixes else ""
-        return f"At most {limits['records']:,} sequences{each}, {limits['residues']:,} residues in all.{size}"
+        return f"At most {limits.records:,} sequences{each}, {limits.residues:,} residues in all.{size}"
 
     def measure(self, path: Path) -> str:
         """Return the number of sequences, as in `15,739 sequences`."""

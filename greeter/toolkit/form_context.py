@@ -32,4 +32,4 @@ def _no_upload(name: str) -> Upload:
     return Upload(Path(), name, error=FileNotFoundError("this form has no site"))
 
 
-_NO_SITE = FormContext(limits={"records": 0, "residues": 0}, max_bytes=0, new_upload=_no_upload, databases=list)
+_NO_SITE = FormContext(limits=Limits(0, 0), max_bytes=0, new_upload=_no_upload, databases=list)

@@ -24,7 +24,7 @@ from greeter.toolkit.sequence_files import (
 from greeter.toolkit.text import text_blocks
 from tests.conftest import ROOT
 
-LIMITS: Limits = {"records": 3, "residues": 40}
+LIMITS = Limits(3, 40)
 ACCESSION = (
     "looks like an accession of a database, not like a sequence. Download the sequence from there, and paste it."
 )
@@ -191,7 +191,7 @@ def test_the_check_by_block_agrees_with_a_check_of_the_whole_text(lines: list[st
     """Both accept the same texts, and find the same wrong letters in the same record."""
     text, message = "\n".join(lines), None
     try:
-        check(text, limits={"records": 1000, "residues": 10_000})
+        check(text, limits=Limits(1000, 10_000))
     except ToolError as error:
         message = str(error)
     expected = reference(text)
@@ -214,7 +214,7 @@ def test_the_size_of_blocks_makes_no_difference(lines: list[str], size: int, num
 def outcome(blocks: list[str]) -> str:
     """Return the checked text, or the message of the error."""
     try:
-        return "".join(FastaCheck({"records": 1000, "residues": 10_000}).check(blocks))
+        return "".join(FastaCheck(Limits(1000, 10_000)).check(blocks))
     except ToolError as error:
         return str(error)
 

@@ -10,6 +10,7 @@ from wtforms.fields.choices import SelectFieldBase
 
 from greeter.jobs.submission import Filenames
 from greeter.toolkit import FileField
+from greeter.toolkit.fasta import Limits
 from greeter.toolkit.form_context import FormContext
 from greeter.toolkit.tool import Params, Tool
 from greeter.toolkit.upload import Upload
@@ -43,7 +44,7 @@ def make_form(
     """
     settings = services().settings
     context = FormContext(
-        limits={"records": settings.max_records, "residues": settings.max_residues},
+        limits=Limits(settings.max_records, settings.max_residues),
         max_bytes=settings.max_upload_bytes,
         new_upload=new_upload or (lambda name: current_request().uploads.create(name)),
         databases=services().databases.published,
