@@ -41,11 +41,11 @@ class InMemory(request_body.UploadStream):
         """Keep the next part."""
         return self._held.write(data)
 
-    def seek(self, offset: int, whence: int = 0) -> int:
+    def close(self) -> None:
         """Write the file."""
-        if content := self._held.getvalue():
+        if not self.closed and (content := self._held.getvalue()):
             super().write(content)
-        return super().seek(offset, whence)
+        super().close()
 
 
 def application() -> Flask:

@@ -40,9 +40,11 @@ class MultipartReader:
         Returns the texts and the files, by the names of their fields.
 
         Raises:
-            ValueError: The body is malformed, or has a text that is not UTF-8.
+            ValueError: There is no boundary, the body is malformed, or it has a text that is not UTF-8.
             RequestEntityTooLarge: It has too many parts, too much text, or a part with too long headers.
         """
+        if not boundary:
+            raise ValueError("the parts of the form have no boundary")
         # Between two chunks, it keeps only what may be a boundary, or the headers of a part: this limits these headers.
         decoder = MultipartDecoder(boundary, 2 * _CHUNK, max_parts=self._max_parts)
         for data in chain(iter(partial(stream.read, _CHUNK), b""), [None]):
@@ -82,7 +84,7 @@ class MultipartReader:
         assert self._part
         name = self._part.name
         if self._file:
-            self._file.seek(0)
+            self._file.close()
             filename = getattr(self._part, "filename", "")
             self._files.append((name, FileStorage(self._file, filename, name, headers=self._part.headers)))
         else:

@@ -3,7 +3,7 @@
 import io
 import re
 from collections.abc import Collection, Iterator
-from functools import cached_property, partial
+from functools import cached_property
 from typing import IO, Any, BinaryIO, TypeAlias, cast
 from urllib.parse import unquote_to_bytes
 from wsgiref.types import WSGIEnvironment
@@ -67,20 +67,15 @@ class UploadStream(io.RawIOBase):
             file.truncate(0)
             self._uploads.room += upload.size - len(data)
 
-    def seek(self, offset: int, whence: int = 0) -> int:
-        """End the file: the parser of the form calls this after the last part."""
+    def close(self) -> None:
+        """Close the file."""
+        super().close()
         try:
             if self._file:
                 self._file.close()
         except OSError as error:
             if self.upload:
                 self.upload.error = error
-        return 0
-
-    def close(self) -> None:
-        """Close the file."""
-        self.seek(0)
-        super().close()
 
 
 def _pairs(body: bytes) -> Iterator[tuple[str, str]]:
@@ -98,33 +93,27 @@ def _unescaped(text: bytes) -> str:
 class _FormParser(FormDataParser):
     """Refuses a malformed form, which Werkzeug would take for an empty one."""
 
-    long_texts: Collection[str] = ()
+    def __init__(self, reader: MultipartReader) -> None:
+        super().__init__()
+        self._reader = reader
 
     def parse(
         self, stream: IO[bytes], mimetype: str, content_length: int | None, options: dict[str, str] | None = None
     ) -> _Parsed:
-        self.silent = False
         try:
             if mimetype == "application/x-www-form-urlencoded":
                 return stream, MultiDict(_pairs(stream.read())), MultiDict()
-            if mimetype != "multipart/form-data":
-                return super().parse(stream, mimetype, content_length, options)
-            boundary = (options or {}).get("boundary", "").encode("ascii")
-            if not boundary:
-                raise BadRequest
-            return stream, *self._reader().read(stream, boundary)
+            if mimetype == "multipart/form-data":
+                boundary = (options or {}).get("boundary", "").encode("ascii")
+                return stream, *self._reader.read(stream, boundary)
         except ValueError as error:
             raise BadRequest from error
-
-    def _reader(self) -> MultipartReader:
-        open_file = partial(self.stream_factory, None, None)
-        return MultipartReader(open_file, self.long_texts, self.max_form_memory_size or 0, self.max_form_parts or 0)
+        return stream, MultiDict(), MultiDict()
 
 
 class UploadRequest(Request):
     """A request whose files are on the disk."""
 
-    form_data_parser_class = _FormParser
     _long_texts: Collection[str] = ()
 
     def __init__(self, environ: WSGIEnvironment, *args: bool, **kwargs: bool) -> None:
@@ -153,19 +142,14 @@ class UploadRequest(Request):
 
     def make_form_data_parser(self) -> FormDataParser:
         """Create the parser of this request."""
-        parser = super().make_form_data_parser()
-        assert isinstance(parser, _FormParser)
-        parser.long_texts = self._long_texts
-        return parser
-
-    def _get_file_stream(
-        self,
-        total_content_length: int | None,
-        content_type: str | None,
-        filename: str | None = None,
-        content_length: int | None = None,
-    ) -> IO[bytes]:
-        return cast(IO[bytes], UploadStream(self.uploads, filename or ""))
+        return _FormParser(
+            MultipartReader(
+                open_file=lambda name: cast(IO[bytes], UploadStream(self.uploads, name)),
+                long_texts=self._long_texts,
+                room=self.max_form_memory_size or 0,
+                max_parts=self.max_form_parts or 0,
+            )
+        )
 
     def close(self) -> None:
         """Remove the files that no form refers to."""
