@@ -6,7 +6,7 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryFile
-from threading import Lock, local
+from threading import local
 from typing import Any, TypeAlias, TypeVar
 
 from pyhmmer.easel import Alphabet, DigitalSequence, SequenceFile
@@ -54,7 +54,7 @@ def search(
     """
     pool = ThreadPoolExecutor(threads)
     try:
-        results = _in_order(pool, _steps(_models(pool, queries), targets, number, evalue), ahead=2 * threads)
+        results = _in_order(pool, _steps(pool, queries, targets, number, evalue), ahead=2 * threads)
         with TemporaryFile(dir=folder) as file:
             found = Found(file)
             for run in results:
@@ -84,32 +84,16 @@ def read_proteins(path: Path, residues: int | None = None, sequences: int | None
             yield block
 
 
-def _models(pool: Executor, queries: Iterable[DigitalSequence]) -> Iterator[tuple[DigitalSequence, Builder]]:
-    """Yield each query with the builder of its model.
-
-    The pool builds one model ahead: without hits, building is a quarter of the work of a query.
-    """
-    before: tuple[DigitalSequence, Builder] | None = None
-    for query in queries:
-        builder = _QueryBuilder()
-        pool.submit(builder.build, query, Background(AMINO))  # an error is raised again where the model is used
-        if before:
-            yield before
-        before = query, builder
-    if before:
-        yield before
-
-
 def _steps(
-    models: Iterable[tuple[DigitalSequence, Builder]], targets: Path, number: int | None, evalue: float
+    pool: Executor, queries: Iterable[DigitalSequence], targets: Path, number: int | None, evalue: float
 ) -> Iterator[Callable[[], Run | None]]:
     """Yield the steps of a search. Each returns the hits of a query in a block, and None after the last block."""
     blocks = _Blocks(targets)
-    pipeline: _Pipeline | None = None
-    for query, builder in models:
-        pipeline = pipeline or _Pipeline(number or count_sequences(targets), evalue)  # while models are built
+    pipeline = _Pipeline(number or count_sequences(targets), evalue)
+    # One ahead: without hits, building a model is a quarter of the work of a query.
+    for model in _in_order(pool, (partial(_Model, query) for query in queries), ahead=1):
         for block in blocks:
-            yield partial(pipeline.search, query, builder, block)
+            yield partial(pipeline.search, model, block)
         yield lambda: None
 
 
@@ -138,24 +122,22 @@ class _Pipeline(local):
     def __init__(self, number: int, evalue: float) -> None:
         self._own = Pipeline(AMINO, Z=number, E=evalue)
 
-    def search(self, query: DigitalSequence, builder: Builder, block: Block) -> Run:
+    def search(self, model: "_Model", block: Block) -> Run:
         """Return the hits in a block."""
         self._own.clear()
-        return Run.of(self._own.search_seq(query, block, builder))
+        return Run.of(self._own.search_seq(model.query, block, model))
 
 
-class _QueryBuilder(Builder):
-    """Builds the model of one query once, although the pipeline asks for it for each block."""
+class _Model(Builder):
+    """The model of one query, which is built once, although the pipeline asks for it for each block."""
 
-    def __init__(self) -> None:
+    def __init__(self, query: DigitalSequence) -> None:
         super().__init__(AMINO, seed=42)  # the seed of the program
-        self._lock = Lock()
-        self._built: tuple[HMM, Profile, OptimizedProfile] | None = None
+        self.query = query
+        self._built = super().build(query, Background(AMINO))
 
     def build(self, sequence: DigitalSequence, background: Background) -> tuple[HMM, Profile, OptimizedProfile]:
         """Return the model with a profile of its own, which a search adapts to the length of each target."""
-        with self._lock:
-            self._built = self._built or super().build(sequence, background)
         hmm, profile, optimized = self._built
         return hmm, profile, optimized.copy()
 
