@@ -78,17 +78,14 @@ def memory_need(query: Path, targets: Path | None, evalue: float, database: Data
         The memory of the comparison of the longest query with the longest target.
     """
     query_name, query_length = longest_sequence(query)
-    comparing = f"Comparing query {query_name!r} ({query_length:,} residues) with"
     if database and not targets:
-        need = _BYTES_PER_CELL * query_length * (database.longest or 0)
-        target = f"the longest sequence of {database} ({database.longest:,} residues)"
-        return MemoryNeed(need, f"{comparing} {target}", "Split the query into parts.")
-    target_name, target_length = longest_sequence(targets or query)
-    return MemoryNeed(
-        _BYTES_PER_CELL * query_length * target_length,
-        f"{comparing} target {target_name!r} ({target_length:,} residues)",
-        "Split the longer one into parts, or leave one of them out.",
-    )
+        target, length = f"the longest sequence of {database}", database.longest or 0
+        advice = "Split the query into parts."
+    else:
+        name, length = longest_sequence(targets or query)
+        target, advice = f"target {name!r}", "Split the longer one into parts, or leave one of them out."
+    comparison = f"Comparing query {query_name!r} ({query_length:,} residues) with {target} ({length:,} residues)"
+    return MemoryNeed(_BYTES_PER_CELL * query_length * length, comparison, advice)
 
 
 @tool(
@@ -147,7 +144,7 @@ def phmmer(job: Job, query: Path, targets: Path | None, evalue: float, database:
     with (
         tiny_numbers_are_zero(),
         closing(found),
-        Report(job, target_file, searched.name if searched else target_file.name, evalue) as report,
+        closing(Report(job, target_file, searched.name if searched else target_file.name, evalue)) as report,
     ):
         try:
             for one in job.track(found, total=len(queries), unit="query") if len(queries) > 1 else found:
@@ -160,10 +157,5 @@ def phmmer(job: Job, query: Path, targets: Path | None, evalue: float, database:
 
 
 def _threads(job: Job, need: int) -> int:
-    """Return how many comparisons to make at the same time: one for each core, if the memory suffices for all.
-
-    Args:
-        job: The job.
-        need: The memory of the largest comparison in bytes.
-    """
+    """Return how many comparisons that need these bytes to make at once: one for each core, if the memory suffices."""
     return max(1, min(job.cores, job.memory // need))

@@ -4,8 +4,7 @@ from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryFile
-from types import TracebackType
-from typing import BinaryIO, NamedTuple, Self
+from typing import BinaryIO, NamedTuple
 
 from greeter.toolkit import Column, Job, Result
 from greeter.toolkit.table import Cell, Mark
@@ -45,31 +44,25 @@ class Report:
     """
 
     def __init__(self, job: Job, targets: Path, name: str, evalue: float) -> None:
-        self._job, self._targets, self._name, self._evalue = job, targets, name, evalue
+        self._job, self._targets = job, targets
         self._stack = ExitStack()
-        self._files: list[BinaryIO] = []
-        self._without_hits: list[dict[str, Cell]] = []
-
-    def __enter__(self) -> Self:
         enter = self._stack.enter_context
-        self._files = [enter(self._job.open(name, "wb", about=about)) for name, about in _FILES.items()]
-        self._files.append(enter(TemporaryFile(dir=self._job.folder)))  # the names of the hits, a line each
-        new_table = self._job.table
-        self._hits = enter(new_table("hits.tsv", COLUMNS, about="A header, then one line per hit, with all digits."))
-        self._queries = enter(new_table("queries.tsv", _QUERIES, about="A header, then one line per query."))
-        self._job.about("hits.fasta", "The whole sequences of all hits.")
-        self._files[2].write(start(self._name, self._evalue))
-        self._complete = _Checkpoint(tuple(file.tell() for file in self._files), self._hits.mark, self._queries.mark)
-        return self
+        self._files: list[BinaryIO] = [enter(job.open(name, "wb", about=about)) for name, about in _FILES.items()]
+        self._files.append(enter(TemporaryFile(dir=job.folder)))  # the names of the hits, a line each
+        self._hits = enter(job.table("hits.tsv", COLUMNS, about="A header, then one line per hit, with all digits."))
+        self._queries = enter(job.table("queries.tsv", _QUERIES, about="A header, then one line per query."))
+        job.about("hits.fasta", "The whole sequences of all hits.")
+        self._without_hits: list[dict[str, Cell]] = []
+        self._files[2].write(start(name, evalue))
+        self._complete = self._checkpoint(_Totals(evalue=evalue))
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Close the files."""
         self._stack.close()
 
     def add(self, found: Found) -> None:
         """Add the hits of the next query."""
-        before, first, ranks = self._complete, found.best(1), count(1)
+        before, first, ranks = self._complete.totals, found.best(1), count(1)
         target_table, domain_table, text, parts, stockholm, clustal, names = self._files
         for part, hits in enumerate(found):
             for file, layout in ((target_table, "targets"), (domain_table, "domains")):
@@ -87,18 +80,23 @@ class Report:
             self._queries.add(row)
         else:
             self._without_hits.append(row)
-        self._complete = _Checkpoint(  # one assignment, which the time limit cannot interrupt halfway
-            queries=before.queries + 1,
-            query_residues=before.query_residues + len(first.query),
-            targets=first.searched_sequences,
-            target_residues=first.searched_residues,
-            hits=before.hits + found.reported,
-            significant=before.significant + found.included,
-            without_hits=before.without_hits + (not found.reported),
-            ends=tuple(file.tell() for file in self._files),
-            hit_mark=self._hits.mark,
-            query_mark=self._queries.mark,
+        self._complete = self._checkpoint(  # one assignment, which the time limit cannot interrupt halfway
+            _Totals(
+                queries=before.queries + 1,
+                query_residues=before.query_residues + len(first.query),
+                targets=first.searched_sequences,
+                target_residues=first.searched_residues,
+                evalue=before.evalue,
+                hits=before.hits + found.reported,
+                significant=before.significant + found.included,
+                without_hits=before.without_hits + (not found.reported),
+            )
         )
+
+    def _checkpoint(self, totals: "_Totals") -> "_Checkpoint":
+        """Note what the files have now."""
+        ends = tuple(file.tell() for file in self._files)
+        return _Checkpoint(totals, ends, self._hits.mark, self._queries.mark)
 
     def end(self) -> None:
         """Write what the program writes at the end of a complete search."""
@@ -111,28 +109,18 @@ class Report:
         for file, end in zip(self._files, complete.ends, strict=True):
             file.seek(end)
             file.truncate()
-        note = f"# Stopped at the time limit: {complete.queries} of {total} queries were searched.\n"
+        note = f"# Stopped at the time limit: {complete.totals.queries} of {total} queries were searched.\n"
         for file in self._files[:3]:
             file.write(note.encode())
 
     def result(self) -> Result:
         """Finish the files, and return the result that the page shows."""
-        complete = self._complete
-        self._queries.rewind(complete.query_mark)
-        for row in self._without_hits[: complete.without_hits]:
+        totals = self._complete.totals
+        self._queries.rewind(self._complete.query_mark)
+        for row in self._without_hits[: totals.without_hits]:
             self._queries.add(row)
         self._write_hit_sequences()
-        return {
-            "queries": complete.queries,
-            "query_residues": complete.query_residues,
-            "targets": complete.targets,
-            "target_residues": complete.target_residues,
-            "evalue": self._evalue,
-            "hits": complete.hits,
-            "significant": complete.significant,
-            "without_hits": complete.without_hits,
-            "all_aligned": complete.hits <= HITS_ALIGNED,
-        }
+        return {**totals._asdict(), "all_aligned": totals.hits <= HITS_ALIGNED}
 
     def _write_hit_sequences(self) -> None:
         """Copy the records of all hits, reading the targets once more, so that only names are in memory."""
@@ -159,16 +147,23 @@ def _query_row(found: Found, first: Hits) -> dict[str, Cell]:
     }
 
 
-class _Checkpoint(NamedTuple):
-    """How much of a report is complete. `ends` are the sizes of its files in bytes, in the order of _FILES."""
+class _Totals(NamedTuple):
+    """What the page says about the completed queries."""
 
-    ends: tuple[int, ...]
-    hit_mark: Mark
-    query_mark: Mark
     queries: int = 0
     query_residues: int = 0
     targets: int = 0
     target_residues: int = 0
+    evalue: float = 0.0
     hits: int = 0
     significant: int = 0
     without_hits: int = 0
+
+
+class _Checkpoint(NamedTuple):
+    """How much of a report is complete."""
+
+    totals: _Totals
+    ends: tuple[int, ...]  # the sizes of its files in bytes
+    hit_mark: Mark
+    query_mark: Mark
