@@ -16,7 +16,7 @@ from greeter.jobs.params import paths_in
 from greeter.jobs.record import Record
 from greeter.jobs.records.reader import JobReader, Provenance
 from greeter.toolkit.json_types import JSON
-from greeter.web.provenance.crate_graph import METADATA, Entity, Graph
+from greeter.web.provenance.crate_graph import METADATA, Entity, Graph, entity
 from greeter.web.provenance.crate_run import describe
 from greeter.web.results.downloads import Entry, Readable, send_zip
 from greeter.web.services import services
@@ -59,13 +59,13 @@ def _inputs(record: Record, reader: JobReader, provenance: Provenance) -> Iterat
     paths = {name: paths_in(value) for name, value in stored.items()}
     for number, (name, filename, checksum) in enumerate(provenance.files):
         kind = media_type(filename) if filename else "text/plain"
-        entity = _file(f"#input-{number}", filename or name, kind, f"Input: {name}.") | {"sha256": checksum}
+        file = _file(f"#input-{number}", filename or name, kind, f"Input: {name}.") | {"sha256": checksum}
         if not is_there:
-            yield Part(entity, b"")
+            yield Part(file, b"")
             continue
         path = paths[name].pop(0)
         several = isinstance(provenance.checksums[name], list)
-        yield Part(entity | {"@id": INPUTS + (f"{name}/{path.name}" if several else name)}, path, "object")
+        yield Part(file | {"@id": INPUTS + (f"{name}/{path.name}" if several else name)}, path, "object")
 
 
 def _others(record: Record, reader: JobReader, provenance: Provenance) -> Iterator[Part]:
@@ -83,7 +83,7 @@ def _others(record: Record, reader: JobReader, provenance: Provenance) -> Iterat
 
 
 def _file(path: str, name: str, kind: str, about: str) -> Entity:
-    return {"@id": path, "@type": "File", "name": name, "encodingFormat": kind, "description": about or None}
+    return entity(path, "File", name, encodingFormat=kind, description=about or None)
 
 
 def _entries(parts: Iterable[Part], graph: Graph) -> Iterator[Entry]:
@@ -116,9 +116,9 @@ class _Measured:
         return self._sum.hexdigest()
 
 
-def _measured_entity(entity: Entity, measured: _Measured) -> Entity:
+def _measured_entity(file: Entity, measured: _Measured) -> Entity:
     """Add the size and the checksum of a file, and a note if the tool has changed an input."""
-    found, submitted = measured.sum, entity.get("sha256", measured.sum)
+    found, submitted = measured.sum, file.get("sha256", measured.sum)
     note = f" The tool changed it. Its SHA-256 was {submitted} when it was submitted." * (submitted != found)
-    description = f"{entity['description'] or ''}{note}" or None
-    return entity | {"description": description, "contentSize": str(measured.size), "sha256": found}
+    description = f"{file['description'] or ''}{note}" or None
+    return file | {"description": description, "contentSize": str(measured.size), "sha256": found}

@@ -39,6 +39,11 @@ class Graph:
         return {"@context": _CONTEXT, "@graph": [_compact(entity) for entity in graph]}
 
 
+def entity(id_: str, type_: str, name: str, **properties: object) -> Entity:
+    """Return an entity. Properties that are None or an empty list are not known."""
+    return {"@id": id_, "@type": type_, "name": name, **properties}
+
+
 def reference(entity: Entity) -> dict[str, str]:
     """Return a reference to an entity."""
     return {"@id": entity["@id"]}

@@ -2,6 +2,7 @@
 
 import json
 import zlib
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from errno import EINVAL
@@ -58,33 +59,37 @@ def read(path: Path, folder: Path, max_bytes: int) -> Crate:
     """
     try:
         with ZipFile(path) as archive:
-            entities = {entity["@id"]: entity for entity in json.loads(_read_short(archive, METADATA))["@graph"]}
-            run = entities["#run"]
-            used = [entities[one] for one in _ids(run.get("object", []))]
-            tool = entities[run["instrument"]["@id"]]
-            software = [entities[one] for one in _ids(tool.get("softwareRequirements", []))]
-            software += [entity for entity in used if entity["@id"].startswith("#data-")]
-            databases = [entity for entity in used if entity["@id"].startswith("#database-")]
-            inputs = [entity for entity in used if entity["@id"].startswith(INPUTS)]
-            # A file that unpacks to more than its entry says is damaged.
-            if (size := sum(archive.getinfo(entity["@id"]).file_size for entity in inputs)) > max_bytes:
-                raise TooLarge(size)
-            parameters = _read_short(archive, PARAMETERS)
-            _check_sum(entities[PARAMETERS], sha256(parameters).hexdigest())
-            return Crate(
-                tool=_text(tool["identifier"]),
-                params=loads(parameters) | _extract(archive, inputs, folder),
-                missing=sum(entity["@id"].startswith("#input-") for entity in used),
-                sums=_texts((one, entities[one]["sha256"]) for one in _ids(run.get("result", []))),
-                versions=_texts((one["name"], one.get("softwareVersion") or one["version"]) for one in software),
-                databases=_texts((one["identifier"], one["sha256"]) for one in databases),
-                summary=_text(run["description"]),
-                error=_text(run.get("error", "")),
-            )
+            return _read(archive, folder, max_bytes)
     except (*_DAMAGE, OSError) as error:
         if isinstance(error, OSError) and error.errno != EINVAL:  # that is an offset before the start of the file
             raise
         raise NotACrate(str(error)) from error
+
+
+def _read(archive: ZipFile, folder: Path, max_bytes: int) -> Crate:
+    entities = {entity["@id"]: entity for entity in json.loads(_read_short(archive, METADATA))["@graph"]}
+    run = entities["#run"]
+    used = [entities[one] for one in _ids(run.get("object", []))]
+    tool = entities[run["instrument"]["@id"]]
+    software = [entities[one] for one in _ids(tool.get("softwareRequirements", []))]
+    software += [entity for entity in used if entity["@id"].startswith("#data-")]
+    databases = [entity for entity in used if entity["@id"].startswith("#database-")]
+    inputs = [entity for entity in used if entity["@id"].startswith(INPUTS)]
+    # A file that unpacks to more than its entry says is damaged.
+    if (size := sum(archive.getinfo(entity["@id"]).file_size for entity in inputs)) > max_bytes:
+        raise TooLarge(size)
+    parameters = _read_short(archive, PARAMETERS)
+    _check_sum(entities[PARAMETERS], sha256(parameters).hexdigest())
+    return Crate(
+        tool=_text(tool["identifier"]),
+        params=loads(parameters) | _extract(archive, inputs, folder),
+        missing=sum(entity["@id"].startswith("#input-") for entity in used),
+        sums=_texts((one, entities[one]["sha256"]) for one in _ids(run.get("result", []))),
+        versions=_texts((one["name"], one.get("softwareVersion") or one["version"]) for one in software),
+        databases=_texts((one["identifier"], one["sha256"]) for one in databases),
+        summary=_text(run["description"]),
+        error=_text(run.get("error", "")),
+    )
 
 
 def _ids(value: Entity | list[Entity]) -> Iterator[str]:
@@ -114,19 +119,19 @@ def _read_short(archive: ZipFile, name: str) -> bytes:
 
 def _extract(archive: ZipFile, inputs: list[Entity], folder: Path) -> dict[str, Upload | list[Upload]]:
     """Write the input files, and return them by the name of their parameter."""
-    found: dict[str, Upload | list[Upload]] = {}
+    single: dict[str, Upload] = {}
+    several: dict[str, list[Upload]] = defaultdict(list)
     for number, entity in enumerate(inputs):
-        name, _, several = entity["@id"].removeprefix(INPUTS).partition("/")
+        name, _, is_one_of_several = entity["@id"].removeprefix(INPUTS).partition("/")
         path = folder / f"{number:04}"  # never a path from the archive
         with path.open("wb") as target:
             target.writelines(_checked(archive, entity))
         upload = Upload(path, entity["name"] if entity["name"] != name else "")  # pasted text has that of its field
-        files = found.setdefault(name, []) if several else None
-        if files is None:
-            found[name] = upload
-        elif isinstance(files, list):
-            files.append(upload)
-    return found
+        if is_one_of_several:
+            several[name].append(upload)
+        else:
+            single[name] = upload
+    return {**single, **several}
 
 
 def _checked(archive: ZipFile, entity: Entity) -> Iterator[bytes]:

@@ -18,27 +18,22 @@ from greeter.jobs.record import Record
 from greeter.jobs.records.reader import Provenance
 from greeter.toolkit import Database
 from greeter.toolkit.json_types import JSON
-from greeter.web.provenance.crate_graph import Entity, Graph, reference
+from greeter.web.provenance.crate_graph import Entity, Graph, entity, reference
 from greeter.web.services import services
 
-_PROFILE = {
-    "@id": "https://w3id.org/ro/wfrun/process/0.5",
-    "@type": "CreativeWork",
-    "name": "Process Run Crate",
-    "version": "0.5",
-}
-_LICENCE = {
-    "@id": "#licence",
-    "@type": "CreativeWork",
-    "name": "No licence",
-    "description": "Who submitted the job decides how these files may be used. Add a licence before you publish them.",
-}
-_AGENT = {  # a placeholder: the profile recommends an agent that is a person or an organization
-    "@id": "#none",
-    "@type": "Person",
-    "name": "None recorded",
-    "description": "This site has no accounts, and does not record who submits a job.",
-}
+_PROFILE = entity("https://w3id.org/ro/wfrun/process/0.5", "CreativeWork", "Process Run Crate", version="0.5")
+_LICENCE = entity(
+    "#licence",
+    "CreativeWork",
+    "No licence",
+    description="Who submitted the job decides how these files may be used. Add a licence before you publish them.",
+)
+_AGENT = entity(  # a placeholder: the profile recommends an agent that is a person or an organization
+    "#none",
+    "Person",
+    "None recorded",
+    description="This site has no accounts, and does not record who submits a job.",
+)
 _ENDS = {
     Phase.FINISHED: "The job finished.",
     Phase.STOPPED: "The job was stopped at its time limit.",
@@ -54,36 +49,37 @@ def describe(record: Record, provenance: Provenance, missing: list[Entity]) -> G
     `missing` has entities of the input files that the archive does not have.
     """
     host = url_for("pages.index", _external=True)
-    site = {"@id": host, "@type": "Organization", "name": services().settings.site_name, "url": host}
+    site = entity(host, "Organization", services().settings.site_name, url=host)
     instrument, *needed = _software(record, provenance)
     inputs = [*_parameters(provenance), *_data(record, provenance), *missing]
     summary = f"{instrument['name']}, run by {request.host}. {_ENDS[record.phase]} {_extent(record)}"
-    action = {
-        "@id": "#run",
-        "name": f"Run of {instrument['name']}",
-        "description": summary,
-        "instrument": reference(instrument),
-        "agent": reference(_AGENT),
-        "startTime": record.times["started"].isoformat() if "started" in record.times else None,
-        "endTime": record.times["ended"].isoformat(),
-        "object": [reference(entity) for entity in inputs],
-        "result": [],
+    run = entity(
+        "#run",
+        "CreateAction",
+        f"Run of {instrument['name']}",
+        description=summary,
+        instrument=reference(instrument),
+        agent=reference(_AGENT),
+        startTime=record.times["started"].isoformat() if "started" in record.times else None,
+        endTime=record.times["ended"].isoformat(),
+        object=[reference(one) for one in inputs],
+        result=[],
         **_status(record),
-    }
-    root = {
-        "@id": "./",
-        "@type": "Dataset",
-        "name": record.label or f"{instrument['name']}, {f'job {record.reference}' if record.kept_until else 'sample'}",
-        "description": summary,
-        "dateCreated": record.times["submitted"].isoformat(),
-        "datePublished": record.times["ended"].date().isoformat(),
-        "author": reference(site),
-        "publisher": reference(site),
-        "license": reference(_LICENCE),
-        "conformsTo": reference(_PROFILE),
-        "mentions": reference(action),
-    }
-    return Graph(root, action, [_PROFILE, _LICENCE, _AGENT, site, instrument, *needed, *inputs])
+    )
+    root = entity(
+        "./",
+        "Dataset",
+        record.label or f"{instrument['name']}, {f'job {record.reference}' if record.kept_until else 'sample'}",
+        description=summary,
+        dateCreated=record.times["submitted"].isoformat(),
+        datePublished=record.times["ended"].date().isoformat(),
+        author=reference(site),
+        publisher=reference(site),
+        license=reference(_LICENCE),
+        conformsTo=reference(_PROFILE),
+        mentions=reference(run),
+    )
+    return Graph(root, run, [_PROFILE, _LICENCE, _AGENT, site, instrument, *needed, *inputs])
 
 
 def _extent(record: Record) -> str:
@@ -103,7 +99,7 @@ def _status(record: Record) -> Entity:
 
 def _parameters(provenance: Provenance) -> Iterator[Entity]:
     for name, value in provenance.params.items():
-        yield {"@id": f"#parameter-{quote(name)}", "@type": "PropertyValue", "name": name, "value": _value(value)}
+        yield entity(f"#parameter-{quote(name)}", "PropertyValue", name, value=_value(value))
 
 
 def _value(value: object) -> JSON:
@@ -123,28 +119,22 @@ def _software(record: Record, provenance: Provenance) -> Iterator[Entity]:
     tool = services().tools.get(record.tool)
     url = url_for("pages.tool", name=record.tool, _external=True)
     versions = {name: version for name, version in provenance.versions.items() if not (tool and name in tool.data)}
-    needed = [
-        {
-            "@id": f"{url}#{quote(name)}",  # the profile wants a URI, and few programs have one
-            "@type": "SoftwareApplication",
-            "name": name,
-            "softwareVersion": version,
-            "url": url,
-        }
+    needed = [  # the profile wants URIs, and few programs have one
+        entity(f"{url}#{quote(name)}", "SoftwareApplication", name, softwareVersion=version, url=url)
         for name, version in versions.items()
     ]
     of_site = versions.get(services().settings.site_name)
     own = next((version for name, version in versions.items() if name.endswith(".py")), of_site)
-    yield {
-        "@id": url,
-        "@type": "SoftwareApplication",
-        "identifier": record.tool,
-        "name": tool.title if tool else record.tool,
-        "description": tool.summary if tool else None,
-        "softwareVersion": own or _UNKNOWN,
-        "url": url,
-        "softwareRequirements": [reference(entity) for entity in needed],
-    }
+    yield entity(
+        url,
+        "SoftwareApplication",
+        tool.title if tool else record.tool,
+        identifier=record.tool,
+        description=tool.summary if tool else None,
+        softwareVersion=own or _UNKNOWN,
+        url=url,
+        softwareRequirements=[reference(one) for one in needed],
+    )
     yield from needed
 
 
@@ -153,18 +143,18 @@ def _data(record: Record, provenance: Provenance) -> Iterator[Entity]:
     tool = services().tools.get(record.tool)
     for name in tool.data if tool else ():
         version = provenance.versions.get(name, _UNKNOWN)
-        yield {"@id": f"#data-{quote(name)}", "@type": "CreativeWork", "name": name, "version": version}
+        yield entity(f"#data-{quote(name)}", "CreativeWork", name, version=version)
     for name, about in provenance.databases.items():
         database = Database.from_description(about, Path())
-        yield {
-            "@id": f"#database-{quote(name)}",
-            "@type": "CreativeWork",
-            "name": database.title,
-            "version": database.version,
-            "identifier": database.name,
-            "description": f"The reference database in {name}.",
-            "sha256": database.files[database.file],
-            "datePublished": database.released or None,
-            "url": database.source or None,
-            "license": database.licence or None,
-        }
+        yield entity(
+            f"#database-{quote(name)}",
+            "CreativeWork",
+            database.title,
+            version=database.version,
+            identifier=database.name,
+            description=f"The reference database in {name}.",
+            sha256=database.files[database.file],
+            datePublished=database.released or None,
+            url=database.source or None,
+            license=database.licence or None,
+        )
