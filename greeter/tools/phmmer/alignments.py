@@ -66,14 +66,9 @@ class _Part(NamedTuple):
 
 
 def _parts(alignment: Alignment, columns: int) -> Iterator[tuple[_Part, str, _Part, str]]:
-    """Divide an alignment into lines.
+    """Divide an alignment into lines with this number of columns.
 
-    Args:
-        alignment: The alignment.
-        columns: The number of columns on a line.
-
-    Yields:
-        For each line the query, the matches, the target, and each column's posterior probability, 0 to 9 or *.
+    Yields for each line the query, the matches, the target, and each column's posterior probability, 0 to 9 or *.
     """
     query_start, target_start = alignment.hmm_from, alignment.target_from
     for column in range(0, len(alignment.target_sequence), columns):

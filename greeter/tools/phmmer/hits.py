@@ -2,14 +2,13 @@
 
 import re
 from collections.abc import Iterable
-from typing import TypedDict
 
-from pyhmmer.easel import DigitalSequence
-from pyhmmer.plan7 import Domain, Hit, TopHits
+from pyhmmer.plan7 import Domain, Hit
 
 from greeter.toolkit import Column
 from greeter.toolkit.table import Cell
 from greeter.tools.phmmer.alignments import draw
+from greeter.tools.phmmer.found import Hits
 
 # https://www.uniprot.org/help/accession_numbers, bare or as in sp|P68871|HBB_HUMAN, and with the number of an isoform
 # (P68871-2) or of a version (P68871.2).
@@ -19,19 +18,6 @@ _UNIPROT = re.compile(
 )
 # https://www.uniprot.org/help/fasta-headers
 _HEADER = re.compile(r"(?P<protein>.*?)(?: OS=(?P<organism>.*?)(?: (?:OX|GN|PE|SV)=.*)?)?")
-
-
-class DomainRow(TypedDict):
-    """A domain of a hit. Positions are residue numbers, counted from 1, and both ends are included."""
-
-    evalue: float  # HMMER's independent E-value: that of the hit if this were its only domain
-    score: float  # bits
-    bias: float  # bits
-    query_from: int
-    query_to: int
-    target_from: int
-    target_to: int
-    alignment: str | None  # as HMMER prints it; None if the page does not show it
 
 
 COLUMNS = {
@@ -63,7 +49,7 @@ column with a gap being neither, and of the residues of the whole sequence for t
 """
 
 
-def hit_row(hits: "TopHits[DigitalSequence]", hit: Hit, rank: int) -> dict[str, Cell]:
+def hit_row(hits: Hits, hit: Hit, rank: int) -> dict[str, Cell]:
     """Return a hit as a row of the table of hits.
 
     Args:
@@ -101,8 +87,12 @@ def hit_row(hits: "TopHits[DigitalSequence]", hit: Hit, rank: int) -> dict[str, 
     }
 
 
-def domain_row(domain: Domain, *, aligned: bool) -> DomainRow:
-    """Return a domain of a hit, with its alignment if `aligned`."""
+def domain_row(domain: Domain, *, aligned: bool) -> dict[str, Cell]:
+    """Return a domain of a hit, with its alignment as HMMER prints it if `aligned`.
+
+    `evalue` is HMMER's independent E-value: that of the hit if this were its only domain. `score` and `bias` are in
+    bits. Positions are residue numbers, counted from 1, and both ends are included.
+    """
     alignment = domain.alignment
     return {
         "evalue": domain.i_evalue,

@@ -20,8 +20,6 @@ from greeter.web.results import downloads
 from greeter.web.services import services
 
 _JOB = f"{PREFIX}/jobs/{{jobID}}"
-_NOT_READY = f"{OGC}result-not-ready"
-_NOT_ENDED = "The job has not ended. Ask again after the seconds in Retry-After."
 
 
 @operation(
@@ -65,19 +63,12 @@ def show_results(job_id: str) -> JSONObject:
     While there are none, the status is 404 and the type of the problem ends in result-not-ready; Retry-After says when
     to ask again. If the job has ended without a result, there is no Retry-After, and the problem says why.
     """
-    record = _find(job_id)
+    record = _find_ended(job_id, "There is no result")
     if not record.has_result:
-        kind = _NOT_READY if record.active else "about:blank"
-        raise Problem(404, "There is no result", _why_no_result(record), wait_headers(record), type=kind)
+        cancelled = "The job was cancelled. Submit it again if you need a result."
+        detail = cancelled if record.phase == Phase.CANCELLED else message(record)
+        raise Problem(404, "There is no result", detail, type="about:blank")
     return results_of(record)
-
-
-def _why_no_result(record: Record) -> str:
-    if record.active:
-        return _NOT_ENDED
-    if record.phase == Phase.CANCELLED:
-        return "The job was cancelled. Submit it again if you need a result."
-    return message(record)
 
 
 @operation(
@@ -110,10 +101,7 @@ def download_archive(job_id: str) -> ResponseReturnValue:
 
     The link archives of an ended job has this address, even if the job has no result.
     """
-    record = _find(job_id)
-    if record.active:
-        raise Problem(404, "There is no archive", _NOT_ENDED, wait_headers(record), type=_NOT_READY)
-    return crate.send(record)
+    return crate.send(_find_ended(job_id, "There is no archive"))
 
 
 @operation(
@@ -161,3 +149,12 @@ def _find(job_id: str) -> Record:
     except JobNotFound:
         detail = "It may have been deleted, or its address may be incomplete. Check the address, or start a new job."
         raise Problem(404, "There is no such job", detail, type=f"{OGC}no-such-job") from None
+
+
+def _find_ended(job_id: str, title: str) -> Record:
+    """Find a job that has ended. For one that has not, the title of the Problem says what there is not yet."""
+    record = _find(job_id)
+    if record.active:
+        detail = "The job has not ended. Ask again after the seconds in Retry-After."
+        raise Problem(404, title, detail, wait_headers(record), type=f"{OGC}result-not-ready")
+    return record
