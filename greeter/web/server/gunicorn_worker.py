@@ -4,10 +4,10 @@ import logging
 import select
 import socket
 import struct
-import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 from gunicorn.http.message import Request
 from gunicorn.workers.gthread import TConn, ThreadWorker
@@ -16,10 +16,10 @@ from greeter import free_memory
 from greeter.web.server.gunicorn_client import Client
 from greeter.web.server.gunicorn_polls import Polls, polls
 from greeter.web.server.gunicorn_response import respond
+from greeter.web.server.gunicorn_threads import Threads
 
 log = logging.getLogger(__name__)
 
-_BUSY_SECONDS = 0.03  # for all threads, until another one is added
 _HEAD_SECONDS = 5  # for the whole head of a request
 _BODY_SECONDS = 15  # for the next part of a body, as in deploy/nginx
 _READ_SECONDS = 5  # for a client to read one buffer; up to three times as long, because the kernel buffers more
@@ -33,9 +33,7 @@ class Worker(ThreadWorker):
     back; each of 64 connections that send only a part of a head occupies a thread indefinitely; and the main thread
     waits for each client that does not close its connection after the last response.
 
-    The main thread accepts connections and closes those that have waited for too long. A thread is added when all have
-    been busy for a while. While they only take turns, because Python runs one at a time, another one would make each
-    request take longer.
+    The main thread accepts connections and closes those that have waited for too long.
     """
 
     def load_wsgi(self) -> None:
@@ -63,11 +61,7 @@ class Worker(ThreadWorker):
         self._polls = Polls(self._requests)
         # By descriptor. The thread that removes a client owns it; no other may serve or close it.
         self._waiting: dict[int, Client] = {}
-        self._free: set[int] = set()  # the threads that wait
-        self._threads = self._taken = 0
-        self._all_busy = threading.Event()
-        self._all_busy.set()  # there is none yet
-        threading.Thread(target=self._add_threads, daemon=True).start()
+        Threads(partial(self._requests.poll, maxevents=1), self._serve).start(self.cfg.threads)
         super().run()
 
     def notify(self) -> None:
@@ -93,40 +87,11 @@ class Worker(ThreadWorker):
         self._waiting[client.conn.sock.fileno()] = client
         self._polls.wait(client, event)
 
-    def _serve(self) -> None:
-        """Answer requests until the process ends."""
-        thread = threading.get_ident()
-        while True:
-            self._free.add(thread)
-            events = self._requests.poll(maxevents=1)
-            self._free.discard(thread)
-            self._taken += 1
-            if not self._free:
-                self._all_busy.set()
-            for descriptor in self._polls.ready(events[0][0]) if events else ():
-                if client := self._waiting.pop(descriptor, None):
-                    self._read(client)
-
-    def _add_threads(self) -> None:
-        """Add a thread whenever all have been busy for a while, and none has come back in this time."""
-        while self._threads < self.cfg.threads:
-            self._all_busy.wait()
-            self._all_busy.clear()
-            before = self._taken
-            time.sleep(_BUSY_SECONDS)
-            if self._free:
-                continue  # until the next request that occupies the last one
-            if self._taken == before:
-                self._add_thread()
-            self._all_busy.set()
-
-    def _add_thread(self) -> None:
-        try:
-            threading.Thread(target=self._serve, daemon=True).start()
-            self._threads += 1
-        except RuntimeError as error:  # at a limit of threads or memory
-            log.error("a thread of the web could not be started: %s", error)
-            time.sleep(1)
+    def _serve(self, events: list[tuple[int, int]]) -> None:
+        """Serve the clients for which a thread has waited."""
+        for descriptor in self._polls.ready(events[0][0]) if events else ():
+            if client := self._waiting.pop(descriptor, None):
+                self._read(client)
 
     def _read(self, client: Client) -> None:
         """Take what a client has sent, and answer its request if the head is complete."""
