@@ -16,7 +16,6 @@ from redis import RedisError
 from greeter.jobs.phase import Phase
 from greeter.jobs.records.redis_check import risk
 from greeter.jobs.records.statistics import QueueStatistics, Statistics
-from greeter.jobs.service import JobService
 from greeter.web import health
 from greeter.web.services import services
 
@@ -38,7 +37,7 @@ def metrics() -> Response:
     if not compare_digest(request.headers.get("Authorization", "").encode(), f"Bearer {token}".encode()):
         return Response("Send the value of METRICS_TOKEN as the bearer token.\n", 401, {"WWW-Authenticate": "Bearer"})
     registry = CollectorRegistry()
-    registry.register(_Jobs(services().jobs))
+    registry.register(_Jobs())
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         MultiProcessCollector(registry)
     else:
@@ -49,18 +48,16 @@ def metrics() -> Response:
 class _Jobs(Collector):
     """Metrics from Redis, read in one round trip, and of the disk. The counts are exact and survive restarts."""
 
-    def __init__(self, jobs: JobService) -> None:
-        self._jobs = jobs
-
     def collect(self) -> Iterator[Metric]:
+        jobs = services().jobs
         ready = not health.problem()
         yield GaugeMetricFamily("site_ready", "Whether a job submitted here now would run: /health/ready.", ready)
         with suppress(OSError):  # DATA_DIR cannot be read, as site_workers_unfit says
-            free = self._jobs.fitness.space().bytes
+            free = jobs.fitness.space().bytes
             yield GaugeMetricFamily("site_disk_free_bytes", "Free bytes in DATA_DIR.", free)
         try:
-            statistics = self._jobs.store.statistics()
-            is_safe = not risk(self._jobs.store.redis)
+            statistics = jobs.store.statistics()
+            is_safe = not risk(jobs.store.redis)
         except RedisError:
             yield GaugeMetricFamily("site_redis_up", "Whether Redis answers.", 0)
             return
@@ -68,16 +65,16 @@ class _Jobs(Collector):
         yield GaugeMetricFamily("site_redis_safe", "1 if the configuration of Redis cannot lose jobs.", is_safe)
         yield from _queues(statistics)
         yield GaugeMetricFamily("site_workers_unfit", "Workers that cannot run jobs.", len(statistics.unfit))
-        jobs = CounterMetricFamily("site_jobs_ended", "Ended jobs by tool and phase.", labels=["tool", "phase"])
+        ended = CounterMetricFamily("site_jobs_ended", "Ended jobs by tool and phase.", labels=["tool", "phase"])
         seconds = HistogramMetricFamily("site_job_seconds", "How long ended jobs ran, in seconds.", labels=["tool"])
         # Prometheus sees no increase in the first value of a series, so each one starts at 0.
         zeros = {("ended", tool, end): 0.0 for tool in services().tools for end in _ENDS}
         for (kind, tool, *phase), number in (zeros | statistics.ended).items():
             if kind == "ended":
-                jobs.add_metric([tool, *phase], number)
+                ended.add_metric([tool, *phase], number)
             if kind == "seconds":
                 seconds.add_metric([tool], _buckets(tool, statistics), number)
-        yield jobs
+        yield ended
         yield seconds
 
 

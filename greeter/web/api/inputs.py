@@ -123,11 +123,8 @@ def _from_texts(schema: Schema, values: Submitted) -> Submitted:
 
 def _with_defaults(tool: Tool, given: dict[str, Submitted]) -> dict[str, Submitted]:
     """Add what the form shows for the fields that are missing, and write the texts of files to the disk."""
-    values = given | {
-        field.name: shown_values(field)
-        for field in make_form(tool)
-        if field.name not in given and not has_fields(field)
-    }
+    shown = {field.name: shown_values(field) for field in make_form(tool) if not has_fields(field)}
+    values = shown | given
     return values | {name: list(_files(values[name], field.multiple)) for name, field in file_fields(tool).items()}
 
 

@@ -47,13 +47,12 @@ def parse(body: bytes) -> JSON:
         text = body.decode("utf-8-sig")  # as UTF-16, _TOKEN would not match
         found: JSON = json.loads(text, object_pairs_hook=_object, parse_int=_integer, parse_float=_Number)
         json.dumps(found, ensure_ascii=False).encode()  # half of a surrogate pair is not a text
+        return found
     except UnicodeDecodeError as error:
         detail = f"It is not UTF-8 from byte {error.start + 1} on. Encode it as UTF-8, and send it again."
-        raise Problem(400, "The body is not JSON that can be read", detail) from None
     except (ValueError, RecursionError) as error:
         detail = f"{str(error)[:200].rstrip('.')}. Correct the JSON, and send it again."
-        raise Problem(400, "The body is not JSON that can be read", detail) from None
-    return found
+    raise Problem(400, "The body is not JSON that can be read", detail)
 
 
 def _integer(digits: str) -> int | float:
