@@ -8,6 +8,7 @@ import resource
 import select
 import shutil
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from importlib import import_module
@@ -64,7 +65,7 @@ def on_starting(arbiter: Arbiter) -> None:
     redis_check.check(_settings.redis_url)
     fitness.check(_settings)
     _create_metrics_folder()
-    arbiter.spawn_workers = partial(gunicorn_worker.spawn, arbiter.spawn_workers)  # type: ignore[method-assign]
+    arbiter.spawn_workers = partial(_spawn, arbiter.spawn_workers)  # type: ignore[method-assign]
     if arbiter.cfg.reload:
         return
     arbiter.app.wsgi()  # not through preload_app, which loads it before there is the folder
@@ -72,6 +73,18 @@ def on_starting(arbiter: Arbiter) -> None:
     # The collector writes to every object that it visits, and so would copy the shared memory to each process.
     gc.collect()
     gc.freeze()
+
+
+def _spawn(spawn_workers: Callable[[], None]) -> None:
+    """Start missing processes, unless the system refuses: then gunicorn, which would exit, tries again a second later.
+
+    Args:
+        spawn_workers: gunicorn's own function.
+    """
+    try:
+        spawn_workers()
+    except OSError as error:
+        _log.error("a process of the web could not be started: %s", error)
 
 
 def _limit_arenas() -> None:

@@ -5,7 +5,6 @@ import select
 import socket
 import struct
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
@@ -151,15 +150,3 @@ class Worker(ThreadWorker):
     def _cap_keepalive(self, deadline: float) -> None:
         for client in self._waiting.copy().values():
             client.until = min(client.until, deadline)
-
-
-def spawn(spawn_workers: Callable[[], None]) -> None:
-    """Start missing processes, unless the system refuses: then gunicorn, which would exit, tries again a second later.
-
-    Args:
-        spawn_workers: gunicorn's own function.
-    """
-    try:
-        spawn_workers()
-    except OSError as error:
-        log.error("a process of the web could not be started: %s", error)
