@@ -1,4 +1,4 @@
-"""The hits of a phmmer search as the rows of its result page, with what the headers of UniProt say."""
+"""The hits and queries of a phmmer search as rows of its result page, with what the headers of UniProt say."""
 
 import re
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ from pyhmmer.plan7 import Domain, Hit
 from greeter.toolkit import Column
 from greeter.toolkit.table import Cell
 from greeter.tools.phmmer.alignments import draw
-from greeter.tools.phmmer.found import Hits
+from greeter.tools.phmmer.found import Found, Hits
 
 # https://www.uniprot.org/help/accession_numbers, bare or as in sp|P68871|HBB_HUMAN, and with the number of an isoform
 # (P68871-2) or of a version (P68871.2).
@@ -47,6 +47,16 @@ an E-value up to 0.01, and 0 otherwise. `accession` and `entry` are those of Uni
 and `bias` in bits. Percentages are of the columns of the alignments of all domains for `identity` and `similarity`, a
 column with a gap being neither, and of the residues of the whole sequence for the coverage.
 """
+
+
+QUERY_COLUMNS = {
+    "query": Column("Query", filter="text"),
+    "query_length": Column("Residues", "number", format=","),
+    "hits": Column("Hits", "number", format=","),
+    "significant": Column("Significant", "number", format=","),
+    "target": Column("Best target"),
+    "evalue": Column("E-value", "number", format=".2g"),
+}
 
 
 def hit_row(hits: Hits, hit: Hit, rank: int) -> dict[str, Cell]:
@@ -103,6 +113,19 @@ def domain_row(domain: Domain, *, aligned: bool) -> dict[str, Cell]:
         "target_from": alignment.target_from,
         "target_to": alignment.target_to,
         "alignment": draw(alignment) if aligned else None,
+    }
+
+
+def query_row(found: Found, first: Hits) -> dict[str, Cell]:
+    """Return a query as a row of the table of queries, given all its hits and the first of them."""
+    best = next(iter(first.reported), None)
+    return {
+        "query": first.query.name,
+        "query_length": len(first.query),
+        "hits": found.reported,
+        "significant": found.included,
+        "target": best.name if best else None,
+        "evalue": best.evalue if best else None,
     }
 
 

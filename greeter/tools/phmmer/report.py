@@ -6,11 +6,11 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import BinaryIO, NamedTuple
 
-from greeter.toolkit import Column, Job, Result
+from greeter.toolkit import Job, Result
 from greeter.toolkit.table import Cell, Mark
 from greeter.tools.phmmer.alignments import aligned_parts, write_alignments
-from greeter.tools.phmmer.found import Found, Hits
-from greeter.tools.phmmer.hits import COLUMNS, domain_row, hit_row
+from greeter.tools.phmmer.found import Found
+from greeter.tools.phmmer.hits import COLUMNS, QUERY_COLUMNS, domain_row, hit_row, query_row
 from greeter.tools.phmmer.text import END, query_text, start
 from greeter.tools.phmmer.workarounds import table
 
@@ -22,14 +22,6 @@ _FILES = {
     "aligned.fasta": "The aligned part of each domain of each hit.",
     "alignments.sto": "A multiple alignment of the significant hits of each query, as phmmer -A writes it (Stockholm).",
     "alignments.aln": "The multiple alignments, in Clustal format.",
-}
-_QUERIES = {
-    "query": Column("Query", filter="text"),
-    "query_length": Column("Residues", "number", format=","),
-    "hits": Column("Hits", "number", format=","),
-    "significant": Column("Significant", "number", format=","),
-    "target": Column("Best target"),
-    "evalue": Column("E-value", "number", format=".2g"),
 }
 
 
@@ -50,7 +42,7 @@ class Report:
         self._files: list[BinaryIO] = [enter(job.open(name, "wb", about=about)) for name, about in _FILES.items()]
         self._files.append(enter(TemporaryFile(dir=job.folder)))  # the names of the hits, a line each
         self._hits = enter(job.table("hits.tsv", COLUMNS, about="A header, then one line per hit, with all digits."))
-        self._queries = enter(job.table("queries.tsv", _QUERIES, about="A header, then one line per query."))
+        self._queries = enter(job.table("queries.tsv", QUERY_COLUMNS, about="A header, then one line per query."))
         job.about("hits.fasta", "The whole sequences of all hits.")
         self._without_hits: list[dict[str, Cell]] = []
         self._files[2].write(start(name, evalue))
@@ -75,7 +67,7 @@ class Report:
                 names.write(hit.name.encode() + b"\n")
         text.writelines(query_text(found, aligned=before.hits + found.reported <= HITS_ALIGNED))
         write_alignments(found, stockholm, clustal)
-        row = _query_row(found, first)
+        row = query_row(found, first)
         if found.reported:
             self._queries.add(row)
         else:
@@ -133,18 +125,6 @@ class Report:
                     is_hit = line[1:].split(maxsplit=1)[0] in found
                 if is_hit:
                     copy.write(line)
-
-
-def _query_row(found: Found, first: Hits) -> dict[str, Cell]:
-    best = next(iter(first.reported), None)
-    return {
-        "query": first.query.name,
-        "query_length": len(first.query),
-        "hits": found.reported,
-        "significant": found.included,
-        "target": best.name if best else None,
-        "evalue": best.evalue if best else None,
-    }
 
 
 class _Totals(NamedTuple):
