@@ -14,7 +14,7 @@ from jinja2 import BaseLoader, TemplateSyntaxError, meta
 from greeter.jobs.params import paths_in
 from greeter.toolkit.tool import Params, Tool
 from greeter.web.commands import bp
-from greeter.web.commands.run_tool import submitted_form
+from greeter.web.commands.execution import submitted_form
 from greeter.web.input.forms import make_form
 from greeter.web.job_context import JobContext
 from greeter.web.services import services

@@ -17,7 +17,7 @@ from greeter.toolkit.checksums import sha256_of
 from greeter.toolkit.job import Result
 from greeter.toolkit.tool import Params, Tool, signature
 from greeter.web.commands import bp
-from greeter.web.commands.run_tool import Given, execute
+from greeter.web.commands.execution import Given, execute
 from greeter.web.provenance.crate import OUTPUTS, RESULT, result_bytes
 from greeter.web.provenance.crate_reader import Crate, NotACrate, TooLarge, read
 from greeter.web.services import services
