@@ -1,11 +1,9 @@
 """The bodies of requests: complete, well-formed, and with their files on the disk from the first byte."""
 
 import io
-import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from functools import cached_property
 from typing import IO, Any, BinaryIO, TypeAlias, cast
-from urllib.parse import unquote_to_bytes
 from wsgiref.types import WSGIEnvironment
 
 from flask import Flask, Request
@@ -16,6 +14,7 @@ from werkzeug.formparser import FormDataParser
 from greeter.toolkit.upload import Upload
 from greeter.web.input.multipart import MultipartReader
 from greeter.web.input.uploads import RequestUploads
+from greeter.web.input.urlencoded import pairs
 from greeter.web.limits import client_address
 from greeter.web.services import services
 
@@ -26,7 +25,6 @@ def init_app(app: Flask) -> None:
 
 
 _Parsed: TypeAlias = tuple[IO[bytes], MultiDict[str, str], MultiDict[str, FileStorage]]
-_PARTS = re.compile(rb".{1,65536}(?=%|\Z)|.{65536}", re.DOTALL)  # which cut no escape in two
 _READ_FACTOR = 10  # a form may have this many times its limit and is still read, so that it can be shown again
 
 
@@ -78,18 +76,6 @@ class UploadStream(io.RawIOBase):
                 self.upload.error = error
 
 
-def _pairs(body: bytes) -> Iterator[tuple[str, str]]:
-    """Yield the names and texts in a form that is encoded as in an address. Raises ValueError if one is not UTF-8."""
-    for pair in filter(None, body.split(b"&")):
-        name, _, text = pair.replace(b"+", b" ").partition(b"=")
-        yield _unescaped(name), _unescaped(text)
-
-
-def _unescaped(text: bytes) -> str:
-    """Replace the escapes, such as %41, in parts: Python needs a hundred times the memory of those that it replaces."""
-    return b"".join(unquote_to_bytes(part) for part in _PARTS.findall(text)).decode()
-
-
 class _FormParser(FormDataParser):
     """Refuses a malformed form, which Werkzeug would take for an empty one."""
 
@@ -102,7 +88,7 @@ class _FormParser(FormDataParser):
     ) -> _Parsed:
         try:
             if mimetype == "application/x-www-form-urlencoded":
-                return stream, MultiDict(_pairs(stream.read())), MultiDict()
+                return stream, MultiDict(pairs(stream.read())), MultiDict()
             if mimetype == "multipart/form-data":
                 boundary = (options or {}).get("boundary", "").encode("ascii")
                 return stream, *self._reader.read(stream, boundary)
