@@ -9,7 +9,7 @@ from greeter.jobs.errors import JobNotFound
 from greeter.jobs.phase import Phase
 from greeter.jobs.record import Record
 from greeter.toolkit.json_types import JSONObject
-from greeter.web.api.operations import PREFIX, Answer, operation
+from greeter.web.api.operations import Answer, operation
 from greeter.web.api.problem import OGC, Problem, not_yet
 from greeter.web.api.results import RESULTS, results_of
 from greeter.web.api.status import STATUS_INFO, message, status_info
@@ -19,12 +19,10 @@ from greeter.web.provenance import crate
 from greeter.web.results import downloads
 from greeter.web.services import services
 
-_JOB = f"{PREFIX}/jobs/{{jobID}}"
-
 
 @operation(
     "GET",
-    _JOB,
+    "/api/v1/jobs/{jobID}",
     {
         200: Answer(
             "The state of the job. Until it has ended, Retry-After says when to ask again.",
@@ -54,7 +52,7 @@ def show_status(job_id: str) -> ResponseReturnValue:
 
 @operation(
     "GET",
-    f"{_JOB}/results",
+    "/api/v1/jobs/{jobID}/results",
     {200: Answer("The result and its files.", RESULTS), 404: not_yet("No such job, or no result")},
 )
 def show_results(job_id: str) -> JSONObject:
@@ -73,7 +71,7 @@ def show_results(job_id: str) -> JSONObject:
 
 @operation(
     "GET",
-    f"{_JOB}/files/{{fileName}}",
+    "/api/v1/jobs/{jobID}/files/{fileName}",
     {
         200: Answer("The file.", media_type="*/*"),
         206: Answer("A part of the file.", media_type="*/*"),
@@ -93,7 +91,7 @@ def download_file(job_id: str, name: str) -> ResponseReturnValue:
 
 @operation(
     "GET",
-    f"{_JOB}/job.zip",
+    "/api/v1/jobs/{jobID}/job.zip",
     {200: Answer("The archive.", media_type="application/zip"), 404: not_yet("No such job, or no archive")},
 )
 def download_archive(job_id: str) -> ResponseReturnValue:
@@ -106,7 +104,7 @@ def download_archive(job_id: str) -> ResponseReturnValue:
 
 @operation(
     "POST",
-    f"{_JOB}/cancel",
+    "/api/v1/jobs/{jobID}/cancel",
     {
         200: Answer("The job has ended.", STATUS_INFO),
         202: Answer("The job still runs, and ends in a few seconds.", STATUS_INFO, ("Retry-After",)),
@@ -126,7 +124,7 @@ def cancel_job(job_id: str) -> ResponseReturnValue:
 
 @operation(
     "DELETE",
-    _JOB,
+    "/api/v1/jobs/{jobID}",
     {204: Answer("The job is deleted."), 409: not_yet("The job has not ended, or is a sample")},
     errors=(403, 404),
 )

@@ -4,7 +4,6 @@ from http import HTTPStatus
 
 from flask import url_for
 
-from greeter.jobs.records.samples import PREFIX as SAMPLE
 from greeter.toolkit.json_types import JSONObject
 from greeter.toolkit.tool import Tool
 from greeter.version import __version__
@@ -14,6 +13,7 @@ from greeter.web.api.operations import OPERATIONS, Answer, Operation
 from greeter.web.api.problem import PROBLEM
 from greeter.web.api.schemas import ADDRESS, COUNT, SCHEMAS, TEXT, Schema
 from greeter.web.input.forms import file_fields
+from greeter.web.jobs import JobId
 from greeter.web.problems import MEDIA_TYPE
 from greeter.web.services import services
 
@@ -99,7 +99,7 @@ def _as_text(schema: Schema) -> Schema:
 def _path_parameters(operation: Operation) -> list[JSONObject]:
     known: dict[str, tuple[str, Schema]] = {
         "processID": ("The name of a tool.", {"type": "string", "enum": list(services().tools)}),
-        "jobID": ("The id of a job.", {"type": "string", "pattern": f"^([0-9a-f]{{32}}|{SAMPLE}[a-z0-9_]+)$"}),
+        "jobID": ("The id of a job.", {"type": "string", "pattern": f"^({JobId.regex})$"}),
         "fileName": ("The name of a result file.", {"type": "string", "minLength": 1}),
     }
     return [

@@ -13,7 +13,6 @@ from greeter.web.services import services
 bp = Blueprint("api", __name__)
 _EXPOSED = "ETag, Retry-After"  # headers that the pages of other sites may read
 
-PREFIX = "/api/v1"
 # The variable of the route for each variable of a path.
 _CONVERTERS = {"{jobID}": "<job_id>", "{processID}": "<name>", "{fileName}": "<name>"}
 

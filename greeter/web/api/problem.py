@@ -1,6 +1,7 @@
 """The exceptions of the API, and their responses."""
 
 from collections.abc import Mapping
+from itertools import islice
 
 from flask import Response
 from wtforms import Form
@@ -56,11 +57,10 @@ class Problem(Exception):
 
 def invalid(problems: Mapping[str, str], status: int = 422) -> Problem:
     """Return the problem of inputs that are not valid, given what is wrong with each field, and what to do."""
-    errors = [{"field": name[:_LONGEST_NAME], "detail": detail} for name, detail in problems.items()]
-    others = len(errors) - _MOST_ERRORS
-    del errors[_MOST_ERRORS:]
+    shown = islice(problems.items(), _MOST_ERRORS)
+    errors = [{"field": name[:_LONGEST_NAME], "detail": detail} for name, detail in shown]
     detail = " ".join(f"{error['field']}: {error['detail']}" for error in errors)
-    if others > 0:
+    if others := len(problems) - len(errors):
         detail += f" Correct these first; there are {others:,} others."
     return Problem(status, "The inputs are not valid", detail, errors=errors)
 

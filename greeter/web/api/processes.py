@@ -11,7 +11,7 @@ from greeter.toolkit.tool import Tool
 from greeter.web.api.form_schema import json_value
 from greeter.web.api.idempotency import hash_of, read_key
 from greeter.web.api.inputs import Inputs, read_inputs
-from greeter.web.api.operations import PREFIX, Answer, link, operation
+from greeter.web.api.operations import Answer, link, operation
 from greeter.web.api.problem import OGC, Problem, form_problem
 from greeter.web.api.process_info import PROCESS, PROCESS_LIST, process_of, summary_of
 from greeter.web.api.schemas import component
@@ -26,7 +26,7 @@ from greeter.web.services import services
 EXECUTE = component("Execute", {"inputs": {"type": "object"}})
 
 
-@operation("GET", f"{PREFIX}/processes", {200: Answer("The tools.", PROCESS_LIST)})
+@operation("GET", "/api/v1/processes", {200: Answer("The tools.", PROCESS_LIST)})
 def list_processes() -> JSONObject:
     """List the tools."""
     return {
@@ -35,13 +35,13 @@ def list_processes() -> JSONObject:
     }
 
 
-@operation("GET", f"{PREFIX}/processes/{{processID}}", {200: Answer("The tool.", PROCESS)}, errors=(404,))
+@operation("GET", "/api/v1/processes/{processID}", {200: Answer("The tool.", PROCESS)}, errors=(404,))
 def describe_process(name: str) -> JSONObject:
     """Describe a tool: its inputs with their limits, and its outputs."""
     return process_of(find_process(name))
 
 
-@operation("GET", f"{PREFIX}/processes/{{processID}}/example", {200: Answer("The example.", EXECUTE)}, errors=(404,))
+@operation("GET", "/api/v1/processes/{processID}/example", {200: Answer("The example.", EXECUTE)}, errors=(404,))
 def show_example(name: str) -> JSONObject:
     """Show the example of a tool, as the body of a request that executes it.
 
@@ -68,7 +68,7 @@ def _example_of(field: Field) -> JSON:
 
 @operation(
     "POST",
-    f"{PREFIX}/processes/{{processID}}/execution",
+    "/api/v1/processes/{processID}/execution",
     {201: Answer("The job was accepted.", STATUS_INFO, ("Location",), more_headers=("Retry-After",))},
     errors=(400, 403, 404, 413, 415, 422),
     headers=("Idempotency-Key",),

@@ -8,7 +8,7 @@ from greeter.toolkit.json_types import JSONObject
 from greeter.version import __version__
 from greeter.web.api.databases import DATABASE_LIST
 from greeter.web.api.openapi import document
-from greeter.web.api.operations import PREFIX, Answer, bp, operation
+from greeter.web.api.operations import Answer, bp, operation
 from greeter.web.api.outputs import outputs_of
 from greeter.web.api.problem import Problem
 from greeter.web.api.schemas import ADDRESS, COUNT, TEXT, Schema, about, component, object_of
@@ -59,7 +59,7 @@ SERVICE_INFO = component(
 )
 
 
-@operation("GET", f"{PREFIX}/databases", {200: Answer("The databases.", DATABASE_LIST)})
+@operation("GET", "/api/v1/databases", {200: Answer("The databases.", DATABASE_LIST)})
 def show_databases() -> JSONObject:
     """List the reference databases that the tools can search, the newest version of each first.
 
@@ -68,7 +68,7 @@ def show_databases() -> JSONObject:
     return {"databases": [{"name": one.name} | one.about for one in services().databases.published()]}
 
 
-@operation("GET", f"{PREFIX}/limits", {200: Answer("The limits.", LIMITS)})
+@operation("GET", "/api/v1/limits", {200: Answer("The limits.", LIMITS)})
 def show_limits() -> JSONObject:
     """Show the limits of this site, and what is left of them for you.
 
@@ -90,7 +90,7 @@ def show_limits() -> JSONObject:
     return {name: {"limit": limit, **left.get(name, {})} for name, limit in limits.items()}
 
 
-@operation("GET", f"{PREFIX}/health", {200: Answer("A job submitted now would run.", HEALTH)})
+@operation("GET", "/api/v1/health", {200: Answer("A job submitted now would run.", HEALTH)})
 def show_health() -> JSONObject:
     """Show whether a job submitted now would run."""
     if reason := problem():
