@@ -37,14 +37,13 @@ def add_database(
     The FILE may be a gzip file. With - as FILE, a gzip file is read from standard input:
     curl -fL ADDRESS | flask add-database - --id swissprot --version 2026_04
     """
-    fields = _fields(kind)
-    if not NAME.fullmatch(f"{id_}/{version}"):
+    name, fields, databases = f"{id_}/{version}", _fields(kind), services().databases
+    if not NAME.fullmatch(name):
         raise click.UsageError("An id has up to 40 of a-z, 0-9, _ and -; a version may also have A-Z and the dot.")
     if not fields:
         raise click.UsageError(f"No tool uses databases of the kind {kind!r}.")
-    databases = services().databases
-    if databases.find(f"{id_}/{version}"):
-        raise _exists(id_, version)
+    if databases.find(name):
+        raise _exists(name)
     try:
         with explained("added"), staged(databases.root) as parent:
             source = receive(sys.stdin.buffer, parent / id_) if file == _STDIN else file
@@ -53,7 +52,7 @@ def add_database(
             made = build(source, folder, kind, fields)
             known = {"id": id_, "version": version, "title": title or id_, "kind": kind, **about, **made}
             known["released"] = f"{released:%Y-%m-%d}" if released else ""
-            allow(f"{id_}/{version}")
+            allow(name)
             database = Database.from_description(known, databases.root)
             if database.default:
                 databases.prefer(database)  # first: if this fails, the command can be run again
@@ -61,12 +60,12 @@ def add_database(
     except ToolError as error:
         raise click.ClickException(f"{file}: {error} Nothing was added.") from None
     except VersionExists:
-        raise _exists(id_, version) from None
+        raise _exists(name) from None
     click.echo(f"Added {line_of(database)}. Forms offer it now.")
 
 
-def _exists(id_: str, version: str) -> click.ClickException:
-    return click.ClickException(f"{id_}/{version} already exists. Choose another version.")
+def _exists(name: str) -> click.ClickException:
+    return click.ClickException(f"{name} already exists. Choose another version.")
 
 
 def _fields(kind: str) -> list[DatabaseField]:

@@ -92,7 +92,6 @@ def _memory_problems(tool: Tool, params: Params) -> Iterator[str]:
 
 
 def _template_problems(name: str) -> Iterator[str]:
-    """Find what is wrong with a template of a tool."""
     templates = current_app.jinja_env
     try:
         templates.get_template(name)

@@ -47,7 +47,6 @@ def run_tool() -> None:
 
 
 def _option(field: Field) -> click.Option:
-    """Return the option for a field."""
     name = str(field.name)
     text = " - ".join(filter(None, [field.label.text, field.description]))
     if isinstance(field, BooleanField):

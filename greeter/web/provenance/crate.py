@@ -11,11 +11,11 @@ from flask import Response
 from kombu.utils.json import dumps
 
 from greeter.jobs.files.media_types import media_type
-from greeter.jobs.files.result_files import result_files
 from greeter.jobs.params import paths_in
 from greeter.jobs.record import Record
 from greeter.jobs.records.reader import JobReader, Provenance
 from greeter.toolkit.json_types import JSON
+from greeter.web.job_context import files_of
 from greeter.web.provenance.crate_graph import METADATA, Entity, Graph, entity
 from greeter.web.provenance.crate_run import describe
 from greeter.web.results.downloads import Entry, Readable, send_zip
@@ -75,7 +75,7 @@ def _others(record: Record, reader: JobReader, provenance: Provenance) -> Iterat
     if record.has_result:
         returned = _file(RESULT, "Result", _JSON, "What the tool returned.")
         yield Part(returned, result_bytes(record.result), "result")
-        for file in result_files(reader.files, record.id, record.attempt):
+        for file in files_of(record):
             yield Part(_file(OUTPUTS + file.name, file.name, file.media_type, file.about), file.path, "result")
     if commands := reader.files.commands(record.id, record.attempt):
         about = "The commands that the job has run."
