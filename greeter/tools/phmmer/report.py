@@ -72,18 +72,17 @@ class Report:
             self._queries.add(row)
         else:
             self._without_hits.append(row)
-        self._complete = self._checkpoint(  # one assignment, which the time limit cannot interrupt halfway
-            _Totals(
-                queries=before.queries + 1,
-                query_residues=before.query_residues + len(first.query),
-                targets=first.searched_sequences,
-                target_residues=first.searched_residues,
-                evalue=before.evalue,
-                hits=before.hits + found.reported,
-                significant=before.significant + found.included,
-                without_hits=before.without_hits + (not found.reported),
-            )
+        totals = _Totals(
+            queries=before.queries + 1,
+            query_residues=before.query_residues + len(first.query),
+            targets=first.searched_sequences,
+            target_residues=first.searched_residues,
+            evalue=before.evalue,
+            hits=before.hits + found.reported,
+            significant=before.significant + found.included,
+            without_hits=before.without_hits + (not found.reported),
         )
+        self._complete = self._checkpoint(totals)  # one assignment, which the time limit cannot interrupt halfway
 
     def _checkpoint(self, totals: "_Totals") -> "_Checkpoint":
         """Note what the files have now."""

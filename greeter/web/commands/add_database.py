@@ -42,9 +42,9 @@ def add_database(
         raise click.UsageError("An id has up to 40 of a-z, 0-9, _ and -; a version may also have A-Z and the dot.")
     if not fields:
         raise click.UsageError(f"No tool uses databases of the kind {kind!r}.")
-    if databases.find(name):
-        raise _exists(name)
     try:
+        if databases.find(name):
+            raise VersionExists
         with explained("added"), staged(databases.root) as parent:
             source = receive(sys.stdin.buffer, parent / id_) if file == _STDIN else file
             folder = parent / ".new"  # which no id is
@@ -60,12 +60,8 @@ def add_database(
     except ToolError as error:
         raise click.ClickException(f"{file}: {error} Nothing was added.") from None
     except VersionExists:
-        raise _exists(name) from None
+        raise click.ClickException(f"{name} already exists. Choose another version.") from None
     click.echo(f"Added {line_of(database)}. Forms offer it now.")
-
-
-def _exists(name: str) -> click.ClickException:
-    return click.ClickException(f"{name} already exists. Choose another version.")
 
 
 def _fields(kind: str) -> list[DatabaseField]:
