@@ -17,8 +17,7 @@ from greeter.web.jobs import JobId
 from greeter.web.problems import MEDIA_TYPE
 from greeter.web.services import services
 
-ALWAYS = (429, 503)  # the errors of every operation
-_WAIT = (429, 503)  # whose responses always have Retry-After
+_ALWAYS = (429, 503)  # the errors of every operation, whose responses have Retry-After
 _WORDS = ("title", "description", "default")
 _EXECUTION = "{processID}/execution"
 _STATUS_OF_JOB: JSONObject = {"operationId": "show_status", "parameters": {"jobID": "$response.body#/jobID"}}
@@ -56,14 +55,16 @@ def document() -> JSONObject:
 def _described(operation: Operation, tool: Tool | None) -> JSONObject:
     """Describe an operation, for any tool or for one, whose name is then in its path."""
     path_parameters = [] if tool else _path_parameters(operation)
+    problems = {status: _problem(status) for status in sorted({*operation.errors, *_ALWAYS})}
     described: JSONObject = {
         "operationId": f"execute_{tool.name}" if tool else operation.view.__name__,
         "summary": f"Execute {tool.title}: {tool.summary}" if tool else operation.summary,
         "description": " ".join(operation.description.split("\n")),
         "parameters": [*path_parameters, *map(_header_parameter, operation.headers)],
         "requestBody": {"required": True, "content": _bodies(tool)} if tool else None,
-        "responses": {str(status): _response(status, answer) for status, answer in operation.answers.items()}
-        | {str(status): _problem(status) for status in sorted({*operation.errors, *ALWAYS})},
+        "responses": {
+            str(status): _response(status, answer) for status, answer in ({**operation.answers, **problems}).items()
+        },
     }
     return {name: value for name, value in described.items() if value}
 
@@ -115,22 +116,18 @@ def _header_parameter(name: str) -> JSONObject:
 
 
 def _response(status: int, answer: Answer) -> JSONObject:
-    media_type = answer.media_type or "application/json"
-    schema = {"schema": answer.schema} if answer.schema else {}
-    return (
-        {"description": answer.description, **_headers(answer.headers, answer.more_headers)}
-        | ({"content": {media_type: schema}} if answer.schema or answer.media_type else {})
-        | ({"links": {"status": _STATUS_OF_JOB}} if status == HTTPStatus.CREATED else {})
-    )
+    names = (*answer.headers, *answer.more_headers)
+    media_type = answer.media_type or ("application/json" if answer.schema else "")
+    content = {"schema": answer.schema} if answer.schema else {}
+    described: JSONObject = {
+        "description": answer.description,
+        "headers": {name: {"required": name in answer.headers, "schema": _HEADERS[name]} for name in names},
+        "content": {media_type: content} if media_type else {},
+        "links": {"status": _STATUS_OF_JOB} if status == HTTPStatus.CREATED else {},
+    }
+    return {name: value for name, value in described.items() if value}
 
 
-def _problem(status: int) -> JSONObject:
-    content = {MEDIA_TYPE: {"schema": PROBLEM}}
-    headers = _headers(("Retry-After",) if status in _WAIT else ())
-    return {"description": f"{HTTPStatus(status).phrase.capitalize()}.", **headers, "content": content}
-
-
-def _headers(always: tuple[str, ...], sometimes: tuple[str, ...] = ()) -> JSONObject:
-    names = (*always, *sometimes)
-    headers: JSONObject = {name: {"required": name in always, "schema": _HEADERS[name]} for name in names}
-    return {"headers": headers} if names else {}
+def _problem(status: int) -> Answer:
+    headers = ("Retry-After",) if status in _ALWAYS else ()
+    return Answer(f"{HTTPStatus(status).phrase.capitalize()}.", PROBLEM, headers, media_type=MEDIA_TYPE)
