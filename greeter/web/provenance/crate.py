@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from greeter.toolkit.json_types import JSON
 from greeter.web.job_context import files_of
 from greeter.web.provenance.crate_graph import METADATA, Entity, Graph, entity
 from greeter.web.provenance.crate_run import describe
-from greeter.web.results.downloads import Entry, Readable, send_zip
+from greeter.web.results.downloads import Entry, send_zip
 from greeter.web.services import services
 
 PARAMETERS = "parameters.json"
@@ -90,35 +89,15 @@ def _entries(parts: Iterable[Part], graph: Graph) -> Iterator[Entry]:
     """Yield each file and finally the metadata, which has their sizes and sums."""
     for part in parts:
         with BytesIO(part.content) if isinstance(part.content, bytes) else part.content.open("rb") as file:
-            measured = _Measured(file)
-            yield Entry(part.entity["@id"], part.entity["encodingFormat"], measured)
-        graph.add_file(_measured_entity(part.entity, measured), part.role)
+            entry = Entry(part.entity["@id"], part.entity["encodingFormat"], file)
+            yield entry
+        graph.add_file(_measured(part.entity, entry), part.role)
     yield Entry(METADATA, _JSON, BytesIO(json.dumps(graph.document, indent=1).encode()))
 
 
-class _Measured:
-    """A file that is measured while it is read."""
-
-    def __init__(self, file: Readable) -> None:
-        self._file = file
-        self._sum = sha256()
-        self.size = 0
-
-    def read(self, size: int, /) -> bytes:
-        chunk = self._file.read(size)
-        self.size += len(chunk)
-        self._sum.update(chunk)
-        return chunk
-
-    @property
-    def sum(self) -> str:
-        """The SHA-256 of what was read."""
-        return self._sum.hexdigest()
-
-
-def _measured_entity(file: Entity, measured: _Measured) -> Entity:
+def _measured(file: Entity, entry: Entry) -> Entity:
     """Add the size and the checksum of a file, and a note if the tool has changed an input."""
-    found, submitted = measured.sum, file.get("sha256", measured.sum)
-    note = f" The tool changed it. Its SHA-256 was {submitted} when it was submitted." * (submitted != found)
+    submitted = file.get("sha256", entry.sum)
+    note = f" The tool changed it. Its SHA-256 was {submitted} when it was submitted." * (submitted != entry.sum)
     description = f"{file['description'] or ''}{note}" or None
-    return file | {"description": description, "contentSize": str(measured.size), "sha256": found}
+    return file | {"description": description, "contentSize": str(entry.size), "sha256": entry.sum}

@@ -2,8 +2,10 @@
 
 import io
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple, Protocol, TypedDict
+from hashlib import sha256
+from typing import IO, TypedDict
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 from flask import Response, request, send_from_directory, url_for
@@ -25,19 +27,15 @@ _SVG_POLICY = (
 )
 
 
-class Readable(Protocol):
-    """What can be read like a binary file."""
-
-    def read(self, size: int, /) -> bytes:
-        """Read up to this number of bytes; none at the end."""
-
-
-class Entry(NamedTuple):
-    """A file of a ZIP archive."""
+@dataclass
+class Entry:
+    """A file of a ZIP archive, which is measured while it is read."""
 
     path: str  # its path in the archive
     media_type: str  # its media type, which decides whether it is compressed
-    file: Readable  # the open file
+    file: IO[bytes]  # the open file
+    size: int = 0  # in bytes, once it was read
+    sum: str = ""  # its SHA-256, once it was read
 
 
 class Download(TypedDict):
@@ -101,10 +99,13 @@ def zip_stream(entries: Iterable[Entry], modified: datetime) -> Iterator[bytes]:
         for entry in entries:
             info = ZipInfo(entry.path, modified.timetuple()[:6])
             info.compress_type = ZIP_STORED if kind_of(entry.media_type) in (Kind.NONE, Kind.IMAGE) else ZIP_DEFLATED
+            digest = sha256()
             with archive.open(info, "w", force_zip64=True) as target:
                 while chunk := entry.file.read(_CHUNK):
+                    digest.update(chunk)
                     target.write(chunk)
                     yield sink.take()
+            entry.size, entry.sum = info.file_size, digest.hexdigest()
     yield sink.take()
 
 
