@@ -109,7 +109,7 @@ def test_a_tool_has_no_connections_of_its_worker(site: Installation) -> None:
     assert site.ended(site.submit("inherit")).result["shared"] == 0
 
 
-@pytest.mark.parametrize("tool", ["lament", "ambush", "pretend_loss"])
+@pytest.mark.parametrize("tool", ["lament", "ambush", "pretend_loss", "revolve"])
 def test_only_a_summary_of_an_error_leaves_the_process_of_a_job(site: Installation, tool: str) -> None:
     """The main process of the worker would need its memory too, or end when it unpickles the error."""
     worker = psutil.Process(site.pid("worker"))

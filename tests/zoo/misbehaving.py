@@ -90,6 +90,14 @@ def pretend_loss(job: Job) -> dict[str, Any]:
     raise celery.exceptions.WorkerLostError("no")
 
 
+@tool("Raises an error that is its own context", form=Nothing)
+def revolve(job: Job) -> dict[str, Any]:
+    """Raise an error whose context has that error as its context."""
+    error, other = ValueError("no"), ValueError("other")
+    error.__context__, other.__context__ = other, error
+    raise error
+
+
 @tool("Runs out of memory late", form=Nothing)
 def gorge_late(job: Job) -> dict[str, Any]:
     """Let what is done after the tool, for the files of this job, raise a MemoryError."""

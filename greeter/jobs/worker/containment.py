@@ -122,6 +122,8 @@ def _stop_fork_server() -> None:
 
 def _forget_variables(error: BaseException | None) -> None:
     """Clear the local variables in the traceback of an error, which Celery keeps for a while."""
-    while error is not None:
+    cleared: set[int] = set()
+    while error is not None and id(error) not in cleared:  # a tool can make an error its own context
+        cleared.add(id(error))
         traceback.clear_frames(error.__traceback__)
         error = error.__context__
