@@ -11,7 +11,7 @@ from celery.backends.base import BaseBackend
 from celery.exceptions import NotRegistered, TaskRevokedError, TimeLimitExceeded, WorkerLostError
 
 from greeter.jobs.errors import JobNotFound, ToolChanged
-from greeter.jobs.failures import failure_result
+from greeter.jobs.failures import ToolFailure, failure_result
 from greeter.jobs.files.bounds import LONGEST_TRACEBACK, MAX_PROGRESS_BYTES
 from greeter.jobs.runner import Runner
 from greeter.jobs.worker.celery_app import CeleryApp
@@ -32,9 +32,9 @@ class JobBackend(BaseBackend):
         self._app = app
         self._jobs = app.jobs
 
-    def prepare_exception(self, exc: Exception, serializer: str | None = None) -> JSONObject:
-        """Return what is stored of an exception, which includes the user message."""
-        return failure_result(exc)
+    def prepare_exception(self, exc: Exception, serializer: str | None = None) -> JSONObject | ToolFailure:
+        """Return what is stored of an exception, or with a serializer, what a pool process sends to the main one."""
+        return ToolFailure.summarize(exc) if serializer else failure_result(exc)
 
     def exception_safe_to_retry(self, exc: BaseException) -> bool:
         """Let `result_backend_always_retry` store an end state as soon as Redis is available."""

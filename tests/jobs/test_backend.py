@@ -1,15 +1,21 @@
 """The result backend and the job service on a real Redis, without a worker."""
 
+import pickle
+from errno import ENOSPC
+
 import pytest
 import redis
 from celery.app.task import Context
+from celery.app.trace import report_internal_error
 from celery.exceptions import Retry, TaskRevokedError, TimeLimitExceeded, WorkerLostError
 
 from greeter.jobs.backend import JobBackend
-from greeter.jobs.errors import JobNotFound
+from greeter.jobs.errors import JobNotFound, failure_result
 from greeter.jobs.runner import Runner
+from greeter.jobs.worker.task import ToolTask
 from greeter.toolkit import ToolError
 from greeter.toolkit.job import Fallback
+from greeter.tools import load
 from tests.conftest import Installation
 
 pytestmark = pytest.mark.redis
@@ -48,6 +54,24 @@ def test_a_state_and_its_meta_are_stored_in_the_record(site: Installation, backe
     backend.mark_as_done(job_id, {"answer": 42})
     assert (backend.get_state(job_id), backend.get_result(job_id)) == ("SUCCESS", {"answer": 42})
     assert site.store.find(job_id).phase == "finished"
+
+
+def sent_to_the_main_process(task: ToolTask, error: Exception) -> BaseException | None:
+    """Return the error as a pool process sends it if it is raised outside the function of a tool."""
+    try:
+        raise error
+    except type(error):
+        return report_internal_error(task, error).exception
+
+
+def test_an_error_outside_the_function_of_a_tool_is_stored_as_it_is(site: Installation) -> None:
+    """For example, one that is raised while the result is stored."""
+    task = ToolTask(load()["nap"], 10, 10, 1000)
+    task.bind(site.celery)
+    error = OSError(ENOSPC, "No space left on device")
+    with pytest.warns(RuntimeWarning, match="outside body"):
+        sent = sent_to_the_main_process(task, error)
+    assert failure_result(pickle.loads(pickle.dumps(sent))) == failure_result(error)
 
 
 def test_no_later_write_changes_an_end_state(site: Installation, backend: JobBackend) -> None:
