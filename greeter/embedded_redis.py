@@ -4,6 +4,7 @@ If REDIS_URL names another server, or one that is already running, it stays idle
 """
 
 import ctypes
+import math
 import os
 import shutil
 import signal
@@ -25,6 +26,9 @@ from greeter.settings_loader import load_settings
 
 _CHECK_INTERVAL = 0.25  # seconds
 _RESTART_DELAY = 1  # second
+# Seconds until a server that does not stop is killed, which loses nothing: each reply has waited for the disk. A disk
+# with 50 MB/s writes 2 GB in this time, and systemd would kill both after 60 seconds.
+_STOP_PATIENCE = 45
 _BIND_ADDRESSES = {"127.0.0.1": "127.0.0.1", "localhost": "127.0.0.1 -::1", "::1": "::1"}
 
 
@@ -63,6 +67,7 @@ class _Supervisor:
         self._folder = folder / "appendonlydir"
         self._process: subprocess.Popen[bytes] | None = None
         self._stopping = self._has_answered = False
+        self._kill_at = math.inf
 
     def run(self) -> int:
         """Run the server until it is stopped, and return its exit status. Give up if it cannot start at all."""
@@ -77,6 +82,7 @@ class _Supervisor:
 
     def _stop(self, number: int, frame: object) -> None:
         self._stopping = True
+        self._kill_at = min(self._kill_at, time.monotonic() + _STOP_PATIENCE)
         if self._process:
             self._process.terminate()
 
@@ -92,6 +98,9 @@ class _Supervisor:
             self._process.terminate()
         while (status := self._process.poll()) is None:
             time.sleep(_CHECK_INTERVAL)
+            if time.monotonic() > self._kill_at:
+                _report(f"The server has not stopped within {_STOP_PATIENCE} seconds, and is killed.")
+                self._process.kill()
             self._has_answered = self._has_answered or _is_up(self._url)
             with suppress(OSError):  # try again next time
                 needed = disk_reserve.renew(self._folder)

@@ -54,6 +54,29 @@ def test_the_server_ends_with_its_supervisor(own_installation: Installation, num
 
 
 @pytest.mark.slow
+def test_a_server_that_does_not_stop_is_killed(own_installation: Installation) -> None:
+    """It is suspended, or waits for its disk. Its data is on the disk already."""
+    own_installation.start("redis")
+    own_installation.redis.set("kept", "yes")
+    own_installation.stop("redis")
+    main = "from greeter import embedded_redis as one; one._STOP_PATIENCE = 1; one.main()"
+    environ = os.environ | own_installation.environ
+    with subprocess.Popen([sys.executable, "-c", main], env=environ, cwd=ROOT) as supervisor:
+        wait_for(lambda: own_installation._redis_answers("redis"))
+        own_installation.redis.set("also", "yes")
+        server = server_of(own_installation)
+        server.suspend()
+        supervisor.terminate()
+        try:
+            assert supervisor.wait(60) == 128 + signal.SIGKILL
+        finally:
+            supervisor.kill()
+    server.wait(60)
+    own_installation.start("redis")
+    assert own_installation.redis.mget("kept", "also") == [b"yes", b"yes"]
+
+
+@pytest.mark.slow
 def test_a_killed_server_is_restarted(own_installation: Installation) -> None:
     """Its data is available again within seconds."""
     own_installation.start("redis")
