@@ -10,6 +10,7 @@ from greeter.jobs.files.attempts import Attempts
 from greeter.jobs.files.bounds import MAX_FILES
 from greeter.jobs.files.folders import JobFiles
 from greeter.toolkit import Job
+from tests.conftest import largest_file
 
 
 def test_an_attempt_cannot_change_what_was_submitted(tmp_path: Path) -> None:
@@ -47,11 +48,10 @@ def test_a_job_without_files_needs_no_copies(tmp_path: Path) -> None:
 def test_copies_are_complete_or_not_there(tmp_path: Path) -> None:
     """An attempt whose copies cannot be made, for example because the disk is full, leaves none."""
     files = JobFiles(tmp_path)
-    (tmp_path / "source").touch()
-    files.create("1", {"a": tmp_path / "source", "b": tmp_path / "source"})
-    files.folder("1", "inputs", "b").unlink()
-    files.folder("1", "inputs", "b", "folder").mkdir(parents=True)
-    with pytest.raises(IsADirectoryError):
+    (tmp_path / "small").touch()
+    (tmp_path / "large").write_bytes(bytes(10_000))
+    files.create("1", {"a": tmp_path / "small", "b": tmp_path / "large"})
+    with largest_file(1000), pytest.raises(OSError, match="File too large"):
         Attempts(files).copy_inputs("1", 1)
     assert list(files.folder("1", "attempts").iterdir()) == []
 

@@ -119,13 +119,13 @@ def test_a_link_in_the_place_of_an_input_is_no_input(tmp_path: Path, linked: str
     for name in ("one", "several", "0000", "0001"):
         (other / name).write_text("secret")
     files.create("job", {"one": other / "one", "several": [other / "one"] * 2})
-    assert files.has_inputs("job", ["one", "several"])
+    assert files.has_inputs("job", {"one": "", "several": ["", ""]})
     place = files.folder("job", linked)
     shutil.rmtree(place) if place.is_dir() else place.unlink()
     place.symlink_to(other / "one" if linked in ("inputs/one", "inputs/several/0001") else other)
     assert files.inputs("job") == {}
-    assert not files.has_inputs("job", ["one", "several"])
-    assert files.has_inputs("job", [])
+    assert not files.has_inputs("job", {"one": "", "several": ["", ""]})
+    assert files.has_inputs("job", {})
 
 
 def test_a_pipe_in_the_place_of_an_input_is_no_input(tmp_path: Path) -> None:
@@ -136,3 +136,21 @@ def test_a_pipe_in_the_place_of_an_input_is_no_input(tmp_path: Path) -> None:
     files.folder("job", "inputs", "one").unlink()
     os.mkfifo(files.folder("job", "inputs", "one"))
     assert files.inputs("job") == {}
+
+
+@pytest.mark.parametrize("place", ["inputs", "inputs/several", "inputs/several/0001", "inputs/one", ""])
+@pytest.mark.parametrize("change", ["file", "folder", "gone"])
+def test_inputs_that_a_tool_has_changed_are_gone(tmp_path: Path, place: str, change: str) -> None:
+    """Its pages can be shown, and it can be packed without them, but not be run again."""
+    files = JobFiles(tmp_path / "jobs")
+    (tmp_path / "source").touch()
+    files.create("job", {"one": tmp_path / "source", "several": [tmp_path / "source"] * 2})
+    changed = files.folder("job", place)
+    shutil.rmtree(changed) if changed.is_dir() else changed.unlink()
+    if change == "file":
+        changed.touch()
+    if change == "folder":
+        (changed / "folder").mkdir(parents=True)
+    assert files.has_inputs("job", {"one": "", "several": ["", ""]}) == (
+        change == "file" and changed.name in ("one", "0001")
+    )

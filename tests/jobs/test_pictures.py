@@ -1,5 +1,6 @@
 """Tests of the pictures of PDF files, drawn by the real PDFium."""
 
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -104,6 +105,15 @@ def test_files_that_a_tool_puts_in_the_way_change_nothing(tmp_path: Path) -> Non
     draw_pictures(folder, lambda: False)
     assert find_picture(folder / "outputs/a.pdf") is None
     assert find_picture(folder / "outputs/b.pdf") is None
+
+
+def test_a_pipe_in_the_place_of_a_picture_is_not_opened(tmp_path: Path) -> None:
+    """Whoever opened it would wait forever, even to remove it as a folder."""
+    folder = attempt(tmp_path, a_pdf=pdf([RED]))
+    (folder / "pictures").mkdir()
+    os.mkfifo(folder / "pictures/a.pdf")
+    draw_pictures(folder, lambda: False)
+    assert list((folder / "pictures").iterdir()) == []
 
 
 @pytest.mark.parametrize("linked", ["pictures", "pictures/a.pdf"])

@@ -6,7 +6,8 @@ from errno import ENOENT
 from pathlib import Path
 
 from greeter.jobs.files.bounds import has_too_many_files
-from greeter.jobs.files.folders import COPIES, JobFiles, read_inputs, write_inputs
+from greeter.jobs.files.contents import read_inputs, write_inputs
+from greeter.jobs.files.folders import COPIES, JobFiles
 from greeter.jobs.files.trees import restore_permissions, set_aside, sync_path, sync_tree
 
 
@@ -55,15 +56,10 @@ class Attempts:
         return False
 
     def has_files(self, job_id: str, number: int) -> bool:
-        """Return whether an attempt has written files, after giving their owner all permissions for them."""
+        """Return whether an attempt has written files, after giving the owner of the job's files all permissions."""
+        restore_permissions(self.files.folder(job_id))
         attempt = self.files.attempt(job_id, number)
-        try:
-            found = self.files.has_no_link(attempt) and attempt.exists()
-        except PermissionError:
-            found = True
-        if found:
-            restore_permissions(self.files.folder(job_id))
-        return found
+        return self.files.has_no_link(attempt) and attempt.exists()
 
     def sync(self, job_id: str) -> None:
         """Wait until the files of the attempts are on the disk. Raises OSError.

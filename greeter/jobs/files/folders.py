@@ -8,31 +8,22 @@ NFS close-to-open consistency is sufficient.
 """
 
 import os
-import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from errno import ETIMEDOUT
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
 
 from greeter.jobs.files.bounds import MAX_FILES
+from greeter.jobs.files.contents import listed_outputs, read_inputs, read_start, write_inputs
 from greeter.jobs.files.probe import NoAnswer
 from greeter.jobs.files.trees import GONE, disk_time, remove, set_aside, sync_path, sync_tree, walk
 from greeter.jobs.params import Inputs
-from greeter.toolkit.outputs import RESULT_NAME
 
 COPIES = "-inputs"  # the end of the names of the copies of the input in `attempts/`
 _MOST_COMMANDS = 4000  # bytes that the page of a job shows
 _MOST_MEASURED = 5 * MAX_FILES
 _BLOCK = 4096  # bytes that an empty file or folder takes
-
-
-class Space(NamedTuple):
-    """What is free on a disk: the bytes, and the number of files, which is None where the disk has no limit."""
-
-    bytes: int
-    files: int | None
 
 
 class JobFiles:
@@ -62,21 +53,11 @@ class JobFiles:
             self.folder(job_id).mkdir(parents=True, exist_ok=True)  # `flask run-tool` has created it
             self.folder(job_id, "attempts").mkdir()
             write_inputs(inputs, self.folder(job_id, "inputs"))
-            self.sync(job_id)
+            sync_tree(self.folder(job_id))
+            sync_path(self.root)
         except OSError:
             self.remove(job_id)
             raise
-
-    def sync(self, job_id: str) -> None:
-        """Wait until the files of a job, and the folders that name them, are on the disk. Raises OSError."""
-        sync_tree(self.folder(job_id))
-        sync_path(self.root)
-
-    def space(self) -> Space:
-        """Return what is free on the disk of the folders."""
-        existing = next(path for path in (self.root, *self.root.absolute().parents) if path.exists())
-        found = os.statvfs(existing)
-        return Space(found.f_bavail * found.f_frsize, found.f_favail if found.f_files else None)
 
     def size(self, job_id: str, *, is_running: bool = False) -> int:
         """Return how many bytes the files and folders of a job take, each at least one block, without copies of inputs.
@@ -95,30 +76,26 @@ class JobFiles:
                 total[kind] += max(entry.stat(follow_symlinks=False).st_size, _BLOCK)
         return max(total["inputs"], total["copies"] if is_running else 0) + total["others"]
 
-    def has_inputs(self, job_id: str, names: Iterable[str]) -> bool:
-        """Return whether the submitted files of these parameters are still there."""
-        wanted = set(names)
+    def inputs(self, job_id: str, checksums: Mapping[str, object] | None = None) -> dict[str, Path | list[Path]]:
+        """Return the submitted files of a job by the name of their parameter: a Path, or a list of several.
+
+        There are none if its tool has changed them to anything else, or to more or fewer than the checksums.
+        """
+        folder = self.folder(job_id, "inputs")
+        found = read_inputs(folder) if self.has_no_link(folder) else {}
+        return {} if checksums and _numbers(found) != _numbers(checksums) else found
+
+    def has_inputs(self, job_id: str, checksums: Mapping[str, object]) -> bool:
+        """Return whether the submitted files with these checksums are still there, changed or not."""
         with suppress(FileNotFoundError):
-            return not wanted or wanted <= self.inputs(job_id).keys()
+            return not checksums or bool(self.inputs(job_id, checksums))
         return False
 
     def remove_inputs(self, job_id: str) -> None:
         """Remove the submitted files, but not their folder."""
-        with suppress(FileNotFoundError):
-            folder = self.folder(job_id, "inputs")
-            for path in folder.iterdir() if self.has_no_link(folder) else ():
-                remove(path)
-
-    def inputs(self, job_id: str) -> dict[str, Path | list[Path]]:
-        """Return the submitted files of a job by the name of their parameter: a Path, or a list of several.
-
-        There are none if its tool has changed them to what cannot be read, or to links.
-        """
         folder = self.folder(job_id, "inputs")
-        with suppress(PermissionError):
-            if self.has_no_link(folder) and all(map(_is_input, walk(folder))):
-                return read_inputs(folder)
-        return {}
+        for path in folder.glob("*") if self.has_no_link(folder) else ():
+            remove(path)
 
     def attempt(self, job_id: str, number: int) -> Path:
         """Return the folder of one attempt. No two attempts share a folder, even if they run at the same time.
@@ -130,19 +107,12 @@ class JobFiles:
     def outputs(self, job_id: str, number: int) -> list[Path]:
         """Return the result files of an attempt; see `listed_outputs`."""
         attempt = self.attempt(job_id, number)
-        with suppress(PermissionError):  # its tool has changed them
-            if self.has_no_link(attempt / "outputs"):
-                return listed_outputs(attempt)
-        return []
+        return listed_outputs(attempt) if self.has_no_link(attempt / "outputs") else []
 
     def commands(self, job_id: str, number: int) -> str:
         """Return the commands that an attempt has run, the first 4,000 bytes of them."""
         path = self.attempt(job_id, number) / "commands"
-        with suppress(PermissionError):  # its tool has changed them
-            if self.has_no_link(path) and path.is_file():
-                with path.open("rb") as commands:
-                    return commands.read(_MOST_COMMANDS).decode(errors="replace").strip()
-        return ""
+        return read_start(path, _MOST_COMMANDS).strip() if self.has_no_link(path) else ""
 
     def remove(self, job_id: str) -> None:
         """Set aside the folder of a job, and remove it. If this is interrupted, another process completes it."""
@@ -163,7 +133,7 @@ class JobFiles:
     def has_no_link(self, path: Path) -> bool:
         """Return whether a path leads to where it says: a tool may replace a folder by a link to any other."""
         below = (path, *(part for part in path.parents if self.root in part.parents))
-        return not any(part.is_symlink() for part in below)
+        return not any(map(os.path.islink, below))  # which does not raise, as Path does
 
     def unchanged_for(self, seconds: float, latest: float) -> Iterator[str]:
         """Yield the ids of jobs whose folders have not changed for this long; see `disk_time`."""
@@ -174,31 +144,6 @@ class JobFiles:
                     yield path.name
 
 
-def write_inputs(inputs: Inputs, folder: Path) -> None:
-    """Create a folder with copies of these files. Raises OSError."""
-    folder.mkdir()
-    for name, source in inputs.items():
-        if isinstance(source, Path):
-            shutil.copyfile(source, folder / name)
-        else:
-            write_inputs({f"{number:04}": one for number, one in enumerate(source)}, folder / name)
-
-
-def _is_input(entry: os.DirEntry[str]) -> bool:
-    """Return whether this is a readable file, or a folder of several, and not a link or a pipe."""
-    is_file = entry.is_file(follow_symlinks=False) and os.access(entry.path, os.R_OK)
-    return is_file or entry.is_dir(follow_symlinks=False)
-
-
-def read_inputs(folder: Path) -> dict[str, Path | list[Path]]:
-    """Return the files that `write_inputs` has created: a Path, or a list of several."""
-    return {path.name: sorted(path.iterdir()) if path.is_dir() else path for path in folder.iterdir()}
-
-
-def listed_outputs(attempt: Path) -> list[Path]:
-    """Return the result files of an attempt, sorted by name: regular files with names that `Job.open` accepts.
-
-    An attempt that was killed may have more than MAX_FILES. Then only some of them are returned.
-    """
-    regular = (path for path in (attempt / "outputs").glob("*") if path.is_file() and not path.is_symlink())
-    return sorted(islice((path for path in regular if RESULT_NAME.fullmatch(path.name)), MAX_FILES))
+def _numbers(values: Mapping[str, object]) -> dict[str, int]:
+    """Return how many files each parameter has, or 0 if it can have only one."""
+    return {name: len(value) if isinstance(value, list) else 0 for name, value in values.items()}

@@ -2,7 +2,6 @@
 
 import logging
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -11,8 +10,9 @@ from pathlib import Path
 from subprocess import DEVNULL
 from typing import NamedTuple
 
-from greeter.jobs.files.folders import listed_outputs
+from greeter.jobs.files.contents import listed_outputs
 from greeter.jobs.files.media_types import PDF, media_type
+from greeter.jobs.files.trees import remove
 from greeter.toolkit.program import environment
 
 log = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ def draw_pictures(folder: Path, is_due: Callable[[], bool]) -> None:
             status = error
         if status != 0:
             log.warning("a PDF file of the job has no picture: %s", status or "no time is left")
-            shutil.rmtree(target, ignore_errors=True)
+            remove(target)
 
 
 def _run(command: list[str], folder: Path, end: float, is_due: Callable[[], bool]) -> object:

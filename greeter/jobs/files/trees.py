@@ -8,6 +8,7 @@ from itertools import chain
 from pathlib import Path
 from secrets import token_hex
 from tempfile import TemporaryFile
+from typing import NamedTuple
 
 GONE = ".gone-"  # the names of what is being removed start with this
 _OWNER = 0o700  # permissions: the owner of a folder may always set them
@@ -47,6 +48,19 @@ def disk_time(folder: Path, latest: float) -> float:
     """
     with TemporaryFile(dir=folder, prefix=".") as file:
         return min(os.fstat(file.fileno()).st_mtime, latest)
+
+
+class Space(NamedTuple):
+    """What is free on a disk: the bytes, and the number of files, which is None where the disk has no limit."""
+
+    bytes: int
+    files: int | None
+
+
+def free_space(folder: Path) -> Space:
+    """Return what is free on the disk of a folder, which need not exist yet."""
+    found = os.statvfs(next(path for path in (folder, *folder.absolute().parents) if path.exists()))
+    return Space(found.f_bavail * found.f_frsize, found.f_favail if found.f_files else None)
 
 
 def remove(root: Path) -> None:

@@ -67,7 +67,7 @@ class Samples:
         """Read the parameters of a sample, or take them from its provenance. Raises JobNotFound."""
         provenance = provenance or self.provenance(job_id)
         # A sample without input files has no folder for them, because git keeps no empty folders.
-        files = self.files.inputs(job_id) if provenance.checksums else {}
+        files = self.files.inputs(job_id, provenance.checksums) if provenance.checksums else {}
         databases = {name: Database.from_description(about, Path()) for name, about in provenance.databases.items()}
         return {**provenance.params, **databases, **files}
 

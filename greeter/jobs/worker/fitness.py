@@ -14,8 +14,8 @@ from threading import Thread
 from redis import RedisError
 
 from greeter.jobs import installation
-from greeter.jobs.files.folders import Space
 from greeter.jobs.files.probe import NoAnswer, NoThread, Probe
+from greeter.jobs.files.trees import Space, free_space
 from greeter.jobs.records.store import Store
 from greeter.settings import Settings
 
@@ -42,7 +42,7 @@ class Fitness:
 
     def __init__(self, store: Store, min_free_bytes: int) -> None:
         self._probe = Probe(partial(problem, store))
-        self._space = Probe(store.files.space)
+        self._space = Probe(partial(free_space, store.files.root))
         self._min_free_bytes = min_free_bytes
         store.files.hangs = lambda: self._probe.hangs
 

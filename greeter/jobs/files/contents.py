@@ -1,0 +1,58 @@
+"""What is in the folder of a job. Its tool may have changed this to anything: links, pipes, or what cannot be read."""
+
+import os
+import shutil
+from contextlib import suppress
+from itertools import islice
+from pathlib import Path
+
+from greeter.jobs.files.bounds import MAX_FILES
+from greeter.jobs.params import Inputs, paths_in
+from greeter.toolkit.outputs import RESULT_NAME
+
+_CHANGED = (PermissionError, NotADirectoryError)  # what a tool can make reading a folder raise
+
+
+def write_inputs(inputs: Inputs, folder: Path) -> None:
+    """Create a folder with copies of these files. Raises OSError."""
+    folder.mkdir()
+    for name, source in inputs.items():
+        if isinstance(source, Path):
+            shutil.copyfile(source, folder / name)
+        else:
+            write_inputs({f"{number:04}": one for number, one in enumerate(source)}, folder / name)
+
+
+def read_inputs(folder: Path) -> dict[str, Path | list[Path]]:
+    """Return the files that `write_inputs` has created: a Path, or a list of several. None if one cannot be read."""
+    with suppress(*_CHANGED):
+        several = (one for one in folder.iterdir() if one.is_dir() and not one.is_symlink())
+        found = {one.name: one for one in folder.iterdir()} | {one.name: sorted(one.iterdir()) for one in several}
+        if all(_is_file(path) for value in found.values() for path in paths_in(value)):
+            return found
+    return {}
+
+
+def listed_outputs(attempt: Path) -> list[Path]:
+    """Return the result files of an attempt, sorted by name: regular files with names that `Job.open` accepts.
+
+    An attempt that was killed may have more than MAX_FILES. Then only some of them are returned.
+    """
+    with suppress(*_CHANGED):
+        named = (path for path in (attempt / "outputs").glob("*") if RESULT_NAME.fullmatch(path.name))
+        return sorted(islice(filter(_is_file, named), MAX_FILES))
+    return []
+
+
+def read_start(path: Path, most: int) -> str:
+    """Return the text in the first bytes of a file, or nothing if it cannot be read."""
+    with suppress(*_CHANGED):
+        if _is_file(path):
+            with path.open("rb") as file:
+                return file.read(most).decode(errors="replace")
+    return ""
+
+
+def _is_file(path: Path) -> bool:
+    """Return whether this is a readable file, and not a link or a pipe."""
+    return path.is_file() and not path.is_symlink() and os.access(path, os.R_OK)
