@@ -152,6 +152,25 @@ def test_the_crate_of_a_cancelled_job_describes_the_removed_input(with_redis: In
 
 
 @pytest.mark.slow
+def test_a_job_of_which_one_of_several_inputs_is_gone(with_redis: Installation) -> None:
+    """Its archive has none of them, and it can be edited but not run again."""
+    visitor = create_app(with_redis.settings).test_client()
+    variants = [(io.BytesIO(b"#CHROM\n"), f"{name}.vcf") for name in ("first", "second")]
+    given = {"variants": variants, "genes": (io.BytesIO(b"1\t7\tHBB\n"), "genes.tsv")}
+    path = visitor.post("/tools/merge", data=given).headers["Location"]
+    visitor.post(f"{path}/cancel")
+    folder = with_redis.store.files.folder(path.removeprefix("/jobs/"), "inputs")
+    (folder / "variants").mkdir()
+    for name in ("variants/0000", "genes"):
+        (folder / name).touch()
+    entities, files = read_crate(visitor.get(f"{path}/job.zip").data)
+    assert set(files) == {"parameters.json"}
+    assert [entities[f"#input-{number}"]["name"] for number in range(3)] == ["first.vcf", "second.vcf", "genes.tsv"]
+    assert "Run again" not in visitor.get(path).text
+    assert visitor.get(f"{path}/edit").status_code == 200
+
+
+@pytest.mark.slow
 def test_the_check_finds_what_is_missing(client: FlaskClient, tmp_path: Path) -> None:
     """A crate without something that is only recommended does not pass."""
     content = client.get("/jobs/sample-expensive_greet/job.zip").data
