@@ -10,6 +10,7 @@ import pytest
 from greeter.jobs.failures import RESULT_TOO_LARGE, TOO_MANY_FILES, failure_result
 from greeter.jobs.files.bounds import MAX_FILES, check_files, check_result
 from greeter.toolkit import ToolError
+from greeter.toolkit.job import Fallback
 
 LOOP: list[Any] = []
 LOOP.append(LOOP)
@@ -24,9 +25,18 @@ def nested(levels: int) -> Any:
 
 
 def test_json_values_are_accepted() -> None:
-    """They are returned unchanged."""
-    result = {"text": "\u00e9", "number": 1.5, "none": None, "list": [1, (2, 3)], "dict": {"a": True}, "in": nested(50)}
-    assert check_result(result, 10_000) is result
+    """They are returned unchanged, and a partial result is still labelled."""
+    result = {"text": "\u00e9", "number": 1.5, "none": None, "list": [1, [2, 3]], "dict": {"a": True}, "in": nested(50)}
+    assert check_result(result, 10_000) == result
+    assert isinstance(check_result(Fallback(result), 10_000), Fallback)
+
+
+def test_what_is_stored_is_what_was_checked() -> None:
+    """A thread of the tool may still add to it."""
+    result: dict[str, Any] = {"hits": [1]}
+    checked = check_result(result, 10_000)
+    result["hits"].append(object())
+    assert checked == {"hits": [1]}
 
 
 @pytest.mark.parametrize(

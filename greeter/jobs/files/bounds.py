@@ -8,7 +8,7 @@ from pathlib import Path
 from greeter.jobs.failures import RESULT_TOO_LARGE, TOO_MANY_FILES
 from greeter.jobs.files.trees import walk
 from greeter.toolkit.errors import ToolError
-from greeter.toolkit.job import Result
+from greeter.toolkit.job import Fallback, Result
 
 log = logging.getLogger(__name__)
 
@@ -19,19 +19,23 @@ _MAX_DEPTH = 100  # decoders fail at a few hundred
 
 
 def check_result(result: object, max_bytes: int) -> Result:
-    """Return the result of a tool. Raises ToolError if it is too large, and other exceptions if it is not JSON."""
+    """Return the result of a tool, in types of JSON. Raises ToolError if it is too large.
+
+    Raises other exceptions if it is not JSON. A thread or type of the tool cannot change what is returned.
+    """
     if not isinstance(result, dict):
         raise TypeError(f"the tool returned {type(result).__name__} instead of a dict")
-    size = len(_encode(result))
-    if size > max_bytes:
+    encoded = _encode(result)
+    if (size := len(encoded)) > max_bytes:
         advice = "write what is large to a file with job.open"
         log.error("the tool returned %d bytes, and MAX_RESULT_BYTES is %d: %s", size, max_bytes, advice)
         raise ToolError(RESULT_TOO_LARGE)
-    level: list[object] = [result]
+    checked = (Fallback if isinstance(result, Fallback) else dict)(json.loads(encoded))
+    level: list[object] = [checked]
     for _ in range(_MAX_DEPTH):
         level = [child for value in level for child in _children(value)]
         if not level:
-            return result
+            return checked
     raise ValueError(f"the tool returned more than {_MAX_DEPTH} lists and dicts inside each other")
 
 
@@ -66,4 +70,4 @@ def has_too_many_files(folder: Path) -> bool:
 def _children(value: object) -> list[object]:
     if isinstance(value, dict):
         return list(value.values())
-    return list(value) if isinstance(value, list | tuple) else []
+    return value if isinstance(value, list) else []
