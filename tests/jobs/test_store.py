@@ -361,6 +361,25 @@ def test_a_retry_has_the_input_that_was_submitted(store: Store) -> None:
     assert kept_bytes(store) == [FOLDERS + BLOCK] * 2
 
 
+def test_a_retry_without_all_of_its_input_has_none(store: Store, tmp_path: Path) -> None:
+    """The lost attempt has removed one of several files: a result of the others would be wrong."""
+    (tmp_path / "part.vcf").write_text("#CHROM")
+    job_id, runner = "a" * 32, Runner("worker", 1)
+    store.create(job_id, "merge", {"variants": [tmp_path / "part.vcf"] * 2}, Submission())
+    assert len(claim(store, job_id, runner).params["variants"]) == 2
+    store.files.folder(job_id, "inputs", "variants", "0000").unlink()
+    store.requeue(job_id, runner, stale=False, counted=True)
+    assert claim(store, job_id, runner).params == {}
+
+
+def test_a_job_of_a_version_without_checksums_has_its_input(store: Store) -> None:
+    """As for any other job, its form can be filled again, and it can run."""
+    job_id = upload(store, "a" * 32, 10)
+    store.redis.hdel(f"job:{job_id}", "checksums")
+    assert store.params(job_id)["query"].stat().st_size == 10
+    assert claim(store, job_id, Runner("worker", 1)).params["query"].stat().st_size == 10
+
+
 @pytest.mark.parametrize(("end", "kept"), [("killed", 4096), ("cancelled", 0), ("unknown", 4096)])
 def test_an_ended_job_keeps_no_copies(store: Store, end: str, kept: int) -> None:
     """Its process was killed, so it could not remove them. A job that is cancelled while it waits keeps no input."""

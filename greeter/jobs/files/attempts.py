@@ -1,6 +1,7 @@
 """The files of a job's attempts: what each has written, and its copy of the input."""
 
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from errno import ENOENT
 from pathlib import Path
@@ -17,12 +18,14 @@ class Attempts:
     def __init__(self, files: JobFiles) -> None:
         self.files = files
 
-    def copy_inputs(self, job_id: str, number: int) -> dict[str, Path | list[Path]]:
+    def copy_inputs(
+        self, job_id: str, number: int, checksums: Mapping[str, object] | None = None
+    ) -> dict[str, Path | list[Path]]:
         """Copy the submitted files for an attempt, and return them as JobFiles.inputs does. Raises OSError.
 
         A tool may change its input. Files are copied, not linked, because a program may modify them in place.
         """
-        given = self.files.inputs(job_id)
+        given = self.files.inputs(job_id, checksums)
         if not given:
             return {}
         copies = self.files.folder(job_id, "attempts", f"{number}{COPIES}")

@@ -5,7 +5,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from celery.states import READY_STATES, SUCCESS
-from kombu.utils.json import dumps
+from kombu.utils.json import dumps, loads
 
 from greeter.jobs.errors import ToolChanged
 from greeter.jobs.files.attempts import Attempts
@@ -47,12 +47,13 @@ class Runs:
             return None
         if reply == b"changed":
             raise ToolChanged
-        claims, attempts, checksums, *found = reply
+        claims, attempts, sums, *found = reply
         recorded = {name: value for name, value in zip(RESTORED, found, strict=True) if value not in (None, b"{}")}
         self._attempts.remove(job_id, number := int(claims))
         if number > 1:  # the files of the lost attempt no longer count
             self._quota.measure(job_id)
-        copies = {} if checksums == b"{}" else self._attempts.copy_inputs(job_id, number)
+        checksums = loads(sums) if sums else None  # version 0.2.0 stored none
+        copies = {} if checksums == {} else self._attempts.copy_inputs(job_id, number, checksums)
         params = self._inputs.restore(Provenance.read(recorded), copies)
         return Claim(job_id, runner, params, number, self._attempts.files.attempt(job_id, number), int(attempts))
 

@@ -122,7 +122,7 @@ class Store:
     def params(self, job_id: str, provenance: Provenance | None = None) -> Params:
         """Read the parameters of a job, or take them from its provenance; a file is given as its Path."""
         recorded = provenance or self.provenance(job_id)
-        return self.inputs.restore(recorded, self.files.inputs(job_id, recorded.checksums))
+        return self.inputs.restore(recorded, self.files.inputs(job_id, recorded.checksums or None))
 
     def fields(self, job_id: str, *names: str) -> dict[str, str]:
         """Read fields of a record that are not in its snapshot, leaving out the ones that it does not have."""
