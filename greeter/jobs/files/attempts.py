@@ -62,7 +62,7 @@ class Attempts:
         """Return whether an attempt has written files, after giving the owner of the job's files all permissions."""
         restore_permissions(self.files.folder(job_id))
         attempt = self.files.attempt(job_id, number)
-        return self.files.has_no_link(attempt) and attempt.exists()
+        return attempt.exists() and self.files.has_no_link(attempt)
 
     def sync(self, job_id: str) -> None:
         """Wait until the files of the attempts are on the disk. Raises OSError.

@@ -132,8 +132,11 @@ class JobFiles:
 
     def has_no_link(self, path: Path) -> bool:
         """Return whether a path leads to where it says: a tool may replace a folder by a link to any other."""
-        below = (path, *(part for part in path.parents if self.root in part.parents))
-        return not any(map(os.path.islink, below))  # which does not raise, as Path does
+        while path != self.root:
+            if os.path.islink(path):  # which does not raise, as Path does
+                return False
+            path = path.parent
+        return True
 
     def unchanged_for(self, seconds: float, latest: float) -> Iterator[str]:
         """Yield the ids of jobs whose folders have not changed for this long; see `disk_time`."""
