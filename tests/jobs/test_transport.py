@@ -52,3 +52,12 @@ def test_an_error_of_redis_is_passed_on_from_a_channel_that_it_closed(with_redis
         with pytest.raises(ResponseError):
             channel._drop_malformed(read)
         assert channel.connection is None
+
+
+@pytest.mark.redis
+def test_each_queue_is_one_list(with_redis: Installation) -> None:
+    """A worker waits for messages in every list; kombu would use four for the priorities of a queue."""
+    with with_redis.celery.connection_for_write() as connection:
+        for priority in (0, 9):
+            connection.Producer().publish({}, routing_key="a_queue", priority=priority)
+    assert with_redis.redis.llen("a_queue") == 2

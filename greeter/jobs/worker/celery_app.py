@@ -47,6 +47,7 @@ def _configuration(settings: Settings) -> dict[str, object]:
             # kombu would write each message to a hash and remove it from there when the job starts. It is not needed:
             # a waiting job whose message is lost is sent again.
             ack_emulation=False,
+            priority_steps=[0],  # one list for each queue, not four: a worker waits for messages in all of them
         ),
         "result_backend": "greeter.jobs.backend.JobBackend",
         "result_backend_thread_safe": True,  # one backend for all threads of a web process
