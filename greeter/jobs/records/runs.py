@@ -2,10 +2,10 @@
 
 from collections.abc import Collection, Mapping
 from contextlib import suppress
+from json import dumps, loads
 from typing import NamedTuple
 
 from celery.states import READY_STATES, SUCCESS
-from kombu.utils.json import dumps, loads
 
 from greeter.jobs.errors import ToolChanged
 from greeter.jobs.files.attempts import Attempts
