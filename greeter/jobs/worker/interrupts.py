@@ -9,7 +9,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 
 SOFT_LIMIT_SIGNAL = signal.SIGUSR1  # as in Celery
 _ALARM_MARGIN = 10  # seconds
-_FATAL = (signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP)
+_FATAL = (signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP, signal.SIGALRM)
 
 
 @contextmanager
@@ -17,9 +17,9 @@ def interruptible(hard_limit: float, is_due: Callable[[], bool]) -> Iterator[Non
     """Let signals interrupt the body, which is the call of a tool, and nothing else.
 
     SIGUSR1 raises SoftTimeLimitExceeded, once, if the job is due to stop; another program may send it too early.
-    SIGTERM, SIGQUIT and SIGHUP end the process at once, so that the job counts as lost: billiard's own handler would
-    raise SystemExit in the tool. The kernel's alarm ends a process that has exceeded its hard limit (in seconds), even
-    if the worker hangs and the tool holds the interpreter lock.
+    From now on, SIGTERM, SIGQUIT and SIGHUP end the process at once, so that the job counts as lost: billiard's own
+    handler would raise SystemExit in the tool. The kernel's alarm ends a process that has exceeded its hard limit (in
+    seconds), even if the worker hangs and the tool holds the interpreter lock.
     """
     interrupted = False
 
@@ -29,8 +29,8 @@ def interruptible(hard_limit: float, is_due: Callable[[], bool]) -> Iterator[Non
             interrupted = True
             raise SoftTimeLimitExceeded
 
-    fatal = {number: signal.signal(number, signal.SIG_DFL) for number in _FATAL}
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    for number in _FATAL:
+        signal.signal(number, signal.SIG_DFL)
     signal.setitimer(signal.ITIMER_REAL, hard_limit + _ALARM_MARGIN)
     signal.signal(SOFT_LIMIT_SIGNAL, interrupt)
     try:
@@ -38,5 +38,3 @@ def interruptible(hard_limit: float, is_due: Callable[[], bool]) -> Iterator[Non
     finally:
         signal.signal(SOFT_LIMIT_SIGNAL, signal.SIG_IGN)  # storing the result may have to wait for Redis
         signal.setitimer(signal.ITIMER_REAL, 0)
-        for number, handler in fatal.items():
-            signal.signal(number, handler)
