@@ -396,7 +396,7 @@ class Installation:
             pytest.fail(f"not stopped within {PATIENCE} s: {', '.join(hung)}. The log:\n{self.log.read_text()[-8000:]}")
 
     def close(self) -> None:
-        """Stop all processes, close all connections, and print the end of the log, which pytest shows after a failure."""
+        """Stop all processes, close all connections, and print the log, which pytest shows after a failure."""
         try:
             self.stop()
         finally:

@@ -10,7 +10,8 @@ from celery.app.trace import report_internal_error
 from celery.exceptions import Retry, TaskRevokedError, TimeLimitExceeded, WorkerLostError
 
 from greeter.jobs.backend import JobBackend
-from greeter.jobs.errors import JobNotFound, failure_result
+from greeter.jobs.errors import JobNotFound
+from greeter.jobs.failures import failure_result
 from greeter.jobs.runner import Runner
 from greeter.jobs.worker.task import ToolTask
 from greeter.toolkit import ToolError

@@ -368,7 +368,7 @@ def test_a_retry_without_all_of_its_input_has_none(store: Store, tmp_path: Path)
     store.create(job_id, "merge", {"variants": [tmp_path / "part.vcf"] * 2}, Submission())
     assert len(claim(store, job_id, runner).params["variants"]) == 2
     store.files.folder(job_id, "inputs", "variants", "0000").unlink()
-    store.requeue(job_id, runner, stale=False, counted=True)
+    store.runs.requeue(job_id, runner, stale=False, counted=True)
     assert claim(store, job_id, runner).params == {}
 
 

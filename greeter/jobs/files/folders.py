@@ -133,7 +133,7 @@ class JobFiles:
     def has_no_link(self, path: Path) -> bool:
         """Return whether a path leads to where it says: a tool may replace a folder by a link to any other."""
         while path != self.root:
-            if os.path.islink(path):  # which does not raise, as Path does
+            if os.path.islink(path):  # noqa: PTH114  Path.is_symlink may raise PermissionError
                 return False
             path = path.parent
         return True
