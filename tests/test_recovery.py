@@ -1,6 +1,7 @@
 """Recovery from every kind of failure, with a real Redis, worker and web. tests/README.md lists the failures."""
 
 import os
+import shutil
 import signal
 import time
 from collections import Counter
@@ -12,7 +13,7 @@ import pytest
 
 from greeter import tools
 from greeter.jobs.errors import UNAVAILABLE
-from greeter.jobs.failures import DISK_FULL, TOO_MANY_BYTES
+from greeter.jobs.failures import DISK_FULL, INPUT_REMOVED, TOO_MANY_BYTES
 from greeter.jobs.record import Record
 from greeter.jobs.records import redis_check
 from greeter.jobs.runner import Runner
@@ -136,6 +137,16 @@ def test_a_job_restarts_when_its_process_is_killed(site: Installation, times: in
     assert (record.phase, record.attempts) == ("finished" if times == 1 else "failed", 2)
     assert times == 1 or "lost on every attempt" in str(record.user_message)
     assert diary(site)[job, "end"] == (times == 1)
+
+
+def test_a_job_whose_input_was_removed_fails_when_it_restarts(site: Installation) -> None:
+    """Its user should submit the file again."""
+    job = site.submit("edit", seconds=100.0, given=b"given")
+    running(site, job)
+    shutil.rmtree(site.store.files.folder(job, "inputs"))
+    os.kill(process_of(site, job), signal.SIGKILL)
+    record = site.ended(job)
+    assert (record.phase, record.attempts, record.user_message) == ("failed", 2, INPUT_REMOVED)
 
 
 def test_the_late_death_of_a_process_does_not_affect_the_next_attempt(site: Installation) -> None:

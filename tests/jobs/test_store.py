@@ -24,6 +24,7 @@ from greeter.jobs.recovery.cleaner import Cleaner
 from greeter.jobs.runner import Claim, Runner
 from greeter.jobs.submission import Submission
 from greeter.settings import Settings
+from greeter.toolkit import ToolError
 from tests.conftest import Installation, free_port, largest_file, small_disk
 
 pytestmark = pytest.mark.redis
@@ -361,7 +362,7 @@ def test_a_retry_has_the_input_that_was_submitted(store: Store) -> None:
     assert kept_bytes(store) == [FOLDERS + BLOCK] * 2
 
 
-def test_a_retry_without_all_of_its_input_has_none(store: Store, tmp_path: Path) -> None:
+def test_a_retry_without_all_of_its_input_fails(store: Store, tmp_path: Path) -> None:
     """The lost attempt has removed one of several files: a result of the others would be wrong."""
     (tmp_path / "part.vcf").write_text("#CHROM")
     job_id, runner = "a" * 32, Runner("worker", 1)
@@ -369,7 +370,8 @@ def test_a_retry_without_all_of_its_input_has_none(store: Store, tmp_path: Path)
     assert len(claim(store, job_id, runner).params["variants"]) == 2
     store.files.folder(job_id, "inputs", "variants", "0000").unlink()
     store.runs.requeue(job_id, runner, stale=False, counted=True)
-    assert claim(store, job_id, runner).params == {}
+    with pytest.raises(ToolError, match="removed a file that you submitted"):
+        claim(store, job_id, runner)
 
 
 def test_a_job_of_a_version_without_checksums_has_its_input(store: Store) -> None:

@@ -25,7 +25,9 @@ class Attempts:
 
         A tool may change its input. Files are copied, not linked, because a program may modify them in place.
         """
-        given = self.files.inputs(job_id, checksums)
+        given: dict[str, Path | list[Path]] = {}
+        with suppress(FileNotFoundError):  # an earlier attempt has removed the folder
+            given = self.files.inputs(job_id, checksums)
         if not given:
             return {}
         copies = self.files.folder(job_id, "attempts", f"{number}{COPIES}")

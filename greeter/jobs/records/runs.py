@@ -8,6 +8,7 @@ from typing import NamedTuple
 from celery.states import READY_STATES, SUCCESS
 
 from greeter.jobs.errors import ToolChanged
+from greeter.jobs.failures import INPUT_REMOVED
 from greeter.jobs.files.attempts import Attempts
 from greeter.jobs.files.inputs import RESTORED, JobInputs
 from greeter.jobs.files.quota import Quota
@@ -16,6 +17,7 @@ from greeter.jobs.progress import Report
 from greeter.jobs.records.reader import Provenance
 from greeter.jobs.records.scripts import Fields, Scripts, flat
 from greeter.jobs.runner import Claim, HeartbeatReply, Runner
+from greeter.toolkit.errors import ToolError
 
 MAX_ATTEMPTS = 2
 MAX_STARTS = 100  # also those that do not count
@@ -40,7 +42,8 @@ class Runs:
     def claim(self, job_id: str, runner: Runner, versions: Mapping[str, str], signature: str = "") -> Claim | None:
         """Start a waiting job, and return what the process needs to run it, or None if it is not waiting.
 
-        Its page shows the versions. Raises ToolChanged if the job has another signature; an empty one fits all.
+        Its page shows the versions. Raises ToolChanged if the job has another signature, of which an empty one fits
+        all, or ToolError if a file that was submitted is gone.
         """
         reply = self._scripts.run("claim", job_id, *runner.args, dumps(versions), signature, "checksums", *RESTORED)
         if not reply:
@@ -54,6 +57,8 @@ class Runs:
             self._quota.measure(job_id)
         checksums = loads(sums) if sums else None  # version 0.2.0 stored none
         copies = {} if checksums == {} else self._attempts.copy_inputs(job_id, number, checksums)
+        if checksums and not copies:
+            raise ToolError(INPUT_REMOVED)
         params = self._inputs.restore(Provenance.read(recorded), copies)
         return Claim(job_id, runner, params, number, self._attempts.files.attempt(job_id, number), int(attempts))
 
