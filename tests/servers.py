@@ -12,8 +12,8 @@ from typing import Any
 
 from redis import Redis
 
-from greeter.embedded_redis import _find_server
 from greeter.jobs.worker.celery_app import CeleryApp
+from greeter.redis_server import find_server
 from tests.conftest import ROOT, Installation, find_program, free_port, listens, wait_for
 
 CERTIFY = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2"
@@ -44,7 +44,7 @@ def server(folder: Path, config: str = "", *, program: str = "", options: str = 
     ports = f"port 0\ntls-port {port}" if "tls-cert-file" in config else f"port {port}"
     file = folder / "server.conf"
     file.write_text(f"{ports}\ndir {folder}\nlogfile {folder}/log\n{config}")
-    path = find_program(program) if program else _find_server()
+    path = find_program(program) if program else find_server()
     password = re.search("^requirepass (.*)", config, re.MULTILINE)
     with Server([str(path), str(file), *options.split()], stdout=subprocess.DEVNULL) as process:
         process.port, process.redis = port, Redis(port=port, password=password.group(1) if password else None)

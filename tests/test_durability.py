@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from greeter.embedded_redis import _find_server
 from greeter.jobs.worker.celery_app import CeleryApp
+from greeter.redis_server import find_server
 from tests.conftest import Installation, compiled_library, free_port, wait_for
 from tests.http import fetch, post, submit
 
@@ -145,7 +145,7 @@ def replica(own_installation: Installation, tmp_path: Path) -> Iterator[subproce
     site.celery = CeleryApp(site.settings)
     port, master = free_port(), site.redis.connection_pool.connection_kwargs
     config = f'port {port}\ndir {tmp_path}\nreplicaof 127.0.0.1 {master["port"]}\nmasterauth "{master["password"]}"\n'
-    with subprocess.Popen([_find_server(), "-"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
+    with subprocess.Popen([find_server(), "-"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
         assert process.stdin
         process.stdin.write(config.encode())
         process.stdin.close()

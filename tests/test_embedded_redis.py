@@ -14,7 +14,7 @@ import pytest
 from redis import Redis
 from redis.exceptions import AuthenticationError
 
-from greeter import embedded_redis
+from greeter import redis_server
 from tests.conftest import ROOT, Installation, wait_for
 
 
@@ -120,13 +120,13 @@ def test_no_server_is_started_if_there_is_one(own_installation: Installation, ur
 @pytest.mark.redis
 def test_a_server_on_the_path_is_used_if_there_is_no_wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """valkey-server is preferred to redis-server; without either, the process ends with advice."""
-    monkeypatch.setattr(embedded_redis, "find_spec", lambda name: None)
+    monkeypatch.setattr(redis_server, "find_spec", lambda name: None)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(SystemExit, match="Install valkey or redis"):
-        embedded_redis._find_server()
+        redis_server.find_server()
     for name in ("redis-server", "valkey-server"):
         (tmp_path / name).touch(stat.S_IRWXU)
-        assert embedded_redis._find_server() == str(tmp_path / name)
+        assert redis_server.find_server() == str(tmp_path / name)
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from greeter.embedded_redis import _find_server
+from greeter.redis_server import find_server
 from tests.conftest import Installation, listens, needs, wait_for
 from tests.http import fetch, post
 from tests.nemesis import invariants
@@ -49,7 +49,7 @@ class Hosts(Installation):
             folder.mkdir(exist_ok=True)
             options = {"bind": self.network.address("redis"), "requirepass": "secret", "dir": folder}
             options |= {"appendonly": "yes", "appendfsync": "always", "save": "", "maxmemory-policy": "noeviction"}
-            command = [_find_server(), *(str(word) for name, value in options.items() for word in (f"--{name}", value))]
+            command = [find_server(), *(str(word) for name, value in options.items() for word in (f"--{name}", value))]
         return self.network.command(name, command)
 
     def launch(self, name: str) -> None:

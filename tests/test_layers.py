@@ -49,7 +49,8 @@ MAY_IMPORT = {
     "monitor": {"settings_loader", "logs", "jobs"},
     "celery_command": {"output"},
     "disk_reserve": set(),
-    "embedded_redis": {"settings_loader", "redis_url", "disk_reserve", "output"},
+    "redis_server": {"redis_url"},
+    "embedded_redis": {"settings_loader", "redis_server", "redis_url", "disk_reserve", "output"},
     "": {"settings", "version", "web"},  # greeter/__init__.py, the entry point of the web
 }
 """What each part of greeter may import. Nothing may import the entry points: greeter itself, worker, embedded_redis."""
