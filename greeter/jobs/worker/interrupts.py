@@ -18,8 +18,9 @@ def interruptible(hard_limit: float, is_due: Callable[[], bool]) -> Iterator[Non
 
     SIGUSR1 raises SoftTimeLimitExceeded, once, if the job is due to stop; another program may send it too early.
     From now on, SIGTERM, SIGQUIT and SIGHUP end the process at once, so that the job counts as lost: billiard's own
-    handler would raise SystemExit in the tool. The kernel's alarm ends a process that has exceeded its hard limit (in
-    seconds), even if the worker hangs and the tool holds the interpreter lock.
+    handler would raise SystemExit in the tool. A handler that the tool sets is removed after it. The kernel's alarm
+    ends a process that has exceeded its hard limit (in seconds), even if the worker hangs and the tool holds the
+    interpreter lock.
     """
     interrupted = False
 
@@ -29,8 +30,7 @@ def interruptible(hard_limit: float, is_due: Callable[[], bool]) -> Iterator[Non
             interrupted = True
             raise SoftTimeLimitExceeded
 
-    for number in _FATAL:
-        signal.signal(number, signal.SIG_DFL)
+    _remove_handlers()
     signal.setitimer(signal.ITIMER_REAL, hard_limit + _ALARM_MARGIN)
     signal.signal(SOFT_LIMIT_SIGNAL, interrupt)
     try:
@@ -38,3 +38,9 @@ def interruptible(hard_limit: float, is_due: Callable[[], bool]) -> Iterator[Non
     finally:
         signal.signal(SOFT_LIMIT_SIGNAL, signal.SIG_IGN)  # storing the result may have to wait for Redis
         signal.setitimer(signal.ITIMER_REAL, 0)
+        _remove_handlers()
+
+
+def _remove_handlers() -> None:
+    for number in _FATAL:
+        signal.signal(number, signal.SIG_DFL)
