@@ -10,7 +10,7 @@ from greeter.jobs.files.bounds import MAX_FILES
 from greeter.jobs.params import Inputs, paths_in
 from greeter.toolkit.outputs import RESULT_NAME
 
-_CHANGED = (PermissionError, NotADirectoryError)  # what a tool can make reading a folder raise
+_CHANGED = (PermissionError, NotADirectoryError)  # what reading raises if a tool has changed a folder
 
 
 def write_inputs(inputs: Inputs, folder: Path) -> None:
@@ -24,7 +24,7 @@ def write_inputs(inputs: Inputs, folder: Path) -> None:
 
 
 def read_inputs(folder: Path) -> dict[str, Path | list[Path]]:
-    """Return the files that `write_inputs` has created: a Path, or a list of several. None if one cannot be read."""
+    """Return the files that `write_inputs` has created, each a Path or a list; an empty dict if one is unreadable."""
     with suppress(*_CHANGED):
         several = (one for one in folder.iterdir() if one.is_dir() and not one.is_symlink())
         found = {one.name: one for one in folder.iterdir()} | {one.name: sorted(one.iterdir()) for one in several}
