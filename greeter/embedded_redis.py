@@ -97,6 +97,7 @@ class _Supervisor:
             if time.monotonic() > self._kill_at:
                 _report(f"The server has not stopped within {_STOP_PATIENCE} seconds, and is killed.")
                 self._process.kill()
+                self._kill_at = math.inf  # it may still wait for its disk: report this once
             self._has_answered = self._has_answered or is_up(self._url)
             with suppress(OSError):  # try again next time
                 needed = disk_reserve.renew(self._folder)
