@@ -14,7 +14,7 @@ from urllib.parse import urljoin
 
 import pytest
 
-from tests.conftest import PATIENCE, Installation, wait_for
+from tests.conftest import PATIENCE, ROOT, Installation, wait_for
 from tests.http import Response, fetch, post, wait_for_end
 
 TOKEN = "a token of sixteen or more"
@@ -138,7 +138,7 @@ def test_nothing_says_greeter(own_installation: Installation) -> None:
 
     wait_for(lambda: post(site, ended + "/delete").status in (200, 404))
     site.stop("web-old", "worker-old", "flower-old")
-    shown["log"] = site.log.read_text()
+    shown["log"] = site.log.read_text().replace(str(ROOT), "")  # whose last part is greeter in most clones
     assert "submitted" in shown["log"]
     assert named_in(shown) == {}
 
