@@ -63,7 +63,7 @@ class JobService:
             QueueFull: MAX_WAITING jobs are waiting already.
             TooManyJobs: The client has MAX_ACTIVE jobs already.
             TooManyBytes: The files of the client's jobs take MAX_CLIENT_BYTES already.
-            StorageFull: The files of all jobs take MAX_TOTAL_BYTES already.
+            StorageFull: All jobs together would take more than MAX_TOTAL_BYTES.
             DatabaseRemoved: One that the job uses was removed after its form was checked.
             OSError: The disk is full.
             Unfit: DATA_DIR cannot be used, or does not belong to this Redis.
