@@ -77,7 +77,7 @@ def _notice() -> str:
 
 
 def _unknown_tools(announced: Collection[str]) -> str:
-    """Return which tools no worker has, or has with the same parameters, as after an update of the web alone."""
+    """Return the tools that no worker has with the same parameters, as after an update of the web alone."""
     refuses = services().availability.problem  # because a program is missing, as its form says
     unknown = [tool.name for tool in services().tools.values() if tool.signature not in announced and not refuses(tool)]
     if not announced or not unknown:
