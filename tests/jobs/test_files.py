@@ -138,6 +138,16 @@ def test_a_pipe_in_the_place_of_an_input_is_no_input(tmp_path: Path) -> None:
     assert files.inputs("job") == {}
 
 
+def test_a_file_next_to_the_inputs_is_no_input(tmp_path: Path) -> None:
+    """Tools of version 0.3.0 could write an index there. Their jobs can still be packed and run again."""
+    files, checksums = JobFiles(tmp_path / "jobs"), {"one": "", "several": ["", ""]}
+    (tmp_path / "source").touch()
+    files.create("job", {"one": tmp_path / "source", "several": [tmp_path / "source"] * 2})
+    files.folder("job", "inputs", "one.fai").touch()
+    assert files.has_inputs("job", checksums)
+    assert files.inputs("job", checksums).keys() == checksums.keys()
+
+
 @pytest.mark.parametrize("place", ["inputs", "inputs/several", "inputs/several/0001", "inputs/one", ""])
 @pytest.mark.parametrize("change", ["file", "folder", "gone"])
 def test_inputs_that_a_tool_has_changed_are_gone(tmp_path: Path, place: str, change: str) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Mapping
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -23,14 +24,24 @@ def write_inputs(inputs: Inputs, folder: Path) -> None:
             write_inputs({f"{number:04}": one for number, one in enumerate(source)}, folder / name)
 
 
-def read_inputs(folder: Path) -> dict[str, Path | list[Path]]:
-    """Return the files that `write_inputs` has created, each a Path or a list; an empty dict if one is unreadable."""
+def read_inputs(folder: Path, checksums: Mapping[str, object] | None = None) -> dict[str, Path | list[Path]]:
+    """Return the files that `write_inputs` has created, each a Path or a list; an empty dict if one is unreadable.
+
+    With checksums, only their files are returned: tools of version 0.3.0 could write others next to them.
+    """
     with suppress(*_CHANGED):
         several = (one for one in folder.iterdir() if one.is_dir() and not one.is_symlink())
         found = {one.name: one for one in folder.iterdir()} | {one.name: sorted(one.iterdir()) for one in several}
-        if all(_is_file(path) for value in found.values() for path in paths_in(value)):
+        found = {name: value for name, value in found.items() if not checksums or name in checksums}
+        is_complete = not checksums or _numbers(found) == _numbers(checksums)
+        if is_complete and all(_is_file(path) for value in found.values() for path in paths_in(value)):
             return found
     return {}
+
+
+def _numbers(values: Mapping[str, object]) -> dict[str, int]:
+    """Return how many files each parameter has, or 0 if it can have only one."""
+    return {name: len(value) if isinstance(value, list) else 0 for name, value in values.items()}
 
 
 def listed_outputs(attempt: Path) -> list[Path]:

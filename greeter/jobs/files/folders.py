@@ -79,11 +79,10 @@ class JobFiles:
     def inputs(self, job_id: str, checksums: Mapping[str, object] | None = None) -> dict[str, Path | list[Path]]:
         """Return the submitted files of a job by the name of their parameter: a Path, or a list of several.
 
-        There are none if its tool has changed them to anything else, or to more or fewer than the checksums.
+        There are none if its tool has changed them to anything else, or to other numbers than those of the checksums.
         """
         folder = self.folder(job_id, "inputs")
-        found = read_inputs(folder) if self.has_no_link(folder) else {}
-        return {} if checksums and _numbers(found) != _numbers(checksums) else found
+        return read_inputs(folder, checksums) if self.has_no_link(folder) else {}
 
     def has_inputs(self, job_id: str, checksums: Mapping[str, object]) -> bool:
         """Return whether the submitted files with these checksums are still there, changed or not."""
@@ -145,8 +144,3 @@ class JobFiles:
             with suppress(FileNotFoundError):  # removed in the meantime
                 if path.stat().st_mtime < now - seconds:
                     yield path.name
-
-
-def _numbers(values: Mapping[str, object]) -> dict[str, int]:
-    """Return how many files each parameter has, or 0 if it can have only one."""
-    return {name: len(value) if isinstance(value, list) else 0 for name, value in values.items()}
