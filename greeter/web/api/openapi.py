@@ -63,7 +63,7 @@ def _described(operation: Operation, tool: Tool | None) -> JSONObject:
         "parameters": [*path_parameters, *map(_header_parameter, operation.headers)],
         "requestBody": {"required": True, "content": _bodies(tool)} if tool else None,
         "responses": {
-            str(status): _response(status, answer) for status, answer in ({**operation.answers, **problems}).items()
+            str(status): _response(status, answer) for status, answer in {**operation.answers, **problems}.items()
         },
     }
     return {name: value for name, value in described.items() if value}
