@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import random
 import resource
@@ -396,12 +397,12 @@ class Installation:
             pytest.fail(f"not stopped within {PATIENCE} s: {', '.join(hung)}. The log:\n{self.log.read_text()[-8000:]}")
 
     def close(self) -> None:
-        """Stop all processes, close all connections, and print the log, which pytest shows after a failure."""
+        """Stop all processes, close all connections, and pass the log to pytest, which shows it after a failure."""
         try:
             self.stop()
         finally:
             with suppress(OSError):
-                print(self.log.read_text(errors="replace")[-8000:])
+                logging.warning(self.log.read_text(errors="replace")[-8000:])
             self.celery.close()
             self.redis.close()
 
