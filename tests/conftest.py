@@ -397,12 +397,10 @@ class Installation:
             pytest.fail(f"not stopped within {PATIENCE} s: {', '.join(hung)}. The log:\n{self.log.read_text()[-8000:]}")
 
     def close(self) -> None:
-        """Stop all processes, close all connections, and pass the log to pytest, which shows it after a failure."""
+        """Stop all processes and close all connections."""
         try:
             self.stop()
         finally:
-            with suppress(OSError):
-                logging.warning(self.log.read_text(errors="replace")[-8000:])
             self.celery.close()
             self.redis.close()
 
@@ -484,6 +482,8 @@ def own_installation(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator
     more = {"silence_limit": 6} if request.node.get_closest_marker("silence") else {}
     with closing(Installation(tmp_path, **more)) as mine:
         yield mine
+        if mine.log.exists():
+            logging.warning(mine.log.read_text(errors="replace")[-8000:])  # pytest shows it after a failure
 
 
 @pytest.fixture(scope="session")
