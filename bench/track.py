@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from bench.support.table import Line, print_table
 from greeter.jobs.progress import Report
+from greeter.jobs.records.runs import Runs
 from greeter.jobs.records.store import Store
 from greeter.jobs.runner import Claim, HeartbeatReply, Runner
 from greeter.jobs.service import JobService
@@ -25,8 +26,11 @@ from greeter.toolkit import Job
 STEPS, ROUNDS = 1_000_000, 7
 
 
-class _NoRedis(Store):
-    """A store that takes reports, and keeps none."""
+class _NoRedis(Runs):
+    """Takes reports, and keeps none."""
+
+    def __init__(self) -> None:
+        pass
 
     def heartbeat(self, job_id: str, runner: Runner) -> HeartbeatReply:
         return HeartbeatReply.CONTINUE
@@ -47,7 +51,9 @@ def lines() -> list[Line]:
     """Return the lines of the table."""
     job = Job(Path(tempfile.gettempdir(), "job", "attempt"))
     claim = Claim("", Runner(), {}, 1, job.folder, 1)
-    jobs = JobService(_NoRedis(Settings()), 0)
+    store = Store(Settings())
+    store.runs = _NoRedis()
+    jobs = JobService(store, 0)
     with Path(os.devnull).open("w") as nowhere, reporting(job, claim, jobs, soft_limit=1000, hard_limit=1000):
         loops: dict[str, Callable[[], Iterable[int]]] = {
             "bare": lambda: range(STEPS),
