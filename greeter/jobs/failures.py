@@ -35,7 +35,7 @@ TOOL_CHANGED = (
     "This tool was updated, and no worker has the version that this job was submitted for. Your input is kept: "
     'choose "Edit and run again". If that job fails too, write to the operators of this site.'
 )
-INPUT_REMOVED = "An earlier attempt to run this job removed a file that you submitted. Submit it again, as a new job."
+INPUT_REMOVED = "A file that you submitted for this job is no longer there. Submit it again, as a new job."
 CRASHED = f"The process running this job crashed on every attempt, most likely because it ran out of memory. {_SMALLER}"
 LOST = f"The process running this job was lost on every attempt, possibly because it ran out of memory. {_SMALLER}"
 
